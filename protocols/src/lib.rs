@@ -1,0 +1,31 @@
+//! Codecs of vehicle trackers, sans-IO.
+//!
+//! This crate turns bytes into messages and messages into bytes. It is pure and synchronous: it opens no
+//! socket, reads no clock, starts no task, writes no file and no log. Time comes in as an argument, policy
+//! (who may connect, what is enrolled) comes in through [`Gate`].
+//!
+//! Two ways lead through it:
+//!
+//! - [`Session`] runs one link: it cuts the stream into complete messages, checks them, asks the [`Gate`],
+//!   and says what to store and what to answer. It never promises anything itself: the replies in
+//!   [`Outbox::replies`] are sent by the caller once the messages of the same box are durable.
+//! - [`observe`] and [`describe`] decode one stored message. They serve the live path and the replay of old
+//!   messages alike, so that a decoder bug is repaired by replay.
+//!
+//! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
+
+pub mod jt808;
+pub mod observation;
+pub mod profile;
+pub mod protocol;
+pub mod session;
+pub mod time;
+
+pub use observation::{Alarms, Extra, Fix, Observation, Observations, Quality, Status};
+pub use profile::Profile;
+pub use protocol::{DecodeError, Description, Protocol, TerminalId, UnknownItem, describe, observe};
+pub use session::{
+    Accepted, Admission, Gate, OpenGate, Outbox, Refusal, Registration, RegistrationVerdict, RejectReason,
+    Rejected, Session, SessionError, SessionLimits,
+};
+pub use time::UtcMillis;

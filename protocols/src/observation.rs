@@ -1,0 +1,337 @@
+//! What a message says, in terms common to every protocol.
+//!
+//! A [`Fix`] is one GNSS solution in WGS-84 and UTC, in scaled integers with the unit in the name. A field a
+//! source did not send is `None`, never a guess. Items that have no field here stay as bytes in
+//! [`Observations::extra`].
+
+use crate::{TerminalId, UtcMillis};
+
+/// One GNSS solution.
+///
+/// Invalid solutions are fixes too: they carry [`Quality::NOT_POSITIONED`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "built field by field by every decoder and by the simulator")]
+pub struct Fix {
+    /// When the terminal says the position was taken. `UtcMillis(0)` with [`Quality::TIME_INVALID`] when the
+    /// message held no possible time.
+    pub fix_time: UtcMillis,
+    /// Latitude, 1e-7 degrees, north positive, -900,000,000 to 900,000,000.
+    pub lat_e7: i32,
+    /// Longitude, 1e-7 degrees, east positive, -1,800,000,000 to 1,800,000,000.
+    pub lon_e7: i32,
+    /// Height above mean sea level, metres.
+    pub altitude_m: Option<i16>,
+    /// Speed over ground by GNSS, 0.1 km/h.
+    pub speed_dkmh: Option<u16>,
+    /// Course over ground, degrees clockwise from true north, 0 to 359.
+    pub course_deg: Option<u16>,
+    /// State bits.
+    pub status: Status,
+    /// Alarm bits.
+    pub alarms: Alarms,
+    /// What is known to be doubtful about this fix.
+    pub quality: Quality,
+    /// Satellites used.
+    pub satellites: Option<u8>,
+    /// Radio signal strength as sent, 0 to 255, no unit.
+    pub signal: Option<u8>,
+    /// Distance counter of the terminal or the dashboard, metres.
+    pub odometer_m: Option<u32>,
+    /// Fuel in the tank, 0.1 litres.
+    pub fuel_dl: Option<u16>,
+    /// Speed by the vehicle's own sensor (driving recorder, CAN, OBD), 0.1 km/h.
+    pub vehicle_speed_dkmh: Option<u16>,
+    /// Engine speed, revolutions per minute.
+    pub engine_rpm: Option<u16>,
+    /// The bytes of items that have no field here, in [`Observations::extra`].
+    pub extra: Extra,
+}
+
+impl Fix {
+    /// A fix with nothing but time and place, all else unknown.
+    #[must_use]
+    pub const fn new(fix_time: UtcMillis, lat_e7: i32, lon_e7: i32) -> Self {
+        Self {
+            fix_time,
+            lat_e7,
+            lon_e7,
+            altitude_m: None,
+            speed_dkmh: None,
+            course_deg: None,
+            status: Status(0),
+            alarms: Alarms(0),
+            quality: Quality(0),
+            satellites: None,
+            signal: None,
+            odometer_m: None,
+            fuel_dl: None,
+            vehicle_speed_dkmh: None,
+            engine_rpm: None,
+            extra: Extra { start: 0, len: 0 },
+        }
+    }
+
+    /// Whether the terminal called the solution valid.
+    #[must_use]
+    pub const fn is_valid(&self) -> bool {
+        !self.quality.contains(Quality::NOT_POSITIONED)
+    }
+}
+
+/// A range of [`Observations::extra`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a range")]
+pub struct Extra {
+    /// First byte.
+    pub start: u32,
+    /// Number of bytes; 0 = none.
+    pub len: u32,
+}
+
+macro_rules! bits {
+    ($(#[$doc:meta])* $name:ident($int:ty) { $($(#[$flag_doc:meta])* $flag:ident = $bit:expr, $text:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        #[expect(clippy::exhaustive_structs, reason = "a set of bits")]
+        pub struct $name(pub $int);
+
+        impl $name {
+            $($(#[$flag_doc])* pub const $flag: Self = Self(1 << $bit);)*
+
+            /// The bits that have a name, lowest first, with the name used in JSON.
+            pub const NAMED: &'static [(Self, &'static str)] = &[$((Self::$flag, $text),)*];
+
+            /// Whether every bit of `other` is set.
+            #[must_use]
+            pub const fn contains(self, other: Self) -> bool {
+                self.0 & other.0 == other.0
+            }
+
+            /// Both sets together.
+            #[must_use]
+            pub const fn with(self, other: Self) -> Self {
+                Self(self.0 | other.0)
+            }
+
+            /// The names of the bits that are set, lowest first; bits without a name are left out.
+            pub fn names(self) -> impl Iterator<Item = &'static str> {
+                Self::NAMED.iter().filter(move |(bit, _)| self.contains(*bit)).map(|(_, name)| *name)
+            }
+        }
+    };
+}
+
+bits! {
+    /// State bits, laid out as in JT/T 808-2019 table 24 (status); other protocols map onto them.
+    ///
+    /// Reserved bits of a JT/T 808 source are kept as sent.
+    Status(u32) {
+        /// ACC (ignition) on. Only meaningful without [`Quality::IGNITION_UNKNOWN`].
+        IGNITION = 0, "ignition";
+        /// The solution is valid.
+        POSITIONED = 1, "positioned";
+        /// South latitude.
+        SOUTH = 2, "south";
+        /// West longitude.
+        WEST = 3, "west";
+        /// Out of service.
+        OUT_OF_SERVICE = 4, "out_of_service";
+        /// Coordinates encrypted by the state plug-in.
+        ENCRYPTED = 5, "encrypted";
+        /// Forward-collision warning of the emergency braking system (2019).
+        FORWARD_COLLISION = 6, "forward_collision_warning";
+        /// Lane-departure warning (2019).
+        LANE_DEPARTURE = 7, "lane_departure_warning";
+        /// Low bit of the load: 00 empty, 01 half, 10 reserved, 11 full.
+        LOAD_LOW = 8, "load_low";
+        /// High bit of the load.
+        LOAD_HIGH = 9, "load_high";
+        /// Fuel line cut.
+        FUEL_CUT = 10, "fuel_line_cut";
+        /// Electric circuit cut.
+        CIRCUIT_CUT = 11, "circuit_cut";
+        /// Doors locked.
+        DOORS_LOCKED = 12, "doors_locked";
+        /// Door 1 (front) open.
+        DOOR_1_OPEN = 13, "door_1_open";
+        /// Door 2 (middle) open.
+        DOOR_2_OPEN = 14, "door_2_open";
+        /// Door 3 (rear) open.
+        DOOR_3_OPEN = 15, "door_3_open";
+        /// Door 4 (driver) open.
+        DOOR_4_OPEN = 16, "door_4_open";
+        /// Door 5 (custom) open.
+        DOOR_5_OPEN = 17, "door_5_open";
+        /// GPS used.
+        GPS = 18, "gps";
+        /// BeiDou used.
+        BEIDOU = 19, "beidou";
+        /// GLONASS used.
+        GLONASS = 20, "glonass";
+        /// Galileo used.
+        GALILEO = 21, "galileo";
+        /// The vehicle is moving (2019).
+        MOVING = 22, "moving";
+    }
+}
+
+bits! {
+    /// Alarm bits; 0 to 31 laid out as in JT/T 808-2019 table 25 (alarm flags), 32 and up for other protocols.
+    Alarms(u64) {
+        /// Emergency button; cleared after the platform's answer.
+        EMERGENCY = 0, "emergency";
+        /// Overspeed.
+        OVERSPEED = 1, "overspeed";
+        /// Fatigue driving.
+        FATIGUE = 2, "fatigue";
+        /// Danger warning; cleared after the platform's answer.
+        DANGER = 3, "danger_warning";
+        /// GNSS module fault.
+        GNSS_FAULT = 4, "gnss_fault";
+        /// GNSS antenna open or cut.
+        ANTENNA_OPEN = 5, "gnss_antenna_open";
+        /// GNSS antenna short.
+        ANTENNA_SHORT = 6, "gnss_antenna_short";
+        /// Main power undervoltage.
+        UNDERVOLTAGE = 7, "main_power_undervoltage";
+        /// Main power lost.
+        POWER_LOST = 8, "main_power_lost";
+        /// Display fault.
+        DISPLAY_FAULT = 9, "display_fault";
+        /// Text-to-speech fault.
+        TTS_FAULT = 10, "tts_fault";
+        /// Camera fault.
+        CAMERA_FAULT = 11, "camera_fault";
+        /// Transport IC card module fault.
+        IC_CARD_FAULT = 12, "ic_card_fault";
+        /// Overspeed pre-warning.
+        OVERSPEED_WARNING = 13, "overspeed_warning";
+        /// Fatigue pre-warning.
+        FATIGUE_WARNING = 14, "fatigue_warning";
+        /// Driving in a forbidden period (2019).
+        FORBIDDEN_PERIOD = 15, "forbidden_period";
+        /// Tyre pressure (2019).
+        TYRE_PRESSURE = 16, "tyre_pressure";
+        /// Right-turn blind zone (2019).
+        BLIND_ZONE = 17, "right_turn_blind_zone";
+        /// The day's driving time is exceeded.
+        DAY_DRIVING_EXCEEDED = 18, "day_driving_exceeded";
+        /// Parked too long.
+        PARKED_TOO_LONG = 19, "parked_too_long";
+        /// In or out of an area; cleared after the platform's answer.
+        AREA = 20, "area";
+        /// In or out of a route; cleared after the platform's answer.
+        ROUTE = 21, "route";
+        /// Section driven too fast or too slowly; cleared after the platform's answer.
+        SECTION_TIME = 22, "section_time";
+        /// Off route.
+        OFF_ROUTE = 23, "off_route";
+        /// Vehicle speed sensor fault.
+        VSS_FAULT = 24, "vss_fault";
+        /// Abnormal fuel.
+        FUEL_ABNORMAL = 25, "fuel_abnormal";
+        /// Stolen.
+        STOLEN = 26, "stolen";
+        /// Illegal ignition; cleared after the platform's answer.
+        ILLEGAL_IGNITION = 27, "illegal_ignition";
+        /// Illegal displacement; cleared after the platform's answer.
+        ILLEGAL_DISPLACEMENT = 28, "illegal_displacement";
+        /// Collision (2019: collision or rollover).
+        COLLISION = 29, "collision";
+        /// Rollover pre-warning.
+        ROLLOVER_WARNING = 30, "rollover_warning";
+        /// Illegal door opening (reserved in 2019).
+        ILLEGAL_DOOR = 31, "illegal_door_opening";
+    }
+}
+
+bits! {
+    /// What is doubtful about a fix. A fix is marked, never dropped.
+    Quality(u16) {
+        /// The terminal said that it had no solution.
+        NOT_POSITIONED = 0, "not_positioned";
+        /// The message held no possible time.
+        TIME_INVALID = 1, "time_invalid";
+        /// `fix_time` is later than a day after it was received, or before 2000-01-02 (set by the server).
+        CLOCK_SUSPECT = 2, "clock_suspect";
+        /// Latitude and longitude are both exactly zero.
+        ZERO_POSITION = 3, "zero_position";
+        /// Latitude or longitude was out of range and was clamped.
+        OUT_OF_RANGE = 4, "out_of_range";
+        /// The coordinates are encrypted (JT/T 808 status bit 5); they are not WGS-84.
+        CRS_ENCRYPTED = 5, "crs_encrypted";
+        /// The source does not say whether the ignition is on.
+        IGNITION_UNKNOWN = 6, "ignition_unknown";
+        /// Sent late, out of a terminal's memory (blind-area batch).
+        BACKFILL = 7, "backfill";
+        /// An additional item was malformed; the position was kept.
+        ITEM_MALFORMED = 8, "item_malformed";
+        /// The datum was GCJ-02 and was converted by the device profile.
+        CRS_CONVERTED = 9, "crs_converted";
+    }
+}
+
+/// What one message said, in reusable buffers.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "an output buffer, read field by field")]
+pub struct Observations {
+    /// GNSS solutions in the order of the message.
+    pub fixes: Vec<Fix>,
+    /// Bytes of items without a field, one after another; [`Fix::extra`] points in here. Their form is the
+    /// protocol's own (JT/T 808: `id BYTE, length BYTE, value` items as sent).
+    pub extra: Vec<u8>,
+    /// Everything that is not a position.
+    pub other: Vec<Observation>,
+    /// Items that broke their own format and were passed over.
+    pub malformed_items: u32,
+}
+
+impl Observations {
+    /// Empties the buffers and keeps their memory.
+    pub fn clear(&mut self) {
+        self.fixes.clear();
+        self.extra.clear();
+        self.other.clear();
+        self.malformed_items = 0;
+    }
+
+    /// The bytes of `fix`'s items that have no field.
+    #[must_use]
+    pub fn extra_of(&self, fix: &Fix) -> &[u8] {
+        let start = fix.extra.start as usize;
+        self.extra.get(start..start.saturating_add(fix.extra.len as usize)).unwrap_or(&[])
+    }
+}
+
+/// Something a message said that is not a position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Observation {
+    /// The terminal registered (JT/T 808 0x0100).
+    Registered(Box<crate::Registration>),
+    /// The terminal logged in.
+    LoggedIn {
+        /// The terminal's identity.
+        terminal: TerminalId,
+    },
+    /// The terminal logged out or cancelled its registration.
+    LoggedOut,
+    /// A sign of life without content.
+    Heartbeat,
+    /// A driver's card was put in or taken out (JT/T 808 0x0702).
+    DriverCard {
+        /// `true` when put in.
+        inserted: bool,
+        /// When, by the terminal's clock.
+        at: Option<UtcMillis>,
+        /// Name on the card; empty when the read failed or the card was taken out.
+        name: String,
+        /// Number of the qualification certificate.
+        licence: String,
+    },
+    /// A message kept for its content but without a common meaning.
+    Other {
+        /// The protocol's message number.
+        message_id: u16,
+    },
+}

@@ -1,0 +1,188 @@
+//! Configuration: one file, every key with a default, all mistakes reported together.
+//!
+//! `config/motorpool.toml` shows every key with its unit, default and meaning; a test holds it against
+//! [`Config::default`]. Environment variables `MOTORPOOL__SECTION__KEY` override the file.
+
+mod values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use values::{Bytes, Seconds};
+
+/// Everything that can be set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The folder that holds everything; `--data` overrides it.
+    pub data: PathBuf,
+    /// The tracker listener.
+    pub trackers: Trackers,
+    /// The journal.
+    pub journal: Journal,
+    /// The track archive.
+    pub tracks: Tracks,
+    /// The HTTP API and console.
+    pub http: Http,
+    /// Limits on unknown terminals.
+    pub quarantine: Quarantine,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("data"),
+            trackers: Trackers::default(),
+            journal: Journal::default(),
+            tracks: Tracks::default(),
+            http: Http::default(),
+            quarantine: Quarantine::default(),
+        }
+    }
+}
+
+/// `[trackers]`: the TCP listener for terminals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Trackers {
+    /// Where terminals connect.
+    pub listen: SocketAddr,
+    /// Links open at one time. At most the process may open files, less 1,000.
+    pub links_max: usize,
+    /// Links from one address that have not logged in yet.
+    pub unauthenticated_links_per_ip_max: usize,
+    /// A link that sent nothing for so long after it was accepted is closed.
+    pub first_byte_timeout: Seconds,
+    /// A link that has not logged in for so long is closed.
+    pub login_timeout: Seconds,
+    /// A frame that is not complete so long after its first byte closes the link.
+    pub frame_timeout: Seconds,
+    /// A logged-in link that is silent for so long is closed.
+    pub idle_timeout: Seconds,
+    /// Bytes of one link that may wait for their acknowledgement before reading stops.
+    pub unacked_bytes_per_link_max: Bytes,
+    /// The largest read buffer a link may grow to while it has a backlog.
+    pub read_buffer_max: Bytes,
+    /// What happens when a terminal that is connected logs in over a second link.
+    pub second_link: SecondLink,
+}
+
+impl Default for Trackers {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], 5808)),
+            links_max: 18_000,
+            unauthenticated_links_per_ip_max: 1_000,
+            first_byte_timeout: Seconds(Duration::from_secs(30)),
+            login_timeout: Seconds(Duration::from_secs(60)),
+            frame_timeout: Seconds(Duration::from_secs(30)),
+            idle_timeout: Seconds(Duration::from_secs(900)),
+            unacked_bytes_per_link_max: Bytes(1 << 20),
+            read_buffer_max: Bytes(256 << 10),
+            second_link: SecondLink::Replace,
+        }
+    }
+}
+
+/// What to do with two links of one terminal. Both stay visible in the API either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondLink {
+    /// The new link wins and the old one is closed: what JT/T 808 expects after a lost connection.
+    Replace,
+    /// The new link is refused while the old one lives.
+    Refuse,
+    /// Both stay.
+    Keep,
+}
+
+/// `[journal]`: the log that everything else is derived from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Journal {
+    /// Size of one segment file.
+    pub segment_size: Bytes,
+    /// Released segments kept for reuse.
+    pub spare_segments_max: usize,
+    /// The longest a frame waits for others before the group is written.
+    pub window_max: Seconds,
+    /// Bytes waiting to be written before sources are told to stop reading.
+    pub queue_max: Bytes,
+    /// Stop accepting when the disk has less than this left.
+    pub disk_reserve: Bytes,
+    /// How long raw messages are kept, in days.
+    pub raw_retention_days: u32,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            segment_size: Bytes(64 << 20),
+            spare_segments_max: 4,
+            window_max: Seconds(Duration::from_millis(1)),
+            queue_max: Bytes(32 << 20),
+            disk_reserve: Bytes(256 << 20),
+            raw_retention_days: 1_095,
+        }
+    }
+}
+
+/// `[tracks]`: the archive of fixes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tracks {
+    /// Fixes kept in memory before they are sealed into files.
+    pub memory_rows_max: usize,
+    /// The longest a fix stays in memory only.
+    pub seal_interval: Seconds,
+    /// Files of one day from which on they are merged.
+    pub compact_files_min: usize,
+    /// Rows of one Parquet page; smaller pages read one device faster and cost a few bytes.
+    pub page_rows: usize,
+}
+
+impl Default for Tracks {
+    fn default() -> Self {
+        Self {
+            memory_rows_max: 1_000_000,
+            seal_interval: Seconds(Duration::from_secs(300)),
+            compact_files_min: 4,
+            page_rows: 4_096,
+        }
+    }
+}
+
+/// `[http]`: the API and the console.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Where browsers and programs connect.
+    pub listen: SocketAddr,
+    /// The largest request body.
+    pub body_max: Bytes,
+    /// Fixes of one answer that is not streamed.
+    pub rows_max: usize,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), body_max: Bytes(1 << 20), rows_max: 200_000 }
+    }
+}
+
+/// `[quarantine]`: what is remembered of terminals that nobody approved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quarantine {
+    /// Unknown terminals remembered; the longest unseen is forgotten first.
+    pub terminals_max: usize,
+}
+
+impl Default for Quarantine {
+    fn default() -> Self {
+        Self { terminals_max: 10_000 }
+    }
+}

@@ -1,0 +1,26 @@
+//! Motorpool: the server behind an official-car fleet.
+//!
+//! Data flows one way:
+//!
+//! ```text
+//! sources ──▶ journal ──▶ folds (decode) ──▶ tracks, live ──▶ api
+//!    │                                                        ▲
+//!    └──────────────── registry (devices, codes) ─────────────┘
+//! ```
+//!
+//! `ARCHITECTURE.md` has the map, the invariants and the walk-throughs.
+
+pub mod api;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod folds;
+pub mod ids;
+pub mod journal;
+pub mod live;
+pub mod registry;
+pub mod server;
+pub mod sim;
+pub mod sources;
+pub mod telemetry;
+pub mod tracks;

@@ -6,10 +6,12 @@
 mod load;
 mod values;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use motorpool_protocols::Profile;
 use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, FILES_RESERVED, load};
@@ -31,6 +33,9 @@ pub struct Config {
     pub http: Http,
     /// Limits on unknown terminals.
     pub quarantine: Quarantine,
+    /// `[profiles.NAME]`: how to read makes of terminals that differ from their standard, by name. A device that
+    /// names no profile, or an unknown one, is read by the standard.
+    pub profiles: BTreeMap<String, Profile>,
 }
 
 impl Default for Config {
@@ -42,6 +47,7 @@ impl Default for Config {
             tracks: Tracks::default(),
             http: Http::default(),
             quarantine: Quarantine::default(),
+            profiles: BTreeMap::new(),
         }
     }
 }

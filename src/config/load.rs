@@ -55,7 +55,8 @@ fn load_with(
         Some(path) => {
             let text = std::fs::read_to_string(path)
                 .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-            let syntax = |message: String| ConfigError::Syntax { origin: path.display().to_string(), message };
+            let syntax =
+                |message: String| ConfigError::Syntax { origin: path.display().to_string(), message };
             // Once with the text, so that a wrong key is reported with its line.
             toml::from_str::<Config>(&text).map_err(|error| syntax(error.to_string()))?;
             text.parse().map_err(|error: toml::de::Error| syntax(error.to_string()))?
@@ -67,9 +68,10 @@ fn load_with(
                 .map_err(|message| ConfigError::Syntax { origin: name.clone(), message })?;
         }
     }
-    let config: Config = table
-        .try_into()
-        .map_err(|error: toml::de::Error| ConfigError::Syntax { origin: "configuration".to_owned(), message: error.to_string() })?;
+    let config: Config = table.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
+        origin: "configuration".to_owned(),
+        message: error.to_string(),
+    })?;
     check(&config)?;
     Ok(config)
 }
@@ -109,7 +111,10 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     let trackers = &config.trackers;
     expect(
         journal.segment_size.0 >= 1 << 20 && journal.segment_size.0.is_multiple_of(4_096),
-        format!("journal.segment_size = \"{}\" must be at least 1MiB and a multiple of 4KiB", journal.segment_size),
+        format!(
+            "journal.segment_size = \"{}\" must be at least 1MiB and a multiple of 4KiB",
+            journal.segment_size
+        ),
     );
     expect(
         journal.queue_max.0 >= 2 * trackers.read_buffer_max.0,
@@ -130,10 +135,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         trackers.read_buffer_max.0 >= 8 << 10,
         format!("trackers.read_buffer_max = \"{}\" must be at least 8KiB", trackers.read_buffer_max),
     );
-    expect(
-        config.tracks.memory_rows_max >= 1_000,
-        "tracks.memory_rows_max must be at least 1000".to_owned(),
-    );
+    expect(config.tracks.memory_rows_max >= 1_000, "tracks.memory_rows_max must be at least 1000".to_owned());
     expect(
         (64..=65_536).contains(&config.tracks.page_rows),
         format!("tracks.page_rows = {} must be between 64 and 65536", config.tracks.page_rows),
@@ -147,7 +149,10 @@ mod tests {
     use super::*;
 
     fn variables(list: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
-        list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>().into_iter()
+        list.iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     fn file(text: &str) -> (tempfile::TempDir, PathBuf) {

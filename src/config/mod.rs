@@ -3,6 +3,7 @@
 //! `config/motorpool.toml` shows every key with its unit, default and meaning; a test holds it against
 //! [`Config::default`]. Environment variables `MOTORPOOL__SECTION__KEY` override the file.
 
+mod load;
 mod values;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use motorpool_protocols::Profile;
 use serde::{Deserialize, Serialize};
 
+pub use load::{ConfigError, FILES_RESERVED, load};
 pub use values::{Bytes, Seconds};
 
 /// Everything that can be set.

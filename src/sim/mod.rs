@@ -4,6 +4,7 @@
 //! Nothing in here is used by the server itself. The simulator stands outside: it talks to the server as
 //! terminals do, and over the HTTP API as a person would. Everything it makes up follows from a seed.
 
+pub mod drives;
 pub mod enrol;
 #[cfg(test)]
 pub(crate) mod fake_server;

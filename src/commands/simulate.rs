@@ -3,7 +3,6 @@
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,6 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use motorpool_protocols::Protocol;
 
+use super::Outcome;
 use crate::sim::drives::drives;
 use crate::sim::enrol::{Enrolment, enrol, simulated_phone};
 use crate::sim::ledger::Ledger;
@@ -86,7 +86,7 @@ pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
 ///
 /// # Errors
 /// When the run could not begin; that is exit code 2.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match args.protocol {
         Protocol::Jt808 => {}
         other => anyhow::bail!("{other} can't be simulated yet: --protocol jt808 can"),
@@ -119,7 +119,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let report = result?;
     print_report(&report, args)?;
-    Ok(if report.lost == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if report.lost == 0 { Outcome::Good } else { Outcome::FoundWrong })
 }
 
 fn settings(args: &Args) -> anyhow::Result<Load> {
@@ -175,6 +175,7 @@ fn progress_bar(duration: Duration, is_quiet: bool) -> ProgressBar {
     ProgressBar::new(duration.as_millis() as u64).with_style(style)
 }
 
+#[expect(clippy::print_stdout, reason = "this command's answer")]
 fn print_report(report: &Report, args: &Args) -> anyhow::Result<()> {
     if args.json {
         let mut object = serde_json::to_value(report)?;

@@ -43,6 +43,11 @@ pub fn encode_frame(header: &Header, body: &[u8], out: &mut Vec<u8>) {
     assert!(body.len() <= BODY_BYTES_MAX, "a frame holds at most {BODY_BYTES_MAX} bytes of body");
     let mut bytes = [0; HEADER_BYTES_MAX];
     let head = header.encode(body.len(), &mut bytes);
+    write_frame(head, body, out);
+}
+
+/// Appends one frame of an encoded header and a body.
+pub(crate) fn write_frame(head: &[u8], body: &[u8], out: &mut Vec<u8>) {
     let check = xor(head) ^ xor(body);
     out.reserve(head.len() + body.len() + 3);
     out.push(DELIMITER);
@@ -231,11 +236,8 @@ impl Splitter {
     }
 }
 
-/// The payload of a frame's content, unescaped into `scratch` only when there is an escape in it.
-///
-/// # Errors
-/// As [`unescape`].
+/// Whether the check byte at the end of `payload` is right.
 #[inline]
-pub(crate) fn payload<'a>(content: Content<'a>, scratch: &'a mut [u8]) -> Result<&'a [u8], RejectReason> {
-    if content.escaped { unescape(content.bytes, scratch) } else { Ok(content.bytes) }
+pub(crate) fn check_is_right(payload: &[u8]) -> bool {
+    xor(payload) == 0
 }

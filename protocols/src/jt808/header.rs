@@ -15,7 +15,7 @@
 //! The terminal field is whatever the installer set: a phone number, digits of the IMEI, or not decimal at
 //! all. It is read as hexadecimal digits and never as an integer.
 
-use crate::jt808::frame::{BODY_BYTES_MAX, xor};
+use crate::jt808::frame::BODY_BYTES_MAX;
 use crate::profile::IdForm;
 use crate::{RejectReason, TerminalId};
 
@@ -24,6 +24,7 @@ pub const HEADER_BYTES_MAX: usize = 21;
 
 const VERSION_FLAG: u16 = 1 << 14;
 const PACKET_FLAG: u16 = 1 << 13;
+const CIPHER_MASK: u16 = 7 << 10;
 const LENGTH_MASK: u16 = 0x03ff;
 
 /// The shape of the header.
@@ -274,6 +275,19 @@ impl<'a> Frame<'a> {
         u8::try_from(self.properties >> 10 & 7).unwrap_or(7)
     }
 
+    /// Whether the frame is a message of its own that can be read.
+    #[inline]
+    pub(crate) fn is_whole(&self) -> bool {
+        self.properties & (PACKET_FLAG | CIPHER_MASK) == 0
+    }
+
+    /// Where the body begins in the payload.
+    #[inline]
+    pub(crate) fn body_at(&self) -> usize {
+        let packet_items = if self.packet.is_some() { 4 } else { 0 };
+        packet_items + if self.id.version == Version::V2013 { 12 } else { 17 }
+    }
+
     /// The header in full.
     pub(crate) fn header(&self, id_form: IdForm) -> Header {
         Header {
@@ -291,10 +305,4 @@ impl<'a> Frame<'a> {
     pub(crate) fn first_serial(&self) -> u16 {
         self.packet.map_or(self.serial, |packet| self.serial.wrapping_sub(packet.index.wrapping_sub(1)))
     }
-}
-
-/// Whether the check byte at the end of `payload` is right.
-#[inline]
-pub(crate) fn check_is_right(payload: &[u8]) -> bool {
-    xor(payload) == 0
 }

@@ -318,9 +318,7 @@ fn to_enrol(state: &ApiState, item: &EnrolItem) -> Result<Enrol, String> {
 /// Whether the configuration has that profile.
 pub(super) fn known_profile(state: &ApiState, profile: Option<&str>) -> Result<(), String> {
     match profile {
-        Some(name) if name != "standard" && !state.registry().profile_names().any(|known| known == name) => {
-            Err(format!("the configuration has no profile `{name}`"))
-        }
+        Some(name) if !state.registry().has_profile(name) => Err(format!("the configuration has no profile `{name}`")),
         _ => Ok(()),
     }
 }

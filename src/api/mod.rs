@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::extract::DefaultBodyLimit;
 use axum::response::IntoResponse;
 use axum::{Router, middleware};
-use motorpool_protocols::{Protocol, TerminalId, UtcMillis};
+use motorpool_protocols::UtcMillis;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -44,7 +44,6 @@ pub use seams::{LinkRow, LinkTable, ReadNumbers, TrackPart, TrackQuery, TrackRow
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::ids::DeviceId;
 use crate::live::Live;
 use crate::registry::{Device, Registry};
 use crate::telemetry::ledger::Imbalance;
@@ -169,17 +168,10 @@ impl ApiState {
         format!("{:x}-{number:x}", self.inner.started_at.0)
     }
 
-    /// The device of a path: up to nine digits without a leading zero are our number, anything else is the
-    /// terminal's identity.
+    /// The device of a path.
     fn device(&self, id: &str) -> Result<Arc<Device>, Problem> {
         let snapshot = self.registry().snapshot();
-        let is_number = id.len() <= 9 && !id.starts_with('0') && id.bytes().all(|b| b.is_ascii_digit());
-        let by_number = id.parse().ok().filter(|_| is_number).and_then(|id| snapshot.device(DeviceId(id)));
-        let by_terminal = || {
-            let terminal = TerminalId::new(id).filter(|_| !is_number)?;
-            Protocol::ALL.iter().find_map(|protocol| snapshot.find(*protocol, &terminal))
-        };
-        by_number.or_else(by_terminal).map(Arc::clone).ok_or_else(|| Problem::new(Code::DeviceNotFound))
+        snapshot.resolve(id).map(Arc::clone).ok_or_else(|| Problem::new(Code::DeviceNotFound))
     }
 }
 

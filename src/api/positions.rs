@@ -210,11 +210,8 @@ pub(super) async fn list(
             .map_err(|_| Problem::parameter("cursor", "is not a cursor of this list"))?,
         None => DeviceId(0),
     };
-    let form = params.format.unwrap_or(if accepts(&headers, "application/geo+json") {
-        Form::Geojson
-    } else {
-        Form::Json
-    });
+    let asked = if accepts(&headers, "application/geo+json") { Form::Geojson } else { Form::Json };
+    let form = params.format.unwrap_or(asked);
     // Tens of thousands of positions take long enough to keep others waiting.
     let work = tokio::task::spawn_blocking(move || {
         let mut positions = collect(&state, &params, after, limit);

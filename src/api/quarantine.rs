@@ -44,9 +44,8 @@ pub(super) struct QuarantinedView {
 impl QuarantinedView {
     fn of(q: Quarantined, shows_peers: bool) -> Self {
         let masked = q.peer.parse().map_or_else(|_| "*".to_owned(), masked_ip);
-        let trimmed = q.terminal.trim_start_matches('0');
         Self {
-            key: if trimmed.is_empty() { "0".to_owned() } else { trimmed.to_owned() },
+            key: q.key().to_owned(),
             protocol: q.protocol,
             terminal: q.terminal,
             first_seen_at: q.first_seen,
@@ -125,7 +124,7 @@ pub(super) async fn approve(
     State(state): State<ApiState>,
     Body(request): Body<ApproveRequest>,
 ) -> Result<Json<EnrolAnswer>, Problem> {
-    if request.all == !request.terminals.is_empty() {
+    if request.all != request.terminals.is_empty() {
         return Err(Problem::field("/terminals", "give either `all` or a list of terminals"));
     }
     known_profile(&state, request.profile.as_deref()).map_err(|error| Problem::field("/profile", error))?;

@@ -101,8 +101,8 @@ pub(super) async fn track(
         return Err(Problem::parameter("limit", format!("must be 1 to {rows_max}")));
     }
     // Fixes taken this very second belong to the default window.
-    let to = params.to.unwrap_or(UtcMillis(state.now().0.saturating_add(1_000)));
-    let from = params.from.unwrap_or(UtcMillis(to.0.saturating_sub(WINDOW_DEFAULT_MS)));
+    let to = params.to.unwrap_or_else(|| UtcMillis(state.now().0.saturating_add(1_000)));
+    let from = params.from.unwrap_or_else(|| UtcMillis(to.0.saturating_sub(WINDOW_DEFAULT_MS)));
     if from >= to {
         return Err(Problem::parameter("from", "must be before `to`"));
     }

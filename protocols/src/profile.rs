@@ -72,4 +72,6 @@ pub enum VendorItems {
     /// Unknown: kept as bytes.
     #[default]
     Raw,
+    /// GPS51: items 0x51, 0x52, 0x54, 0x61, 0xE1, 0xE2, 0xF6, 0xFA and 0xFB.
+    Gps51,
 }

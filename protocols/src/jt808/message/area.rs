@@ -9,7 +9,7 @@
 
 use super::value::{BcdTime, Text, as_hex};
 use super::wire::{Body, Byte, Dword, List8, List32, Nested, Reader, Text16, Time, Wire, Word, Writer, body};
-use super::{EncodeError, Version};
+use super::{Edition, EncodeError};
 use crate::DecodeError;
 
 const BY_TIME: u16 = 1;
@@ -105,7 +105,7 @@ impl SpeedLimit {
             return Ok(None);
         }
         let (max_kmh, duration_s) = (r.u16()?, r.u8()?);
-        let night_max_kmh = if r.version() == Version::V2019 { Some(r.u16()?) } else { None };
+        let night_max_kmh = if r.edition() == Edition::E2019 { Some(r.u16()?) } else { None };
         Ok(Some(Self { max_kmh, duration_s, night_max_kmh }))
     }
 
@@ -116,7 +116,7 @@ impl SpeedLimit {
         let limit = limit.copied().unwrap_or_default();
         w.u16(limit.max_kmh);
         w.u8(limit.duration_s);
-        if w.version() == Version::V2019 {
+        if w.edition() == Edition::E2019 {
             w.u16(limit.night_max_kmh.unwrap_or(0));
         }
     }
@@ -124,12 +124,12 @@ impl SpeedLimit {
 
 /// The name that 2019 puts at the end; some terminals leave it out.
 fn read_name(r: &mut Reader<'_>) -> Result<Option<Text>, DecodeError> {
-    if r.version() == Version::V2019 && r.remaining() > 0 { Text16::read(r).map(Some) } else { Ok(None) }
+    if r.edition() == Edition::E2019 && r.remaining() > 0 { Text16::read(r).map(Some) } else { Ok(None) }
 }
 
 fn write_name(name: Option<&Text>, w: &mut Writer<'_>) -> Result<(), EncodeError> {
     match name {
-        Some(name) if w.version() == Version::V2019 => Text16::write(name, w),
+        Some(name) if w.edition() == Edition::E2019 => Text16::write(name, w),
         _ => Ok(()),
     }
 }
@@ -286,7 +286,7 @@ impl Body for Polygon {
         let count = usize::from(r.u16()?);
         let vertices = r.list::<Nested, Vertex>(count)?;
         if let Some(limit) = &mut speed_limit
-            && r.version() == Version::V2019
+            && r.edition() == Edition::E2019
             && r.remaining() >= 2
         {
             limit.night_max_kmh = Some(r.u16()?);
@@ -306,7 +306,7 @@ impl Body for Polygon {
         w.count16(self.vertices.len())?;
         self.vertices.iter().try_for_each(|vertex| vertex.write(w))?;
         if let Some(limit) = limit
-            && w.version() == Version::V2019
+            && w.edition() == Edition::E2019
             && (limit.night_max_kmh.is_some() || self.name.is_some())
         {
             w.u16(limit.night_max_kmh.unwrap_or(0));
@@ -468,7 +468,7 @@ impl Body for AreaQueryReply {
             2 => read_to_end(r).map(FoundAreas::Rectangles),
             3 => read_to_end(r).map(FoundAreas::Polygons),
             4 => read_to_end(r).map(FoundAreas::Routes),
-            _ if u32::try_from(r.remaining() / 4) == Ok(count) && r.remaining() % 4 == 0 => {
+            _ if u32::try_from(r.remaining() / 4) == Ok(count) && r.remaining().is_multiple_of(4) => {
                 Some(FoundAreas::Ids(r.clone().list::<Dword, u32>(r.remaining() / 4)?))
             }
             _ => None,

@@ -2,7 +2,7 @@
 
 use super::value::{BcdDate, BcdTime, Text, as_hex};
 use super::wire::{Body, Bytes32, Date, Fixed, Reader, Text8, Time, Wire, Writer, body};
-use super::{EncodeError, Version};
+use super::{Edition, EncodeError};
 use crate::DecodeError;
 
 body! {
@@ -94,7 +94,7 @@ pub struct CardContent {
 
 impl Body for DriverIdentity {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        if r.version() == Version::V2011 {
+        if r.edition() == Edition::E2011 {
             return Driver2011::read(r).map(Self::Driver2011);
         }
         let (status, time) = (r.u8()?, Time::read(r)?);
@@ -124,7 +124,7 @@ impl Body for CardContent {
             licence: Fixed::<20>::read(r)?,
             issuer: Text8::read(r)?,
             expiry: Date::read(r)?,
-            id_card: if r.version() == Version::V2019 && r.remaining() >= 20 {
+            id_card: if r.edition() == Edition::E2019 && r.remaining() >= 20 {
                 Some(Fixed::<20>::read(r)?)
             } else {
                 None
@@ -138,7 +138,7 @@ impl Body for CardContent {
         Text8::write(&self.issuer, w)?;
         Date::write(&self.expiry, w)?;
         match &self.id_card {
-            Some(id_card) if w.version() == Version::V2019 => Fixed::<20>::write(id_card, w),
+            Some(id_card) if w.edition() == Edition::E2019 => Fixed::<20>::write(id_card, w),
             _ => Ok(()),
         }
     }

@@ -4,7 +4,7 @@
 
 use super::value::{BcdTime, as_hex};
 use super::wire::{Body, Byte, Dword, FixedBytes, Reader, Time, Wire, Word, Writer, body};
-use super::{EncodeError, Version};
+use super::{Edition, EncodeError};
 use crate::DecodeError;
 
 body! {
@@ -73,7 +73,7 @@ impl Body for RetransmissionRequest {
 
     fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
         w.u16(self.first_serial);
-        if w.version() == Version::V2019 {
+        if w.edition() == Edition::E2019 {
             w.count16(self.packets.len())?;
         } else {
             w.count8(self.packets.len())?;

@@ -216,9 +216,19 @@ impl Item {
         }
     }
 
+    /// The item as sent: id, length, value.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // It was read from an item, so its value fits the length byte.
+        if self.write(&mut Writer::new(&mut bytes, super::Edition::E2019)).is_err() {
+            bytes.clear();
+        }
+        bytes
+    }
+
     pub(crate) fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
         let mut bytes = Vec::new();
-        let mut value = Writer::new(&mut bytes, w.version());
+        let mut value = Writer::new(&mut bytes, w.edition());
         match self {
             Self::Odometer(v)
             | Self::VideoAlarms(v)

@@ -51,7 +51,7 @@ pub struct MediaData {
 impl Body for MediaData {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let media = MediaEvent::read(r)?;
-        let has_location = r.version() != super::Version::V2011 && r.remaining() >= LOCATION_BYTES;
+        let has_location = r.edition() != super::Edition::E2011 && r.remaining() >= LOCATION_BYTES;
         let location = if has_location { Some(Location::read(&mut r.sub(LOCATION_BYTES)?)?) } else { None };
         Ok(Self { media, location, data: r.all().to_vec() })
     }

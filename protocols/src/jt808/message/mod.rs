@@ -31,6 +31,7 @@ mod wire;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::DecodeError;
+pub use crate::jt808::registration::Edition;
 use wire::{Body, Reader, Writer};
 
 pub use item::Item;
@@ -47,18 +48,6 @@ pub enum EncodeError {
         /// How much fits.
         limit: usize,
     },
-}
-
-/// An edition of JT/T 808.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a new edition changes every body")]
-pub enum Version {
-    /// JT/T 808-2011.
-    V2011,
-    /// JT/T 808-2013.
-    V2013,
-    /// JT/T 808-2019.
-    V2019,
 }
 
 macro_rules! messages {
@@ -135,7 +124,7 @@ macro_rules! messages {
                     $(Self::$variant(body) => body.serialize(serializer),)*
                     Self::Unknown { bytes, .. } => {
                         let mut map = serializer.serialize_map(Some(1))?;
-                        map.serialize_entry("hex", &value::hex_string(bytes))?;
+                        map.serialize_entry("hex", &crate::jt808::bcd::digits(bytes))?;
                         map.end()
                     }
                 }
@@ -253,8 +242,8 @@ impl Message {
     /// # Errors
     /// `truncated` when the body ends inside a field, `length` when a count and the bytes disagree; `at`
     /// counts from the first byte of the body.
-    pub fn decode(message_id: u16, version: Version, body: &[u8]) -> Result<Self, DecodeError> {
-        Self::decode_with_rest(message_id, version, body).map(|(message, _)| message)
+    pub fn decode(message_id: u16, edition: Edition, body: &[u8]) -> Result<Self, DecodeError> {
+        Self::decode_with_rest(message_id, edition, body).map(|(message, _)| message)
     }
 
     /// As [`Message::decode`], and what was left behind the last field.
@@ -263,10 +252,10 @@ impl Message {
     /// As [`Message::decode`].
     pub fn decode_with_rest(
         message_id: u16,
-        version: Version,
+        edition: Edition,
         body: &[u8],
     ) -> Result<(Self, &[u8]), DecodeError> {
-        let mut r = Reader::new(body, version);
+        let mut r = Reader::new(body, edition);
         let message = Self::read(message_id, &mut r)?;
         Ok((message, r.rest()))
     }
@@ -275,9 +264,9 @@ impl Message {
     ///
     /// # Errors
     /// When a field is too long for its place.
-    pub fn encode(&self, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    pub fn encode(&self, edition: Edition, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let before = out.len();
-        let written = self.write(&mut Writer::new(out, version));
+        let written = self.write(&mut Writer::new(out, edition));
         if written.is_err() {
             out.truncate(before);
         }
@@ -290,7 +279,9 @@ impl Message {
         match self {
             Self::LocationReport(location) => vec![location],
             Self::LocationReply(reply) | Self::VehicleControlReply(reply) => vec![&reply.location],
-            Self::LocationBatch(batch) => batch.locations.iter().collect(),
+            Self::LocationBatch(batch) => {
+                batch.items.iter().filter_map(report::BatchItem::location).collect()
+            }
             Self::MediaData(media) => media.location.iter().collect(),
             Self::MediaSearchReply(reply) => reply.items.iter().map(|item| &item.location).collect(),
             _ => Vec::new(),
@@ -303,16 +294,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const VERSIONS: [Version; 3] = [Version::V2011, Version::V2013, Version::V2019];
+    const EDITIONS: [Edition; 3] = [Edition::E2011, Edition::E2013, Edition::E2019];
 
-    fn check_round_trip(id: u16, version: Version, body: &[u8]) -> Result<(), TestCaseError> {
-        let Ok(message) = Message::decode(id, version, body) else { return Ok(()) };
+    fn check_round_trip(id: u16, edition: Edition, body: &[u8]) -> Result<(), TestCaseError> {
+        // A registration shows its edition itself; it must be written in the one it was in.
+        let edition = match (id, edition) {
+            (0x0100, Edition::E2013 | Edition::E2019) => {
+                registration::Registration::edition(body, edition == Edition::E2019)
+            }
+            (_, edition) => edition,
+        };
+        let Ok(message) = Message::decode(id, edition, body) else { return Ok(()) };
         prop_assert_eq!(message.id(), id);
         serde_json::to_value(&message).map_err(|error| TestCaseError::fail(error.to_string()))?;
         let mut encoded = Vec::new();
-        if message.encode(version, &mut encoded).is_ok() {
-            let again = Message::decode(id, version, &encoded);
-            prop_assert_eq!(again.as_ref(), Ok(&message), "{:#06x} {:?} {:02x?}", id, version, encoded);
+        if message.encode(edition, &mut encoded).is_ok() {
+            let again = Message::decode(id, edition, &encoded);
+            prop_assert_eq!(again.as_ref(), Ok(&message), "{:#06x} {:?} {:02x?}", id, edition, encoded);
         } else {
             prop_assert!(encoded.is_empty());
         }
@@ -324,26 +322,26 @@ mod tests {
         #[test]
         fn any_body_of_any_message_round_trips(
             index in 0..Message::IDS.len(),
-            version in 0..3_usize,
+            edition in 0..3_usize,
             body in proptest::collection::vec(any::<u8>(), 0..160),
         ) {
-            check_round_trip(Message::IDS[index], VERSIONS[version], &body)?;
+            check_round_trip(Message::IDS[index], EDITIONS[edition], &body)?;
         }
 
         /// The same with small numbers, so that counts and lengths are often right.
         #[test]
         fn any_body_of_small_numbers_round_trips(
             index in 0..Message::IDS.len(),
-            version in 0..3_usize,
+            edition in 0..3_usize,
             body in proptest::collection::vec(prop_oneof![3 => Just(0_u8), 2 => 0..6_u8, 1 => any::<u8>()], 0..160),
         ) {
-            check_round_trip(Message::IDS[index], VERSIONS[version], &body)?;
+            check_round_trip(Message::IDS[index], EDITIONS[edition], &body)?;
         }
 
         #[test]
         fn an_unknown_message_keeps_its_bytes(id: u16, body: Vec<u8>) {
             prop_assume!(!Message::IDS.contains(&id));
-            let message = Message::decode(id, Version::V2019, &body).unwrap();
+            let message = Message::decode(id, Edition::E2019, &body).unwrap();
             prop_assert_eq!(message, Message::Unknown { id, bytes: body });
         }
     }
@@ -352,7 +350,7 @@ mod tests {
     fn a_message_that_does_not_fit_leaves_nothing_behind() {
         let registration = registration::Registration { maker: Text::from("too long"), ..Default::default() };
         let mut out = vec![1];
-        let written = Message::Registration(registration).encode(Version::V2013, &mut out);
+        let written = Message::Registration(registration).encode(Edition::E2013, &mut out);
         assert_eq!(written, Err(EncodeError::TooLong { limit: 5 }));
         assert_eq!(out, [1]);
     }

@@ -351,7 +351,7 @@ impl Serialize for Parameter {
 
 /// The whole of `bytes` as one `T`.
 fn exactly<C: Wire<T>, T>(bytes: &[u8]) -> Option<T> {
-    let mut r = Reader::new(bytes, super::Version::V2019);
+    let mut r = Reader::new(bytes, super::Edition::E2019);
     let value = C::read(&mut r).ok()?;
     (r.remaining() == 0).then_some(value)
 }
@@ -381,7 +381,7 @@ impl Body for Parameter {
 
     fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
         let mut bytes = Vec::new();
-        let mut inner = Writer::new(&mut bytes, w.version());
+        let mut inner = Writer::new(&mut bytes, w.edition());
         match &self.value {
             ParameterValue::Byte(value) => inner.u8(*value),
             ParameterValue::Word(value) => inner.u16(*value),
@@ -413,7 +413,7 @@ mod tests {
 
     #[test]
     fn a_list_that_disagrees_with_its_count_is_refused() {
-        let read = |body: &[u8]| SetParameters::read(&mut Reader::new(body, super::super::Version::V2013));
+        let read = |body: &[u8]| SetParameters::read(&mut Reader::new(body, super::super::Edition::E2013));
         assert!(read(&[1, 0, 0, 0, 1, 4, 0, 0, 0, 10]).is_ok());
         assert_eq!(read(&[1, 0, 0, 0, 1, 4, 0, 0, 0, 10, 0]), Err(DecodeError::new(10, "length")));
         assert_eq!(read(&[2, 0, 0, 0, 1, 4, 0, 0, 0, 10]), Err(DecodeError::new(10, "truncated")));
@@ -422,7 +422,7 @@ mod tests {
     #[test]
     fn a_value_of_another_length_is_kept_as_bytes() {
         let body = [1, 0, 0, 0, 1, 2, 0, 10];
-        let set = SetParameters::read(&mut Reader::new(&body, super::super::Version::V2013)).unwrap();
+        let set = SetParameters::read(&mut Reader::new(&body, super::super::Edition::E2013)).unwrap();
         assert_eq!(set.parameters[0].value, ParameterValue::Raw(vec![0, 10]));
     }
 }

@@ -94,7 +94,7 @@ impl PassThrough {
 }
 
 fn read_peripherals<T: Body>(content: &[u8]) -> Option<Vec<Peripheral<T>>> {
-    let mut r = Reader::new(content, super::Version::V2019);
+    let mut r = Reader::new(content, super::Edition::E2019);
     let count = r.u8().ok()?;
     let mut items = Vec::new();
     for _ in 0..count {

@@ -403,13 +403,13 @@ impl RecorderData {
 }
 
 fn one<T: Body>(bytes: &[u8]) -> Option<T> {
-    let mut r = Reader::new(bytes, super::Version::V2019);
+    let mut r = Reader::new(bytes, super::Edition::E2019);
     let value = T::read(&mut r).ok()?;
     (r.remaining() == 0).then_some(value)
 }
 
 fn many<T: Body>(bytes: &[u8]) -> Option<Vec<T>> {
-    ListRest::<Nested>::read(&mut Reader::new(bytes, super::Version::V2019)).ok()
+    ListRest::<Nested>::read(&mut Reader::new(bytes, super::Edition::E2019)).ok()
 }
 
 fn check(bytes: &[u8]) -> u8 {
@@ -440,9 +440,9 @@ impl Body for RecorderBlock {
             Self::Raw { bytes } => w.bytes(bytes),
             Self::Block { start, command, reserved, data } => {
                 let mut content = Vec::new();
-                data.write(&mut Writer::new(&mut content, w.version()))?;
+                data.write(&mut Writer::new(&mut content, w.edition()))?;
                 let mut block = Vec::with_capacity(content.len() + 7);
-                let mut inner = Writer::new(&mut block, w.version());
+                let mut inner = Writer::new(&mut block, w.edition());
                 inner.u16(*start);
                 inner.u8(*command);
                 inner.count16(content.len())?;

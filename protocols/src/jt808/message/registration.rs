@@ -5,16 +5,10 @@
 
 use super::value::{Text, as_hex};
 use super::wire::{Body, Byte, Bytes32, Fixed, Reader, Rest, Text8, Wire, Word, Writer, body};
-use super::{EncodeError, Version};
+use super::{Edition, EncodeError};
 use crate::DecodeError;
-
-/// Bytes in front of the plate in each edition.
-const FIXED_2011: usize = 25;
-const FIXED_2013: usize = 37;
-const FIXED_2019: usize = 76;
-
-/// The highest plate colour of JT/T 415-2006 5.4.12 and JT/T 697.7-2014 that is in use, and 9 for others.
-const PLATE_COLOUR_MAX: u8 = 9;
+use crate::jt808::Version;
+use crate::jt808::registration::decode_registration;
 
 /// Terminal registration, 0x0100 (JT/T 808-2019 8.8, table 8).
 ///
@@ -47,36 +41,25 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// The edition that the length of a registration body proves, knowing whether the header had the 2019
-    /// version flag.
-    ///
-    /// A body too short for 2013 is 2011. A longer one is 2013 unless only the 2011 layout gives a plate
-    /// colour that exists (a VIN in the 2011 layout is longer than the 2013 fixed part).
+    /// The edition that a registration body proves, knowing whether the header had the 2019 version flag.
     #[must_use]
-    pub fn edition(body: &[u8], has_version_flag: bool) -> Version {
-        if has_version_flag {
-            return Version::V2019;
-        }
-        let is_colour = |at: usize| body.get(at).is_some_and(|colour| *colour <= PLATE_COLOUR_MAX);
-        if body.len() < FIXED_2013 || (!is_colour(FIXED_2013 - 1) && is_colour(FIXED_2011 - 1)) {
-            Version::V2011
-        } else {
-            Version::V2013
-        }
+    pub fn edition(body: &[u8], has_version_flag: bool) -> Edition {
+        let shape = if has_version_flag { Version::V2019 { revision: 1 } } else { Version::V2013 };
+        decode_registration(body, shape).map_or(Edition::E2013, |(_, edition)| edition)
     }
 
-    fn layout(&self, version: Version) -> [(&Text, usize); 3] {
-        let [maker, model, id] = widths(version);
+    fn layout(&self, edition: Edition) -> [(&Text, usize); 3] {
+        let [maker, model, id] = widths(edition);
         [(&self.maker, maker), (&self.model, model), (&self.terminal_id, id)]
     }
 }
 
 /// Widths of maker, model and terminal id.
-const fn widths(version: Version) -> [usize; 3] {
-    match version {
-        Version::V2011 => [5, 8, 7],
-        Version::V2013 => [5, 20, 7],
-        Version::V2019 => [11, 30, 30],
+const fn widths(edition: Edition) -> [usize; 3] {
+    match edition {
+        Edition::E2011 => [5, 8, 7],
+        Edition::E2013 => [5, 20, 7],
+        Edition::E2019 => [11, 30, 30],
     }
 }
 
@@ -99,13 +82,11 @@ fn write_padded(w: &mut Writer<'_>, text: &Text, width: usize) -> Result<(), Enc
 
 impl Body for Registration {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        // A flagged header with a body too short for 2019 is a terminal that kept its old body.
-        let version = match r.version() {
-            Version::V2019 if r.remaining() >= FIXED_2019 => Version::V2019,
-            Version::V2011 => Version::V2011,
-            _ => Self::edition(r.rest(), false),
+        let edition = match r.edition() {
+            Edition::E2011 => Edition::E2011,
+            edition => Self::edition(r.rest(), edition == Edition::E2019),
         };
-        let [maker, model, id] = widths(version);
+        let [maker, model, id] = widths(edition);
         Ok(Self {
             province: r.u16()?,
             city: r.u16()?,
@@ -120,8 +101,7 @@ impl Body for Registration {
     fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
         w.u16(self.province);
         w.u16(self.city);
-        let version = w.version();
-        self.layout(version).into_iter().try_for_each(|(text, width)| write_padded(w, text, width))?;
+        self.layout(w.edition()).into_iter().try_for_each(|(text, width)| write_padded(w, text, width))?;
         w.u8(self.plate_colour);
         Rest::write(&self.plate, w)
     }
@@ -178,7 +158,7 @@ pub struct Authentication {
 
 impl Body for Authentication {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let is_2019 = r.version() == Version::V2019
+        let is_2019 = r.edition() == Edition::E2019
             && r.rest().first().is_some_and(|len| r.remaining() >= 1 + usize::from(*len) + 35);
         if !is_2019 {
             return Ok(Self { code: Rest::read(r)?, imei: None, software_version: None });
@@ -191,8 +171,8 @@ impl Body for Authentication {
     }
 
     fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
-        match (w.version(), &self.imei, &self.software_version) {
-            (Version::V2019, Some(imei), Some(software_version)) => {
+        match (w.edition(), &self.imei, &self.software_version) {
+            (Edition::E2019, Some(imei), Some(software_version)) => {
                 Text8::write(&self.code, w)?;
                 Fixed::<15>::write(imei, w)?;
                 Fixed::<20>::write(software_version, w)
@@ -263,7 +243,7 @@ const ATTRIBUTE_WIDTHS_2019_LONG: [usize; 3] = [11, 30, 30];
 
 impl Body for Attributes {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let candidates = if r.version() == Version::V2019 {
+        let candidates = if r.edition() == Edition::E2019 {
             [ATTRIBUTE_WIDTHS_2019, ATTRIBUTE_WIDTHS_2019_LONG, ATTRIBUTE_WIDTHS_2013]
         } else {
             [ATTRIBUTE_WIDTHS_2013, ATTRIBUTE_WIDTHS_2019, ATTRIBUTE_WIDTHS_2019_LONG]
@@ -282,9 +262,9 @@ impl Body for Attributes {
     }
 
     fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
-        let [maker, model, id] = match w.version() {
-            Version::V2019 if self.maker.as_bytes().len() > 5 => ATTRIBUTE_WIDTHS_2019_LONG,
-            Version::V2019 => ATTRIBUTE_WIDTHS_2019,
+        let [maker, model, id] = match w.edition() {
+            Edition::E2019 if self.maker.as_bytes().len() > 5 => ATTRIBUTE_WIDTHS_2019_LONG,
+            Edition::E2019 => ATTRIBUTE_WIDTHS_2019,
             _ => ATTRIBUTE_WIDTHS_2013,
         };
         w.u16(self.terminal_type);
@@ -307,7 +287,7 @@ body! {
         upgrade_type: u8 = Byte,
         /// Maker's code, BYTE[5].
         maker: Text = Fixed<5>,
-        /// Version of the package.
+        /// Edition of the package.
         package_version: Text = Text8,
         /// The package.
         #[serde(serialize_with = "as_hex")]

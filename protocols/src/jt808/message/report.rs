@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::EncodeError;
 use super::item::Item;
 use super::value::{BcdTime, as_hex};
-use super::wire::{Body, Byte, Reader, Time, Wire, Writer};
+use super::wire::{Body, Reader, Time, Wire, Writer};
 use crate::DecodeError;
 use crate::profile::VendorItems;
 
@@ -102,34 +102,58 @@ pub struct LocationBatch {
     pub count: u16,
     /// 0 normal batch, 1 back-fill out of the memory (blind area).
     pub batch_type: u8,
-    /// The locations. They are not part of the serialised body: they are fixes. One that is too short to be a
-    /// location is passed over when reading.
+    /// What follows. It is not part of the serialised body: locations are fixes.
     #[serde(skip)]
-    pub locations: Vec<Location>,
+    pub items: Vec<BatchItem>,
+}
+
+/// One item of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BatchItem {
+    /// A location.
+    Location(Location),
+    /// Bytes that are too few for a location.
+    Raw(Vec<u8>),
+}
+
+impl BatchItem {
+    /// The location, if it is one.
+    #[must_use]
+    pub const fn location(&self) -> Option<&Location> {
+        match self {
+            Self::Location(location) => Some(location),
+            Self::Raw(_) => None,
+        }
+    }
 }
 
 impl Body for LocationBatch {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let count = r.u16()?;
-        let batch_type = Byte::read(r)?;
-        let mut locations = Vec::new();
-        while r.remaining() > 0 && locations.len() < usize::from(count) {
+        let batch_type = r.u8()?;
+        let mut items = Vec::new();
+        // As many as there are, whatever the count says; the last one may be cut.
+        while r.remaining() >= 2 {
             let len = usize::from(r.u16()?);
-            // The last item may be cut: what there is of it may still hold a location.
-            let mut item = r.sub(len.min(r.remaining()))?;
-            if let Ok(location) = Location::read(&mut item) {
-                locations.push(location);
-            }
+            let item = r.sub(len.min(r.remaining()))?;
+            items.push(match Location::read(&mut item.clone()) {
+                Ok(location) => BatchItem::Location(location),
+                Err(_) => BatchItem::Raw(item.rest().to_vec()),
+            });
         }
-        Ok(Self { count, batch_type, locations })
+        Ok(Self { count, batch_type, items })
     }
 
     fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
-        w.count16(self.locations.len())?;
+        w.u16(self.count);
         w.u8(self.batch_type);
-        for location in &self.locations {
+        for item in &self.items {
             let mut body = Vec::new();
-            location.write(&mut Writer::new(&mut body, w.version()))?;
+            match item {
+                BatchItem::Location(location) => location.write(&mut Writer::new(&mut body, w.edition()))?,
+                BatchItem::Raw(bytes) => body.extend_from_slice(bytes),
+            }
             w.count16(body.len())?;
             w.bytes(&body);
         }

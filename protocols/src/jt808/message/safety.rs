@@ -180,7 +180,7 @@ pub struct SafetyAlarm {
 impl SafetyAlarm {
     /// The alarm in an item, or `None` when the length is neither specification's.
     pub(crate) fn read(id: u8, value: &[u8]) -> Option<Self> {
-        let mut r = Reader::new(value, super::Version::V2019);
+        let mut r = Reader::new(value, super::Edition::E2019);
         let alarm = Self::read_fields(id, &mut r).ok()??;
         (r.remaining() == 0).then_some(alarm)
     }

@@ -6,7 +6,7 @@ use super::value::Text;
 use super::wire::{
     Body, Byte, List8, ListRest, Nested, Reader, Rest, Text8, Text16, Wire, Word, Writer, body,
 };
-use super::{EncodeError, Version};
+use super::{Edition, EncodeError};
 use crate::DecodeError;
 
 /// Text message, 0x8300 (JT/T 808-2019 8.25, table 31): flags BYTE, type BYTE (2019), text STRING.
@@ -26,13 +26,13 @@ pub struct TextMessage {
 impl Body for TextMessage {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let flags = r.u8()?;
-        let text_type = if r.version() == Version::V2019 { Some(r.u8()?) } else { None };
+        let text_type = if r.edition() == Edition::E2019 { Some(r.u8()?) } else { None };
         Ok(Self { flags, text_type, text: Rest::read(r)? })
     }
 
     fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
         w.u8(self.flags);
-        if w.version() == Version::V2019 {
+        if w.edition() == Edition::E2019 {
             w.u8(self.text_type.unwrap_or(1));
         }
         Rest::write(&self.text, w)

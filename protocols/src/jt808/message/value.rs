@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::UtcMillis;
-use crate::time::Civil;
+use crate::jt808::bcd;
 
 /// Seconds east of UTC of every BCD time of the standard (JT/T 808-2019 table 1).
 const GMT_PLUS_8_S: i32 = 28_800;
@@ -70,19 +70,14 @@ impl BcdTime {
     /// The field for an instant; `None` outside 2000 to 2099.
     #[must_use]
     pub fn from_utc(instant: UtcMillis) -> Option<Self> {
-        let civil = instant.civil(GMT_PLUS_8_S);
-        let year = u8::try_from(civil.year.checked_sub(2000)?).ok().filter(|year| *year < 100)?;
-        let fields = [year, civil.month, civil.day, civil.hour, civil.minute, civil.second];
-        Some(Self(fields.map(|field| field / 10 * 16 + field % 10)))
+        let digits = bcd::encode_time(instant, GMT_PLUS_8_S);
+        (digits != [0; 6]).then_some(Self(digits))
     }
 
     /// The instant, or `None` when the digits are no time.
     #[must_use]
     pub fn utc(self) -> Option<UtcMillis> {
-        let [year, month, day, hour, minute, second] = decimal(self.0)?;
-        let year = 2000 + i32::from(year);
-        let civil = Civil { year, month, day, hour, minute, second, millisecond: 0 };
-        UtcMillis::from_civil(civil, GMT_PLUS_8_S)
+        bcd::decode_time(self.0, GMT_PLUS_8_S)
     }
 
     /// Hour, minute and second in GMT+8 when year, month and day are zero: every day at this time.
@@ -102,7 +97,7 @@ impl fmt::Display for BcdTime {
         if let Some((hour, minute, second)) = self.daily() {
             return write!(f, "{hour:02}:{minute:02}:{second:02}");
         }
-        f.write_str(&hex_string(&self.0))
+        f.write_str(&bcd::digits(&self.0))
     }
 }
 
@@ -125,7 +120,7 @@ impl fmt::Display for BcdDate {
         {
             return write!(f, "{century:02}{year:02}-{month:02}-{day:02}");
         }
-        f.write_str(&hex_string(&self.0))
+        f.write_str(&bcd::digits(&self.0))
     }
 }
 
@@ -141,15 +136,9 @@ fn decimal<const N: usize>(bcd: [u8; N]) -> Option<[u8; N]> {
     is_decimal.then(|| bcd.map(|byte| (byte >> 4) * 10 + (byte & 15)))
 }
 
-/// Lower-case hex.
-pub(crate) fn hex_string(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
 /// For `#[serde(serialize_with)]`: bytes as lower-case hex.
 pub(crate) fn as_hex<B: AsRef<[u8]>, S: Serializer>(bytes: &B, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&hex_string(bytes.as_ref()))
+    serializer.serialize_str(&bcd::digits(bytes.as_ref()))
 }
 
 #[cfg(test)]

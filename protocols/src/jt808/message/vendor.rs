@@ -6,7 +6,8 @@
 
 use serde_json::{Value, json};
 
-use super::value::{Text, hex_string};
+use super::value::Text;
+use crate::jt808::bcd;
 use crate::profile::VendorItems;
 
 /// An item of a maker.
@@ -37,7 +38,7 @@ impl VendorItem {
 fn gps51(id: u8, value: &[u8]) -> Option<(&'static str, Value)> {
     let text = || json!(Text::from_bytes(value.to_vec()));
     Some(match (id, value) {
-        (0x51, [_, _, ..]) if value.len() % 2 == 0 => {
+        (0x51, [_, _, ..]) if value.len().is_multiple_of(2) => {
             let word = |pair: &[u8]| pair.try_into().map(u16::from_be_bytes).unwrap_or(0);
             ("temperatures_dc", value.chunks_exact(2).map(|pair| json!(word(pair))).collect())
         }
@@ -47,7 +48,7 @@ fn gps51(id: u8, value: &[u8]) -> Option<(&'static str, Value)> {
             stations
                 .chunks_exact(7)
                 .filter_map(|station| station.split_last())
-                .map(|(signal, mac)| json!({"mac": hex_string(mac), "signal": signal}))
+                .map(|(signal, mac)| json!({"mac": bcd::digits(mac), "signal": signal}))
                 .collect(),
         ),
         (0x61, [high, low]) => ("voltage_v", json!(f64::from(u16::from_be_bytes([*high, *low])) / 100.0)),

@@ -10,7 +10,7 @@ use nom::bytes::complete::take;
 use nom::number::complete::{be_u8, be_u16, be_u32};
 
 use super::value::{BcdDate, BcdTime, Text};
-use super::{EncodeError, Version};
+use super::{Edition, EncodeError};
 use crate::DecodeError;
 
 /// A cursor over one complete body.
@@ -18,17 +18,17 @@ use crate::DecodeError;
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     at: usize,
-    version: Version,
+    edition: Edition,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) const fn new(body: &'a [u8], version: Version) -> Self {
-        Self { rest: body, at: 0, version }
+    pub(crate) const fn new(body: &'a [u8], edition: Edition) -> Self {
+        Self { rest: body, at: 0, edition }
     }
 
     /// The edition the body is written in.
-    pub(crate) const fn version(&self) -> Version {
-        self.version
+    pub(crate) const fn edition(&self) -> Edition {
+        self.edition
     }
 
     /// What has not been read.
@@ -81,7 +81,7 @@ impl<'a> Reader<'a> {
     /// A reader of the next `count` bytes, which this one passes over.
     pub(crate) fn sub(&mut self, count: usize) -> Result<Self, DecodeError> {
         let at = self.at;
-        Ok(Self { rest: self.bytes(count)?, at, version: self.version })
+        Ok(Self { rest: self.bytes(count)?, at, edition: self.edition })
     }
 
     pub(crate) fn field<C: Wire<T>, T>(&mut self) -> Result<T, DecodeError> {
@@ -102,17 +102,17 @@ impl<'a> Reader<'a> {
 #[derive(Debug)]
 pub(crate) struct Writer<'a> {
     out: &'a mut Vec<u8>,
-    version: Version,
+    edition: Edition,
 }
 
 impl<'a> Writer<'a> {
-    pub(crate) const fn new(out: &'a mut Vec<u8>, version: Version) -> Self {
-        Self { out, version }
+    pub(crate) const fn new(out: &'a mut Vec<u8>, edition: Edition) -> Self {
+        Self { out, edition }
     }
 
     /// The edition to write.
-    pub(crate) const fn version(&self) -> Version {
-        self.version
+    pub(crate) const fn edition(&self) -> Edition {
+        self.edition
     }
 
     pub(crate) fn u8(&mut self, value: u8) {

@@ -42,7 +42,8 @@ fn one_frame_per_packet(duration_s: u32) {
     let folder = tempfile::tempdir().unwrap();
     let server = Served::start(folder.path(), Some(0));
     let cpu = server.cpu_s();
-    let report = server.simulate(Some(1), &["--vehicles", "1000", "--interval", "0", "--pipeline", "1"], duration_s);
+    let report =
+        server.simulate(Some(1), &["--vehicles", "1000", "--interval", "0", "--pipeline", "1"], duration_s);
     let cpu = server.cpu_s() - cpu;
     print(&json!({
         "line": 2, "quantity": "durable ingest, one frame per packet, server on one core",
@@ -58,7 +59,8 @@ fn pipelined_backlog(duration_s: u32) {
     let server = Served::start(folder.path(), None);
     let cpu = server.cpu_s();
     let begun = Instant::now();
-    let report = server.simulate(None, &["--vehicles", "64", "--interval", "0", "--pipeline", "4096"], duration_s);
+    let report =
+        server.simulate(None, &["--vehicles", "64", "--interval", "0", "--pipeline", "4096"], duration_s);
     server.wait_consumed();
     let wall_s = begun.elapsed().as_secs_f64();
     let cpu = server.cpu_s() - cpu;
@@ -178,7 +180,8 @@ impl Served {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(lines.by_ref().map_while(Result::ok).any(|line| line.starts_with("API token")));
         std::thread::spawn(move || lines.for_each(drop));
-        let addresses: Value = serde_json::from_slice(&fs::read(data.join("addresses.json")).unwrap()).unwrap();
+        let addresses: Value =
+            serde_json::from_slice(&fs::read(data.join("addresses.json")).unwrap()).unwrap();
         let text = |key: &str| addresses[key].as_str().unwrap().to_owned();
         let token = fs::read_to_string(data.join("api-token")).unwrap().trim().to_owned();
         Self { child, trackers: text("trackers"), http: text("http"), token, data: data.to_owned() }
@@ -193,7 +196,8 @@ impl Served {
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        let last = text.lines().last().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        let last =
+            text.lines().last().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
         serde_json::from_str(last).unwrap()
     }
 
@@ -238,7 +242,8 @@ impl Served {
     fn cpu_s(&self) -> f64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let after_name = stat.rsplit_once(')').unwrap().1;
-        let ticks: f64 = after_name.split_whitespace().skip(11).take(2).map(|text| text.parse::<f64>().unwrap()).sum();
+        let ticks: f64 =
+            after_name.split_whitespace().skip(11).take(2).map(|text| text.parse::<f64>().unwrap()).sum();
         ticks / 100.0
     }
 

@@ -18,6 +18,7 @@ use tokio::net::tcp::OwnedReadHalf;
 
 use crate::ids::DeviceId;
 use crate::journal::{AppendError, Batch};
+use crate::live::LinkInfo;
 
 use super::gate::LinkGate;
 use super::links::{CloseReason, Link};
@@ -87,7 +88,11 @@ pub(super) async fn serve(
             Next::Read => {}
             Next::Yield => tokio::task::yield_now().await,
             Next::Retry(outbox, progress) => {
-                if append_when_room(&outbox, progress, &link, &context).await.is_err() {
+                let waiting = (outbox.messages.len() - progress.messages) as u64;
+                context.counters.messages_waiting.fetch_add(waiting, Ordering::Relaxed);
+                let appended = append_when_room(&outbox, progress, &link, &context).await;
+                context.counters.messages_waiting.fetch_sub(waiting, Ordering::Relaxed);
+                if appended.is_err() {
                     break;
                 }
             }
@@ -98,9 +103,7 @@ pub(super) async fn serve(
             link.wait_acknowledged().await;
         }
     }
-    if let Some(device) = link.device() {
-        context.live.link_closed(device, link.id);
-    }
+    context.live.link_closed(link.id);
     context.links.ended(&link);
 }
 
@@ -213,11 +216,15 @@ fn note_login(session: &dyn Session, outbox: &Outbox, link: &Arc<Link>, context:
     }
     let Some(last) = outbox.messages.last() else { return };
     let device = DeviceId(last.device);
-    if let Some(before) = link.device().filter(|before| *before != device) {
-        context.live.link_closed(before, link.id);
-    }
     let Some(links) = context.links.logged_in(link, device, context.config.second_link) else { return };
-    context.live.link_opened(device, link.id, now);
+    context.live.link_opened(LinkInfo {
+        link: link.id,
+        device,
+        peer: link.peer,
+        since: now,
+        protocol: link.protocol,
+        version: session.version(),
+    });
     if links > 1 {
         let terminal = session.terminal().map(|terminal| terminal.masked()).unwrap_or_default();
         tracing::warn!(%terminal, peer = %link.peer.ip(), links, "terminal has several links");

@@ -1,7 +1,7 @@
 //! The table of open links, and what is known of each.
 //!
 //! A link is found by its id and by the device that logged in over it, so that a second link of the same
-//! terminal is seen and handled by policy, and both stay visible. Deadlines are kept by one sweep a second
+//! terminal is seen and handled by policy ([`crate::live::Live`] shows both). Deadlines are kept by one sweep a second
 //! over the table instead of a timer per link; a link is closed by shutting its socket down, which its task
 //! sees as the end of the stream.
 
@@ -222,25 +222,6 @@ async fn drain(link: Arc<Link>) {
     link.close();
 }
 
-/// A link as the API shows it.
-#[derive(Clone, Debug)]
-pub struct LinkState {
-    /// Its id.
-    pub id: LinkId,
-    /// The other end.
-    pub peer: SocketAddr,
-    /// What is spoken on it.
-    pub protocol: Protocol,
-    /// When it was accepted.
-    pub opened_at: UtcMillis,
-    /// The device that logged in, if one did.
-    pub device: Option<DeviceId>,
-    /// When the last byte came.
-    pub last_byte_at: Option<UtcMillis>,
-    /// Whether the server is closing it.
-    pub is_closing: bool,
-}
-
 /// All open links. Cloned freely.
 #[derive(Clone, Debug, Default)]
 pub struct Links {
@@ -414,20 +395,6 @@ impl Links {
         self.len() == 0
     }
 
-    /// Links of each device that has any: more than one means two terminals (or a thief) with one identity.
-    #[must_use]
-    pub fn of_device(&self, device: DeviceId) -> Vec<LinkState> {
-        lock(&self.table).links_of(device).map(|link| state_of(link)).collect()
-    }
-
-    /// Every open link, by id.
-    #[must_use]
-    pub fn all(&self) -> Vec<LinkState> {
-        let mut states: Vec<LinkState> = lock(&self.table).open.values().map(|link| state_of(link)).collect();
-        states.sort_unstable_by_key(|state| state.id);
-        states
-    }
-
     /// Links closed by the server so far, with the reason.
     #[must_use]
     pub fn closed(&self) -> Vec<(&'static str, u64)> {
@@ -452,19 +419,6 @@ fn unlist(table: &mut Table, device: DeviceId, link: LinkId) {
         if links.is_empty() {
             table.by_device.remove(&device);
         }
-    }
-}
-
-fn state_of(link: &Link) -> LinkState {
-    let last_byte = link.last_byte_at.load(Ordering::Relaxed);
-    LinkState {
-        id: link.id,
-        peer: link.peer,
-        protocol: link.protocol,
-        opened_at: link.opened_at,
-        device: link.device(),
-        last_byte_at: (last_byte != 0).then_some(UtcMillis(last_byte)),
-        is_closing: link.closing.load(Ordering::Relaxed),
     }
 }
 

@@ -134,7 +134,7 @@ fn settings(args: &Args) -> anyhow::Result<Load> {
         vehicles: args.vehicles,
         interval,
         duration: seconds("duration", args.duration)?,
-        pipeline: args.pipeline.unwrap_or(if interval.is_zero() { 1 } else { 64 }),
+        pipeline: args.pipeline.unwrap_or_else(|| if interval.is_zero() { 1 } else { 64 }),
         threads: args.threads,
         speed_up: args.speed_up,
         drain: seconds("drain", args.drain)?,

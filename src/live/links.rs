@@ -1,34 +1,15 @@
-//! The open links, as sources report them.
+//! Which devices have links open, as sources report it.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
-use motorpool_protocols::{Protocol, UtcMillis};
+use motorpool_protocols::UtcMillis;
 
 use crate::ids::{DeviceId, LinkId};
 
-/// One terminal on one open link.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "a record, built field by field by sources")]
-pub struct LinkInfo {
-    /// The link.
-    pub link: LinkId,
-    /// The device that logged in on it.
-    pub device: DeviceId,
-    /// Where the link comes from. Personal data: masked unless the reader may see it.
-    pub peer: SocketAddr,
-    /// When the device logged in.
-    pub since: UtcMillis,
-    /// The protocol.
-    pub protocol: Protocol,
-    /// Edition of the standard, for example `2019`; empty while unknown.
-    pub version: &'static str,
-}
-
-/// Every terminal on every open link.
+/// Every device on every open link.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    by_link: BTreeMap<(LinkId, DeviceId), LinkInfo>,
+    open: BTreeMap<(DeviceId, LinkId), UtcMillis>,
     /// Links of a device, by its number.
     counts: Vec<u16>,
     /// Devices with at least one link.
@@ -36,11 +17,11 @@ pub(super) struct Links {
 }
 
 impl Links {
-    pub(super) fn open(&mut self, info: LinkInfo) {
-        let device = info.device;
-        if device.0 >= super::DEVICES_MAX || self.by_link.insert((info.link, device), info).is_some() {
+    pub(super) fn open(&mut self, device: DeviceId, link: LinkId, now: UtcMillis) {
+        if device.0 >= super::DEVICES_MAX || self.open.contains_key(&(device, link)) {
             return;
         }
+        self.open.insert((device, link), now);
         let at = device.0 as usize;
         if self.counts.len() <= at {
             self.counts.resize(at + 1, 0);
@@ -49,20 +30,26 @@ impl Links {
         self.online += usize::from(self.counts[at] == 1);
     }
 
-    pub(super) fn close(&mut self, link: LinkId) {
-        let range = (link, DeviceId(0))..=(link, DeviceId(u32::MAX));
-        let devices: Vec<DeviceId> = self.by_link.range(range).map(|((_, device), _)| *device).collect();
-        for device in devices {
-            self.by_link.remove(&(link, device));
-            if let Some(count) = self.counts.get_mut(device.0 as usize) {
-                *count = count.saturating_sub(1);
-                self.online -= usize::from(*count == 0);
-            }
+    pub(super) fn close(&mut self, device: DeviceId, link: LinkId) {
+        if self.open.remove(&(device, link)).is_none() {
+            return;
+        }
+        if let Some(count) = self.counts.get_mut(device.0 as usize) {
+            *count = count.saturating_sub(1);
+            self.online -= usize::from(*count == 0);
         }
     }
 
     pub(super) fn count(&self, device: DeviceId) -> u16 {
         self.counts.get(device.0 as usize).copied().unwrap_or(0)
+    }
+
+    /// Since when the device has been connected without a break; `None` when it is not.
+    pub(super) fn since(&self, device: DeviceId) -> Option<UtcMillis> {
+        if self.count(device) == 0 {
+            return None;
+        }
+        self.open.range((device, LinkId(0))..=(device, LinkId(u64::MAX))).map(|(_, since)| *since).min()
     }
 
     pub(super) const fn online(&self) -> usize {
@@ -72,18 +59,5 @@ impl Links {
     /// One more than the highest device number that ever had a link.
     pub(super) const fn devices_end(&self) -> usize {
         self.counts.len()
-    }
-
-    pub(super) fn after(&self, after: Option<(LinkId, DeviceId)>, limit: usize) -> Vec<LinkInfo> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let from = after.map_or(Unbounded, Excluded);
-        self.by_link.range((from, Unbounded)).take(limit).map(|(_, info)| info.clone()).collect()
-    }
-
-    pub(super) fn of(&self, device: DeviceId) -> Vec<LinkInfo> {
-        if self.count(device) == 0 {
-            return Vec::new();
-        }
-        self.by_link.values().filter(|info| info.device == device).cloned().collect()
     }
 }

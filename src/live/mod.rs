@@ -17,9 +17,8 @@ mod tests;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use motorpool_protocols::{Fix, Quality, UtcMillis};
+use motorpool_protocols::{Extra, Fix, UtcMillis};
 
-pub use links::LinkInfo;
 pub use snapshot::SnapshotError;
 
 use crate::ids::{DeviceId, LinkId};
@@ -56,8 +55,11 @@ pub struct LastState {
     pub messages: u64,
     /// Fixes of it, ever, repeated ones included.
     pub fixes: u64,
-    /// Links it has open now.
+    /// Links it has open now; more than one when two units use its identity, or an old link has not noticed
+    /// yet that it is dead.
     pub links: u16,
+    /// Since when it has been connected without a break.
+    pub online_since: Option<UtcMillis>,
 }
 
 /// One device's entry in the table; `messages == 0` where nothing is known.
@@ -78,11 +80,11 @@ impl State {
     fn apply(&mut self, received_at: UtcMillis, fix: &Fix) {
         self.fixes += 1;
         self.received_at = self.received_at.max(received_at);
-        if fix.quality.0 & (Quality::CLOCK_SUSPECT.0 | Quality::TIME_INVALID.0) != 0 {
+        if !order::is_believed(fix, received_at) {
             return;
         }
         if self.fix.as_ref().is_none_or(|last| order::is_newer(fix, last)) {
-            self.fix = Some(Fix { extra: motorpool_protocols::Extra { start: 0, len: 0 }, ..*fix });
+            self.fix = Some(Fix { extra: Extra { start: 0, len: 0 }, ..*fix });
         }
         if order::is_a_place(fix) {
             let place = Place { fix_time: fix.fix_time, lat_e7: fix.lat_e7, lon_e7: fix.lon_e7 };
@@ -157,8 +159,8 @@ impl Live {
     #[must_use]
     pub fn position(&self, device: DeviceId) -> Option<LastState> {
         let state = self.states().get(device.0 as usize).copied().unwrap_or_default();
-        let links = self.links().count(device);
-        (state.is_known() || links > 0).then(|| last_state(device, &state, links))
+        let links = self.links();
+        (state.is_known() || links.count(device) > 0).then(|| last_state(device, &state, &links))
     }
 
     /// The last state of every device that sent something or is connected, lowest number first.
@@ -182,25 +184,24 @@ impl Live {
             let Ok(number) = u32::try_from(at) else { break };
             let device = DeviceId(number);
             let state = states.get(at).copied().unwrap_or_default();
-            let open = links.count(device);
-            if (state.is_known() || open > 0) && wanted(device) {
+            if (state.is_known() || links.count(device) > 0) && wanted(device) {
                 if list.len() == limit {
                     break;
                 }
-                list.push(last_state(device, &state, open));
+                list.push(last_state(device, &state, &links));
             }
         }
         list
     }
 
-    /// Sources: a terminal has logged in on a link. A link may carry several terminals.
-    pub fn link_opened(&self, info: LinkInfo) {
-        self.links.write().unwrap_or_else(PoisonError::into_inner).open(info);
+    /// Sources: a device has logged in on a link at `now`. A link may carry several devices.
+    pub fn link_opened(&self, device: DeviceId, link: LinkId, now: UtcMillis) {
+        self.links.write().unwrap_or_else(PoisonError::into_inner).open(device, link, now);
     }
 
-    /// Sources: a link is gone, with every terminal on it.
-    pub fn link_closed(&self, link: LinkId) {
-        self.links.write().unwrap_or_else(PoisonError::into_inner).close(link);
+    /// Sources: a device's link is gone.
+    pub fn link_closed(&self, device: DeviceId, link: LinkId) {
+        self.links.write().unwrap_or_else(PoisonError::into_inner).close(device, link);
     }
 
     /// Whether a device has a link open.
@@ -215,19 +216,6 @@ impl Live {
         self.links().online()
     }
 
-    /// Open links with their terminals, by link and device, behind `after`, at most `limit`.
-    #[must_use]
-    pub fn links_after(&self, after: Option<(LinkId, DeviceId)>, limit: usize) -> Vec<LinkInfo> {
-        self.links().after(after, limit)
-    }
-
-    /// The links of one device; more than one when two units use its identity, or an old link has not
-    /// noticed yet that it is dead.
-    #[must_use]
-    pub fn links_of(&self, device: DeviceId) -> Vec<LinkInfo> {
-        self.links().of(device)
-    }
-
     fn states(&self) -> RwLockReadGuard<'_, Vec<State>> {
         self.states.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -237,7 +225,7 @@ impl Live {
     }
 }
 
-fn last_state(device: DeviceId, state: &State, links: u16) -> LastState {
+fn last_state(device: DeviceId, state: &State, links: &Links) -> LastState {
     LastState {
         device,
         fix: state.fix,
@@ -245,6 +233,7 @@ fn last_state(device: DeviceId, state: &State, links: u16) -> LastState {
         received_at: state.received_at,
         messages: state.messages,
         fixes: state.fixes,
-        links,
+        links: links.count(device),
+        online_since: links.since(device),
     }
 }

@@ -2,9 +2,22 @@
 
 use std::cmp::Ordering;
 
-use motorpool_protocols::{Fix, Quality};
+use motorpool_protocols::{Fix, Quality, UtcMillis};
 
 use super::Place;
+
+/// 2000-01-02T00:00:00Z: no clock before it is believed.
+const CLOCK_MIN_MS: i64 = 946_771_200_000;
+/// How far a clock may be ahead of the server.
+const CLOCK_AHEAD_MAX_MS: i64 = 86_400_000;
+
+/// Whether the clock that made `fix_time` is believed (invariant 7), judged already or not.
+pub(super) const fn is_believed(fix: &Fix, received_at: UtcMillis) -> bool {
+    const NO_CLOCK: u16 = Quality::CLOCK_SUSPECT.0 | Quality::TIME_INVALID.0;
+    fix.quality.0 & NO_CLOCK == 0
+        && fix.fix_time.0 >= CLOCK_MIN_MS
+        && fix.fix_time.0 <= received_at.0.saturating_add(CLOCK_AHEAD_MAX_MS)
+}
 
 /// Whether `fix` takes the place of `last`.
 pub(super) fn is_newer(fix: &Fix, last: &Fix) -> bool {

@@ -1,8 +1,6 @@
 //! Live: the last state does not depend on the order of arrival, and survives in its file.
 
-use std::net::SocketAddr;
-
-use motorpool_protocols::{Alarms, Protocol, Status};
+use motorpool_protocols::{Alarms, Quality, Status};
 use proptest::prelude::*;
 
 use super::*;
@@ -143,30 +141,35 @@ fn a_snapshot_that_is_missing_or_cut_is_rebuilt_from_the_journal() {
     assert_eq!((live.positions().len(), lsn), (0, Lsn(0)));
 }
 
-fn link(link: u64, device: u32) -> LinkInfo {
-    LinkInfo {
-        link: LinkId(link),
-        device: DeviceId(device),
-        peer: SocketAddr::from(([192, 0, 2, 1], 4_000)),
-        since: RECEIVED,
-        protocol: Protocol::Jt808,
-        version: "2013",
-    }
+#[test]
+fn a_clock_that_is_days_ahead_or_stood_still_is_not_believed() {
+    let ahead = UtcMillis(RECEIVED.0 + 86_400_001);
+    let state = fold(&[
+        at(1),
+        Fix { fix_time: ahead, ..at(1) },
+        Fix { fix_time: UtcMillis(946_771_199_999), ..at(1) },
+    ]);
+    assert_eq!(state.fix.map(|fix| fix.fix_time), Some(at(1).fix_time));
+    let state = fold(&[at(1), Fix { fix_time: UtcMillis(RECEIVED.0 + 86_400_000), ..at(1) }]);
+    assert_eq!(state.fix.map(|fix| fix.fix_time.0), Some(RECEIVED.0 + 86_400_000));
 }
 
 #[test]
-fn two_links_of_one_device_are_both_visible() {
+fn two_links_of_one_device_are_counted_apart() {
     let live = Live::new();
-    for (number, device) in [(1, 7), (2, 7), (2, 8), (2, 8)] {
-        live.link_opened(link(number, device));
+    for (device, link, since) in [(7, 1, 30), (7, 2, 40), (8, 2, 40), (8, 2, 50)] {
+        live.link_opened(DeviceId(device), LinkId(link), UtcMillis(since));
     }
-    assert_eq!((live.online(), live.links_of(DeviceId(7)).len()), (2, 2));
+    let links = |live: &Live| -> Vec<_> {
+        live.positions().iter().map(|s| (s.device.0, s.links, s.online_since.map(|since| since.0))).collect()
+    };
+    assert_eq!(links(&live), [(7, 2, Some(30)), (8, 1, Some(40))]);
     assert_eq!(live.position(DeviceId(7)).map(|state| state.links), Some(2));
-    assert_eq!(live.positions().iter().map(|s| (s.device.0, s.links)).collect::<Vec<_>>(), [(7, 2), (8, 1)]);
-    let page = live.links_after(Some((LinkId(1), DeviceId(7))), 1);
-    assert_eq!(page, [link(2, 7)]);
-    live.link_closed(LinkId(2));
-    live.link_closed(LinkId(2));
+    assert_eq!(live.online(), 2);
+    for (device, link) in [(7, 1), (8, 2), (8, 2), (9, 9)] {
+        live.link_closed(DeviceId(device), LinkId(link));
+    }
+    assert_eq!(links(&live), [(7, 1, Some(40))]);
     assert_eq!((live.online(), live.is_online(DeviceId(7)), live.is_online(DeviceId(8))), (1, true, false));
 }
 
@@ -174,6 +177,6 @@ fn two_links_of_one_device_are_both_visible() {
 fn a_device_number_beyond_the_limit_is_ignored() {
     let live = Live::new();
     live.apply(DeviceId(u32::MAX), RECEIVED, &at(1));
-    live.link_opened(link(1, u32::MAX));
+    live.link_opened(DeviceId(u32::MAX), LinkId(1), RECEIVED);
     assert!(live.positions().is_empty());
 }

@@ -89,6 +89,7 @@ pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match args.protocol {
         Protocol::Jt808 => {}
+        #[allow(unreachable_patterns, reason = "protocols are added without this file")]
         other => anyhow::bail!("{other} can't be simulated yet: --protocol jt808 can"),
     }
     let load = settings(args)?;
@@ -98,7 +99,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     let (ledger, writer) = match &args.ledger {
         Some(path) => {
-            let opened = Ledger::open(path).with_context(|| format!("cannot open the ledger {}", path.display()));
+            let opened =
+                Ledger::open(path).with_context(|| format!("cannot open the ledger {}", path.display()));
             opened.map(|(ledger, writer)| (Some(ledger), Some(writer)))?
         }
         None => (None, None),
@@ -124,7 +126,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 
 fn settings(args: &Args) -> anyhow::Result<Load> {
     let seconds = |name: &str, value: f64| {
-        Duration::try_from_secs_f64(value).with_context(|| format!("--{name} {value} is not a number of seconds"))
+        Duration::try_from_secs_f64(value)
+            .with_context(|| format!("--{name} {value} is not a number of seconds"))
     };
     let interval = seconds("interval", args.interval)?;
     Ok(Load {
@@ -144,7 +147,8 @@ fn settings(args: &Args) -> anyhow::Result<Load> {
 /// The first address that `to` stands for.
 pub(super) fn resolve(to: &str) -> anyhow::Result<SocketAddr> {
     use std::net::ToSocketAddrs;
-    let mut addresses = to.to_socket_addrs().with_context(|| format!("`{to}` is not HOST:PORT or not known"))?;
+    let mut addresses =
+        to.to_socket_addrs().with_context(|| format!("`{to}` is not HOST:PORT or not known"))?;
     addresses.next().with_context(|| format!("`{to}` has no address"))
 }
 
@@ -171,7 +175,8 @@ fn progress_bar(duration: Duration, is_quiet: bool) -> ProgressBar {
     if is_quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:30} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template("{bar:30} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(duration.as_millis() as u64).with_style(style)
 }
 
@@ -220,11 +225,12 @@ mod tests {
 
     #[test]
     fn the_pipeline_follows_the_mode() {
-        let closed = settings(&parse("--to 127.0.0.1:5808 --protocol jt808 --vehicles 3 --interval 0 --duration 0.5"));
+        let closed =
+            settings(&parse("--to 127.0.0.1:5808 --protocol jt808 --vehicles 3 --interval 0 --duration 0.5"));
         assert_eq!(closed.unwrap().pipeline, 1);
         assert_eq!(settings(&parse("--to 127.0.0.1:5808 --interval 1")).unwrap().pipeline, 64);
         assert_eq!(settings(&parse("--to 127.0.0.1:5808 --pipeline 500")).unwrap().pipeline, 500);
-        assert!(settings(&parse("--to 127.0.0.1:5808 --interval -1")).is_err());
+        assert!(settings(&parse("--to 127.0.0.1:5808 --interval=-1")).is_err());
         assert!(settings(&parse("--to nonsense")).is_err());
     }
 

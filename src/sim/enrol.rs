@@ -82,9 +82,9 @@ pub fn replayed_phone(name: &str) -> Phone {
     {
         return phone;
     }
-    let fnv = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let fnv = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     Phone::from_number(20_000_000_000 + mix(fnv) % 10_000_000_000).expect("below 10^12")
 }
 

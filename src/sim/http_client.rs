@@ -143,7 +143,8 @@ mod tests {
     #[tokio::test]
     async fn an_error_status_is_told_with_its_body() {
         let (base, _server) =
-            answer_with("HTTP/1.1 401 Unauthorized\r\ncontent-length: 3\r\nconnection: close\r\n\r\nno!").await;
+            answer_with("HTTP/1.1 401 Unauthorized\r\ncontent-length: 3\r\nconnection: close\r\n\r\nno!")
+                .await;
         let error = post_json(&base, "/x", "t", "{}".into()).await.unwrap_err().to_string();
         assert!(error.contains("401") && error.contains("no!"), "{error}");
     }

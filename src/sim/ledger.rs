@@ -58,7 +58,9 @@ pub fn put_line(text: &mut String, event: Event, phone: Phone, serial: u16, plac
         Event::Sent => "sent",
         Event::Acked => "acked",
     };
-    let degrees = |e6: i32| (if e6 < 0 { "-" } else { "" }, e6.unsigned_abs() / 1_000_000, e6.unsigned_abs() % 1_000_000);
+    let degrees = |e6: i32| {
+        (if e6 < 0 { "-" } else { "" }, e6.unsigned_abs() / 1_000_000, e6.unsigned_abs() % 1_000_000)
+    };
     let (lat, lon) = (degrees(place.lat_e6), degrees(place.lon_e6));
     // Writing into a string can't fail.
     writeln!(
@@ -92,8 +94,9 @@ impl Ledger {
         let pending = Arc::new(Mutex::new(String::new()));
         let (stop, stopped) = mpsc::channel();
         let source = Arc::clone(&pending);
-        let thread =
-            std::thread::Builder::new().name("ledger".into()).spawn(move || write_all(file, &source, &stopped))?;
+        let thread = std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || write_all(file, &source, &stopped))?;
         Ok((Self { pending }, LedgerWriter { stop, thread }))
     }
 

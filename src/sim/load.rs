@@ -672,7 +672,10 @@ mod tests {
     fn a_fleet_that_may_not_come_in_is_told_why() {
         let server = FakeServer::refusing_registration(4);
         let error = run_plain(&load(server.address())).unwrap_err().to_string();
-        assert!(error.starts_with("5 of 5 vehicles could not log in") && error.contains("--enrol"), "{error}");
+        assert!(
+            error.starts_with("5 of 5 vehicles could not log in") && error.contains("--enrol"),
+            "{error}"
+        );
     }
 
     #[test]

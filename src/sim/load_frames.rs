@@ -222,7 +222,9 @@ mod tests {
                 let mut bytes = Vec::new();
                 let serial = (n * 331) as u16;
                 frames.encode(&n, phone, serial, &mut bytes);
-                let Some(Piece::Frame(content)) = Splitter::new().next(&bytes, &mut 0) else { panic!("no frame") };
+                let Some(Piece::Frame(content)) = Splitter::new().next(&bytes, &mut 0) else {
+                    panic!("no frame")
+                };
                 let mut scratch = [0; 200];
                 let payload = unescape(content.bytes, &mut scratch).unwrap();
                 assert_eq!(xor(payload), 0, "checksum");
@@ -233,10 +235,16 @@ mod tests {
                 decode_location(body, &Profile::default(), Quality(0), &mut out).unwrap();
                 let fix = out.fixes[0];
                 let place = frames.place(n).unwrap();
-                assert_eq!((fix.fix_time, fix.lat_e7, fix.lon_e7), (place.time, place.lat_e6 * 10, place.lon_e6 * 10));
+                assert_eq!(
+                    (fix.fix_time, fix.lat_e7, fix.lon_e7),
+                    (place.time, place.lat_e6 * 10, place.lon_e6 * 10)
+                );
                 assert_eq!((fix.odometer_m, fix.altitude_m, fix.is_valid()), (Some(123_400), Some(-3), true));
                 assert!(matches!(fix.course_deg, Some(350 | 170)));
-                assert!(seen.insert((vehicle, fix.fix_time, fix.lat_e7, fix.lon_e7)), "vehicle {vehicle} frame {n}");
+                assert!(
+                    seen.insert((vehicle, fix.fix_time, fix.lat_e7, fix.lon_e7)),
+                    "vehicle {vehicle} frame {n}"
+                );
                 let mut again = Vec::new();
                 frames.encode(&n, phone, serial, &mut again);
                 assert_eq!(bytes, again);

@@ -95,7 +95,9 @@ pub enum TerminalError {
 
 fn hint(result: u8, what: &str) -> &'static str {
     match (what, result) {
-        ("registration", 2 | 4) => " (the server does not know this terminal: approve it, or use --enrol TOKEN)",
+        ("registration", 2 | 4) => {
+            " (the server does not know this terminal: approve it, or use --enrol TOKEN)"
+        }
         ("registration", 1 | 3) => " (already registered)",
         _ => "",
     }

@@ -272,7 +272,9 @@ fn parse(payload: &[u8]) -> Result<Reply<'_>, BadReply> {
     }
     Ok(match message_id {
         GENERAL_REPLY => match (word(body, 0), word(body, 2), body.get(4)) {
-            (Some(serial), Some(message_id), Some(result)) => Reply::General { serial, message_id, result: *result },
+            (Some(serial), Some(message_id), Some(result)) => {
+                Reply::General { serial, message_id, result: *result }
+            }
             _ => return Err(BadReply("truncated")),
         },
         REGISTER_REPLY => match (word(body, 0), body.get(2)) {

@@ -3,6 +3,7 @@
 //! Every command ends with 0 (good), 1 (found something wrong) or 2 (could not run).
 
 pub mod check_config;
+pub mod replay;
 pub mod simulate;
 
 use std::process::ExitCode;

@@ -8,8 +8,8 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use motorpool_protocols::jt808::{Header, Jt808Session, Version, encode_frame, encode_location};
 use motorpool_protocols::{
-    Fix, Observations, OpenGate, Outbox, Profile, Protocol, Session, SessionLimits, Status, TerminalId, UtcMillis,
-    observe,
+    Fix, Observations, OpenGate, Outbox, Profile, Protocol, Session, SessionLimits, Status, TerminalId,
+    UtcMillis, observe,
 };
 
 const FRAMES: u16 = 4_096;
@@ -78,7 +78,8 @@ fn decode(criterion: &mut Criterion) {
         group.bench_function(format!("session {name}, receive and answer"), |bencher| {
             bencher.iter(|| {
                 out.clear();
-                let used = session.receive(UtcMillis(0), &stream, &mut gate, &mut out).expect("our own frames");
+                let used =
+                    session.receive(UtcMillis(0), &stream, &mut gate, &mut out).expect("our own frames");
                 assert_eq!((used, out.messages.len()), (stream.len(), usize::from(FRAMES)));
                 black_box(&out);
             });

@@ -19,7 +19,7 @@ pub mod session;
 pub use frame::{Splitter, encode_frame, encode_message};
 pub use header::{Header, Packet, Version};
 pub use location::{decode_location, encode_location};
-pub use observe::decode_message;
+pub use observe::{decode_frame, decode_message};
 pub use session::Jt808Session;
 
 pub(crate) use describe::describe;

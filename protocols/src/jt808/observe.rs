@@ -61,6 +61,23 @@ pub fn decode_message(raw: &[u8], profile: &Profile) -> Result<(Header, Vec<u8>)
     message.ok_or_else(|| DecodeError::new(0, "truncated"))
 }
 
+/// The header and body of one frame with its delimiters, whether or not it is a packet of a longer message.
+///
+/// # Errors
+/// As [`decode_message`], under the standard profile; also when `raw` holds more than one frame.
+pub fn decode_frame(raw: &[u8]) -> Result<(Header, Vec<u8>), DecodeError> {
+    let profile = Profile::default();
+    let mut only = None;
+    for_each_frame(raw, |payload| {
+        let frame = checked(payload, &profile)?;
+        match only.replace((frame.header(profile.id_form), frame.body.to_vec())) {
+            None => Ok(()),
+            Some(_) => Err(DecodeError::new(0, RejectReason::Packet.as_str())),
+        }
+    })?;
+    only.ok_or_else(|| DecodeError::new(0, "truncated"))
+}
+
 /// Calls `each` with every payload in `raw` and returns the first error, of the framing or of `each`.
 #[inline]
 fn for_each_frame(

@@ -232,6 +232,16 @@ impl Segments {
         Ok(())
     }
 
+    /// Takes a segment out of the journal whose content is safe elsewhere as far as it can be read, and keeps the file
+    /// under another name for whoever wants to look at the rest.
+    pub(crate) fn set_aside(&self, base: u64) -> io::Result<()> {
+        let removed = self.live.write().unwrap_or_else(PoisonError::into_inner).remove(&base);
+        let Some(segment) = removed else { return Ok(()) };
+        segment.released.store(true, Ordering::Release);
+        self.fs.rename(&segment.path, &segment.path.with_extension("bad"))?;
+        self.fs.sync_dir(&self.dir)
+    }
+
     /// Lets a segment go whose content is safe elsewhere: kept as a spare if it may serve again.
     pub(crate) fn release(&self, base: u64) -> io::Result<()> {
         let removed = self.live.write().unwrap_or_else(PoisonError::into_inner).remove(&base);

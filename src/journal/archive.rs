@@ -51,9 +51,9 @@ pub(crate) fn step(shared: &Shared) -> io::Result<()> {
         }
         let whole = archive(&*shared.segments.fs, &shared.raw_dir, segment, next.base)?;
         if whole {
-            shared.segments.release(segment.base)?;
+            shared.segments.release(segment)?;
         } else {
-            shared.segments.set_aside(segment.base)?;
+            shared.segments.set_aside(segment)?;
         }
         shared.counters.released_segments.fetch_add(1, Relaxed);
         released += 1;

@@ -56,6 +56,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) id: u64,
     pub(crate) base: u64,
     pub(crate) previous_id: u64,
+    /// What is unreadable before the base, from this address on, was never proven durable.
+    pub(crate) previous_proven: u64,
     pub(crate) totals: Totals,
 }
 
@@ -87,7 +89,7 @@ impl SegmentHeader {
             self.totals.records,
             self.totals.messages,
             self.totals.received_at_ms.cast_unsigned(),
-            0,
+            self.previous_proven,
         ] {
             copy.extend_from_slice(&field.to_le_bytes());
         }
@@ -132,6 +134,7 @@ impl SegmentHeader {
             id: u64_at(copy, 16),
             base: u64_at(copy, 24),
             previous_id: u64_at(copy, 32),
+            previous_proven: u64_at(copy, 72),
             totals: Totals {
                 chain: u64_at(copy, 40),
                 records: u64_at(copy, 48),

@@ -1,8 +1,8 @@
 //! A file system in memory that fails as disks do.
 //!
 //! Fault model. Content: what was written is visible at once; it survives a crash for certain only after a sync that
-//! succeeded. At a crash each write since then is kept, lost, or torn at a multiple of 8 bytes, independently of
-//! the others. A sync that fails *drops* what was pending from what will ever become durable, while reads go on
+//! succeeded. At a crash each write since then is kept, lost, cut off at any byte, or kept in some of its 64-byte
+//! pieces, independently of the others. A sync that fails *drops* what was pending from what will ever become durable, while reads go on
 //! showing it, and later syncs succeed: as Linux does. Folders: creations, moves and removals become durable in
 //! their order; at a crash any number of the last ones is lost. Reads never fail unless told to.
 //!
@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::journal::fs::{File, Fs};
@@ -41,8 +42,6 @@ struct Inode {
     visible: Vec<u8>,
     durable: Vec<u8>,
     pending: Vec<(usize, Vec<u8>)>,
-    /// A sync of this file has failed.
-    sync_failed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +67,14 @@ pub(in crate::journal) struct SimFs(Arc<Mutex<State>>);
 struct SimFile {
     fs: SimFs,
     inode: usize,
+    /// A sync through this descriptor has failed.
+    sync_failed: AtomicBool,
+}
+
+impl SimFile {
+    fn open(fs: &SimFs, inode: usize) -> Arc<dyn File> {
+        Arc::new(Self { fs: fs.clone(), inode, sync_failed: AtomicBool::new(false) })
+    }
 }
 
 fn write_into(content: &mut Vec<u8>, at: usize, bytes: &[u8]) {
@@ -126,7 +133,7 @@ impl SimFs {
         self.state().free_bytes = free;
     }
 
-    /// Syncs of a file whose sync had failed before.
+    /// Syncs through a descriptor that a sync had failed through before.
     pub(in crate::journal) fn retried_syncs(&self) -> u64 {
         self.state().retried_syncs
     }
@@ -146,12 +153,21 @@ impl SimFs {
         let state = &mut *state;
         for inode in &mut state.inodes {
             for (at, bytes) in std::mem::take(&mut inode.pending) {
-                let kept = match random(&mut seed) % 3 {
-                    0 => 0,
-                    1 => bytes.len(),
-                    _ => (random(&mut seed) as usize % (bytes.len() + 1)) / 8 * 8,
-                };
-                write_into(&mut inode.durable, at, &bytes[..kept]);
+                match random(&mut seed) % 4 {
+                    0 => {}
+                    1 => write_into(&mut inode.durable, at, &bytes),
+                    2 => {
+                        let kept = random(&mut seed) as usize % (bytes.len() + 1);
+                        write_into(&mut inode.durable, at, &bytes[..kept]);
+                    }
+                    _ => {
+                        for (index, piece) in bytes.chunks(64).enumerate() {
+                            if random(&mut seed) % 8 != 0 {
+                                write_into(&mut inode.durable, at + index * 64, piece);
+                            }
+                        }
+                    }
+                }
             }
             inode.visible.clone_from(&inode.durable);
         }
@@ -269,13 +285,13 @@ impl Fs for SimFs {
         let inode = state.inodes.len() - 1;
         state.visible.insert(path.to_owned(), inode);
         state.pending.push((path.parent().unwrap().to_owned(), DirChange::Link(path.to_owned(), inode)));
-        Ok(Arc::new(SimFile { fs: self.clone(), inode }))
+        Ok(SimFile::open(self, inode))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let state = self.state();
         let inode = *state.visible.get(path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Arc::new(SimFile { fs: self.clone(), inode }))
+        Ok(SimFile::open(self, inode))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<(String, u64)>> {
@@ -355,21 +371,19 @@ impl File for SimFile {
 
     fn sync_data(&self) -> io::Result<()> {
         let index = self.inode;
-        let failed_before = self.fs.state().inodes[index].sync_failed;
         let result = self.fs.call(|| format!("sync #{index}"));
         let mut state = match result {
             Ok((state, _)) => state,
             Err(error) => {
                 let mut state = self.fs.state();
                 if !state.crashed {
-                    let inode = &mut state.inodes[index];
-                    inode.sync_failed = true;
-                    inode.pending.clear();
+                    self.sync_failed.store(true, Relaxed);
+                    state.inodes[index].pending.clear();
                 }
                 return Err(error);
             }
         };
-        state.retried_syncs += u64::from(failed_before);
+        state.retried_syncs += u64::from(self.sync_failed.load(Relaxed));
         let inode = &mut state.inodes[index];
         for (at, bytes) in std::mem::take(&mut inode.pending) {
             write_into(&mut inode.durable, at, &bytes);

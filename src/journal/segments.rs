@@ -51,6 +51,11 @@ impl Segment {
         }
     }
 
+    /// What is unreadable in the segment before, from this address on, was never proven durable.
+    pub(crate) fn previous_proven(&self) -> u64 {
+        self.header.map_or(self.base, |header| header.previous_proven)
+    }
+
     /// Whether the file has been given up, so that its content may be another segment's by now.
     pub(crate) fn is_released(&self) -> bool {
         self.released.load(Ordering::Acquire)
@@ -137,14 +142,14 @@ impl Segments {
         self.spares().ready.len()
     }
 
-    /// The segment that holds address `lsn`, and where it ends if another one follows; before the oldest segment,
-    /// `Err` with the oldest base.
-    pub(crate) fn find(&self, lsn: u64) -> Result<(Arc<Segment>, Option<u64>), u64> {
+    /// The segment that holds address `lsn`, and the one that follows it; before the oldest segment, `Err` with the
+    /// oldest base.
+    pub(crate) fn find(&self, lsn: u64) -> Result<(Arc<Segment>, Option<Arc<Segment>>), u64> {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
-        let next = live.range(lsn.saturating_add(1)..).next().map(|(&base, _)| base);
+        let next = live.range(lsn.saturating_add(1)..).next().map(|(_, segment)| Arc::clone(segment));
         match live.range(..=lsn).next_back() {
             Some((_, segment)) => Ok((Arc::clone(segment), next)),
-            None => Err(next.unwrap_or(lsn)),
+            None => Err(next.map_or(lsn, |next| next.base)),
         }
     }
 
@@ -232,26 +237,36 @@ impl Segments {
         Ok(())
     }
 
+    /// Takes a segment out of the journal whose content is safe elsewhere as far as it can be read, and keeps the file
+    /// under another name for whoever wants to look at the rest.
+    pub(crate) fn set_aside(&self, segment: &Segment) -> io::Result<()> {
+        self.give_up(segment, |fs| fs.rename(&segment.path, &segment.path.with_extension("bad")))
+    }
+
     /// Lets a segment go whose content is safe elsewhere: kept as a spare if it may serve again.
-    pub(crate) fn release(&self, base: u64) -> io::Result<()> {
-        let removed = self.live.write().unwrap_or_else(PoisonError::into_inner).remove(&base);
-        let Some(segment) = removed else { return Ok(()) };
-        segment.released.store(true, Ordering::Release);
+    pub(crate) fn release(&self, segment: &Segment) -> io::Result<()> {
         let fits = segment.reusable.load(Ordering::Acquire) && segment.file.len()? == self.size;
         let number = {
             let mut spares = self.spares();
             spares.next_number += 1;
             (fits && spares.ready.len() < self.spares_max).then_some(spares.next_number)
         };
-        if let Some(number) = number {
-            let path = self.dir.join(format!("spare-{number}.tmp"));
-            self.fs.rename(&segment.path, &path)?;
-            self.fs.sync_dir(&self.dir)?;
-            self.spares().ready.push(Spare { path, file: Arc::clone(&segment.file) });
-        } else {
-            self.fs.remove(&segment.path)?;
-            self.fs.sync_dir(&self.dir)?;
-        }
+        let Some(number) = number else { return self.give_up(segment, |fs| fs.remove(&segment.path)) };
+        let path = self.dir.join(format!("spare-{number}.tmp"));
+        self.give_up(segment, |fs| fs.rename(&segment.path, &path))?;
+        self.spares().ready.push(Spare { path, file: Arc::clone(&segment.file) });
         Ok(())
+    }
+
+    /// Removes or moves a segment's file; it stays in the journal if that fails, so that segments always go in their
+    /// order.
+    fn give_up(&self, segment: &Segment, change: impl FnOnce(&dyn Fs) -> io::Result<()>) -> io::Result<()> {
+        segment.released.store(true, Ordering::Release);
+        if let Err(error) = change(&*self.fs) {
+            segment.released.store(false, Ordering::Release);
+            return Err(error);
+        }
+        self.live.write().unwrap_or_else(PoisonError::into_inner).remove(&segment.base);
+        self.fs.sync_dir(&self.dir)
     }
 }

@@ -99,7 +99,6 @@ impl Parts {
     async fn open(config: &Config) -> anyhow::Result<Self> {
         let data = &config.data;
         fs::create_dir_all(data).with_context(|| format!("can't make the data folder {}", data.display()))?;
-        // The journal first: its lock is what keeps a second server out.
         let tracks_dir = data.join("tracks");
         let snapshot = data.join(LIVE_FILE);
         let journal_config = config.journal.clone();
@@ -107,12 +106,24 @@ impl Parts {
         let folder = data.clone();
         let opened = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
             let (live, live_checkpoint) = Live::load_or_new(&snapshot);
-            let journal_lock = Journal::open_after(&folder, &journal_config, live_checkpoint)?;
             let tracks = Tracks::open(&tracks_dir, &tracks_config)?;
-            Ok((live, live_checkpoint, journal_lock, tracks))
+            let floor = live_checkpoint.max(tracks.checkpoint());
+            let journal = Journal::open_after(&folder, &journal_config, floor)?;
+            Ok((live, live_checkpoint, journal, tracks))
         });
         let (live, live_checkpoint, (journal, recovery), tracks) = opened.await??;
-        tracing::info!(%recovery, "journal recovered");
+        tracing::info!(
+            clean = recovery.clean,
+            segments = recovery.segments,
+            records = recovery.records,
+            durable = recovery.durable.0,
+            torn_bytes = recovery.torn_bytes,
+            seconds = recovery.seconds,
+            "journal recovered"
+        );
+        for range in &recovery.damaged {
+            tracing::error!(from = range.start.0, to = range.end.0, "acknowledged messages may be missing in this range");
+        }
         let registry = Arc::new(Registry::open(data, config).await?);
         let clock = Arc::new(Clock::starting_at(journal.last_received_at()));
         Ok(Self { registry, journal, tracks, live: Arc::new(live), live_checkpoint, clock })

@@ -13,6 +13,7 @@ use crate::ids::Lsn;
 use crate::journal::{Batch, Consumer, Event, Gap, Journal, Reader};
 use crate::live::{Live, LiveBatch};
 use crate::registry::{Registry, Snapshot};
+use crate::tracks::row::judged;
 use crate::tracks::{Tracks, TracksWriter};
 
 use super::FoldCounts;
@@ -63,7 +64,8 @@ impl Driver {
         let stop = Arc::new(AtomicBool::new(false));
         let folds = Folds::new(parts, Arc::clone(&counts));
         let stopped = Arc::clone(&stop);
-        let thread = std::thread::Builder::new().name("folds".to_owned()).spawn(move || folds.run(&stopped))?;
+        let thread =
+            std::thread::Builder::new().name("folds".to_owned()).spawn(move || folds.run(&stopped))?;
         Ok(Self { counts, stop, thread })
     }
 
@@ -193,7 +195,7 @@ impl Folds {
             }
         }
         for fix in &mut self.observations.fixes {
-            crate::tracks::mark_suspect_clock(fix, batch.received_at);
+            fix.quality = judged(fix.quality, fix.fix_time, batch.received_at);
         }
         if for_tracks {
             for fix in &self.observations.fixes {
@@ -239,4 +241,3 @@ impl Folds {
         }
     }
 }
-

@@ -47,7 +47,7 @@ impl Source {
             commit: HistogramReading {
                 buckets: stats.sync_seconds.buckets,
                 count: stats.sync_seconds.count,
-                sum: stats.sync_seconds.sum_s,
+                sum_s: stats.sync_seconds.sum_s,
             },
         }
     }

@@ -96,7 +96,10 @@ struct Rig {
 /// A step of a scenario.
 #[derive(Clone, Debug)]
 enum Step {
-    Append { messages: usize, len: usize },
+    Append {
+        messages: usize,
+        len: usize,
+    },
     Round,
     Keep,
     Consume,
@@ -276,7 +279,8 @@ fn run_all(steps: &[Step], mut seed: u64, early_acks: bool) -> Result<(), String
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
-    let fault = prop_oneof![Just(Fault::Crash), Just(Fault::Error), Just(Fault::DiskFull), Just(Fault::Short)];
+    let fault =
+        prop_oneof![Just(Fault::Crash), Just(Fault::Error), Just(Fault::DiskFull), Just(Fault::Short)];
     prop_oneof![
         12 => (1_usize..4, 0_usize..1_500).prop_map(|(messages, len)| Step::Append { messages, len }),
         8 => Just(Step::Round),

@@ -318,7 +318,9 @@ fn to_enrol(state: &ApiState, item: &EnrolItem) -> Result<Enrol, String> {
 /// Whether the configuration has that profile.
 pub(super) fn known_profile(state: &ApiState, profile: Option<&str>) -> Result<(), String> {
     match profile {
-        Some(name) if !state.registry().has_profile(name) => Err(format!("the configuration has no profile `{name}`")),
+        Some(name) if !state.registry().has_profile(name) => {
+            Err(format!("the configuration has no profile `{name}`"))
+        }
         _ => Ok(()),
     }
 }

@@ -111,9 +111,15 @@ struct BlockArgs {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let Command::Device(command) = &args.command;
     match command {
-        DeviceCommand::List(list) => with_registry(&list.place, async |registry| list_devices(list, registry).await),
-        DeviceCommand::Approve(args) => with_registry(&args.place, async |registry| approve(args, registry).await),
-        DeviceCommand::Block(args) => with_registry(&args.place, async |registry| block(args, registry).await),
+        DeviceCommand::List(list) => {
+            with_registry(&list.place, async |registry| list_devices(list, registry).await)
+        }
+        DeviceCommand::Approve(args) => {
+            with_registry(&args.place, async |registry| approve(args, registry).await)
+        }
+        DeviceCommand::Block(args) => {
+            with_registry(&args.place, async |registry| block(args, registry).await)
+        }
     }
 }
 
@@ -139,7 +145,9 @@ async fn open(data: &Path, config: &Config) -> anyhow::Result<Registry> {
     if !data.join(REGISTRY_FILE).exists() {
         bail!("there is no registry in {}: has the server ever run there?", data.display());
     }
-    Registry::open(data, config).await.with_context(|| format!("can't open the registry in {}", data.display()))
+    Registry::open(data, config)
+        .await
+        .with_context(|| format!("can't open the registry in {}", data.display()))
 }
 
 async fn list_devices(args: &ListArgs, registry: &Registry) -> anyhow::Result<Outcome> {
@@ -184,7 +192,9 @@ fn device_line(device: &DeviceRecord, as_json: bool) -> String {
         .to_string();
     }
     let (id, terminal, state) = (device.id, &device.terminal, device.state.as_str());
-    format!("{id:>6}  {terminal:<20}  {state:<8}  {:<12}  {name}  {plate}", device.profile).trim_end().to_owned()
+    format!("{id:>6}  {terminal:<20}  {state:<8}  {:<12}  {name}  {plate}", device.profile)
+        .trim_end()
+        .to_owned()
 }
 
 fn quarantined_line(row: &Quarantined, as_json: bool) -> String {
@@ -198,7 +208,9 @@ fn quarantined_line(row: &Quarantined, as_json: bool) -> String {
     }
     let (terminal, protocol) = (&row.terminal, &row.protocol);
     let (seen, attempts) = (row.last_seen, row.attempts);
-    format!("{terminal:<20}  {protocol:<8}  {seen}  {attempts:>6}  {}  {plate}", row.peer).trim_end().to_owned()
+    format!("{terminal:<20}  {protocol:<8}  {seen}  {attempts:>6}  {}  {plate}", row.peer)
+        .trim_end()
+        .to_owned()
 }
 
 async fn approve(args: &ApproveArgs, registry: &Registry) -> anyhow::Result<Outcome> {

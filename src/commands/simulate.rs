@@ -89,6 +89,7 @@ pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match args.protocol {
         Protocol::Jt808 => {}
+        #[allow(unreachable_patterns, reason = "protocols are added without this file")]
         other => anyhow::bail!("{other} can't be simulated yet: --protocol jt808 can"),
     }
     let load = settings(args)?;
@@ -134,7 +135,7 @@ fn settings(args: &Args) -> anyhow::Result<Load> {
         vehicles: args.vehicles,
         interval,
         duration: seconds("duration", args.duration)?,
-        pipeline: args.pipeline.unwrap_or(if interval.is_zero() { 1 } else { 64 }),
+        pipeline: args.pipeline.unwrap_or_else(|| if interval.is_zero() { 1 } else { 64 }),
         threads: args.threads,
         speed_up: args.speed_up,
         drain: seconds("drain", args.drain)?,
@@ -229,7 +230,7 @@ mod tests {
         assert_eq!(closed.unwrap().pipeline, 1);
         assert_eq!(settings(&parse("--to 127.0.0.1:5808 --interval 1")).unwrap().pipeline, 64);
         assert_eq!(settings(&parse("--to 127.0.0.1:5808 --pipeline 500")).unwrap().pipeline, 500);
-        assert!(settings(&parse("--to 127.0.0.1:5808 --interval -1")).is_err());
+        assert!(settings(&parse("--to 127.0.0.1:5808 --interval=-1")).is_err());
         assert!(settings(&parse("--to nonsense")).is_err());
     }
 

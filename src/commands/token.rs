@@ -102,7 +102,13 @@ fn list(args: &ListArgs, registry: &Registry) -> anyhow::Result<Outcome> {
         } else {
             let shown = |at: Option<UtcMillis>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
             let (expires, used) = (shown(expires_at), shown(last_used_at));
-            writeln!(out, "{}  {:<12}  expires {expires}  used {used}  {}", token.id, scopes.join(","), token.name)?;
+            writeln!(
+                out,
+                "{}  {:<12}  expires {expires}  used {used}  {}",
+                token.id,
+                scopes.join(","),
+                token.name
+            )?;
         }
     }
     Ok(Outcome::Good)

@@ -367,7 +367,7 @@ impl<'a> Vehicle<'a> {
     }
 
     /// Keeps the link alive until all vehicles are ready; `None` when that will never be.
-    async fn wait_for_start(&mut self, start: &mut watch::Receiver<Option<Start>>) -> Option<Start> {
+    async fn wait_for_start(&self, start: &mut watch::Receiver<Option<Start>>) -> Option<Start> {
         loop {
             if let Some(start) = *start.borrow_and_update() {
                 return Some(start);
@@ -412,6 +412,10 @@ impl<'a> Vehicle<'a> {
                 self.count_sent(before);
             }
             self.turn(end, logins).await;
+            if self.shared.load.pipeline > 1 {
+                // A fast server has the next answers ready at once; the other vehicles shall have their turn.
+                tokio::task::yield_now().await;
+            }
         }
     }
 

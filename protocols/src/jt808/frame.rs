@@ -121,8 +121,17 @@ pub fn unescape<'a>(content: &[u8], out: &'a mut [u8]) -> Result<&'a [u8], Rejec
 #[must_use]
 pub fn xor(bytes: &[u8]) -> u8 {
     let (words, rest) = bytes.as_chunks::<8>();
-    let word = words.iter().fold(0, |sum, word| sum ^ u64::from_ne_bytes(*word));
-    rest.iter().fold(word.to_ne_bytes().iter().fold(0, |sum, byte| sum ^ byte), |sum, byte| sum ^ byte)
+    let mut sum = words.iter().fold(0, |sum, word| sum ^ u64::from_ne_bytes(*word));
+    if let (Some(last), false) = (bytes.last_chunk::<8>(), rest.is_empty()) {
+        // The last eight bytes without those that are in a word already.
+        sum ^= u64::from_le_bytes(*last) >> (64 - 8 * rest.len());
+    } else {
+        sum ^= rest.iter().fold(0, |sum, byte| sum ^ u64::from(*byte));
+    }
+    sum ^= sum >> 32;
+    sum ^= sum >> 16;
+    sum ^= sum >> 8;
+    sum.to_le_bytes()[0]
 }
 
 /// What the splitter found next.

@@ -275,6 +275,8 @@ pub enum Refusal {
     WrongCode,
     /// It must log in first.
     NotLoggedIn,
+    /// It is connected over another link, and the policy keeps that one.
+    AlreadyConnected,
 }
 
 /// Limits of one session. Every buffer has one.

@@ -3,14 +3,18 @@
 //! `config/motorpool.toml` shows every key with its unit, default and meaning; a test holds it against
 //! [`Config::default`]. Environment variables `MOTORPOOL__SECTION__KEY` override the file.
 
+mod load;
 mod values;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use motorpool_protocols::Profile;
 use serde::{Deserialize, Serialize};
 
+pub use load::{ConfigError, FILES_RESERVED, load};
 pub use values::{Bytes, Seconds};
 
 /// Everything that can be set.
@@ -29,6 +33,9 @@ pub struct Config {
     pub http: Http,
     /// Limits on unknown terminals.
     pub quarantine: Quarantine,
+    /// `[profiles.NAME]`: how to read makes of terminals that differ from their standard, by name. A device that
+    /// names no profile, or an unknown one, is read by the standard.
+    pub profiles: BTreeMap<String, Profile>,
 }
 
 impl Default for Config {
@@ -40,6 +47,7 @@ impl Default for Config {
             tracks: Tracks::default(),
             http: Http::default(),
             quarantine: Quarantine::default(),
+            profiles: BTreeMap::new(),
         }
     }
 }

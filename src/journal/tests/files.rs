@@ -1,0 +1,1 @@
+//! Damaged, missing and foreign files.

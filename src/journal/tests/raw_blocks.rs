@@ -1,0 +1,1 @@
+//! Raw blocks as written and read.

@@ -1,5 +1,7 @@
 //! (stub) commands
 
+pub mod journal;
+
 use std::process::ExitCode;
 
 /// Runs the command line.

@@ -342,8 +342,7 @@ fn scan_tail(found: &Found, floor: Lsn, recovery: &mut Recovery) -> io::Result<P
             end = lost_segment(segment, next.map(|next| next.base), found.clean, recovery)?;
             continue;
         };
-        let follows =
-            next.and_then(|next| next.header).is_none_or(|after| after.previous_id == header.id);
+        let follows = next.and_then(|next| next.header).is_none_or(|after| after.previous_id == header.id);
         let scan = scan(segment, next.map(|next| next.base))?;
         previous_id = if scan.end == segment.base { header.previous_id } else { header.id };
         totals = scan.totals;

@@ -162,7 +162,7 @@ impl SimFs {
                     }
                     _ => {
                         for (index, piece) in bytes.chunks(64).enumerate() {
-                            if random(&mut seed) % 8 != 0 {
+                            if !random(&mut seed).is_multiple_of(8) {
                                 write_into(&mut inode.durable, at + index * 64, piece);
                             }
                         }
@@ -251,7 +251,9 @@ impl SimFs {
         state.calls += 1;
         let fault = state.plan.get(&number).copied();
         let text = what();
-        state.log.push(format!("{number} {text} {}", fault.map_or(String::new(), |fault| format!("{fault:?}"))));
+        state
+            .log
+            .push(format!("{number} {text} {}", fault.map_or(String::new(), |fault| format!("{fault:?}"))));
         match fault {
             Some(Fault::Crash) => {
                 state.crashed = true;
@@ -299,7 +301,10 @@ impl Fs for SimFs {
         let here = state.visible.iter().filter(|(path, _)| path.parent() == Some(dir));
         Ok(here
             .map(|(path, &inode)| {
-                (path.file_name().unwrap().to_string_lossy().into_owned(), state.inodes[inode].visible.len() as u64)
+                (
+                    path.file_name().unwrap().to_string_lossy().into_owned(),
+                    state.inodes[inode].visible.len() as u64,
+                )
             })
             .collect())
     }

@@ -7,6 +7,8 @@ pub mod decode;
 pub mod replay;
 pub mod simulate;
 
+pub mod journal;
+
 use std::process::ExitCode;
 
 /// What a command found, as the process's exit code.

@@ -4,6 +4,7 @@
 //! Nothing in here is used by the server itself. The simulator stands outside: it talks to the server as
 //! terminals do, and over the HTTP API as a person would. Everything it makes up follows from a seed.
 
+pub mod county;
 pub mod drives;
 pub mod enrol;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub mod load;
 pub mod load_frames;
 pub mod replay;
 pub mod rng;
+pub mod roads;
 pub mod terminal;
 pub mod tracks_file;
 pub mod window;

@@ -55,6 +55,8 @@ pub struct Sample {
 #[must_use]
 pub fn day(county: &County, car: usize, day: i64, plan: &DayPlan, report_s: Option<u32>) -> Vec<Sample> {
     let Some(of) = county.cars.get(car) else { return Vec::new() };
+    let parked = county.places.get(plan.start.at);
+    let at = parked.map_or(Spot { x: 0.0, y: 0.0 }, |place| place.at);
     let keys = |part: u64| Rng::keyed(&[county.seed, part, car as u64, day as u64]);
     let mut reporter = Reporter {
         rng: keys(21),
@@ -63,7 +65,7 @@ pub fn day(county: &County, car: usize, day: i64, plan: &DayPlan, report_s: Opti
         next_s: (car as i32 * 13) % PARKED_REPORT_S,
         last_s: -1,
         noise: Spot { x: 0.0, y: 0.0 },
-        last_place: None,
+        last_place: place_e7(at),
         silent_s: plan.silent_s,
         out: Vec::with_capacity(512),
     };
@@ -75,13 +77,13 @@ pub fn day(county: &County, car: usize, day: i64, plan: &DayPlan, report_s: Opti
         reporter,
         now_s: 0,
         view: View {
-            at: county.places.get(plan.start.at).map_or(Spot { x: 0.0, y: 0.0 }, |place| place.at),
+            at,
             speed: 0.0,
             course_deg: 0.0,
             odometer_m: plan.start.odometer_m,
             fuel_l: plan.start.fuel_l,
             is_ignition_on: false,
-            is_covered: county.places.get(plan.start.at).is_some_and(|place| place.is_underground),
+            is_covered: parked.is_some_and(|place| place.is_underground),
         },
     };
     driver.follow(&plan.legs);
@@ -348,8 +350,8 @@ struct Reporter {
     /// When the last one was made.
     last_s: i32,
     noise: Spot,
-    /// Latitude and longitude of the last solution.
-    last_place: Option<(i32, i32)>,
+    /// Latitude and longitude of the last solution, 1e-7 degrees.
+    last_place: (i32, i32),
     silent_s: Option<(i32, i32)>,
     out: Vec<Sample>,
 }
@@ -369,13 +371,13 @@ impl Reporter {
             return;
         }
         let mut alarms = Alarms(0);
-        if let Some((begin_s, end_s)) = self.silent_s {
-            if (begin_s..end_s).contains(&at_s) {
-                if self.last_s >= begin_s {
-                    return;
-                }
-                alarms = Alarms::POWER_LOST;
+        if let Some((begin_s, end_s)) = self.silent_s
+            && (begin_s..end_s).contains(&at_s)
+        {
+            if self.last_s >= begin_s {
+                return;
             }
+            alarms = Alarms::POWER_LOST;
         }
         let elapsed_s = f64::from(at_s - self.last_s);
         self.last_s = at_s;
@@ -388,10 +390,8 @@ impl Reporter {
 
     fn sample(&mut self, at_s: i32, elapsed_s: f64, alarms: Alarms, view: &View) -> Sample {
         let place = (!view.is_covered).then(|| self.solve(elapsed_s, view));
-        let ((lat_e7, lon_e7), is_outlier) = place.unwrap_or((self.last_place.unwrap_or((0, 0)), false));
-        if place.is_some() {
-            self.last_place = Some((lat_e7, lon_e7));
-        }
+        let ((lat_e7, lon_e7), is_outlier) = place.unwrap_or((self.last_place, false));
+        self.last_place = (lat_e7, lon_e7);
         let is_fixed = place.is_some();
         let dkmh = |speed: f64| (speed * 36.0).round().clamp(0.0, 3_000.0) as u16;
         let seen_speed = if view.speed < 0.4 { 0.0 } else { view.speed + 0.12 * self.rng.normal() };
@@ -400,17 +400,13 @@ impl Reporter {
             (is_fixed, Status::POSITIONED.with(Status::GPS).with(Status::BEIDOU)),
         ];
         let status = status.into_iter().filter(|(on, _)| *on).fold(Status(0), |all, (_, bit)| all.with(bit));
-        let mut quality = if is_fixed { Quality(0) } else { Quality::NOT_POSITIONED };
-        if (lat_e7, lon_e7) == (0, 0) {
-            quality = quality.with(Quality::ZERO_POSITION);
-        }
         let fix = Fix {
             altitude_m: is_fixed.then(|| (altitude_m(view.at) + 2.5 * self.rng.normal()).round() as i16),
             speed_dkmh: Some(if is_fixed { dkmh(seen_speed) } else { 0 }),
             course_deg: Some(if is_fixed { view.course_deg as u16 % 360 } else { 0 }),
             status,
             alarms,
-            quality,
+            quality: if is_fixed { Quality(0) } else { Quality::NOT_POSITIONED },
             satellites: Some(if is_fixed { 8 + self.rng.below(8) as u8 } else { self.rng.below(4) as u8 }),
             signal: Some(if view.is_covered { 6 } else { 18 } + self.rng.below(12) as u8),
             odometer_m: Some(view.odometer_m as u32),
@@ -434,9 +430,13 @@ impl Reporter {
             let (way, off) = (self.rng.between(0.0, std::f64::consts::TAU), self.rng.between(150.0, 900.0));
             seen = Spot { x: seen.x + off * way.cos(), y: seen.y + off * way.sin() };
         }
-        let (lat, lon) = degrees(seen);
-        // A receiver of this kind has six decimals.
-        let e7 = |degrees: f64| (degrees * 1e6).round() as i32 * 10;
-        ((e7(lat), e7(lon)), is_outlier)
+        (place_e7(seen), is_outlier)
     }
+}
+
+/// Latitude and longitude in 1e-7 degrees with the six decimals that a receiver of this kind has.
+fn place_e7(spot: Spot) -> (i32, i32) {
+    let (lat, lon) = degrees(spot);
+    let e7 = |degrees: f64| (degrees * 1e6).round() as i32 * 10;
+    (e7(lat), e7(lon))
 }

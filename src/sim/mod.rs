@@ -6,6 +6,7 @@
 
 pub mod car;
 pub mod county;
+pub mod demo;
 pub mod drives;
 pub mod enrol;
 #[cfg(test)]

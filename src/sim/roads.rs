@@ -168,7 +168,7 @@ impl RoadsBuilder {
     }
 
     fn add(&mut self, a: usize, b: usize, kind: RoadKind, shape: Vec<Spot>) -> usize {
-        let length_m = shape.windows(2).map(|leg| leg_length(leg)).sum();
+        let length_m = shape.windows(2).map(leg_length).sum();
         self.roads.push(Road { a, b, kind, shape, length_m, is_tunnel: false });
         self.roads.len() - 1
     }

@@ -7,7 +7,7 @@
 //! 0x0704; the other messages that mean something to every protocol become their [`Observation`], all others
 //! [`Observation::Other`].
 
-use crate::jt808::frame::{self, Content, DELIMITER, ESCAPE, PAYLOAD_BYTES_MAX, Piece, Splitter};
+use crate::jt808::frame::{self, Content, DELIMITER, PAYLOAD_BYTES_MAX, Piece, Splitter};
 use crate::jt808::header::{Frame, Header, IdBytes, Packet};
 use crate::jt808::location::{BASIC_BYTES, decode_location};
 use crate::jt808::registration::{decode_registration, text};
@@ -24,7 +24,7 @@ const SMALL_PAYLOAD_BYTES: usize = 160;
 pub(crate) fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {
     // Nearly every stored message is one frame without an escape.
     if let [DELIMITER, payload @ .., DELIMITER] = raw
-        && memchr::memchr2(ESCAPE, DELIMITER, payload).is_none()
+        && frame::is_plain(payload)
         && let Ok(frame) = Frame::parse(payload)
         && frame.is_whole()
         && frame::check_is_right(payload)

@@ -38,6 +38,17 @@ pub enum Health {
 }
 
 impl Health {
+    /// The state in one word, for people and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::DiskFull => "disk_full",
+            Self::Failed => "failed",
+            Self::Closed => "closed",
+        }
+    }
+
     fn from_number(number: u8) -> Self {
         match number {
             0 => Self::Ok,

@@ -3,8 +3,11 @@
 //! Every command ends with 0 (good), 1 (found something wrong) or 2 (could not run).
 
 pub mod check_config;
+pub mod decode;
 pub mod replay;
 pub mod simulate;
+
+pub mod journal;
 
 use std::process::ExitCode;
 
@@ -17,8 +20,31 @@ pub enum Outcome {
     FoundWrong,
 }
 
+#[derive(clap::Parser)]
+#[command(name = "motorpool", version, about = "The server behind an official-car fleet")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    Decode(decode::Args),
+}
+
 /// Runs the command line and returns the exit code.
 #[must_use]
 pub fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = <Cli as clap::Parser>::parse();
+    let outcome = match &cli.command {
+        Command::Decode(args) => decode::run(args),
+    };
+    match outcome {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::FoundWrong) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What the fold thread has done, for the metrics and the self-checks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Counters of the fold thread since the process started. All only grow.
 #[derive(Debug, Default)]
@@ -17,8 +17,10 @@ pub struct FoldCounts {
     pub gaps: AtomicU64,
     /// The address up to which the journal has been consumed.
     pub consumed: AtomicU64,
+    /// Of the messages, those that were in the journal before the process started.
+    pub replayed_messages: AtomicU64,
     /// `received_at` of the last record consumed, UTC milliseconds.
-    pub last_received_ms: AtomicU64,
+    pub last_received_ms: AtomicI64,
 }
 
 impl FoldCounts {

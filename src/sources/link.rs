@@ -87,7 +87,11 @@ pub(super) async fn serve(
             Next::Read => {}
             Next::Yield => tokio::task::yield_now().await,
             Next::Retry(outbox, progress) => {
-                if append_when_room(&outbox, progress, &link, &context).await.is_err() {
+                let waiting = (outbox.messages.len() - progress.messages) as u64;
+                context.counters.messages_waiting.fetch_add(waiting, Ordering::Relaxed);
+                let appended = append_when_room(&outbox, progress, &link, &context).await;
+                context.counters.messages_waiting.fetch_sub(waiting, Ordering::Relaxed);
+                if appended.is_err() {
                     break;
                 }
             }
@@ -175,7 +179,9 @@ fn read_once(
             return Next::Close;
         }
         match appended {
-            Err(AppendError::Full) => Next::Retry(Box::new(std::mem::replace(outbox, new_outbox())), progress),
+            Err(AppendError::Full) => {
+                Next::Retry(Box::new(std::mem::replace(outbox, new_outbox())), progress)
+            }
             _ if is_full => Next::Yield,
             _ => Next::Read,
         }
@@ -207,16 +213,23 @@ fn settle_refusals(outbox: &Outbox, link: &Arc<Link>, context: &SourceContext) {
     }
 }
 
-fn note_login(session: &dyn Session, outbox: &Outbox, link: &Arc<Link>, context: &SourceContext, now: UtcMillis) {
+fn note_login(
+    session: &dyn Session,
+    outbox: &Outbox,
+    link: &Arc<Link>,
+    context: &SourceContext,
+    now: UtcMillis,
+) {
     if !outbox.logged_in {
         return;
     }
     let Some(last) = outbox.messages.last() else { return };
     let device = DeviceId(last.device);
-    if let Some(before) = link.device().filter(|before| *before != device) {
+    let before = link.device();
+    let Some(links) = context.links.logged_in(link, device, context.config.second_link) else { return };
+    if let Some(before) = before {
         context.live.link_closed(before, link.id);
     }
-    let Some(links) = context.links.logged_in(link, device, context.config.second_link) else { return };
     context.live.link_opened(device, link.id, now);
     if links > 1 {
         let terminal = session.terminal().map(|terminal| terminal.masked()).unwrap_or_default();
@@ -236,6 +249,9 @@ fn append(
     now: UtcMillis,
     received: Instant,
 ) -> Result<(), AppendError> {
+    if outbox.messages.is_empty() {
+        answer_again(outbox, link, context);
+    }
     while let Some(rest) = outbox.messages.get(progress.messages..).filter(|rest| !rest.is_empty()) {
         let device = rest.first().map_or(0, |message| message.device);
         let run = rest.iter().take_while(|message| message.device == device).count();
@@ -252,7 +268,7 @@ fn append(
         };
         let appended = if run == rest.len() {
             context.journal.append_with(&batch, |end| {
-                link.appended(outbox.raw.len());
+                link.appended(outbox.raw.len(), end);
                 context.acks.push(end, link, &outbox.replies, outbox.raw.len(), received);
             })
         } else {
@@ -270,6 +286,14 @@ fn append(
         progress.raw_bytes = raw_end;
     }
     Ok(())
+}
+
+/// Sends replies that repeat earlier ones, for packets that came again. While the message they answer is not
+/// durable its first reply is still queued, and says the same.
+fn answer_again(outbox: &Outbox, link: &Arc<Link>, context: &SourceContext) {
+    if link.last_appended() <= context.journal.durable() {
+        link.send(&outbox.replies);
+    }
 }
 
 /// Appends the rest of an outbox that found the journal's queue full, as soon as there is room.

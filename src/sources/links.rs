@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::config;
-use crate::ids::{DeviceId, LinkId};
+use crate::ids::{DeviceId, LinkId, Lsn};
 
 /// Why a link was closed by the server: a closed list, used as a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,7 @@ pub struct Link {
     partial_since: AtomicI64,
     closing: AtomicBool,
     unacked_bytes: AtomicUsize,
+    last_appended: AtomicU64,
     acked: Notify,
     socket: OwnedWriteHalf,
     backlog: Mutex<Backlog>,
@@ -138,8 +139,10 @@ impl Link {
     /// Shuts the socket down; the link's task then sees the end of the stream and ends.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
-        // The peer may have closed first: then there is nothing left to shut down.
-        drop(rustix::net::shutdown(self.socket.as_ref(), rustix::net::Shutdown::Both));
+        if let Err(error) = rustix::net::shutdown(self.socket.as_ref(), rustix::net::Shutdown::Both) {
+            // The peer closed first.
+            tracing::trace!(%error, "nothing left to shut down");
+        }
     }
 
     /// The device that logged in over this link.
@@ -156,8 +159,14 @@ impl Link {
         self.unacked_bytes.load(Ordering::Acquire)
     }
 
-    pub(super) fn appended(&self, raw_bytes: usize) {
+    pub(super) fn appended(&self, raw_bytes: usize, end: Lsn) {
         self.unacked_bytes.fetch_add(raw_bytes, Ordering::AcqRel);
+        self.last_appended.store(end.0, Ordering::Release);
+    }
+
+    /// The address behind the last record of this link.
+    pub(super) fn last_appended(&self) -> Lsn {
+        Lsn(self.last_appended.load(Ordering::Acquire))
     }
 
     pub(super) fn acknowledged(&self, raw_bytes: usize) {
@@ -186,7 +195,8 @@ impl Link {
         let last_byte = self.last_byte_at.load(Ordering::Relaxed);
         let partial_since = self.partial_since.load(Ordering::Relaxed);
         if last_byte == 0 {
-            return past(self.opened_at.0, limits.first_byte_timeout.0).then_some(CloseReason::FirstByteTimeout);
+            return past(self.opened_at.0, limits.first_byte_timeout.0)
+                .then_some(CloseReason::FirstByteTimeout);
         }
         if self.device().is_none() && past(self.opened_at.0, limits.login_timeout.0) {
             return Some(CloseReason::LoginTimeout);
@@ -309,6 +319,7 @@ impl Links {
             partial_since: AtomicI64::new(0),
             closing: AtomicBool::new(false),
             unacked_bytes: AtomicUsize::new(0),
+            last_appended: AtomicU64::new(0),
             acked: Notify::new(),
             socket,
             backlog: Mutex::default(),
@@ -320,7 +331,12 @@ impl Links {
 
     /// Notes that `device` logged in over `link`, and closes its other links when the policy says so.
     /// Returns how many links the device had and has now, this one included; `None` when it was logged in here already.
-    pub(super) fn logged_in(&self, link: &Arc<Link>, device: DeviceId, policy: config::SecondLink) -> Option<usize> {
+    pub(super) fn logged_in(
+        &self,
+        link: &Arc<Link>,
+        device: DeviceId,
+        policy: config::SecondLink,
+    ) -> Option<usize> {
         let mut table = lock(&self.table);
         let before = link.device.swap(device.0, Ordering::Relaxed);
         if before == device.0 {

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use super::Outcome;
 use crate::ids::{DeviceId, Lsn};
 use crate::journal::verify::{Verified, each_event, verify};
 use crate::journal::{Entry, Event, GapKind};
@@ -70,7 +70,7 @@ fn parse_lsn(text: &str) -> Result<Lsn, String> {
 ///
 /// # Errors
 /// When it could not look at the journal at all: exit code 2.
-pub fn run(command: &JournalCommand) -> anyhow::Result<ExitCode> {
+pub fn run(command: &JournalCommand) -> anyhow::Result<Outcome> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let sound = match command {
         JournalCommand::Verify(args) => run_verify(args, &mut out),
@@ -81,7 +81,7 @@ pub fn run(command: &JournalCommand) -> anyhow::Result<ExitCode> {
         Err(error) if is_broken_pipe(&error) => true,
         other => other?,
     };
-    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if sound { Outcome::Good } else { Outcome::FoundWrong })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -6,9 +6,18 @@ use crate::support::{motorpool, motorpool_ok, scratch};
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for command in
-        ["serve", "demo", "decode", "replay", "simulate", "journal", "tracks", "registry", "check-config", "doctor"]
-    {
+    for command in [
+        "serve",
+        "demo",
+        "decode",
+        "replay",
+        "simulate",
+        "journal",
+        "tracks",
+        "registry",
+        "check-config",
+        "doctor",
+    ] {
         let help = motorpool_ok(&[command, "--help"]);
         assert!(help.contains("Example"), "{command}: {help}");
         assert!(help.contains("motorpool "), "{command}: {help}");
@@ -50,7 +59,8 @@ fn decode_answers_the_example_of_the_contract() {
     let output = motorpool(&["decode", "--protocol", "jt808", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1), "the fourth line is wrong");
     let text = String::from_utf8(output.stdout).unwrap();
-    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines[0]["line"], 3);
     assert_eq!(lines[0]["terminal"], "013812345678");
     assert_eq!(lines[0]["message"], "0x0002");

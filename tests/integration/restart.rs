@@ -33,7 +33,8 @@ fn a_restart_keeps_history_positions_and_token() {
     assert_eq!(report["lost"], 0, "{report}");
     server.wait_consumed();
     let before = server.get_json("/api/v1/positions");
-    let export_before = motorpool_ok(&["tracks", "export", "--data", folder.path().to_str().unwrap(), "--format", "csv"]);
+    let export_before =
+        motorpool_ok(&["tracks", "export", "--data", folder.path().to_str().unwrap(), "--format", "csv"]);
     server.stop();
 
     let server = Served::start(folder.path());
@@ -46,7 +47,8 @@ fn a_restart_keeps_history_positions_and_token() {
     let after = server.get_json("/api/v1/positions");
     assert_eq!(places(&after).len(), 20);
     assert_eq!(places(&before), places(&after));
-    let export_after = motorpool_ok(&["tracks", "export", "--data", folder.path().to_str().unwrap(), "--format", "csv"]);
+    let export_after =
+        motorpool_ok(&["tracks", "export", "--data", folder.path().to_str().unwrap(), "--format", "csv"]);
     assert_eq!(export_before, export_after);
     assert_eq!(export_after.lines().count() as u64 - 1, report["acked"].as_u64().unwrap());
 }
@@ -65,7 +67,9 @@ fn the_self_checks_balance_under_load() {
     );
     assert_eq!(
         value("motorpool_fixes_decoded_total"),
-        value("motorpool_fixes_stored") + value("motorpool_fixes_duplicate_total") + value("motorpool_fixes_pending")
+        value("motorpool_fixes_stored")
+            + value("motorpool_fixes_duplicate_total")
+            + value("motorpool_fixes_pending")
     );
     assert!(value("motorpool_fixes_decoded_total") > 0.0);
 }

@@ -106,7 +106,8 @@ impl Served {
         let mut socket = TcpStream::connect(self.http).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let body = body.map(Value::to_string).unwrap_or_default();
-        let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let authorization =
+            token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
         write!(
             socket,
             "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{authorization}\
@@ -121,8 +122,10 @@ impl Served {
 
     /// Enrols terminals.
     pub fn enrol(&self, terminals: &[&str]) {
-        let devices: Vec<Value> =
-            terminals.iter().map(|terminal| serde_json::json!({"terminal": terminal, "protocol": "jt808"})).collect();
+        let devices: Vec<Value> = terminals
+            .iter()
+            .map(|terminal| serde_json::json!({"terminal": terminal, "protocol": "jt808"}))
+            .collect();
         let body = serde_json::json!({ "devices": devices });
         let answer = self.request("POST", "/api/v1/devices", Some(&self.token), Some(&body));
         assert!((200..300).contains(&answer.status), "{} {}", answer.status, answer.body);

@@ -94,8 +94,12 @@ fn decode_basic(basic: &[u8; BASIC_BYTES], profile: &Profile) -> Fix {
 /// Latitude and longitude in 1e-7 degrees WGS-84, and what is doubtful about them.
 #[inline]
 fn decode_place(lat_e6: u32, lon_e6: u32, status: Status, datum: Datum, quality: &mut u16) -> (i32, i32) {
+    let (mut lat_e6, mut lon_e6, mut status) = (lat_e6, lon_e6, status);
     if lat_e6 > LATITUDE_E6_MAX || lon_e6 > LONGITUDE_E6_MAX {
-        *quality |= Quality::OUT_OF_RANGE.0;
+        (lat_e6, lon_e6, status) = from_twos_complement(lat_e6, lon_e6, status);
+        if lat_e6 > LATITUDE_E6_MAX || lon_e6 > LONGITUDE_E6_MAX {
+            *quality |= Quality::OUT_OF_RANGE.0;
+        }
     }
     if lat_e6 | lon_e6 == 0 {
         *quality |= Quality::ZERO_POSITION.0;
@@ -121,6 +125,21 @@ fn decode_place(lat_e6: u32, lon_e6: u32, status: Status, datum: Datum, quality:
             gcj02::to_wgs84_e7(lat_e7, lon_e7)
         }
     }
+}
+
+/// Degrees that some terminals send as signed numbers (seen in the field): what is too large to be a magnitude
+/// and is a possible place as two's complement is one, on the southern or western side.
+#[cold]
+fn from_twos_complement(lat_e6: u32, lon_e6: u32, status: Status) -> (u32, u32, Status) {
+    let magnitude = |value: u32, max: u32| {
+        let signed = value.cast_signed();
+        (signed < 0 && signed.unsigned_abs() <= max).then(|| signed.unsigned_abs())
+    };
+    let south = magnitude(lat_e6, LATITUDE_E6_MAX);
+    let west = magnitude(lon_e6, LONGITUDE_E6_MAX);
+    let status = if south.is_some() { status.with(Status::SOUTH) } else { status };
+    let status = if west.is_some() { status.with(Status::WEST) } else { status };
+    (south.unwrap_or(lat_e6), west.unwrap_or(lon_e6), status)
 }
 
 /// Reads the items: fields of the fix from those that have one, the bytes of all others to `out.extra`.

@@ -136,7 +136,11 @@ s 0x0200 item.TirePressure /locations/0/items/tpms/tyres/{}/pressure_kpa
 s 0x0200 item.TirePressureAlarmPosition /locations/0/items/tpms/tyres/{}/position
 s 0x0200 item.TireTemperature /locations/0/items/tpms/tyres/{}/temperature_c
 s 0x0200 TestValue /locations/0/unknown/0xdf
-s 0x0200 UnknownLocationAttachData /locations/0/unknown/{}
+s 0x0200 UnknownLocationAttachData /locations/0/unknown_whole/{}
+s 0x0200 ContainsKey(0xCA) /locations/0/unknown/0xca:some
+s 0x0200 ContainsKey(0xCB) /locations/0/unknown/0xcb:some
+s 0x0200 ExceptionLocationAttachOriginalData /locations/0/tail
+s 0x0200 Signal /locations/0/items/cell/signal
 s 0x0200 VideoRelateAlarm /locations/0/items/video_alarms/bits
 s 0x0200 VideoSignalLoseAlarmStatus /locations/0/items/video_loss_channels:mask
 s 0x0200 VideoSignalOcclusionAlarmStatus /locations/0/items/video_occlusion_channels:mask
@@ -372,6 +376,51 @@ s 0x8100 JT808TerminalRegisterResult /body/result
 s 0x8100 AckMsgNum /body/answered_serial
 s 0x8103 LateralRearApproachAlarmTimeThreshold /parameters/62311:u8@1
 s 0x8103 RearApproachAlarmTimeThreshold /parameters/62311:u8@0
+s 0x8103 ActiveDistancePhotographyDistanceInterval /parameters/62308:u16@5
+s 0x8103 ActivelyTimePhotoInterval /parameters/62308:u16@3
+s 0x8103 ActivePhotographyStrategy /parameters/62308:u8@2
+s 0x8103 AlarmEnable /parameters/62308:u32@11
+s 0x8103 AlarmJudgeSpeedThreshold /parameters/62308:u8@0
+s 0x8103 AlarmPhotoVehicleCloseDistance /parameters/62308:u8@48
+s 0x8103 AlarmPhotoVehicleCloseDistanceInterval /parameters/62308:u8@49
+s 0x8103 BarrierAlarmPhotographs /parameters/62308:u8@23
+s 0x8103 DistanceThresholdObstacleAlarm /parameters/62308:u8@20
+s 0x8103 EventEnable /parameters/62308:u32@15
+s 0x8103 ForwardCollisionAlarmInterval /parameters/62308:u8@39
+s 0x8103 ForwardCollisionAlarmPhotographs /parameters/62308:u8@38
+s 0x8103 ForwardCollisionWarningTimeThreshold /parameters/62308:u8@35
+s 0x8103 FrequentAlarmJudgmentNumberChannelChange /parameters/62308:u8@26
+s 0x8103 FrequentChannelChangeAlarmJudgmentTimePeriod /parameters/62308:u8@25
+s 0x8103 FrequentChannelChangeAlarmPhotos /parameters/62308:u8@29
+s 0x8103 FrequentLaneChangeAlarmInterval /parameters/62308:u8@30
+s 0x8103 GradedSpeedThresholdLaneDeviationAlarm /parameters/62308:u8@31
+s 0x8103 HierarchicalSpeedThresholdForwardCollisionWarning /parameters/62308:u8@36
+s 0x8103 HierarchicalSpeedThresholdFrequentChannelChangeAlarm /parameters/62308:u8@27
+s 0x8103 HierarchicalSpeedThresholdObstacleAlarm /parameters/62308:u8@21
+s 0x8103 LaneDepartureAlarmPhoto /parameters/62308:u8@33
+s 0x8103 LaneDepartureAlarmPhotoInterval /parameters/62308:u8@34
+s 0x8103 ObstacleAlarmInterval /parameters/62308:u8@24
+s 0x8103 PedestrianCollisionAlarmEnablingSpeedThreshold /parameters/62308:u8@41
+s 0x8103 PedestrianCollisionAlarmInterval /parameters/62308:u8@44
+s 0x8103 PedestrianCollisionAlarmPhotos /parameters/62308:u8@43
+s 0x8103 PedestrianCollisionAlarmTimeThreshold /parameters/62308:u8@40
+s 0x8103 PhotoResolution /parameters/62308:u8@9
+s 0x8103 Placeholder1 /parameters/62308:u8@19
+s 0x8103 Placeholder2 /parameters/62308:hex@52
+s 0x8103 RoadSignRecognitionPhotographs /parameters/62308:u8@50
+s 0x8103 RoadSignRecognitionPhotographsInterval /parameters/62308:u8@51
+s 0x8103 SingleInitiativePhotos /parameters/62308:u8@7
+s 0x8103 SingleInitiativePhotosInterval /parameters/62308:u8@8
+s 0x8103 VehicleDistanceMonitoringAlarmDistanceThreshold /parameters/62308:u8@45
+s 0x8103 VehicleDistanceMonitoringAndAlarmClassificationSpeedThreshold /parameters/62308:u8@46
+s 0x8103 VideoRecordingResolution /parameters/62308:u8@10
+s 0x8103 VideoRecordingTimeBeforeAndAfterAlarmVehicleProximity /parameters/62308:u8@47
+s 0x8103 VideoRecordingTimeBeforeAndAfterForwardCollisionAlarm /parameters/62308:u8@37
+s 0x8103 VideoRecordingTimeBeforeAndAfterFrequentLaneChangeAlarm /parameters/62308:u8@28
+s 0x8103 VideoRecordingTimeBeforeAndAfterLaneDepartureAlarm /parameters/62308:u8@32
+s 0x8103 VideoRecordingTimeBeforeAndAfterObstacleAlarm /parameters/62308:u8@22
+s 0x8103 VideoRecordingTimeBeforeAndAfterPedestrianCollisionAlarm /parameters/62308:u8@42
+s 0x8103 WarningVolume /parameters/62308:u8@1
 s 0x8103 CollectTimeInterval /body/parameters/0/value/interval_ms
 s 0x8103 ChannelType /parameters/118/channels/0/channel_type|/parameters/118/channels/1/channel_type|/parameters/118/channels/2/channel_type|/parameters/118/channels/3/channel_type|/parameters/118/channels/4/channel_type|/parameters/118/channels/5/channel_type
 s 0x8103 IsConnectCloudPlat /parameters/118/channels/0/has_turning_camera|/parameters/118/channels/1/has_turning_camera|/parameters/118/channels/2/has_turning_camera|/parameters/118/channels/3/has_turning_camera|/parameters/118/channels/4/has_turning_camera|/parameters/118/channels/5/has_turning_camera
@@ -414,8 +463,8 @@ s 0x8105 GetCommandParameter<HardwareVersionCommandParameter>() /body/parameters
 s 0x8105 GetCommandParameter<FirmwareVersionCommandParameter>() /body/parameters/10
 s 0x8105 GetCommandParameter<UrlCommandParameter>() /body/parameters/11
 s 0x8105 GetCommandParameter<ConnectionControlCommandParameter>() /bytes:u8@1
-s 0x8105 GetCommandParameter<TcpPortCommandParameter>() /bytes:u16@34
-s 0x8105 GetCommandParameter<UdpPortCommandParameter>() /bytes:u16@37
+s 0x8105 GetCommandParameter<TcpPortCommandParameter>() /bytes:u16@33
+s 0x8105 GetCommandParameter<UdpPortCommandParameter>() /bytes:u16@36
 s 0x8105 GetCommandParameter<ConnectTimeLimitCommandParameter>() /bytes:u16@69
 s 0x8106 ParameterCount /body/ids:count
 s 0x8106 Parameters /body/ids
@@ -505,6 +554,11 @@ s 0x8804 RecordSave /body/save
 s 0x8804 AudioSampleRate /body/sample_rate
 s 0x8805 MultimediaDeleted /body/delete
 s 0x8805 MultimediaId /body/media_id
+s 0x0104,0x8103 param.ParamId /parameter_ids/{}
+s 0x0104,0x8103 param.ParamValue /parameters/{}
+s 0x8500 control.ControlTypeId /controls/{}/control_type
+s 0x8500 control.ControlTypeParameter /controls/{}/parameter
+s 0x8105 Value /bytes:u8@1|/body/parameters/1|/body/parameters/2|/body/parameters/3|/body/parameters/10|/body/parameters/9|/bytes:u16@69|/body/parameters/7|/body/parameters/8|/body/parameters/4|/bytes:u16@33|/bytes:u16@36|/body/parameters/11
 s 0x0901 UnCompressMessageLength /body/uncompressed_bytes
 y * messageId /header/message_id
 y * properties /header/properties
@@ -567,16 +621,16 @@ y 0x8108 version /body/package_version
 y 0x8108 packet /body/package
 y 0x0200,0x0201 warnBit /locations/0/alarms
 y 0x0200,0x0201 statusBit /locations/0/status
-y 0x0200,0x0201 latitude /locations/0/lat_e6
-y 0x0200,0x0201 longitude /locations/0/lon_e6
+y 0x0200,0x0201 latitude /locations/0/sent_latitude_e6
+y 0x0200,0x0201 longitude /locations/0/sent_longitude_e6
 y 0x0200,0x0201 altitude /locations/0/altitude_m:u16
 y 0x0200,0x0201 speed /locations/0/speed_dkmh
 y 0x0200,0x0201 direction /locations/0/course_deg
 y 0x0200,0x0201 deviceTime /locations/0/time
 y 0x0704 items[].warnBit /locations/{}/alarms
 y 0x0704 items[].statusBit /locations/{}/status
-y 0x0704 items[].latitude /locations/{}/lat_e6
-y 0x0704 items[].longitude /locations/{}/lon_e6
+y 0x0704 items[].latitude /locations/{}/sent_latitude_e6
+y 0x0704 items[].longitude /locations/{}/sent_longitude_e6
 y 0x0704 items[].altitude /locations/{}/altitude_m
 y 0x0704 items[].speed /locations/{}/speed_dkmh
 y 0x0704 items[].direction /locations/{}/course_deg
@@ -585,8 +639,8 @@ y 0x0704 total /body/count
 y 0x0704 type /body/batch_type
 y 0x0801 location.warnBit /locations/0/alarms
 y 0x0801 location.statusBit /locations/0/status
-y 0x0801 location.latitude /locations/0/lat_e6
-y 0x0801 location.longitude /locations/0/lon_e6
+y 0x0801 location.latitude /locations/0/sent_latitude_e6
+y 0x0801 location.longitude /locations/0/sent_longitude_e6
 y 0x0801 location.altitude /locations/0/altitude_m
 y 0x0801 location.speed /locations/0/speed_dkmh
 y 0x0801 location.direction /locations/0/course_deg
@@ -796,8 +850,8 @@ e 0x0107 body.gnss_prop /body/gnss
 e 0x0107 body.comm_prop /body/communication
 e 0x0200 body.alarm /locations/0/alarms
 e 0x0200 body.status /locations/0/status
-e 0x0200 body.latitude /locations/0/lat_e6
-e 0x0200 body.longitude /locations/0/lon_e6
+e 0x0200 body.latitude /locations/0/sent_latitude_e6
+e 0x0200 body.longitude /locations/0/sent_longitude_e6
 e 0x0200 body.extra.carriage_temp /locations/0/items/cabin_temperature_c
 g 0x0200 want.AlarmID /locations/0/items/adas/alarm_id
 g 0x0200 want.FlagStatus /locations/0/items/adas/state
@@ -864,6 +918,9 @@ const IGNORED: &[(&str, &str)] = &[
     ("ParamLength", "as above"),
     ("MessageLength", "as above"),
     ("verified", "that the check byte is right: asserted for every frame"),
+    ("param.ParamLength", "as above"),
+    ("Header.ProtocolVersion", "the frame has no version byte: a default of the source's class"),
+    ("want", "the name of a file that is not among the vectors"),
     ("_type", "a name of the source's own classes"),
     ("want._type", "a name of the source's own classes"),
     ("want.T0x0200ExtensionSBBase._type", "a name of the source's own classes"),
@@ -898,6 +955,15 @@ pub(crate) fn pointers(source: char, message_id: &str, name: &str) -> Option<Vec
     {
         let (_, ours) = SAFETY_FIELDS.iter().find(|(known, _)| *known == field)?;
         return Some(split(&format!("/locations/0/items/{item}/{ours}")));
+    }
+    // Bytes of the active-safety settings, named after their offset.
+    if let Some((id, offset)) =
+        name.strip_prefix("parameters.").and_then(|rest| rest.split_once(".p")).filter(|_| source == 'y')
+    {
+        let how = if (id, offset) == ("62309", "23") { "three" } else { "i8" };
+        let offset = offset.trim_start_matches('0');
+        let offset = if offset.is_empty() { "0" } else { offset };
+        return Some(vec![(format!("/parameters/{id}"), format!("{how}@{offset}"))]);
     }
     TABLE.lines().filter(|line| !line.is_empty()).find_map(|line| {
         let mut columns = line.split(' ');

@@ -429,6 +429,7 @@ fn reject(row: &Value, raw: &[u8], outcome: &mut Outcome) {
     {
         // The position before the bad item is good.
         assert_eq!(description.observations.fixes.len(), 1, "{description:?}");
+        assert_eq!(description.observations.malformed_items, 1, "{description:?}");
     }
     outcome.check(described.is_err(), "reject", || format!("{:?}", described.map(|known| known.body)));
 }

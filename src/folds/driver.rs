@@ -13,6 +13,7 @@ use crate::ids::Lsn;
 use crate::journal::{Batch, Consumer, Event, Gap, Journal, Reader};
 use crate::live::{Live, LiveBatch};
 use crate::registry::{Registry, Snapshot};
+use crate::tracks::row::judged;
 use crate::tracks::{Tracks, TracksWriter};
 
 use super::FoldCounts;
@@ -63,7 +64,8 @@ impl Driver {
         let stop = Arc::new(AtomicBool::new(false));
         let folds = Folds::new(parts, Arc::clone(&counts));
         let stopped = Arc::clone(&stop);
-        let thread = std::thread::Builder::new().name("folds".to_owned()).spawn(move || folds.run(&stopped))?;
+        let thread =
+            std::thread::Builder::new().name("folds".to_owned()).spawn(move || folds.run(&stopped))?;
         Ok(Self { counts, stop, thread })
     }
 
@@ -100,6 +102,7 @@ struct Folds {
     started_at: Lsn,
     counts: Arc<FoldCounts>,
     observations: Observations,
+    fixes_applied: u64,
 }
 
 impl Folds {
@@ -122,6 +125,7 @@ impl Folds {
             clock: parts.clock,
             counts,
             observations: Observations::default(),
+            fixes_applied: 0,
         }
     }
 
@@ -170,6 +174,8 @@ impl Folds {
         }
         drop(states);
         self.writer.advance(end, self.clock.now());
+        // Counted when the archive counts them too, so that the books agree.
+        FoldCounts::add(&self.counts.fixes, std::mem::take(&mut self.fixes_applied));
         self.counts.consumed.store(end.0, Ordering::Release);
         is_empty
     }
@@ -193,14 +199,14 @@ impl Folds {
             }
         }
         for fix in &mut self.observations.fixes {
-            crate::tracks::mark_suspect_clock(fix, batch.received_at);
+            fix.quality = judged(fix.quality, fix.fix_time, batch.received_at);
         }
         if for_tracks {
             for fix in &self.observations.fixes {
                 let extra = self.observations.extra_of(fix);
                 self.writer.append(batch.device, batch.received_at, fix, extra);
             }
-            FoldCounts::add(&self.counts.fixes, self.observations.fixes.len() as u64);
+            self.fixes_applied += self.observations.fixes.len() as u64;
         }
         if let Some(states) = live.as_mut() {
             states.messages(batch.device, batch.received_at, messages);
@@ -239,4 +245,3 @@ impl Folds {
         }
     }
 }
-

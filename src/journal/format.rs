@@ -56,6 +56,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) id: u64,
     pub(crate) base: u64,
     pub(crate) previous_id: u64,
+    /// What is unreadable before the base, from this address on, was never proven durable.
+    pub(crate) previous_proven: u64,
     pub(crate) totals: Totals,
 }
 
@@ -87,7 +89,7 @@ impl SegmentHeader {
             self.totals.records,
             self.totals.messages,
             self.totals.received_at_ms.cast_unsigned(),
-            0,
+            self.previous_proven,
         ] {
             copy.extend_from_slice(&field.to_le_bytes());
         }
@@ -132,6 +134,7 @@ impl SegmentHeader {
             id: u64_at(copy, 16),
             base: u64_at(copy, 24),
             previous_id: u64_at(copy, 32),
+            previous_proven: u64_at(copy, 72),
             totals: Totals {
                 chain: u64_at(copy, 40),
                 records: u64_at(copy, 48),
@@ -347,6 +350,22 @@ impl RecordHeader {
     pub(crate) const fn record_len(&self) -> usize {
         padded(self.len)
     }
+
+    /// The fields as they stand in the first 40 of `bytes`.
+    pub(crate) fn unchecked(bytes: &[u8]) -> Self {
+        Self {
+            crc: u32_at(bytes, 0),
+            len: u32_at(bytes, 4) as usize,
+            payload_crc: u32_at(bytes, 8),
+            commit: bytes[12] == KIND_COMMIT,
+            protocol: bytes[13],
+            width: bytes[14],
+            device: u32_at(bytes, 16),
+            messages: u32_at(bytes, 20),
+            link: u64_at(bytes, 24),
+            received_at_ms: i64_at(bytes, 32),
+        }
+    }
 }
 
 /// What stands at an address.
@@ -385,18 +404,7 @@ pub(crate) fn parse(bytes: &[u8], lsn: u64, segment_id: u64, room: u64) -> Parse
     if crc != record_crc(segment_id, lsn, bytes) {
         return Parsed::Bad;
     }
-    let header = RecordHeader {
-        crc,
-        len,
-        payload_crc: u32_at(bytes, 8),
-        commit: kind == KIND_COMMIT,
-        protocol: bytes[13],
-        width: bytes[14],
-        device: u32_at(bytes, 16),
-        messages: u32_at(bytes, 20),
-        link: u64_at(bytes, 24),
-        received_at_ms: i64_at(bytes, 32),
-    };
+    let header = RecordHeader::unchecked(bytes);
     if bytes.len() < header.record_len() {
         return Parsed::NeedMore;
     }

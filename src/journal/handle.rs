@@ -548,6 +548,11 @@ pub struct Consumer {
 }
 
 impl Consumer {
+    #[cfg(test)]
+    pub(crate) fn for_tests(shared: &Arc<Shared>, name: &str) -> Self {
+        Self { shared: Arc::clone(shared), name: name.to_owned() }
+    }
+
     /// Says that everything before `lsn` is durable on the consumer's side; it will never need it again.
     ///
     /// # Errors

@@ -35,7 +35,7 @@
 //! | 48 | 8 | records ever appended before the base |
 //! | 56 | 8 | messages ever appended before the base |
 //! | 64 | 8 | highest `received_at` before the base, UTC milliseconds |
-//! | 72 | 8 | 0 |
+//! | 72 | 8 | the base, or after a recovery that found a torn group: where that begins (see [`GapKind::Torn`]) |
 //!
 //! Record, at a multiple of 8 bytes, padded with zeros to one:
 //!

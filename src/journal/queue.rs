@@ -38,6 +38,17 @@ pub enum Health {
 }
 
 impl Health {
+    /// The state in one word, for people and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::DiskFull => "disk_full",
+            Self::Failed => "failed",
+            Self::Closed => "closed",
+        }
+    }
+
     fn from_number(number: u8) -> Self {
         match number {
             0 => Self::Ok,
@@ -320,6 +331,11 @@ impl Queue {
         self.state().closing = true;
         self.writer.notify_all();
         self.space.notify_waiters();
+    }
+
+    /// Whether more waits than one sync covers.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.state().queued_bytes > ROUND_BYTES_MAX
     }
 
     /// Bytes that are not durable yet; records and messages ever appended.

@@ -32,6 +32,8 @@ pub struct Gap {
 pub enum GapKind {
     /// What is there does not check out, or the file is missing.
     Damaged,
+    /// A group that was being written when the machine stopped, and that nobody was told about.
+    Torn,
     /// The segment was released; its messages are in the raw archive.
     Released,
 }
@@ -65,12 +67,34 @@ pub struct ReadError {
 pub struct Reader {
     shared: Arc<Shared>,
     chunk: ChunkBuf,
-    kind: GapKind,
+    kinds: Kinds,
+}
+
+/// How gaps of the present chunk are to be called.
+#[derive(Clone, Copy, Debug)]
+struct Kinds {
+    released: bool,
+    /// From this address on they are torn.
+    torn_from: u64,
+}
+
+impl Kinds {
+    const DAMAGED: Self = Self { released: false, torn_from: u64::MAX };
+
+    const fn of(self, from: u64) -> GapKind {
+        if self.released {
+            GapKind::Released
+        } else if from >= self.torn_from {
+            GapKind::Torn
+        } else {
+            GapKind::Damaged
+        }
+    }
 }
 
 impl Reader {
     pub(crate) const fn new(shared: Arc<Shared>, from: Lsn) -> Self {
-        Self { shared, chunk: ChunkBuf::new(from.0), kind: GapKind::Damaged }
+        Self { shared, chunk: ChunkBuf::new(from.0), kinds: Kinds::DAMAGED }
     }
 
     /// The address behind everything that was given out: where a new reader would go on.
@@ -86,17 +110,18 @@ impl Reader {
     /// When the file can't be read. The reader stays where it was.
     pub fn next_chunk(&mut self, timeout: Duration) -> Result<Chunk<'_>, ReadError> {
         self.chunk.clear();
-        self.kind = GapKind::Damaged;
+        self.kinds = Kinds::DAMAGED;
         let durable = self.shared.marks.wait_beyond(self.chunk.at(), timeout);
         while self.chunk.items().is_empty() && self.chunk.at() < durable {
             let position = self.chunk.position();
             match self.shared.segments.find(self.chunk.at()) {
                 Err(oldest) => {
-                    self.kind = GapKind::Released;
+                    self.kinds.released = true;
                     self.chunk.skip_to(oldest.min(durable));
                 }
                 Ok((segment, next)) => {
-                    let limit = next.unwrap_or(durable).min(durable);
+                    let limit = next.as_ref().map_or(durable, |next| next.base.min(durable));
+                    self.kinds.torn_from = next.map_or(u64::MAX, |next| next.previous_proven());
                     self.chunk.fill(&segment, limit).map_err(|source| ReadError {
                         path: segment.path.clone(),
                         lsn: Lsn(position),
@@ -111,7 +136,7 @@ impl Reader {
         }
         let gaps = self.chunk.items().iter().filter(|item| matches!(item, Item::Gap { .. })).count();
         self.shared.counters.gaps_read.fetch_add(gaps as u64, Relaxed);
-        Ok(Chunk { chunk: &self.chunk, kind: self.kind })
+        Ok(Chunk { chunk: &self.chunk, kinds: self.kinds })
     }
 }
 
@@ -119,16 +144,18 @@ impl Reader {
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
     chunk: &'a ChunkBuf,
-    kind: GapKind,
+    kinds: Kinds,
 }
 
 impl<'a> Chunk<'a> {
     /// Records and gaps in the order of their addresses.
     pub fn events(&self) -> impl Iterator<Item = Event<'a>> + use<'a> {
-        let (chunk, kind) = (self.chunk, self.kind);
+        let (chunk, kinds) = (self.chunk, self.kinds);
         chunk.items().iter().filter_map(move |item| match item {
             Item::Batch(batch) => Some(Event::Entry(chunk.entry(batch))),
-            Item::Gap { from, to } => Some(Event::Gap(Gap { from: Lsn(*from), to: Lsn(*to), kind })),
+            Item::Gap { from, to } => {
+                Some(Event::Gap(Gap { from: Lsn(*from), to: Lsn(*to), kind: kinds.of(*from) }))
+            }
             Item::Commit { .. } => None,
         })
     }

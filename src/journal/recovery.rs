@@ -204,8 +204,8 @@ pub(crate) fn find(segments: &Segments) -> Result<Found, JournalError> {
                 }
                 HeaderBlock::Empty | HeaderBlock::Damaged => None,
             };
-            // What a former life wrote was prepared, or is not worth preparing again.
-            found.segments.push(Arc::new(Segment::new(base, header, file, path, true)));
+            let prepared = *len == segments.size;
+            found.segments.push(Arc::new(Segment::new(base, header, file, path, prepared)));
         } else if name == CLEAN_NAME {
             let mut bytes = vec![0; CLEAN_LEN + 1];
             let file = segments.fs.open(&path).map_err(io(&path))?;
@@ -326,6 +326,7 @@ fn resume(found: &Found, clean: CleanMark) -> Option<Position> {
         current: Some(Arc::clone(segment)),
         previous_id: header.previous_id,
         totals,
+        torn_from: None,
     })
 }
 
@@ -336,24 +337,24 @@ fn scan_tail(found: &Found, floor: Lsn, recovery: &mut Recovery) -> io::Result<P
     let mut end = 0;
     let from = found.segments.len().saturating_sub(2);
     for (index, segment) in found.segments.iter().enumerate().skip(from) {
-        let next = found.segments.get(index + 1).map(|next| next.base);
+        let next = found.segments.get(index + 1);
         let Some(header) = segment.header else {
-            end = lost_segment(segment, next, found.clean, recovery)?;
+            end = lost_segment(segment, next.map(|next| next.base), found.clean, recovery)?;
             continue;
         };
-        let follows = next.is_none_or(|_| {
-            found.segments[index + 1].header.is_none_or(|after| after.previous_id == header.id)
-        });
-        let scan = scan(segment, next)?;
+        let follows = next.and_then(|next| next.header).is_none_or(|after| after.previous_id == header.id);
+        let scan = scan(segment, next.map(|next| next.base))?;
         previous_id = if scan.end == segment.base { header.previous_id } else { header.id };
         totals = scan.totals;
         if let Some(next) = next {
             // Sealed: all of it was durable before the next one was made. What is missing was named already.
-            let known = if follows { next } else { scan.end };
-            recovery
-                .damaged
-                .extend(scan.gaps.iter().filter(|gap| gap.start < known).map(|gap| lsn_range(gap, known)));
-            end = next;
+            let known = if follows { next.base } else { scan.end };
+            for gap in scan.gaps.iter().filter(|gap| gap.start < known) {
+                let torn = gap.start >= next.previous_proven();
+                let list = if torn { &mut recovery.unproven } else { &mut recovery.damaged };
+                list.push(lsn_range(gap, known));
+            }
+            end = next.base;
         } else {
             end = settle_tail(segment, &scan, found.clean, recovery)?;
         }
@@ -378,7 +379,12 @@ fn scan_tail(found: &Found, floor: Lsn, recovery: &mut Recovery) -> io::Result<P
         totals = clean.totals;
     }
     recovery.durable = Lsn(start);
-    Ok(Position { current: None, previous_id, totals })
+    let torn_from = found.segments.last().and_then(|last| {
+        let replaced = last.header.filter(|_| last.base == start).map(|header| header.previous_proven);
+        let torn = recovery.unproven.iter().map(|range| range.start.0).find(|&torn| torn >= last.base);
+        replaced.or(torn)
+    });
+    Ok(Position { current: None, previous_id, totals, torn_from })
 }
 
 /// Names a segment of which nothing can be read, and says where it can have ended at most.

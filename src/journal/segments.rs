@@ -8,14 +8,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use super::format::{HeaderBlock, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::fs::{File, Fs, read_full_at, write_all_at};
 
-/// Bytes written at one time when a spare is prepared.
+/// Bytes written and synced at one time when a spare is prepared, so that this never holds up the writer's own sync
+/// for long.
 const PREPARE_BLOCK_LEN: usize = 1 << 20;
-/// Bytes between syncs of a spare, so that preparing one never holds up the writer's own sync for long.
-const PREPARE_SYNC_EVERY: u64 = 4 << 20;
 
 /// A segment that can be read.
 #[derive(Debug)]
@@ -49,6 +49,11 @@ impl Segment {
             released: AtomicBool::new(false),
             reusable: AtomicBool::new(true),
         }
+    }
+
+    /// What is unreadable in the segment before, from this address on, was never proven durable.
+    pub(crate) fn previous_proven(&self) -> u64 {
+        self.header.map_or(self.base, |header| header.previous_proven)
     }
 
     /// Whether the file has been given up, so that its content may be another segment's by now.
@@ -137,14 +142,14 @@ impl Segments {
         self.spares().ready.len()
     }
 
-    /// The segment that holds address `lsn`, and where it ends if another one follows; before the oldest segment,
-    /// `Err` with the oldest base.
-    pub(crate) fn find(&self, lsn: u64) -> Result<(Arc<Segment>, Option<u64>), u64> {
+    /// The segment that holds address `lsn`, and the one that follows it; before the oldest segment, `Err` with the
+    /// oldest base.
+    pub(crate) fn find(&self, lsn: u64) -> Result<(Arc<Segment>, Option<Arc<Segment>>), u64> {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
-        let next = live.range(lsn.saturating_add(1)..).next().map(|(&base, _)| base);
+        let next = live.range(lsn.saturating_add(1)..).next().map(|(_, segment)| Arc::clone(segment));
         match live.range(..=lsn).next_back() {
             Some((_, segment)) => Ok((Arc::clone(segment), next)),
-            None => Err(next.unwrap_or(lsn)),
+            None => Err(next.map_or(lsn, |next| next.base)),
         }
     }
 
@@ -201,57 +206,67 @@ impl Segments {
         Ok(())
     }
 
-    /// Prepares one spare: writes every byte once and syncs, so that later syncs need not touch metadata.
+    /// Prepares one spare: writes every byte once and syncs, so that later syncs need not touch metadata. After each
+    /// block `go_on` is told how long that took; it may pause, and ends the work with false.
     ///
     /// # Errors
     /// When the disk is full or broken; what was begun is removed again.
-    pub(crate) fn prepare_spare(&self) -> io::Result<()> {
+    pub(crate) fn prepare_spare(&self, go_on: &mut dyn FnMut(Duration) -> bool) -> io::Result<()> {
         let spare = self.new_spare_file()?;
         let zeros = vec![0; PREPARE_BLOCK_LEN.min(usize::try_from(self.size).unwrap_or(usize::MAX))];
-        let fill = || {
-            let (mut at, mut unsynced) = (0, 0);
+        let mut fill = || {
+            let mut at = 0;
             while at < self.size {
+                let begun = Instant::now();
                 let len = (self.size - at).min(zeros.len() as u64);
                 write_all_at(&*spare.file, &zeros[..len as usize], at)?;
+                spare.file.sync_data()?;
                 at += len;
-                unsynced += len;
-                if unsynced >= PREPARE_SYNC_EVERY {
-                    spare.file.sync_data()?;
-                    unsynced = 0;
+                if at < self.size && !go_on(begun.elapsed()) {
+                    return Ok(false);
                 }
             }
-            spare.file.sync_data()
+            Ok(true)
         };
-        if let Err(error) = fill() {
-            if let Err(error) = self.fs.remove(&spare.path) {
-                tracing::debug!(%error, "an unfinished spare segment stays behind");
-            }
-            return Err(error);
+        let filled = fill();
+        if matches!(filled, Ok(true)) {
+            self.spares().ready.push(spare);
+        } else if let Err(error) = self.fs.remove(&spare.path) {
+            tracing::debug!(%error, "an unfinished spare segment stays behind");
         }
-        self.spares().ready.push(spare);
-        Ok(())
+        filled.map(drop)
+    }
+
+    /// Takes a segment out of the journal whose content is safe elsewhere as far as it can be read, and keeps the file
+    /// under another name for whoever wants to look at the rest.
+    pub(crate) fn set_aside(&self, segment: &Segment) -> io::Result<()> {
+        self.give_up(segment, |fs| fs.rename(&segment.path, &segment.path.with_extension("bad")))
     }
 
     /// Lets a segment go whose content is safe elsewhere: kept as a spare if it may serve again.
-    pub(crate) fn release(&self, base: u64) -> io::Result<()> {
-        let removed = self.live.write().unwrap_or_else(PoisonError::into_inner).remove(&base);
-        let Some(segment) = removed else { return Ok(()) };
-        segment.released.store(true, Ordering::Release);
+    pub(crate) fn release(&self, segment: &Segment) -> io::Result<()> {
         let fits = segment.reusable.load(Ordering::Acquire) && segment.file.len()? == self.size;
         let number = {
             let mut spares = self.spares();
             spares.next_number += 1;
             (fits && spares.ready.len() < self.spares_max).then_some(spares.next_number)
         };
-        if let Some(number) = number {
-            let path = self.dir.join(format!("spare-{number}.tmp"));
-            self.fs.rename(&segment.path, &path)?;
-            self.fs.sync_dir(&self.dir)?;
-            self.spares().ready.push(Spare { path, file: Arc::clone(&segment.file) });
-        } else {
-            self.fs.remove(&segment.path)?;
-            self.fs.sync_dir(&self.dir)?;
-        }
+        let Some(number) = number else { return self.give_up(segment, |fs| fs.remove(&segment.path)) };
+        let path = self.dir.join(format!("spare-{number}.tmp"));
+        self.give_up(segment, |fs| fs.rename(&segment.path, &path))?;
+        self.spares().ready.push(Spare { path, file: Arc::clone(&segment.file) });
         Ok(())
+    }
+
+    /// Removes or moves a segment's file; it stays in the journal if that fails, so that segments always go in their
+    /// order.
+    fn give_up(&self, segment: &Segment, change: impl FnOnce(&dyn Fs) -> io::Result<()>) -> io::Result<()> {
+        segment.released.store(true, Ordering::Release);
+        if let Err(error) = change(&*self.fs) {
+            segment.released.store(false, Ordering::Release);
+            return Err(error);
+        }
+        self.live.write().unwrap_or_else(PoisonError::into_inner).remove(&segment.base);
+        self.fs.sync_dir(&self.dir)
     }
 }

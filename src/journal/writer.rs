@@ -29,6 +29,8 @@ pub(crate) struct Position {
     pub(crate) previous_id: u64,
     /// Totals at the durable mark.
     pub(crate) totals: Totals,
+    /// Where recovery found a torn group, for the header of the segment that it begins.
+    pub(crate) torn_from: Option<u64>,
 }
 
 /// How a round ended.
@@ -95,6 +97,9 @@ impl Writer {
                 return Outcome::Done;
             };
             self.shared.counters.write_failures.fetch_add(1, Relaxed);
+            if let Some(segment) = &self.position.current {
+                segment.forbid_reuse();
+            }
             self.leave_segment();
             if is_disk_full(&error) {
                 tracing::error!(%error, "the disk is full: the journal takes nothing until there is space");
@@ -143,32 +148,31 @@ impl Writer {
 
     /// Begins a segment at `base`, where everything before is durable.
     pub(crate) fn roll(&mut self, base: u64) -> io::Result<Arc<Segment>> {
-        if let Some(header) = self.position.current.as_ref().and_then(|current| current.header) {
-            self.position.previous_id = header.id;
-            self.position.current = None;
-        }
+        self.leave_segment();
         let header = SegmentHeader {
             id: getrandom::u64().map_err(io::Error::other)?,
             base,
             previous_id: self.position.previous_id,
+            previous_proven: self.position.torn_from.unwrap_or(base),
             totals: self.position.totals,
         };
         let segment = self.shared.segments.create(header)?;
         self.provisional = !segment.prepared;
+        self.position.torn_from = None;
         self.position.current = Some(Arc::clone(&segment));
         self.shared.keeper.ring();
         Ok(segment)
     }
 
-    /// Gives up the current segment after a failure: it ends at the durable mark, and its file is not touched again.
+    /// Ends the current segment at the durable mark. One that holds nothing will be replaced under its own name, and
+    /// is nobody's predecessor.
     fn leave_segment(&mut self) {
         let Some(segment) = self.position.current.take() else { return };
-        segment.forbid_reuse();
-        // A segment that holds nothing is replaced under its own name, and is nobody's predecessor.
-        if segment.base < self.shared.marks.readable()
-            && let Some(header) = segment.header
-        {
+        let Some(header) = segment.header else { return };
+        if segment.base < self.shared.marks.readable() {
             self.position.previous_id = header.id;
+        } else {
+            self.position.torn_from = Some(header.previous_proven);
         }
     }
 

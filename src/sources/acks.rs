@@ -77,8 +77,13 @@ impl AckQueue {
         raw_bytes: usize,
         received: Instant,
     ) {
-        let entry =
-            Waiting { durable_at, link: Arc::clone(link), replies: Replies::new(replies), raw_bytes, received };
+        let entry = Waiting {
+            durable_at,
+            link: Arc::clone(link),
+            replies: Replies::new(replies),
+            raw_bytes,
+            received,
+        };
         self.lock().push_back(entry);
     }
 
@@ -95,7 +100,12 @@ impl AckQueue {
     }
 
     /// Sends replies as the durable mark advances, until `stop`; then sends what is durable by that time.
-    pub async fn run(self, mut durable: watch::Receiver<Lsn>, counters: Arc<Counters>, stop: CancellationToken) {
+    pub async fn run(
+        self,
+        mut durable: watch::Receiver<Lsn>,
+        counters: Arc<Counters>,
+        stop: CancellationToken,
+    ) {
         let mut ready = Vec::new();
         loop {
             let stopping = tokio::select! {

@@ -30,7 +30,11 @@ impl<'a> LinkGate<'a> {
     }
 
     /// The approved device of a terminal; an unknown one is noted for the quarantine.
-    fn lookup(&self, terminal: &TerminalId, registration: Option<&Registration>) -> Result<Arc<Device>, Refusal> {
+    fn lookup(
+        &self,
+        terminal: &TerminalId,
+        registration: Option<&Registration>,
+    ) -> Result<Arc<Device>, Refusal> {
         let registry = &self.context.registry;
         let snapshot = registry.snapshot();
         match snapshot.find(self.link.protocol, terminal) {
@@ -45,7 +49,8 @@ impl<'a> LinkGate<'a> {
     }
 
     fn is_taken(&self, device: DeviceId) -> bool {
-        self.context.config.second_link == SecondLink::Refuse && self.context.links.has_other(device, self.link.id)
+        self.context.config.second_link == SecondLink::Refuse
+            && self.context.links.has_other(device, self.link.id)
     }
 }
 

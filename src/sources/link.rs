@@ -18,7 +18,6 @@ use tokio::net::tcp::OwnedReadHalf;
 
 use crate::ids::DeviceId;
 use crate::journal::{AppendError, Batch};
-use crate::live::LinkInfo;
 
 use super::gate::LinkGate;
 use super::links::{CloseReason, Link};
@@ -103,7 +102,9 @@ pub(super) async fn serve(
             link.wait_acknowledged().await;
         }
     }
-    context.live.link_closed(link.id);
+    if let Some(device) = link.device() {
+        context.live.link_closed(device, link.id);
+    }
     context.links.ended(&link);
 }
 
@@ -178,7 +179,9 @@ fn read_once(
             return Next::Close;
         }
         match appended {
-            Err(AppendError::Full) => Next::Retry(Box::new(std::mem::replace(outbox, new_outbox())), progress),
+            Err(AppendError::Full) => {
+                Next::Retry(Box::new(std::mem::replace(outbox, new_outbox())), progress)
+            }
             _ if is_full => Next::Yield,
             _ => Next::Read,
         }
@@ -210,21 +213,24 @@ fn settle_refusals(outbox: &Outbox, link: &Arc<Link>, context: &SourceContext) {
     }
 }
 
-fn note_login(session: &dyn Session, outbox: &Outbox, link: &Arc<Link>, context: &SourceContext, now: UtcMillis) {
+fn note_login(
+    session: &dyn Session,
+    outbox: &Outbox,
+    link: &Arc<Link>,
+    context: &SourceContext,
+    now: UtcMillis,
+) {
     if !outbox.logged_in {
         return;
     }
     let Some(last) = outbox.messages.last() else { return };
     let device = DeviceId(last.device);
+    let before = link.device();
     let Some(links) = context.links.logged_in(link, device, context.config.second_link) else { return };
-    context.live.link_opened(LinkInfo {
-        link: link.id,
-        device,
-        peer: link.peer,
-        since: now,
-        protocol: link.protocol,
-        version: session.version(),
-    });
+    if let Some(before) = before {
+        context.live.link_closed(before, link.id);
+    }
+    context.live.link_opened(device, link.id, now);
     if links > 1 {
         let terminal = session.terminal().map(|terminal| terminal.masked()).unwrap_or_default();
         tracing::warn!(%terminal, peer = %link.peer.ip(), links, "terminal has several links");
@@ -243,6 +249,9 @@ fn append(
     now: UtcMillis,
     received: Instant,
 ) -> Result<(), AppendError> {
+    if outbox.messages.is_empty() {
+        answer_again(outbox, link, context);
+    }
     while let Some(rest) = outbox.messages.get(progress.messages..).filter(|rest| !rest.is_empty()) {
         let device = rest.first().map_or(0, |message| message.device);
         let run = rest.iter().take_while(|message| message.device == device).count();
@@ -259,7 +268,7 @@ fn append(
         };
         let appended = if run == rest.len() {
             context.journal.append_with(&batch, |end| {
-                link.appended(outbox.raw.len());
+                link.appended(outbox.raw.len(), end);
                 context.acks.push(end, link, &outbox.replies, outbox.raw.len(), received);
             })
         } else {
@@ -277,6 +286,14 @@ fn append(
         progress.raw_bytes = raw_end;
     }
     Ok(())
+}
+
+/// Sends replies that repeat earlier ones, for packets that came again. While the message they answer is not
+/// durable its first reply is still queued, and says the same.
+fn answer_again(outbox: &Outbox, link: &Arc<Link>, context: &SourceContext) {
+    if link.last_appended() <= context.journal.durable() {
+        link.send(&outbox.replies);
+    }
 }
 
 /// Appends the rest of an outbox that found the journal's queue full, as soon as there is room.

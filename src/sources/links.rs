@@ -1,7 +1,7 @@
 //! The table of open links, and what is known of each.
 //!
 //! A link is found by its id and by the device that logged in over it, so that a second link of the same
-//! terminal is seen and handled by policy ([`crate::live::Live`] shows both). Deadlines are kept by one sweep a second
+//! terminal is seen and handled by policy, and both stay visible. Deadlines are kept by one sweep a second
 //! over the table instead of a timer per link; a link is closed by shutting its socket down, which its task
 //! sees as the end of the stream.
 
@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::config;
-use crate::ids::{DeviceId, LinkId};
+use crate::ids::{DeviceId, LinkId, Lsn};
 
 /// Why a link was closed by the server: a closed list, used as a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,7 @@ pub struct Link {
     partial_since: AtomicI64,
     closing: AtomicBool,
     unacked_bytes: AtomicUsize,
+    last_appended: AtomicU64,
     acked: Notify,
     socket: OwnedWriteHalf,
     backlog: Mutex<Backlog>,
@@ -138,8 +139,10 @@ impl Link {
     /// Shuts the socket down; the link's task then sees the end of the stream and ends.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
-        // The peer may have closed first: then there is nothing left to shut down.
-        drop(rustix::net::shutdown(self.socket.as_ref(), rustix::net::Shutdown::Both));
+        if let Err(error) = rustix::net::shutdown(self.socket.as_ref(), rustix::net::Shutdown::Both) {
+            // The peer closed first.
+            tracing::trace!(%error, "nothing left to shut down");
+        }
     }
 
     /// The device that logged in over this link.
@@ -156,8 +159,14 @@ impl Link {
         self.unacked_bytes.load(Ordering::Acquire)
     }
 
-    pub(super) fn appended(&self, raw_bytes: usize) {
+    pub(super) fn appended(&self, raw_bytes: usize, end: Lsn) {
         self.unacked_bytes.fetch_add(raw_bytes, Ordering::AcqRel);
+        self.last_appended.store(end.0, Ordering::Release);
+    }
+
+    /// The address behind the last record of this link.
+    pub(super) fn last_appended(&self) -> Lsn {
+        Lsn(self.last_appended.load(Ordering::Acquire))
     }
 
     pub(super) fn acknowledged(&self, raw_bytes: usize) {
@@ -186,7 +195,8 @@ impl Link {
         let last_byte = self.last_byte_at.load(Ordering::Relaxed);
         let partial_since = self.partial_since.load(Ordering::Relaxed);
         if last_byte == 0 {
-            return past(self.opened_at.0, limits.first_byte_timeout.0).then_some(CloseReason::FirstByteTimeout);
+            return past(self.opened_at.0, limits.first_byte_timeout.0)
+                .then_some(CloseReason::FirstByteTimeout);
         }
         if self.device().is_none() && past(self.opened_at.0, limits.login_timeout.0) {
             return Some(CloseReason::LoginTimeout);
@@ -220,6 +230,25 @@ async fn drain(link: Arc<Link>) {
     // The socket is gone. `draining` stays set so that later replies are dropped at the size limit at the latest.
     lock(&link.backlog).bytes = Vec::new();
     link.close();
+}
+
+/// A link as the API shows it.
+#[derive(Clone, Debug)]
+pub struct LinkState {
+    /// Its id.
+    pub id: LinkId,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// What is spoken on it.
+    pub protocol: Protocol,
+    /// When it was accepted.
+    pub opened_at: UtcMillis,
+    /// The device that logged in, if one did.
+    pub device: Option<DeviceId>,
+    /// When the last byte came.
+    pub last_byte_at: Option<UtcMillis>,
+    /// Whether the server is closing it.
+    pub is_closing: bool,
 }
 
 /// All open links. Cloned freely.
@@ -290,6 +319,7 @@ impl Links {
             partial_since: AtomicI64::new(0),
             closing: AtomicBool::new(false),
             unacked_bytes: AtomicUsize::new(0),
+            last_appended: AtomicU64::new(0),
             acked: Notify::new(),
             socket,
             backlog: Mutex::default(),
@@ -301,7 +331,12 @@ impl Links {
 
     /// Notes that `device` logged in over `link`, and closes its other links when the policy says so.
     /// Returns how many links the device had and has now, this one included; `None` when it was logged in here already.
-    pub(super) fn logged_in(&self, link: &Arc<Link>, device: DeviceId, policy: config::SecondLink) -> Option<usize> {
+    pub(super) fn logged_in(
+        &self,
+        link: &Arc<Link>,
+        device: DeviceId,
+        policy: config::SecondLink,
+    ) -> Option<usize> {
         let mut table = lock(&self.table);
         let before = link.device.swap(device.0, Ordering::Relaxed);
         if before == device.0 {
@@ -395,6 +430,20 @@ impl Links {
         self.len() == 0
     }
 
+    /// Links of each device that has any: more than one means two terminals (or a thief) with one identity.
+    #[must_use]
+    pub fn of_device(&self, device: DeviceId) -> Vec<LinkState> {
+        lock(&self.table).links_of(device).map(|link| state_of(link)).collect()
+    }
+
+    /// Every open link, by id.
+    #[must_use]
+    pub fn all(&self) -> Vec<LinkState> {
+        let mut states: Vec<LinkState> = lock(&self.table).open.values().map(|link| state_of(link)).collect();
+        states.sort_unstable_by_key(|state| state.id);
+        states
+    }
+
     /// Links closed by the server so far, with the reason.
     #[must_use]
     pub fn closed(&self) -> Vec<(&'static str, u64)> {
@@ -419,6 +468,19 @@ fn unlist(table: &mut Table, device: DeviceId, link: LinkId) {
         if links.is_empty() {
             table.by_device.remove(&device);
         }
+    }
+}
+
+fn state_of(link: &Link) -> LinkState {
+    let last_byte = link.last_byte_at.load(Ordering::Relaxed);
+    LinkState {
+        id: link.id,
+        peer: link.peer,
+        protocol: link.protocol,
+        opened_at: link.opened_at,
+        device: link.device(),
+        last_byte_at: (last_byte != 0).then_some(UtcMillis(last_byte)),
+        is_closing: link.closing.load(Ordering::Relaxed),
     }
 }
 

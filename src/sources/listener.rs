@@ -114,7 +114,8 @@ impl Listener {
         }
         let (read, write) = stream.into_split();
         let now = self.context.clock.now();
-        let Some(link) = self.context.links.open(write, peer, Protocol::Jt808, now, &self.context.config) else {
+        let Some(link) = self.context.links.open(write, peer, Protocol::Jt808, now, &self.context.config)
+        else {
             return;
         };
         let context = Arc::clone(&self.context);

@@ -23,5 +23,5 @@ pub mod link;
 pub mod links;
 pub mod listener;
 
-pub use links::Links;
+pub use links::{LinkState, Links};
 pub use listener::Listener;

@@ -1,3 +1,411 @@
 //! Tracks: the ordered fixes of every device, kept for years in plain Parquet.
 //!
-//! (stub)
+//! ```text
+//! tracks/
+//!   manifest.json                    which files count, and the journal address they reach   (manifest)
+//!   day=2018-07-15/00000017.parquet  the fixes of one UTC day, by device, time, content      (schema, encode)
+//!   day=2018-07-15/00000017.idx      where each device and page is; only beside large files  (index)
+//!   day=unknown/00000018.parquet     fixes whose clock is not believed
+//! ```
+//!
+//! The fold appends rows to a table in memory. The sealer sorts a full table and writes a file for each of its
+//! days; files and journal address are committed together by replacing the manifest, so after a crash the
+//! fold begins again at [`Tracks::checkpoint`] and nothing is missing or twice. The merger joins the files of
+//! a day. Readers take memory and files together and remove duplicates; see [`row`] for what a duplicate is.
+//!
+//! A damaged file is named and left out; all others are read.
+//!
+//! This module and [`crate::journal`] alone write data files. It never reads the clock and never drops a fix.
+
+mod cache;
+mod compact;
+mod encode;
+mod error;
+mod index;
+mod manifest;
+mod memtable;
+mod merge;
+mod pages;
+mod read;
+pub mod row;
+mod schema;
+mod seal;
+mod store;
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use motorpool_protocols::{Fix, UtcMillis};
+
+use self::error::At;
+use self::manifest::Manifest;
+use self::memtable::Staging;
+use self::store::{FROZEN_MAX, Store, Version};
+use crate::config;
+use crate::ids::{DeviceId, Lsn};
+
+pub use self::error::TracksError;
+pub use self::row::{Partition, Row};
+
+/// The archive. Clones share it; the threads behind it end with the last clone.
+#[derive(Clone, Debug)]
+pub struct Tracks {
+    handle: Arc<Handle>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    store: Arc<Store>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    has_writer: AtomicBool,
+}
+
+/// What to read.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct TrackOptions {
+    /// Whether to include fixes whose clock is not believed.
+    pub include_suspect: bool,
+    /// Rows at most; the first ones of the window are given.
+    pub rows_max: usize,
+}
+
+impl Default for TrackOptions {
+    fn default() -> Self {
+        Self { include_suspect: false, rows_max: usize::MAX }
+    }
+}
+
+impl TrackOptions {
+    /// With fixes whose clock is not believed.
+    #[must_use]
+    pub const fn include_suspect(mut self, include: bool) -> Self {
+        self.include_suspect = include;
+        self
+    }
+
+    /// With at most so many rows.
+    #[must_use]
+    pub const fn rows_max(mut self, rows_max: usize) -> Self {
+        self.rows_max = rows_max;
+        self
+    }
+}
+
+/// Fixes of one device.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Track {
+    /// By time, then ordinal; no duplicates.
+    pub rows: Vec<Row>,
+    /// Whether there are more rows than were asked for.
+    pub is_truncated: bool,
+    /// Files that could not be read; their rows are missing.
+    pub damaged: Vec<TracksError>,
+}
+
+/// The ledger: `decoded == stored + duplicates + pending` at every moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Rows ever taken.
+    pub decoded: u64,
+    /// Rows in files.
+    pub stored: u64,
+    /// Duplicates removed.
+    pub duplicates: u64,
+    /// Rows in memory only.
+    pub pending: u64,
+    /// Files.
+    pub files: u64,
+    /// Bytes of the Parquet files.
+    pub bytes: u64,
+    /// Days that have files; `unknown` counts as one.
+    pub days: u64,
+    /// Tables that wait for the sealer.
+    pub frozen_tables: u64,
+}
+
+impl Tracks {
+    /// Opens the archive in `dir`, which is made if it does not exist, and removes what a crash left there.
+    ///
+    /// # Errors
+    ///
+    /// When the folder can't be read or written, or the manifest is damaged.
+    pub fn open(dir: &Path, config: &config::Tracks) -> Result<Self, TracksError> {
+        fs::create_dir_all(dir).at(dir)?;
+        let manifest = Manifest::load(dir)?;
+        let orphans = manifest::remove_orphans(dir, &manifest)?;
+        if orphans > 0 {
+            tracing::info!(orphans, "removed track files that were never committed");
+        }
+        let store = Arc::new(Store::new(dir, config, manifest));
+        let threads = vec![
+            spawn("tracks-seal", 5, &store, seal::run).at(dir)?,
+            spawn("tracks-merge", 15, &store, compact::run).at(dir)?,
+        ];
+        let handle = Handle { store, threads: Mutex::new(threads), has_writer: AtomicBool::new(false) };
+        Ok(Self { handle: Arc::new(handle) })
+    }
+
+    /// The checkpoint of the archive in `dir`, which may be in use and is not touched; address 0 when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the manifest can't be read or is damaged.
+    pub fn checkpoint_in(dir: &Path) -> Result<Lsn, TracksError> {
+        Ok(Manifest::load(dir)?.checkpoint)
+    }
+
+    fn store(&self) -> &Store {
+        &self.handle.store
+    }
+
+    /// Every record before this address is in committed files.
+    #[must_use]
+    pub fn checkpoint(&self) -> Lsn {
+        self.store().state().version.checkpoint
+    }
+
+    /// The one writer.
+    ///
+    /// # Panics
+    ///
+    /// When it was taken before: two writers would break the order of the addresses.
+    #[must_use]
+    pub fn writer(&self) -> TracksWriter {
+        assert!(!self.handle.has_writer.swap(true, Ordering::AcqRel), "the archive has one writer");
+        TracksWriter { staging: Staging::default(), handle: Arc::clone(&self.handle) }
+    }
+
+    /// The fixes of `device` with `from <= fix_time < to`, from memory and files together.
+    #[must_use]
+    pub fn track(&self, device: DeviceId, from: UtcMillis, to: UtcMillis, options: TrackOptions) -> Track {
+        let mut in_memory = Vec::new();
+        let version = {
+            let state = self.store().state();
+            for frozen in &state.frozen {
+                frozen.table.collect(device, from, to, &mut in_memory);
+            }
+            state.active.collect(device, from, to, &mut in_memory);
+            Arc::clone(&state.version)
+        };
+        if !options.include_suspect {
+            in_memory.retain(|row| !row.is_clock_suspect());
+        }
+        self.merged(&version, device, from, to, options, in_memory)
+    }
+
+    fn merged(
+        &self,
+        version: &Version,
+        device: DeviceId,
+        from: UtcMillis,
+        to: UtcMillis,
+        options: TrackOptions,
+        mut in_memory: Vec<Row>,
+    ) -> Track {
+        let mut track = Track::default();
+        if from >= to {
+            return track;
+        }
+        let read = |day: Partition, out: &mut Vec<Row>, damaged: &mut Vec<TracksError>| {
+            for file in version.files.get(&day).into_iter().flatten() {
+                let opened = self.store().cache.open(&self.store().dir, &file.meta);
+                let kept = out.len();
+                if let Err(error) = opened.and_then(|file| file.track(device, from, to, out)) {
+                    tracing::error!(%error, "a track file can't be read");
+                    out.truncate(kept);
+                    damaged.push(error);
+                }
+            }
+        };
+        let mut suspect = Vec::new();
+        if options.include_suspect {
+            read(Partition::Unknown, &mut suspect, &mut track.damaged);
+        }
+        in_memory.sort_unstable_by_key(|row| std::cmp::Reverse(row.fix.fix_time));
+        let day = |instant: i64| Partition::Day(i32::try_from(UtcMillis(instant).day()).unwrap_or(i32::MAX));
+        let (first, last) = (day(from.0.max(0)), day(to.0.saturating_sub(1).max(0)));
+        for day in version.files.range(first..=last).map(|(day, _)| *day).chain([Partition::Unknown]) {
+            // Rows before this day are complete now.
+            if track.rows.len() > options.rows_max {
+                break;
+            }
+            let mut rows = Vec::new();
+            if day != Partition::Unknown {
+                read(day, &mut rows, &mut track.damaged);
+            }
+            while in_memory.last().is_some_and(|row| row.partition() <= day || day == Partition::Unknown) {
+                rows.extend(in_memory.pop());
+            }
+            row::sort_and_dedup(&mut rows);
+            track.rows.append(&mut rows);
+        }
+        if !suspect.is_empty() || options.include_suspect {
+            track.rows.append(&mut suspect);
+            row::sort_and_dedup(&mut track.rows);
+        }
+        track.is_truncated = track.rows.len() > options.rows_max;
+        track.rows.truncate(options.rows_max);
+        track
+    }
+
+    /// The ledger as it is now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let state = self.store().state();
+        let files = || state.version.files.values().flatten();
+        Stats {
+            decoded: state.decoded,
+            stored: state.version.rows(),
+            duplicates: state.version.duplicates,
+            pending: state.pending(),
+            files: files().count() as u64,
+            bytes: files().map(|file| file.meta.bytes).sum(),
+            days: state.version.files.len() as u64,
+            frozen_tables: state.frozen.len() as u64,
+        }
+    }
+
+    /// Writes every published row to files; afterwards [`Tracks::checkpoint`] is what the writer last reached.
+    ///
+    /// # Errors
+    ///
+    /// When the files can't be written; the rows stay in memory and the sealer goes on trying.
+    pub fn seal_now(&self) -> Result<(), TracksError> {
+        let store = self.store();
+        let mut state = store.state();
+        if state.active.len() > 0 || state.applied > state.version.checkpoint {
+            state.freeze();
+            state.failure = None;
+            store.notify();
+        }
+        while !state.frozen.is_empty() {
+            if state.is_stopping {
+                return Err(TracksError::Closed);
+            }
+            if let Some(reason) = state.failure.take() {
+                return Err(TracksError::bad(&store.dir, reason));
+            }
+            state = store.wait(state);
+        }
+        Ok(())
+    }
+
+    /// Merges the files of `day` into one.
+    ///
+    /// # Errors
+    ///
+    /// When a file can't be read or written; the files stay as they are.
+    pub fn compact_now(&self, day: Partition) -> Result<(), TracksError> {
+        compact::merge_all(self.store(), Some(day))
+    }
+
+    /// Merges the files of every day, so that each day has one.
+    ///
+    /// # Errors
+    ///
+    /// Like [`Tracks::compact_now`]; days before the one that failed are merged.
+    pub fn compact_all(&self) -> Result<(), TracksError> {
+        compact::merge_all(self.store(), None)
+    }
+
+    /// Writes every published row to files and ends the threads. Reading still works; the writer does nothing
+    /// any more.
+    ///
+    /// # Errors
+    ///
+    /// Like [`Tracks::seal_now`]; the threads are ended all the same.
+    pub fn close(&self) -> Result<(), TracksError> {
+        let sealed = self.seal_now();
+        self.handle.stop();
+        sealed
+    }
+}
+
+impl Handle {
+    fn stop(&self) {
+        self.store.state().is_stopping = true;
+        self.store.notify();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the track archive panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn spawn(name: &str, nice: i32, store: &Arc<Store>, run: fn(&Store)) -> std::io::Result<JoinHandle<()>> {
+    let store = Arc::clone(store);
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        // Ingest and queries come first; not being allowed to step back is no reason not to work.
+        if let Err(error) = rustix::process::setpriority_process(None, nice) {
+            tracing::debug!(%error, "the priority of a thread can't be lowered");
+        }
+        run(&store);
+    })
+}
+
+/// Adds fixes to the archive. There is one, owned by the fold.
+#[derive(Debug)]
+pub struct TracksWriter {
+    staging: Staging,
+    handle: Arc<Handle>,
+}
+
+impl TracksWriter {
+    /// Takes one fix. Readers see it after the next [`TracksWriter::advance`]. `received_at` is kept in whole
+    /// seconds, `extra` up to 65,535 bytes.
+    #[inline]
+    pub fn append(&mut self, device: DeviceId, received_at: UtcMillis, fix: &Fix, extra: &[u8]) {
+        self.staging.append(device, received_at, fix, extra);
+    }
+
+    /// Rows that wait for [`TracksWriter::advance`].
+    #[must_use]
+    pub fn staged(&self) -> usize {
+        self.staging.len()
+    }
+
+    /// Says that the fixes of every record before `lsn` have been appended, and shows them to readers.
+    ///
+    /// Hands the table in memory to the sealer when it is full or, by `now`, old enough; waits while
+    /// two such tables are still to be written. To be called from time to time even when nothing arrives.
+    pub fn advance(&mut self, lsn: Lsn, now: UtcMillis) {
+        let store = &self.handle.store;
+        let mut state = store.state();
+        debug_assert!(lsn >= state.applied, "addresses do not go back");
+        state.decoded += self.staging.len() as u64;
+        state.active.absorb(&mut self.staging);
+        state.applied = lsn;
+        state.now = now;
+        let since = *state.active_since.get_or_insert(now);
+        let interval = i64::try_from(store.config.seal_interval.0.as_millis()).unwrap_or(i64::MAX);
+        let is_old = now.0.saturating_sub(since.0) >= interval && lsn > state.version.checkpoint;
+        if state.active.weight() < store.config.memory_rows_max && !is_old {
+            return;
+        }
+        while state.frozen.len() >= FROZEN_MAX && !state.is_stopping {
+            state = store.wait(state);
+        }
+        if !state.is_stopping {
+            state.freeze();
+            drop(state);
+            store.notify();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

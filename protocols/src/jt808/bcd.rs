@@ -14,6 +14,12 @@ const DAYS_BEFORE_MONTH: [u16; 16] = [0, 0, 31, 59, 90, 120, 151, 181, 212, 243,
 /// Days in each month of a common year; 0 where there is no such month.
 const DAYS_IN_MONTH: [u8; 16] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0, 0, 0];
 
+/// Greatest values of the fields, and what brings up the highest bit of a field that is not 0 (of all fields
+/// that may be 0, always).
+const GREATEST: u64 = u64::from_be_bytes([0, 0, 99, 12, 31, 23, 59, 59]);
+const NOT_ZERO: u64 = u64::from_be_bytes([0, 0, 0x80, 0x7f, 0x7f, 0x80, 0x80, 0x80]);
+const HIGHEST_BITS: u64 = 0x8080_8080_8080;
+
 /// The instant of six BCD bytes by a clock `offset_s` seconds east of UTC, or `None` when a half byte is not a
 /// digit or a field is out of its range.
 #[must_use]
@@ -27,11 +33,18 @@ pub fn decode_time(bytes: [u8; 6], offset_s: i32) -> Option<UtcMillis> {
     if ((high + 0x0606_0606_0606) | (low + 0x0606_0606_0606)) & 0x1010_1010_1010 != 0 {
         return None;
     }
-    let [_, _, yy, month, day, hour, minute, second] = (high * 10 + low).to_be_bytes();
+    let fields = high * 10 + low;
+    // In each byte the highest bit stays when the field is not above its greatest value, and comes up when
+    // month and day are not 0.
+    let not_above = (GREATEST | HIGHEST_BITS) - fields;
+    let not_zero = fields + NOT_ZERO;
+    if not_above & not_zero & HIGHEST_BITS != HIGHEST_BITS {
+        return None;
+    }
+    let [_, _, yy, month, day, hour, minute, second] = fields.to_be_bytes();
     let slot = usize::from(month & 0x0f);
     let leap_year = yy.is_multiple_of(4);
-    let month_days = DAYS_IN_MONTH.get(slot)? + u8::from(leap_year && month == 2);
-    if month > 12 || day == 0 || day > month_days || hour > 23 || minute > 59 || second > 59 {
+    if day > 28 && day > DAYS_IN_MONTH.get(slot)? + u8::from(leap_year && month == 2) {
         return None;
     }
     let year = u32::from(yy);

@@ -129,7 +129,8 @@ pub(crate) fn encode_raw<'a>(
     if let Version::V2019 { revision } = id.version {
         put(&[revision]);
     }
-    put(id.as_bytes());
+    let (bytes, len) = id.to_bytes();
+    put(bytes.get(..len).unwrap_or(&[]));
     put(&serial.to_be_bytes());
     if let Some(Packet { total, index }) = packet {
         put(&total.to_be_bytes());
@@ -138,47 +139,69 @@ pub(crate) fn encode_raw<'a>(
     out.get(..end).unwrap_or(&[])
 }
 
-/// The terminal field as bytes together with the header's shape: what a link's terminals are told apart by
-/// before anything is parsed.
+/// The terminal field as it stands in the header, together with the header's shape: what a link's terminals
+/// are told apart by before anything is parsed. In words, because those are compared in one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct IdBytes {
-    /// Six bytes and four zeros, or ten bytes.
-    bytes: [u8; 10],
+    /// The six bytes, or the first eight of ten.
+    high: u64,
+    /// The last two of ten bytes, or 0.
+    low: u16,
     /// The shape.
     pub(crate) version: Version,
 }
 
 impl IdBytes {
-    /// The field's bytes as they stand in the header.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    /// The field's bytes, and how many they are.
+    #[inline]
+    fn to_bytes(self) -> ([u8; 10], usize) {
         match self.version {
-            Version::V2013 => self.bytes.first_chunk::<6>().map_or(&[], |six| six),
-            Version::V2019 { .. } => &self.bytes,
+            Version::V2013 => {
+                let [_, _, a, b, c, d, e, f] = self.high.to_be_bytes();
+                ([a, b, c, d, e, f, 0, 0, 0, 0], 6)
+            }
+            Version::V2019 { .. } => {
+                let [a, b, c, d, e, f, g, h] = self.high.to_be_bytes();
+                let [i, j] = self.low.to_be_bytes();
+                ([a, b, c, d, e, f, g, h, i, j], 10)
+            }
+        }
+    }
+
+    /// The field's bytes as one number.
+    fn number(self) -> u128 {
+        match self.version {
+            Version::V2013 => self.high.into(),
+            Version::V2019 { .. } => u128::from(self.high) << 16 | u128::from(self.low),
+        }
+    }
+
+    /// The field that holds a number, without the bytes that it has too many.
+    fn of_number(number: u128, version: Version) -> Self {
+        const SIX_BYTES: u128 = (1 << 48) - 1;
+        let [.., low0, low1] = number.to_be_bytes();
+        let word = |number: u128| u64::try_from(number & u128::from(u64::MAX)).unwrap_or(0);
+        match version {
+            Version::V2013 => Self { high: word(number & SIX_BYTES), low: 0, version },
+            Version::V2019 { .. } => {
+                Self { high: word(number >> 16), low: u16::from_be_bytes([low0, low1]), version }
+            }
         }
     }
 
     /// The field for a terminal.
     pub(crate) fn of_terminal(terminal: &TerminalId, form: IdForm, version: Version) -> Self {
-        let width = if version == Version::V2013 { 6 } else { 10 };
-        let mut bytes = [0; 10];
         let packed = match form {
-            IdForm::PackedImei => terminal.as_str().get(..14).and_then(|digits| digits.parse::<u64>().ok()),
+            IdForm::PackedImei => terminal.as_str().get(..14).and_then(|digits| digits.parse().ok()),
             IdForm::AsSent => None,
         };
-        if let Some(number) = packed {
-            let number = number.to_be_bytes();
-            for (to, from) in bytes.iter_mut().take(width).rev().zip(number.iter().rev()) {
-                *to = *from;
-            }
-            return Self { bytes, version };
-        }
-        let half = |digit: &u8| {
-            char::from(*digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap_or(0)
-        };
-        for (to, pair) in bytes.iter_mut().take(width).rev().zip(terminal.as_str().as_bytes().rchunks(2)) {
-            *to = pair.iter().fold(0, |sum, digit| sum << 4 | half(digit));
-        }
-        Self { bytes, version }
+        let number = packed.unwrap_or_else(|| {
+            terminal
+                .as_str()
+                .chars()
+                .fold(0, |sum: u128, c| sum << 4 | u128::from(c.to_digit(16).unwrap_or(0)))
+        });
+        Self::of_number(number, version)
     }
 
     /// The terminal this field names.
@@ -187,20 +210,18 @@ impl IdBytes {
         if let (IdForm::PackedImei, Some(imei)) = (form, self.packed_imei()) {
             return imei;
         }
+        let (bytes, len) = self.to_bytes();
         let mut text = [0; 20];
-        let digits = self.as_bytes().iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
-        let mut len = 0;
-        for (to, half) in text.iter_mut().zip(digits) {
+        for (to, half) in text.iter_mut().zip(bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f])) {
             *to = DIGITS.get(usize::from(half)).copied().unwrap_or(b'0');
-            len += 1;
         }
-        let text = text.get(..len).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or("0");
+        let text = text.get(..2 * len).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or("0");
         TerminalId::new(text).expect("12 or 20 hexadecimal digits are printable and short")
     }
 
     /// The field as the first 14 digits of an IMEI in binary; the 15th, its check digit, is computed.
     fn packed_imei(&self) -> Option<TerminalId> {
-        let number = self.as_bytes().iter().fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
+        let number = self.number();
         if !(10_000_000_000_000..100_000_000_000_000).contains(&number) {
             return None;
         }
@@ -234,21 +255,26 @@ impl<'a> Frame<'a> {
     /// Reads a payload: a header, as many bytes of body as it says, and the check byte, which is not verified.
     #[inline]
     pub(crate) fn parse(payload: &'a [u8]) -> Result<Self, RejectReason> {
-        let Some((&[m0, m1, p0, p1, head @ ..], rest)) = payload.split_first_chunk::<12>() else {
+        let Some((&[m0, m1, p0, p1, i0, i1, i2, i3, i4, i5, i6, i7], rest)) =
+            payload.split_first_chunk::<12>()
+        else {
             return Err(RejectReason::Truncated);
         };
         let message_id = u16::from_be_bytes([m0, m1]);
         let properties = u16::from_be_bytes([p0, p1]);
         let (id, serial, rest) = if properties & VERSION_FLAG == 0 {
-            let [a, b, c, d, e, f, s0, s1] = head;
-            let id = IdBytes { bytes: [a, b, c, d, e, f, 0, 0, 0, 0], version: Version::V2013 };
-            (id, u16::from_be_bytes([s0, s1]), rest)
+            let word = u64::from_be_bytes([i0, i1, i2, i3, i4, i5, i6, i7]);
+            let id = IdBytes { high: word >> 16, low: 0, version: Version::V2013 };
+            (id, u16::from_be_bytes([i6, i7]), rest)
         } else {
-            let Some((&[h, i, j, s0, s1], rest)) = rest.split_first_chunk::<5>() else {
+            let Some((&[i8, i9, i10, s0, s1], rest)) = rest.split_first_chunk::<5>() else {
                 return Err(RejectReason::Truncated);
             };
-            let [revision, a, b, c, d, e, f, g] = head;
-            let id = IdBytes { bytes: [a, b, c, d, e, f, g, h, i, j], version: Version::V2019 { revision } };
+            let id = IdBytes {
+                high: u64::from_be_bytes([i1, i2, i3, i4, i5, i6, i7, i8]),
+                low: u16::from_be_bytes([i9, i10]),
+                version: Version::V2019 { revision: i0 },
+            };
             (id, u16::from_be_bytes([s0, s1]), rest)
         };
         let (packet, rest) = if properties & PACKET_FLAG == 0 {

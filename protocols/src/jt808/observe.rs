@@ -7,7 +7,7 @@
 //! 0x0704; the other messages that mean something to every protocol become their [`Observation`], all others
 //! [`Observation::Other`].
 
-use crate::jt808::frame::{self, Content, PAYLOAD_BYTES_MAX, Piece, Splitter};
+use crate::jt808::frame::{self, Content, DELIMITER, PAYLOAD_BYTES_MAX, Piece, Splitter};
 use crate::jt808::header::{Frame, Header, IdBytes, Packet};
 use crate::jt808::location::{BASIC_BYTES, decode_location};
 use crate::jt808::registration::{decode_registration, text};
@@ -22,19 +22,41 @@ const SMALL_PAYLOAD_BYTES: usize = 160;
 /// # Errors
 /// The first message of which nothing can be said; the messages around it are decoded all the same.
 pub(crate) fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {
+    // Nearly every stored message is one frame without an escape.
+    if let [DELIMITER, payload @ .., DELIMITER] = raw
+        && frame::is_plain(payload)
+        && let Ok(frame) = Frame::parse(payload)
+        && frame.is_whole()
+        && frame::check_is_right(payload)
+    {
+        return observe_frame(&frame, profile, out);
+    }
+    observe_frames(raw, profile, out)
+}
+
+/// As [`observe`], for whatever is in `raw`.
+fn observe_frames(raw: &[u8], profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {
     let mut joined = Joined::default();
     for_each_frame(raw, |payload| {
         let frame = checked(payload, profile)?;
-        if frame.packet.is_some() {
-            return match joined.add(&frame)? {
-                Some(body) => observe_body(frame.message_id, &frame.id, &body, profile, out),
-                None => Ok(()),
-            };
+        if frame.packet.is_none() {
+            return observe_frame(&frame, profile, out);
         }
-        observe_body(frame.message_id, &frame.id, frame.body, profile, out)
-            .map_err(|error| DecodeError::new(error.at + frame.body_at(), error.reason))
-    })
-    .and_then(|()| joined.finish())
+        match joined.add(&frame)? {
+            Some(body) => observe_body(frame.message_id, &frame.id, &body, profile, out),
+            None => Ok(()),
+        }
+    })?;
+    joined.finish()
+}
+
+/// Adds what a message in one frame says.
+#[inline]
+fn observe_frame(frame: &Frame<'_>, profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {
+    match observe_body(frame.message_id, &frame.id, frame.body, profile, out) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(DecodeError::new(error.at + frame.body_at(), error.reason)),
+    }
 }
 
 /// The header of the first frame and the whole body of the one message in `raw`.
@@ -87,9 +109,11 @@ fn for_each_frame(
     let mut splitter = Splitter::new();
     let mut at = 0;
     let mut first = None;
-    let mut frames = 0_usize;
+    // Apart from `first`, so that it need not be looked at when all is well.
+    let mut failed = false;
+    let mut is_empty = true;
     while let Some(piece) = splitter.next(raw, &mut at) {
-        frames += 1;
+        is_empty = false;
         let result = match piece {
             Piece::Frame(content) if !content.escaped => each(content.bytes),
             Piece::Frame(content) => with_unescaped(content, &mut each),
@@ -97,12 +121,13 @@ fn for_each_frame(
         };
         if let Err(error) = result {
             first.get_or_insert(error);
+            failed = true;
         }
     }
-    if frames == 0 || at < raw.len() {
-        first.get_or_insert_with(|| DecodeError::new(at, "truncated"));
+    if failed || is_empty || at < raw.len() {
+        return Err(first.unwrap_or_else(|| DecodeError::new(at, "truncated")));
     }
-    first.map_or(Ok(()), Err)
+    Ok(())
 }
 
 fn with_unescaped(

@@ -1,6 +1,11 @@
 //! Tests of the journal as a whole.
 
 mod basics;
+mod files;
+mod format;
+mod model;
+mod raw_blocks;
+mod sim_fs;
 
 use std::path::Path;
 use std::time::Duration;

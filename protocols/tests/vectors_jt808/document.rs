@@ -1,6 +1,8 @@
 //! What our decoder says of one message, as one JSON document that the mapping points into.
 
-use motorpool_protocols::jt808::message::{Edition, Item, Location, Message, parameters::ParameterValue};
+use motorpool_protocols::jt808::message::control::VehicleControl;
+use motorpool_protocols::jt808::message::parameters::{Parameter, ParameterValue};
+use motorpool_protocols::jt808::message::{Edition, Item, Location, Message};
 use motorpool_protocols::jt808::{Header, Version, decode_location};
 use motorpool_protocols::profile::VendorItems;
 use motorpool_protocols::{Observations, Profile, Quality};
@@ -37,8 +39,15 @@ pub(crate) fn of(
         });
     }
     match message {
-        Message::SetParameters(set) => document["parameters"] = parameters(&set.parameters),
-        Message::ParametersReply(reply) => document["parameters"] = parameters(&reply.parameters),
+        Message::SetParameters(set) => parameters(&set.parameters, &mut document),
+        Message::ParametersReply(reply) => parameters(&reply.parameters, &mut document),
+        Message::VehicleControl(VehicleControl::Controls(controls)) => {
+            document["controls"] = controls
+                .iter()
+                .map(|control| (control.control_type.to_string(), json!(control)))
+                .collect::<Map<_, _>>()
+                .into();
+        }
         Message::PassThroughUp(data) => {
             document["content"] = json!(data.content);
             document["peripherals"] = json!(data.peripherals());
@@ -50,17 +59,20 @@ pub(crate) fn of(
     document
 }
 
-fn parameters(list: &[motorpool_protocols::jt808::message::parameters::Parameter]) -> Value {
-    list.iter()
-        .map(|parameter| {
-            let value = match &parameter.value {
-                ParameterValue::Raw(bytes) => json!(bytes),
-                value => json!(value),
-            };
-            (parameter.id.to_string(), value)
-        })
-        .collect::<Map<_, _>>()
-        .into()
+/// Parameters by their ids in decimal.
+fn parameters(list: &[Parameter], document: &mut Value) {
+    let mut values = Map::new();
+    let mut ids = Map::new();
+    for parameter in list {
+        let value = match &parameter.value {
+            ParameterValue::Raw(bytes) => json!(bytes),
+            value => json!(value),
+        };
+        values.insert(parameter.id.to_string(), value);
+        ids.insert(parameter.id.to_string(), json!(parameter.id));
+    }
+    document["parameters"] = values.into();
+    document["parameter_ids"] = ids.into();
 }
 
 /// A location by the path that folds and replay use, with its items by name.
@@ -70,8 +82,14 @@ fn location(location: &Location, vendor: VendorItems) -> Value {
     let mut seen = Observations::default();
     decode_location(&body, &Profile::default(), Quality(0), &mut seen).expect("28 bytes");
     let fix = seen.fixes[0];
+    if !fix.quality.contains(Quality::OUT_OF_RANGE) {
+        let sent = [location.latitude_e6, location.longitude_e6];
+        let read = [fix.lat_e7, fix.lon_e7].map(|degrees_e7| degrees_e7.unsigned_abs() / 10);
+        assert!(sent == read || sent.map(|degrees| degrees.cast_signed().unsigned_abs()) == read, "{fix:?}");
+    }
     let mut items = Map::new();
     let mut unknown = Map::new();
+    let mut whole = Map::new();
     for item in &location.items {
         let item = match item {
             Item::Raw { id, value } => Item::read(*id, value, vendor),
@@ -83,6 +101,8 @@ fn location(location: &Location, vendor: VendorItems) -> Value {
             }
             (Item::Raw { id, value }, None) => {
                 unknown.insert(format!("{id:#04x}"), json!(value));
+                let len = u8::try_from(value.len()).expect("it was an item");
+                whole.insert(format!("{id:#04x}"), json!([&[*id, len], value.as_slice()].concat()));
             }
             (item, None) => panic!("{item:?} has no name"),
         }
@@ -100,6 +120,9 @@ fn location(location: &Location, vendor: VendorItems) -> Value {
         "satellites": fix.satellites,
         "items": items,
         "unknown": unknown,
+        "unknown_whole": whole,
+        "sent_latitude_e6": location.latitude_e6,
+        "sent_longitude_e6": location.longitude_e6,
         "tail": location.tail,
         "quality": fix.quality.names().collect::<Vec<_>>(),
     })

@@ -132,8 +132,10 @@ fn local_time(text: &str) -> Option<String> {
 
 /// Whether our value says what theirs says.
 pub(crate) fn same(ours: &Value, theirs: &Value) -> bool {
+    if ours == theirs {
+        return true;
+    }
     match (ours, theirs) {
-        (Value::Null, Value::Null) => true,
         (Value::Number(a), Value::Number(b)) => match (a.as_f64(), b.as_f64()) {
             (Some(a), Some(b)) => (a - b).abs() < 1e-6,
             _ => false,
@@ -165,7 +167,7 @@ fn same_date(ours: &str, theirs: &str) -> bool {
         // A local midnight.
         return ours.len() == 10 && theirs.ends_with("000000") && theirs.starts_with(&days);
     }
-    days == theirs || local_time(&format!("{theirs}000000").get(2..).unwrap_or("")).as_deref() == Some(ours)
+    days == theirs || local_time(format!("{theirs}000000").get(2..).unwrap_or("")).as_deref() == Some(ours)
 }
 
 fn hex(list: &Value) -> Option<String> {
@@ -191,6 +193,7 @@ pub(crate) fn transformed(ours: &Value, how: &str) -> Value {
             "u16" => 2,
             "u32" => 4,
             "gbk" => return json!(Text::from_bytes(from.to_vec()).to_string()),
+            "three" => return json!(from.get(..3)),
             "hex" => return json!(from.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
             other => panic!("no transformation `{other}`"),
         };

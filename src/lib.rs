@@ -19,6 +19,7 @@ pub mod ids;
 pub mod journal;
 pub mod live;
 pub mod registry;
+pub mod server;
 pub mod sim;
 pub mod sources;
 pub mod telemetry;

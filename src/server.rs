@@ -4,6 +4,7 @@
 //! Stop: no new links, replies drained, journal flushed, folds caught up and checkpointed, HTTP last, so that
 //! nobody is told of a failure that did not happen.
 
+mod connect;
 mod readings;
 
 use std::fs;
@@ -16,7 +17,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, ApiState};
+use crate::api::{self, ApiParts, ApiState};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::folds::{Driver, DriverParts};
@@ -106,9 +107,10 @@ impl Parts {
         let folder = data.clone();
         let opened = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
             let (live, live_checkpoint) = Live::load_or_new(&snapshot);
-            let tracks = Tracks::open(&tracks_dir, &tracks_config)?;
-            let floor = live_checkpoint.max(tracks.checkpoint());
+            // The journal's lock keeps a second server out, so it comes before anything that cleans up.
+            let floor = live_checkpoint.max(Tracks::checkpoint_in(&tracks_dir)?);
             let journal = Journal::open_after(&folder, &journal_config, floor)?;
+            let tracks = Tracks::open(&tracks_dir, &tracks_config)?;
             Ok((live, live_checkpoint, journal, tracks))
         });
         let (live, live_checkpoint, (journal, recovery), tracks) = opened.await??;
@@ -122,7 +124,11 @@ impl Parts {
             "journal recovered"
         );
         for range in &recovery.damaged {
-            tracing::error!(from = range.start.0, to = range.end.0, "acknowledged messages may be missing in this range");
+            tracing::error!(
+                from = range.start.0,
+                to = range.end.0,
+                "acknowledged messages may be missing in this range"
+            );
         }
         let registry = Arc::new(Registry::open(data, config).await?);
         let clock = Arc::new(Clock::starting_at(journal.last_received_at()));
@@ -142,6 +148,8 @@ impl Server {
         let links = Links::starting_at(clock.now());
         let acks = AckQueue::default();
 
+        // Before the fold thread adds to it.
+        let archived = tracks.stats();
         let driver = Driver::start(DriverParts {
             journal: journal.clone(),
             registry: Arc::clone(&registry),
@@ -153,7 +161,8 @@ impl Server {
         })
         .context("can't start the fold thread")?;
 
-        let (trackers, ack_stage, rest, http) = (Stage::default(), Stage::default(), Stage::default(), Stage::default());
+        let (trackers, ack_stage, rest, http) =
+            (Stage::default(), Stage::default(), Stage::default(), Stage::default());
         let context = listener::Context {
             config: config.trackers.clone(),
             clock: Arc::clone(&clock),
@@ -178,15 +187,18 @@ impl Server {
             links: links.clone(),
             acks: acks.clone(),
             clock: Arc::clone(&clock),
+            fixes_before: archived.stored + archived.duplicates,
         };
-        let router = api::router(ApiState::new(api::Parts {
+        let config = Arc::new(config);
+        let router = api::router(ApiState::new(ApiParts {
             registry: Arc::clone(&registry),
             live,
-            tracks: tracks.clone(),
-            counters: Arc::clone(&counters),
+            tracks: Arc::new(tracks.clone()),
+            links: Arc::new(links.clone()),
             readings: Arc::new(move || readings.read()),
+            counters: Arc::clone(&counters),
             clock: Arc::clone(&clock),
-            http: config.http.clone(),
+            config: Arc::clone(&config),
             is_demo: mode == Mode::Demo,
         }));
 
@@ -200,8 +212,20 @@ impl Server {
 
         write_addresses(&config.data, addresses)?;
         tracing::info!(trackers = %addresses.trackers, http = %addresses.http, "listening");
-        let data = config.data;
-        Ok(Self { addresses, data, new_token, registry, journal, tracks, driver, trackers, acks: ack_stage, rest, http })
+        let data = config.data.clone();
+        Ok(Self {
+            addresses,
+            data,
+            new_token,
+            registry,
+            journal,
+            tracks,
+            driver,
+            trackers,
+            acks: ack_stage,
+            rest,
+            http,
+        })
     }
 
     /// Where the server listens.
@@ -237,13 +261,16 @@ impl Server {
         let Self { journal, tracks, driver, trackers, acks, rest, http, registry, .. } = self;
         trackers.end().await;
         acks.end().await;
-        tokio::task::spawn_blocking(move || {
+        let closed = tokio::task::spawn_blocking(move || {
             driver.stop();
-            tracks.close();
+            let closed = tracks.close();
             journal.close();
-        })
-        .await
-        .context("a storage thread broke down")?;
+            closed
+        });
+        closed
+            .await
+            .context("a storage thread broke down")?
+            .context("the last rows were not written; the journal has them")?;
         rest.end().await;
         http.end().await;
         registry.close().await;

@@ -12,6 +12,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::Outcome;
+use crate::journal::verify::verify;
 use crate::{clock, config};
 
 /// Look at the disk, the limits, the clock and the data folder, and say what to do
@@ -97,17 +98,23 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 /// File systems that forget or that lie about syncing, by the magic number of `statfs(2)`.
-const VOLATILE: &[(i64, &str)] = &[(0x0102_1994, "tmpfs"), (0x8584_58f6, "ramfs"), (0x794c_7630, "overlayfs")];
+const VOLATILE: &[(i64, &str)] =
+    &[(0x0102_1994, "tmpfs"), (0x8584_58f6, "ramfs"), (0x794c_7630, "overlayfs")];
 const NETWORKED: &[(i64, &str)] = &[(0x6969, "nfs"), (0xff53_4d42, "cifs"), (0x6573_5546, "fuse")];
 
 fn filesystem(data: &Path) -> anyhow::Result<Check> {
     #[expect(clippy::useless_conversion, reason = "the width of f_type differs between architectures")]
     let magic = i64::from(rustix::fs::statfs(data)?.f_type);
-    let named = |list: &[(i64, &'static str)]| list.iter().find(|(known, _)| *known == magic).map(|(_, name)| *name);
+    let named =
+        |list: &[(i64, &'static str)]| list.iter().find(|(known, _)| *known == magic).map(|(_, name)| *name);
     let advice = "put the data folder on a local disk: what is acknowledged must survive a power cut";
     Ok(match (named(VOLATILE), named(NETWORKED)) {
-        (Some(name), _) => Check::new("file system", Verdict::Bad, format!("{name} does not keep data"), advice),
-        (_, Some(name)) => Check::new("file system", Verdict::Warning, format!("{name} may not sync"), advice),
+        (Some(name), _) => {
+            Check::new("file system", Verdict::Bad, format!("{name} does not keep data"), advice)
+        }
+        (_, Some(name)) => {
+            Check::new("file system", Verdict::Warning, format!("{name} may not sync"), advice)
+        }
         _ => Check::new("file system", Verdict::Good, format!("local (type {magic:#x})"), advice),
     })
 }
@@ -122,7 +129,12 @@ fn disk_space(config: &config::Config) -> anyhow::Result<Check> {
         _ => Verdict::Good,
     };
     let finding = format!("{} MiB free, {} reserved", free >> 20, config.journal.disk_reserve);
-    Ok(Check::new("disk space", verdict, finding, "free space or move the data folder: below the reserve nothing is acknowledged"))
+    Ok(Check::new(
+        "disk space",
+        verdict,
+        finding,
+        "free space or move the data folder: below the reserve nothing is acknowledged",
+    ))
 }
 
 /// Syncs measured.
@@ -137,17 +149,18 @@ fn sync_time(data: &Path) -> anyhow::Result<Check> {
     times.sort_unstable();
     let at = |share: usize| times.get((times.len() - 1) * share / 100).copied().unwrap_or_default();
     let (median, slow) = (at(50), at(99));
-    let verdict = if slow > Duration::from_millis(50) {
-        Verdict::Warning
-    } else {
-        Verdict::Good
-    };
+    let verdict = if slow > Duration::from_millis(50) { Verdict::Warning } else { Verdict::Good };
     let finding = format!(
         "fdatasync p50 {:.2} ms, p99 {:.2} ms over {SYNCS} groups of 4 KiB",
         median.as_secs_f64() * 1e3,
         slow.as_secs_f64() * 1e3
     );
-    Ok(Check::new("sync", verdict, finding, "acknowledgements wait for the disk: a faster one answers terminals sooner"))
+    Ok(Check::new(
+        "sync",
+        verdict,
+        finding,
+        "acknowledgements wait for the disk: a faster one answers terminals sooner",
+    ))
 }
 
 fn measure_syncs(path: &Path) -> std::io::Result<Vec<Duration>> {
@@ -168,7 +181,8 @@ fn open_files(config: &config::Config) -> Check {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum.unwrap_or(u64::MAX);
     let needed = (config.trackers.links_max + config::FILES_RESERVED) as u64;
     let verdict = if limit < needed { Verdict::Bad } else { Verdict::Good };
-    let finding = format!("limit {limit}, needed {needed} for trackers.links_max = {}", config.trackers.links_max);
+    let finding =
+        format!("limit {limit}, needed {needed} for trackers.links_max = {}", config.trackers.links_max);
     Check::new("open files", verdict, finding, "raise LimitNOFILE (ulimit -n) or lower trackers.links_max")
 }
 
@@ -177,34 +191,37 @@ fn wall_clock() -> Check {
     const YEAR_MIN: i32 = 2024;
     let now = clock::wall_now();
     let verdict = if now.civil(0).year < YEAR_MIN { Verdict::Bad } else { Verdict::Good };
-    Check::new("clock", verdict, format!("{now}"), "set the clock: every fix is judged by when it was received")
+    Check::new(
+        "clock",
+        verdict,
+        format!("{now}"),
+        "set the clock: every fix is judged by when it was received",
+    )
 }
 
 fn data_folder(data: &Path) -> Vec<Check> {
     let mut checks = Vec::new();
     if data.join("journal").exists() {
-        checks.push(match crate::journal::verify(&data.join("journal")) {
-            Ok(report) if report.is_sound() => Check::new("journal", Verdict::Good, report.to_string(), ""),
-            Ok(report) => Check::new(
-                "journal",
-                Verdict::Bad,
-                report.to_string(),
-                "keep the folder as it is, run `motorpool journal verify` and restore the named range from a backup",
-            ),
-            Err(error) => Check::new("journal", Verdict::Bad, error.to_string(), "check the folder's owner and permissions"),
-        });
-    }
-    if data.join("tracks").exists() {
-        checks.push(match crate::tracks::verify(&data.join("tracks")) {
-            Ok(report) if report.is_sound() => Check::new("tracks", Verdict::Good, report.to_string(), ""),
-            Ok(report) => Check::new(
-                "tracks",
-                Verdict::Bad,
-                report.to_string(),
-                "stop the server, move the named file away and replay its day from the raw blocks",
-            ),
-            Err(error) => Check::new("tracks", Verdict::Bad, error.to_string(), "check the folder's owner and permissions"),
-        });
+        checks.push(journal(data));
     }
     checks
+}
+
+fn journal(data: &Path) -> Check {
+    let advice = "keep the folder as it is; `motorpool journal verify` names every bad range";
+    match verify(data) {
+        Ok(verified) => {
+            let verdict = if verified.problems.is_empty() { Verdict::Good } else { Verdict::Bad };
+            let finding = format!(
+                "{} messages in {} segments, {} in {} raw files, {} problems",
+                verified.messages,
+                verified.segments,
+                verified.raw.messages,
+                verified.raw.files,
+                verified.problems.len()
+            );
+            Check::new("journal", verdict, finding, advice)
+        }
+        Err(error) => Check::new("journal", Verdict::Bad, format!("{error:#}"), advice),
+    }
 }

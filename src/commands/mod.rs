@@ -4,10 +4,42 @@
 
 pub mod check_config;
 pub mod decode;
+pub mod demo;
+pub mod doctor;
+pub mod journal;
+pub mod registry;
 pub mod replay;
+pub mod serve;
 pub mod simulate;
+pub mod token;
 
 use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The server behind an official-car fleet: trackers in, durable before acknowledged, tracks out.
+#[derive(Debug, Parser)]
+#[command(name = "motorpool", version, max_term_width = 110, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Demo(demo::Args),
+    Decode(decode::Args),
+    Replay(replay::Args),
+    Simulate(simulate::Args),
+    /// Check or dump a journal, offline
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
+    Registry(registry::Args),
+    Token(token::Args),
+    CheckConfig(check_config::Args),
+    Doctor(doctor::Args),
+}
 
 /// What a command found, as the process's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,31 +50,33 @@ pub enum Outcome {
     FoundWrong,
 }
 
-#[derive(clap::Parser)]
-#[command(name = "motorpool", version, about = "The server behind an official-car fleet")]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(clap::Subcommand)]
-enum Command {
-    Decode(decode::Args),
-}
-
 /// Runs the command line and returns the exit code.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = <Cli as clap::Parser>::parse();
-    let outcome = match &cli.command {
-        Command::Decode(args) => decode::run(args),
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Decode(args) => decode::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Journal(command) => journal::run(&command),
+        Command::Registry(args) => registry::run(&args),
+        Command::Token(args) => token::run(&args),
+        Command::CheckConfig(args) => check_config::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::FoundWrong) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            report(&error);
             ExitCode::from(2)
         }
     }
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a command goes to the terminal, not to the log")]
+fn report(error: &anyhow::Error) {
+    eprintln!("motorpool: {error:#}");
 }

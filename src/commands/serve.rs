@@ -12,8 +12,10 @@ use crate::telemetry;
 
 /// Run the server
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  motorpool serve --data /var/lib/motorpool\n\nThe first start prints the token \
-of the API and keeps it in DATA/api-token. The addresses in use are written to DATA/addresses.json.")]
+#[command(
+    after_help = "Example:\n  motorpool serve --data /var/lib/motorpool\n\nThe first start prints the token \
+of the API and keeps it in DATA/api-token. The addresses in use are written to DATA/addresses.json."
+)]
 pub struct Args {
     /// The configuration file; without it the defaults are in force
     #[arg(long, value_name = "FILE")]

@@ -171,13 +171,26 @@ pub struct Http {
     pub listen: SocketAddr,
     /// The largest request body.
     pub body_max: Bytes,
-    /// Fixes of one answer that is not streamed.
+    /// Most fixes or positions in one answer; the rest is on the next page.
     pub rows_max: usize,
+    /// The longest the server works on the beginning of an answer.
+    pub request_timeout: Seconds,
+    /// Whether `/metrics` is shown without a token.
+    pub metrics_public: bool,
+    /// `/readyz` says no when the folds are further behind than this.
+    pub ready_lag_max: Seconds,
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), body_max: Bytes(1 << 20), rows_max: 200_000 }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            body_max: Bytes(1 << 20),
+            rows_max: 200_000,
+            request_timeout: Seconds(Duration::from_secs(30)),
+            metrics_public: false,
+            ready_lag_max: Seconds(Duration::from_secs(60)),
+        }
     }
 }
 

@@ -267,9 +267,10 @@ impl Registry {
         self.inbox.registered(device, registration.into(), now);
     }
 
-    /// The names of the profiles that the configuration defines, beside `standard`.
-    pub fn profile_names(&self) -> impl Iterator<Item = &str> {
-        self.profiles.by_name.keys().map(String::as_str)
+    /// Whether a device can be given that profile.
+    #[must_use]
+    pub fn has_profile(&self, name: &str) -> bool {
+        name == self.profiles.standard.name || self.profiles.by_name.contains_key(name)
     }
 
     /// Closes every connection. Notes that were not flushed are lost.

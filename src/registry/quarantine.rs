@@ -28,6 +28,15 @@ pub struct Quarantined {
     pub registered: Option<Registered>,
 }
 
+impl Quarantined {
+    /// The identity without leading zeros, as cursors name it.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        let trimmed = self.terminal.trim_start_matches('0');
+        if trimmed.is_empty() { "0" } else { trimmed }
+    }
+}
+
 /// Which quarantined terminals to list, by protocol and key.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "a request, built field by field")]

@@ -90,6 +90,17 @@ impl Snapshot {
         self.devices.get(id.0 as usize)?.as_ref()
     }
 
+    /// The device that a person means: up to nine digits without a leading zero are our number, anything else
+    /// is the terminal's identity, of whatever protocol.
+    #[must_use]
+    pub fn resolve(&self, text: &str) -> Option<&Arc<Device>> {
+        if text.len() <= 9 && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) {
+            return self.device(DeviceId(text.parse().ok()?));
+        }
+        let terminal = TerminalId::new(text)?;
+        Protocol::ALL.iter().find_map(|protocol| self.find(*protocol, &terminal))
+    }
+
     /// Every device, lowest number first.
     pub fn devices(&self) -> impl Iterator<Item = &Arc<Device>> {
         self.devices.iter().flatten()

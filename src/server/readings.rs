@@ -23,6 +23,8 @@ pub(super) struct Source {
     pub(super) links: Links,
     pub(super) acks: AckQueue,
     pub(super) clock: Arc<Clock>,
+    /// Fixes that earlier runs of the process had handed to the archive.
+    pub(super) fixes_before: u64,
 }
 
 impl Source {
@@ -65,7 +67,7 @@ impl Source {
             messages: load(&self.folds.messages),
             replayed_messages: load(&self.folds.replayed_messages),
             undecodable_messages: load(&self.folds.undecodable),
-            fixes: load(&self.folds.fixes),
+            fixes: self.fixes_before + load(&self.folds.fixes),
             lag_s: lag_ms.max(0) as f64 / 1e3,
         }
     }
@@ -77,7 +79,7 @@ impl Source {
             duplicate_fixes: stats.duplicates,
             pending_fixes: stats.pending,
             files: stats.files,
-            rows: stats.rows,
+            rows: stats.stored,
             bytes: stats.bytes,
         }
     }

@@ -2,21 +2,48 @@
 
 use std::sync::Arc;
 
-use motorpool_protocols::{Fix, Status, UtcMillis};
+use motorpool_protocols::Fix;
 
+use super::fleet::Fleet;
 use super::load_frames::Drive;
 
-/// Drives of the county, the same for the same seed.
+/// A Monday, far enough back that no load is dated before it. The day itself does not show: frames are re-dated.
+const MONDAY: i64 = 20_458;
+/// Fixes of one drive: seventeen minutes.
+const FIXES_MAX: usize = 1_024;
+/// Cars that never leave the depot on that day drive on one of the next.
+const DAYS_MAX: usize = 5;
+
+/// A drive of every car of the county of `seed`, second by second.
 #[must_use]
 pub fn drives(seed: u64) -> Arc<[Drive]> {
-    let _ = seed;
-    let fix = |car: i32, at: i32| Fix {
-        status: Status::POSITIONED.with(Status::IGNITION),
-        speed_dkmh: Some(400 + (at % 50) as u16),
-        course_deg: Some(37),
-        altitude_m: Some(900),
-        odometer_m: Some((1_000_000 + at * 11) as u32),
-        ..Fix::new(UtcMillis(0), 331_234_560 + at * 900 + car * 100_000, 1_041_234_560 + at * 300)
-    };
-    (0..253).filter_map(|car| Drive::new((0..512).map(|at| fix(car, at)))).collect()
+    let fleet = Fleet::new(seed, MONDAY);
+    (0..fleet.county().cars.len()).filter_map(|car| drive(&fleet, car)).collect()
+}
+
+fn drive(fleet: &Fleet, car: usize) -> Option<Drive> {
+    let is_moving = |fix: &Fix| fix.is_valid() && fix.vehicle_speed_dkmh > Some(0);
+    fleet.days(car, Some(1)).take(DAYS_MAX).find_map(|samples| {
+        let fixes: Vec<Fix> = samples
+            .into_iter()
+            .filter(|sample| !sample.is_outlier)
+            .map(|sample| sample.fix)
+            .skip_while(|fix| !is_moving(fix))
+            .filter(Fix::is_valid)
+            .take(FIXES_MAX)
+            .collect();
+        (fixes.len() > FIXES_MAX / 2).then(|| Drive::new(fixes)).flatten()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearly_every_car_has_a_drive() {
+        let drives = drives(1);
+        assert!(drives.len() > 240, "{}", drives.len());
+        assert!(drives.iter().all(|drive| drive.len() > FIXES_MAX / 2));
+    }
 }

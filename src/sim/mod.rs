@@ -4,10 +4,14 @@
 //! Nothing in here is used by the server itself. The simulator stands outside: it talks to the server as
 //! terminals do, and over the HTTP API as a person would. Everything it makes up follows from a seed.
 
+pub mod car;
+pub mod county;
+pub mod demo;
 pub mod drives;
 pub mod enrol;
 #[cfg(test)]
 pub(crate) mod fake_server;
+pub mod fleet;
 pub mod histogram;
 pub mod http_client;
 pub mod ledger;
@@ -15,6 +19,8 @@ pub mod load;
 pub mod load_frames;
 pub mod replay;
 pub mod rng;
+pub mod roads;
+pub mod schedule;
 pub mod terminal;
 pub mod tracks_file;
 pub mod window;

@@ -253,7 +253,6 @@ impl FileWriter {
         if self.group.rows > 0 {
             self.flush()?;
         }
-        self.writer.finish().at(&self.temporary)?;
         let sink = self.writer.into_inner().at(&self.temporary)?;
         let Sink { file, bytes, crc } =
             sink.into_inner().map_err(io::IntoInnerError::into_error).at(&self.temporary)?;

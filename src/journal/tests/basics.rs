@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::*;
+use crate::journal::verify::verify;
 use crate::journal::{AppendError, GapKind, Health, JournalError, RECORD_BYTES_MAX};
 
 #[test]
@@ -19,6 +20,9 @@ fn what_was_appended_is_read_back_after_an_orderly_stop() {
         ends.extend(part.iter().map(|sent| append_durably(&journal, sent)));
         journal.close();
     }
+    let verified = verify(data.path()).unwrap();
+    assert!(verified.clean && verified.problems.is_empty() && verified.torn.is_empty(), "{verified:?}");
+    assert_eq!(verified.records, 400);
     let (journal, recovery) = Journal::open(data.path(), &config).unwrap();
     assert!(recovery.clean);
     assert_eq!(recovery.records, 400);

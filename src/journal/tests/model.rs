@@ -31,11 +31,14 @@ pub(super) struct Life {
 
 impl Life {
     pub(super) fn open(fs: &SimFs, segment_size: usize) -> Result<Self, String> {
+        Self::open_with(fs, &small_config(segment_size))
+    }
+
+    pub(super) fn open_with(fs: &SimFs, config: &config::Journal) -> Result<Self, String> {
         let environment =
             Environment { fs: Arc::new(fs.clone()), disk_poll: Duration::ZERO, early_acks: None };
-        let config = config::Journal { raw_retention_days: 40_000, ..small_config(segment_size) };
         let (shared, writer, recovery, _) =
-            prepare(environment, Path::new(DATA), &config, Lsn(0)).map_err(|error| format!("{error:?}"))?;
+            prepare(environment, Path::new(DATA), config, Lsn(0)).map_err(|error| format!("{error:?}"))?;
         Ok(Self { shared, writer, recovery, in_hand: VecDeque::new() })
     }
 
@@ -65,6 +68,20 @@ impl Life {
 
     pub(super) fn keep(&self) {
         keeper::step(&self.shared);
+    }
+
+    /// Archives and releases what lies before `consumed`.
+    pub(super) fn archive(&self, consumed: Lsn) -> std::io::Result<()> {
+        let consumer = crate::journal::handle::Consumer::for_tests(&self.shared, "rig");
+        consumer.set_checkpoint(consumed).ok();
+        archive::step(&self.shared)
+    }
+
+    /// Appends one record and writes it; its address.
+    pub(super) fn append_durably(&mut self, sent: &Sent) -> Lsn {
+        let end = self.append(sent).unwrap();
+        assert_eq!(self.round(), Outcome::Done);
+        end
     }
 
     pub(super) fn reader(&self) -> Reader {
@@ -156,10 +173,8 @@ impl Rig {
             Step::Keep => life.keep(),
             Step::Consume => self.consumed = life.durable(),
             Step::Archive => {
-                let consumer = Consumer::new(&life.shared);
-                consumer.set(self.consumed);
                 // A failure leaves the segment where it is.
-                archive::step(&life.shared).ok();
+                life.archive(self.consumed).ok();
             }
             Step::CloseAndOpen => {
                 self.life.take().expect("it was there before").close();
@@ -177,22 +192,16 @@ impl Rig {
     /// A new life after a crash of the machine or of the process.
     fn start(&mut self, power_lost: bool, mut seed: u64) -> Result<(), String> {
         self.life = None;
-        loop {
-            if power_lost || self.fs.is_crashed() {
-                self.fs.restart(random(&mut seed));
-            } else {
-                self.fs.restart_process();
-            }
-            match Life::open(&self.fs, SEGMENT) {
-                Ok(life) => {
-                    self.check(&life)?;
-                    self.life = Some(life);
-                    return Ok(());
-                }
-                // The plan was cleared, so nothing may fail on the second attempt.
-                Err(error) => return Err(format!("could not be opened: {error}")),
-            }
+        if power_lost || self.fs.is_crashed() {
+            self.fs.restart(random(&mut seed));
+        } else {
+            self.fs.restart_process();
         }
+        // The plan was cleared, so nothing may fail now.
+        let life = Life::open(&self.fs, SEGMENT)?;
+        self.check(&life)?;
+        self.life = Some(life);
+        Ok(())
     }
 
     fn check(&mut self, life: &Life) -> Result<(), String> {
@@ -253,19 +262,6 @@ impl Rig {
             *acked = true;
         }
         Ok(())
-    }
-}
-
-/// The consumer of a rig.
-struct Consumer(crate::journal::handle::Consumer);
-
-impl Consumer {
-    fn new(shared: &Arc<Shared>) -> Self {
-        Self(crate::journal::handle::Consumer::for_tests(shared, "rig"))
-    }
-
-    fn set(&self, lsn: Lsn) {
-        self.0.set_checkpoint(lsn).ok();
     }
 }
 

@@ -162,7 +162,7 @@ impl SimFs {
                     }
                     _ => {
                         for (index, piece) in bytes.chunks(64).enumerate() {
-                            if random(&mut seed) % 8 != 0 {
+                            if !random(&mut seed).is_multiple_of(8) {
                                 write_into(&mut inode.durable, at + index * 64, piece);
                             }
                         }

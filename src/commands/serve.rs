@@ -64,7 +64,11 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 pub(super) fn announce(server: &Server) {
     let addresses = server.addresses();
     println!("trackers (JT/T 808 over TCP)  {}", addresses.trackers);
-    println!("console and API               http://{}", addresses.http);
+    match server.new_token() {
+        // The page takes the token out of the address at once.
+        Some(token) => println!("console and API               http://{}/#token={token}", addresses.http),
+        None => println!("console and API               http://{}", addresses.http),
+    }
     match server.new_token() {
         Some(token) => println!("API token (kept in {})  {token}", server.token_file().display()),
         None => println!("API token                     in {}", server.token_file().display()),

@@ -199,6 +199,45 @@ impl Write for Sink {
     }
 }
 
+/// Rows as one Parquet file, to anything that takes bytes.
+pub(super) struct RowWriter<W: Write + Send> {
+    writer: SerializedFileWriter<W>,
+    group: RowGroup,
+    rows: u64,
+}
+
+impl<W: Write + Send> RowWriter<W> {
+    pub(super) fn new(
+        out: W,
+        columns: ColumnSet,
+        properties: &WriterPropertiesPtr,
+    ) -> parquet::errors::Result<Self> {
+        let writer = SerializedFileWriter::new(out, schema::file_schema(columns), Arc::clone(properties))?;
+        Ok(Self { writer, group: RowGroup::new(columns), rows: 0 })
+    }
+
+    /// Adds a row; it must not come before the last one.
+    pub(super) fn push(&mut self, row: &Row) -> parquet::errors::Result<()> {
+        self.group.push(row);
+        if self.group.rows == ROW_GROUP_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> parquet::errors::Result<()> {
+        self.rows += self.group.rows as u64;
+        self.group.write(self.writer.next_row_group()?)?;
+        self.group.clear();
+        Ok(())
+    }
+
+    /// Ends the file; gives back where it went and how many rows it has.
+    pub(super) fn finish(mut self) -> parquet::errors::Result<(W, u64)> {
+        if self.group.rows > 0 {
+            self.flush()?;
+        }
+        Ok((self.writer.into_inner()?, self.rows))
+    }
+}
+
 /// A finished file that is not durable yet and still has its temporary name.
 #[derive(Debug)]
 pub(super) struct Written {
@@ -210,11 +249,9 @@ pub(super) struct Written {
     pub(super) crc32c: u32,
 }
 
-/// Writes one file.
+/// Writes one file of the archive.
 pub(super) struct FileWriter {
-    writer: SerializedFileWriter<BufWriter<Sink>>,
-    group: RowGroup,
-    rows: u64,
+    rows: RowWriter<BufWriter<Sink>>,
     path: PathBuf,
     temporary: PathBuf,
 }
@@ -229,34 +266,21 @@ impl FileWriter {
         let temporary = path.with_extension("parquet.tmp");
         let file = File::create(&temporary).at(&temporary)?;
         let sink = BufWriter::with_capacity(BUFFER_BYTES, Sink { file, bytes: 0, crc: 0 });
-        let writer = SerializedFileWriter::new(sink, schema::file_schema(columns), Arc::clone(properties));
-        let writer = writer.at(&temporary)?;
-        Ok(Self { writer, group: RowGroup::new(columns), rows: 0, path: path.to_owned(), temporary })
+        let rows = RowWriter::new(sink, columns, properties).at(&temporary)?;
+        Ok(Self { rows, path: path.to_owned(), temporary })
     }
 
     /// Adds a row; it must not come before the last one.
     pub(super) fn push(&mut self, row: &Row) -> Result<(), TracksError> {
-        self.group.push(row);
-        if self.group.rows == ROW_GROUP_ROWS { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> Result<(), TracksError> {
-        self.rows += self.group.rows as u64;
-        let group = self.writer.next_row_group().at(&self.temporary)?;
-        self.group.write(group).at(&self.temporary)?;
-        self.group.clear();
-        Ok(())
+        self.rows.push(row).at(&self.temporary)
     }
 
     /// Ends the file.
-    pub(super) fn finish(mut self) -> Result<Written, TracksError> {
-        if self.group.rows > 0 {
-            self.flush()?;
-        }
-        let sink = self.writer.into_inner().at(&self.temporary)?;
+    pub(super) fn finish(self) -> Result<Written, TracksError> {
+        let (sink, rows) = self.rows.finish().at(&self.temporary)?;
         let Sink { file, bytes, crc } =
             sink.into_inner().map_err(io::IntoInnerError::into_error).at(&self.temporary)?;
-        Ok(Written { file, temporary: self.temporary, path: self.path, rows: self.rows, bytes, crc32c: crc })
+        Ok(Written { file, temporary: self.temporary, path: self.path, rows, bytes, crc32c: crc })
     }
 }
 

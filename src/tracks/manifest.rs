@@ -121,11 +121,6 @@ impl Manifest {
         fs::rename(&temporary, &path).at(&path)?;
         sync_dir(dir)
     }
-
-    /// Rows in files.
-    pub(super) fn rows(&self) -> u64 {
-        self.files.iter().map(|file| file.rows).sum()
-    }
 }
 
 /// Makes the names in `dir` durable.

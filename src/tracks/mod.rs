@@ -17,10 +17,12 @@
 //!
 //! This module and [`crate::journal`] alone write data files. It never reads the clock and never drops a fix.
 
+mod archive;
 mod cache;
 mod compact;
 mod encode;
 mod error;
+pub mod export;
 mod index;
 mod manifest;
 mod memtable;
@@ -31,6 +33,7 @@ pub mod row;
 mod schema;
 mod seal;
 mod store;
+mod verify;
 
 use std::fs;
 use std::path::Path;
@@ -47,8 +50,10 @@ use self::store::{FROZEN_MAX, Store, Version};
 use crate::config;
 use crate::ids::{DeviceId, Lsn};
 
+pub use self::archive::{Archive, Rows, Selection, tail_rows};
 pub use self::error::TracksError;
 pub use self::row::{Partition, Row};
+pub use self::verify::{Verified, verify};
 
 /// The archive. Clones share it; the threads behind it end with the last clone.
 #[derive(Clone, Debug)]

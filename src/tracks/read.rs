@@ -73,8 +73,9 @@ impl OpenFile {
         &self.index
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// A file whose index is known.
+    pub(super) fn with_index(path: &Path, file: File, index: FileIndex) -> Self {
+        Self { path: path.to_owned(), file, index }
     }
 
     /// The rows of `device` with `from <= fix_time < to`, added to `out` in the order of the file.

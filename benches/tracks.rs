@@ -1,0 +1,259 @@
+//! Budget lines 6 and 7: bytes per stored fix, and the time to read one device's day; also what a fix costs on
+//! its way into the archive.
+//!
+//! `cargo bench --bench tracks -- [DEVICES]`: devices of the synthetic day, 460 fixes each; 30,000 make the
+//! 13.8 M rows of the budget, 2,000 make a quick run. Real tracks are read from `../shared/data` when it is there.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints and stops at the first surprise"
+)]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use motorpool::config;
+use motorpool::ids::{DeviceId, Lsn};
+use motorpool::tracks::{Partition, TrackOptions, Tracks};
+use motorpool_protocols::{Fix, Status, UtcMillis};
+
+/// 2024-03-01T00:00:00Z.
+const DAY_START_MS: i64 = 1_709_251_200_000;
+const FIXES_PER_DEVICE: u32 = 460;
+
+fn main() {
+    let devices = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(30_000);
+    bytes_per_fix();
+    device_day(devices);
+}
+
+/// A small generator that needs no crate (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit
+    }
+}
+
+fn device_day(devices: u32) {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config::Tracks::default();
+    let tracks = Tracks::open(dir.path(), &config).unwrap();
+    let mut writer = tracks.writer();
+    let mut random = Random(1);
+    let mut cars: Vec<Fix> = (0..devices).map(|_| start(&mut random)).collect();
+    let (mut appending, mut advancing) = (Duration::ZERO, Duration::ZERO);
+    let begun = Instant::now();
+    let step_ms = 86_400_000 / i64::from(FIXES_PER_DEVICE);
+    let mut rows = 0_u64;
+    for i in 0..FIXES_PER_DEVICE {
+        for car in &mut cars {
+            drive(car, &mut random, DAY_START_MS + i64::from(i) * step_ms);
+        }
+        let now = UtcMillis(DAY_START_MS + i64::from(i) * step_ms + 2_000);
+        let at = Instant::now();
+        for (device, car) in (1..).zip(&cars) {
+            writer.append(DeviceId(device), now, car, &[]);
+        }
+        appending += at.elapsed();
+        let at = Instant::now();
+        rows += u64::from(devices);
+        // The clock stands still: tables are cut by rows alone.
+        writer.advance(Lsn(rows), UtcMillis(DAY_START_MS));
+        advancing += at.elapsed();
+    }
+    tracks.seal_now().unwrap();
+    let total = begun.elapsed();
+    println!("\n## one day of {devices} devices, {rows} rows");
+    println!("append                 {:7.1} ns/row", per_row(appending, rows));
+    println!("advance (with waiting) {:7.1} ns/row", per_row(advancing, rows));
+    println!(
+        "all, until durable     {:7.1} ns/row = {:.2} M rows/s",
+        per_row(total, rows),
+        1e3 / per_row(total, rows)
+    );
+    seal_alone(&cars, &mut random);
+    read_days(&tracks, devices, "as sealed");
+    let at = Instant::now();
+    let day = Partition::Day(i32::try_from(DAY_START_MS / 86_400_000).unwrap());
+    tracks.compact_now(day).unwrap();
+    println!("merge into one file    {:7.1} ns/row", per_row(at.elapsed(), rows));
+    read_days(&tracks, devices, "merged");
+    let stats = tracks.stats();
+    assert_eq!((stats.stored, stats.pending, stats.files), (rows, 0, 1));
+}
+
+/// What the sealer needs for a full table when nothing else runs.
+fn seal_alone(cars: &[Fix], random: &mut Random) {
+    let dir = tempfile::tempdir().unwrap();
+    let tracks = Tracks::open(
+        dir.path(),
+        &config::Tracks { memory_rows_max: usize::MAX, ..config::Tracks::default() },
+    );
+    let tracks = tracks.unwrap();
+    let mut writer = tracks.writer();
+    let mut cars = cars.to_vec();
+    let rows = 1_000_000_u64;
+    for i in 0..rows {
+        let device = usize::try_from(i).unwrap() % cars.len();
+        let time = DAY_START_MS + i64::try_from(i).unwrap() / i64::try_from(cars.len()).unwrap() * 1_000;
+        drive(&mut cars[device], random, time);
+        writer.append(DeviceId(u32::try_from(device).unwrap()), UtcMillis(time), &cars[device], &[]);
+    }
+    let at = Instant::now();
+    writer.advance(Lsn(rows), UtcMillis(DAY_START_MS));
+    println!("publish                {:7.1} ns/row", per_row(at.elapsed(), rows));
+    let at = Instant::now();
+    tracks.seal_now().unwrap();
+    println!("sort, encode, fsync    {:7.1} ns/row", per_row(at.elapsed(), rows));
+}
+
+fn per_row(time: Duration, rows: u64) -> f64 {
+    time.as_nanos() as f64 / rows as f64
+}
+
+fn start(random: &mut Random) -> Fix {
+    let mut fix = Fix::new(UtcMillis(0), 0, 0);
+    fix.lat_e7 = 300_000_000 + i32::try_from(random.below(10_000_000)).unwrap() / 10 * 10;
+    fix.lon_e7 = 1_100_000_000 + i32::try_from(random.below(10_000_000)).unwrap() / 10 * 10;
+    fix.altitude_m = Some(50);
+    fix.status = Status(3);
+    fix
+}
+
+fn drive(fix: &mut Fix, random: &mut Random, time_ms: i64) {
+    let mut step =
+        |limit: u64| i32::try_from(random.below(limit)).unwrap() - i32::try_from(limit / 2).unwrap();
+    fix.fix_time = UtcMillis(time_ms / 1_000 * 1_000);
+    fix.lat_e7 += step(4_000) * 10;
+    fix.lon_e7 += step(4_000) * 10;
+    fix.altitude_m = fix.altitude_m.map(|m| m + i16::try_from(step(5)).unwrap());
+    fix.speed_dkmh = Some(u16::try_from(400 + step(200)).unwrap());
+    fix.course_deg = Some(u16::try_from(180 + step(60)).unwrap());
+}
+
+fn read_days(tracks: &Tracks, devices: u32, label: &str) {
+    let mut random = Random(7);
+    let mut times = Vec::new();
+    for _ in 0..2_000 {
+        let device = DeviceId(1 + u32::try_from(random.below(u64::from(devices))).unwrap());
+        let at = Instant::now();
+        let day = (UtcMillis(DAY_START_MS), UtcMillis(DAY_START_MS + 86_400_000));
+        let track = tracks.track(device, day.0, day.1, TrackOptions::default());
+        times.push(at.elapsed());
+        assert_eq!((track.rows.len(), track.damaged.len()), (FIXES_PER_DEVICE as usize, 0));
+    }
+    times.sort_unstable();
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let files = tracks.stats().files;
+    let bytes = tracks.stats().bytes as f64 / tracks.stats().stored as f64;
+    println!(
+        "device-day, {label:9} p50 {:.3} ms, p99 {:.3} ms, max {:.3} ms ({files} files, {bytes:.2} B/row)",
+        ms(times[times.len() / 2]),
+        ms(times[times.len() * 99 / 100]),
+        ms(times[times.len() - 1])
+    );
+}
+
+fn bytes_per_fix() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    println!("## bytes per stored fix (budget 6.0 / 6.6 / 8.4)");
+    for name in ["beijing_bulk", "beijing_vehicle_days", "sf_cabs"] {
+        let path = folder.join(format!("{name}.csv.gz"));
+        if !path.exists() {
+            println!("{name}: SKIPPED, {} is not there", path.display());
+            continue;
+        }
+        archive(name, &load(&path));
+    }
+}
+
+fn archive(name: &str, fixes: &[(DeviceId, Fix)]) {
+    let dir = tempfile::tempdir().unwrap();
+    let tracks = Tracks::open(dir.path(), &config::Tracks::default()).unwrap();
+    let mut writer = tracks.writer();
+    // As a replay delivers them: 2,000 fixes a second.
+    let received = |i: usize| UtcMillis(DAY_START_MS + i64::try_from(i / 2).unwrap());
+    for (i, (device, fix)) in fixes.iter().enumerate() {
+        writer.append(*device, received(i), fix, &[]);
+        if i % 1_000 == 999 {
+            writer.advance(Lsn(i as u64 + 1), UtcMillis(DAY_START_MS));
+        }
+    }
+    writer.advance(Lsn(fixes.len() as u64), UtcMillis(DAY_START_MS));
+    let at = Instant::now();
+    tracks.seal_now().unwrap();
+    let sealing = at.elapsed();
+    let sealed = tracks.stats();
+    let at = Instant::now();
+    tracks.compact_all().unwrap();
+    let merged = tracks.stats();
+    println!(
+        "{name:21} {} rows, {} days: sealed {:.3} B ({} files, last table {sealing:.1?}), merged {:.3} B ({:.1?}), with sidecars and manifest {:.3} B; {} duplicates",
+        merged.stored,
+        merged.days,
+        sealed.bytes as f64 / sealed.stored as f64,
+        sealed.files,
+        merged.bytes as f64 / merged.stored as f64,
+        at.elapsed(),
+        bytes_below(dir.path()) as f64 / merged.stored as f64,
+        merged.duplicates,
+    );
+}
+
+fn bytes_below(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { bytes_below(&path) } else { path.metadata().unwrap().len() }).sum()
+}
+
+/// The fixes of a data set as a JT/T 808 terminal would report them: 1e-6 degrees, whole metres and degrees,
+/// 0.1 km/h; speed and course from position to position where the source has none.
+fn load(path: &Path) -> Vec<(DeviceId, Fix)> {
+    let file = flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap());
+    let mut reader = csv::Reader::from_reader(file);
+    let mut names: Vec<String> = Vec::new();
+    let mut fixes: Vec<(DeviceId, Fix)> = Vec::new();
+    for record in reader.records() {
+        let record = record.unwrap();
+        let number = |i: usize| record[i].parse::<f64>().ok();
+        let device = names.iter().position(|name| *name == record[0]).unwrap_or_else(|| {
+            names.push(record[0].to_owned());
+            names.len() - 1
+        });
+        let device = DeviceId(u32::try_from(device + 1).unwrap());
+        let time: jiff::Timestamp = record[1].parse().unwrap();
+        let e7 = |degrees: f64| (degrees * 1e6).round() as i32 * 10;
+        let mut fix =
+            Fix::new(UtcMillis(time.as_millisecond()), e7(number(2).unwrap()), e7(number(3).unwrap()));
+        fix.altitude_m = Some(number(4).unwrap_or(0.0) as i16);
+        let west = if fix.lon_e7 < 0 { Status::WEST.0 } else { 0 };
+        fix.status = Status(Status::IGNITION.0 | Status::POSITIONED.0 | west);
+        let (speed, course) = match fixes.last() {
+            Some((last_device, last)) if *last_device == device => derived(last, &fix),
+            _ => (0, 0),
+        };
+        fix.speed_dkmh = Some(number(5).map_or(speed, |kmh| (kmh * 10.0).round() as u16));
+        fix.course_deg = Some(number(6).map_or(course, |degrees| degrees.round() as u16 % 360));
+        fixes.push((device, fix));
+    }
+    fixes
+}
+
+fn derived(from: &Fix, to: &Fix) -> (u16, u16) {
+    let metres = 0.011_132;
+    let north = f64::from(to.lat_e7 - from.lat_e7) * metres;
+    let east = f64::from(to.lon_e7 - from.lon_e7) * metres * (f64::from(to.lat_e7) * 1e-7).to_radians().cos();
+    let seconds = (to.fix_time.0 - from.fix_time.0) as f64 / 1e3;
+    let distance = north.hypot(east);
+    if distance == 0.0 || seconds <= 0.0 {
+        return (0, from.course_deg.unwrap_or(0));
+    }
+    let course = east.atan2(north).to_degrees().rem_euclid(360.0).round() as u16 % 360;
+    ((distance / seconds * 36.0).round().min(65_535.0) as u16, course)
+}

@@ -1,0 +1,94 @@
+//! CSV (RFC 4180) with a header; an empty field means that the source did not say.
+//!
+//! The only text that others choose is the terminal's name: one that a spreadsheet would take for a formula gets
+//! an apostrophe before it. Bit names are joined by `;`.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use super::{Degrees, ExportError, Tenths, TerminalOf, Terminals};
+use crate::tracks::error::TracksError;
+use crate::tracks::row::Row;
+
+/// The header.
+pub const HEADER: &str = "device,terminal,time_utc,lat,lon,altitude_m,speed_kmh,course_deg,valid,received_utc,\
+                          ignition,odometer_m,fuel_l,satellites,alarms,quality";
+
+/// Writes the header and a line for each row; returns how many rows there were.
+///
+/// # Errors
+///
+/// The first row that can't be read or written.
+pub fn write<W: Write>(
+    mut out: W,
+    rows: impl Iterator<Item = Result<Row, TracksError>>,
+    terminal_of: TerminalOf<'_>,
+) -> Result<u64, ExportError> {
+    let mut terminals = Terminals::new(terminal_of);
+    let mut written = 0;
+    let mut line = format!("{HEADER}\r\n");
+    for row in rows {
+        let row = row?;
+        let (terminal, _) = terminals.name(row.device);
+        write_row(&mut line, &row, terminal).expect("a String takes every text");
+        out.write_all(line.as_bytes())?;
+        line.clear();
+        written += 1;
+    }
+    out.write_all(line.as_bytes())?;
+    out.flush()?;
+    Ok(written)
+}
+
+fn write_row(line: &mut String, row: &Row, terminal: &str) -> std::fmt::Result {
+    let fix = &row.fix;
+    write!(line, "{},", row.device)?;
+    text(line, terminal);
+    write!(line, ",{},{},{},", fix.fix_time, Degrees(fix.lat_e7), Degrees(fix.lon_e7))?;
+    optional(line, fix.altitude_m)?;
+    optional(line, fix.speed_dkmh.map(Tenths))?;
+    optional(line, fix.course_deg)?;
+    write!(line, "{},{},", fix.is_valid(), row.received_at)?;
+    optional(line, super::ignition(fix))?;
+    optional(line, fix.odometer_m)?;
+    optional(line, fix.fuel_dl.map(Tenths))?;
+    optional(line, fix.satellites)?;
+    join(line, super::alarms(fix));
+    line.push(',');
+    join(line, super::quality(fix));
+    line.push_str("\r\n");
+    Ok(())
+}
+
+/// The value, if there is one, and a comma.
+fn optional<T: std::fmt::Display>(line: &mut String, value: Option<T>) -> std::fmt::Result {
+    if let Some(value) = value {
+        write!(line, "{value}")?;
+    }
+    line.push(',');
+    Ok(())
+}
+
+fn join<'a>(line: &mut String, names: impl Iterator<Item = std::borrow::Cow<'a, str>>) {
+    for (i, name) in names.enumerate() {
+        if i > 0 {
+            line.push(';');
+        }
+        line.push_str(&name);
+    }
+}
+
+/// A text field: never a formula, quoted where it must be.
+fn text(line: &mut String, value: &str) {
+    let is_formula = value.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if !is_formula && !value.contains([',', '"', '\r', '\n']) {
+        line.push_str(value);
+        return;
+    }
+    line.push('"');
+    if is_formula {
+        line.push('\'');
+    }
+    line.push_str(&value.replace('"', "\"\""));
+    line.push('"');
+}

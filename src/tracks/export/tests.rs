@@ -1,0 +1,119 @@
+//! Exports against files written by hand from the standards and the contract of the command line.
+
+use motorpool_protocols::{Alarms, UtcMillis};
+
+use super::*;
+
+fn rows() -> Vec<Result<Row, TracksError>> {
+    let full = Fix {
+        altitude_m: Some(-40),
+        speed_dkmh: Some(605),
+        course_deg: Some(7),
+        status: Status(Status::IGNITION.0),
+        alarms: Alarms(Alarms::OVERSPEED.0 | 1 << 40),
+        satellites: Some(9),
+        odometer_m: Some(1_234_500),
+        fuel_dl: Some(412),
+        // 2018-07-15T02:10:10.250Z
+        ..Fix::new(UtcMillis(1_531_620_610_250), 122_222_220, -1_324_444_441)
+    };
+    let bare = Fix {
+        quality: Quality(Quality::NOT_POSITIONED.0 | Quality::IGNITION_UNKNOWN.0),
+        ..Fix::new(UtcMillis(1_531_620_611_000), -5, 0)
+    };
+    let received = UtcMillis(1_531_620_612_999);
+    vec![Ok(Row::new(DeviceId(7), received, &full, b"")), Ok(Row::new(DeviceId(8), received, &bare, b""))]
+}
+
+fn text(format: Format, terminal: &str) -> String {
+    let mut out = Vec::new();
+    let terminal_of = |device: DeviceId| (device.0 == 7).then(|| terminal.to_owned());
+    assert_eq!(write(format, &mut out, rows().into_iter(), &terminal_of).unwrap(), 2);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn csv_has_the_columns_of_the_contract() {
+    assert_eq!(
+        text(Format::Csv, "013812345678"),
+        "device,terminal,time_utc,lat,lon,altitude_m,speed_kmh,course_deg,valid,received_utc,\
+         ignition,odometer_m,fuel_l,satellites,alarms,quality\r\n\
+         7,013812345678,2018-07-15T02:10:10.250Z,12.2222220,-132.4444441,-40,60.5,7,true,2018-07-15T02:10:12Z,\
+         true,1234500,41.2,9,overspeed;bit40,\r\n\
+         8,,2018-07-15T02:10:11Z,-0.0000005,0.0000000,,,,false,2018-07-15T02:10:12Z,\
+         ,,,,,not_positioned;ignition_unknown\r\n"
+    );
+}
+
+#[test]
+fn csv_never_holds_a_formula() {
+    let field = |terminal| {
+        let text = text(Format::Csv, terminal);
+        text.lines().nth(1).unwrap().split_once(",2018").unwrap().0.to_owned()
+    };
+    assert_eq!(field("=1+1"), "7,\"'=1+1\"");
+    assert_eq!(field("@a"), "7,\"'@a\"");
+    assert_eq!(field("a,\"b\""), "7,\"a,\"\"b\"\"\"");
+    assert_eq!(field("京A12345"), "7,京A12345");
+}
+
+#[test]
+fn an_empty_csv_has_its_header() {
+    let mut out = Vec::new();
+    assert_eq!(csv::write(&mut out, std::iter::empty(), &|_| None).unwrap(), 0);
+    assert_eq!(String::from_utf8(out).unwrap(), format!("{}\r\n", csv::HEADER));
+}
+
+#[test]
+fn geojson_is_what_rfc_7946_says() {
+    let json: serde_json::Value = serde_json::from_str(&text(Format::GeoJson, "t\"1")).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({"type": "FeatureCollection", "features": [
+            {
+                "type": "Feature",
+                "geometry": {"type": "Point", "coordinates": [-132.444_444_1, 12.222_222, -40]},
+                "properties": {
+                    "device": 7, "terminal": "t\"1", "time_utc": "2018-07-15T02:10:10.250Z", "altitude_m": -40,
+                    "speed_kmh": 60.5, "course_deg": 7, "valid": true, "received_utc": "2018-07-15T02:10:12Z",
+                    "ignition": true, "odometer_m": 1_234_500, "fuel_l": 41.2, "satellites": 9,
+                    "alarms": ["overspeed", "bit40"]
+                }
+            },
+            {
+                "type": "Feature",
+                "geometry": {"type": "Point", "coordinates": [0.0, -0.000_000_5]},
+                "properties": {
+                    "device": 8, "time_utc": "2018-07-15T02:10:11Z", "valid": false,
+                    "received_utc": "2018-07-15T02:10:12Z", "quality": ["not_positioned", "ignition_unknown"]
+                }
+            }
+        ]})
+    );
+}
+
+#[test]
+fn gpx_is_well_formed_and_ordered_as_its_schema_wants() {
+    assert_eq!(
+        text(Format::Gpx, "a<&>\u{1}"),
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <gpx version=\"1.1\" creator=\"motorpool\" xmlns=\"http://www.topografix.com/GPX/1/1\" \
+         xmlns:tp=\"http://www.garmin.com/xmlschemas/TrackPointExtension/v2\">\n\
+         <trk><name>a&lt;&amp;&gt;</name><number>7</number><trkseg>\n\
+         <trkpt lat=\"12.2222220\" lon=\"-132.4444441\"><ele>-40</ele><time>2018-07-15T02:10:10.250Z</time><sat>9</sat>\
+         <extensions><tp:TrackPointExtension><tp:speed>16.81</tp:speed><tp:course>7</tp:course>\
+         </tp:TrackPointExtension></extensions></trkpt>\n\
+         </trkseg></trk>\n\
+         <trk><name></name><number>8</number><trkseg>\n\
+         <trkpt lat=\"-0.0000005\" lon=\"0.0000000\"><time>2018-07-15T02:10:11Z</time><fix>none</fix></trkpt>\n\
+         </trkseg></trk>\n\
+         </gpx>\n"
+    );
+}
+
+#[test]
+fn parquet_ends_with_its_magic() {
+    let mut out = Vec::new();
+    assert_eq!(write(Format::Parquet, &mut out, rows().into_iter(), &|_| None).unwrap(), 2);
+    assert!(out.starts_with(b"PAR1") && out.ends_with(b"PAR1"));
+}

@@ -5,6 +5,8 @@
 //! generator, each a process of its own, and prints one line of JSON for each figure. Where the budget speaks
 //! of one core, the server is pinned to processor 0 and the generator to processor 1.
 
+#![expect(clippy::unwrap_used, reason = "a bench stops at the first thing that goes wrong")]
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
@@ -173,7 +175,7 @@ impl Served {
             .env("MOTORPOOL__TRACKERS__LISTEN", "127.0.0.1:0")
             .env("MOTORPOOL__HTTP__LISTEN", "127.0.0.1:0")
             .env("MOTORPOOL__TRACKERS__UNAUTHENTICATED_LINKS_PER_IP_MAX", "18000")
-            .env("RUST_LOG", "warn")
+            .env("MOTORPOOL_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -18,6 +18,7 @@ let sort = { by: "name", down: false };
 let positions = [];
 let shownRows = [];
 let chosen = null;
+let chosenTrack = null;
 let lastStatus = null;
 let lastRate = null;
 let timer = 0;
@@ -206,10 +207,11 @@ function hover(point, event) {
 
 async function choose(device) {
   chosen = device;
+  chosenTrack = null;
   plot.choose(device);
   for (const line of $("rows").children) line.setAttribute("aria-selected", String(Number(line.dataset.device) === device));
   $("rows").querySelector(`[data-device="${device}"]`)?.scrollIntoView({ block: "nearest" });
-  facts(null);
+  facts();
   const item = positions.find((found) => found.device === device);
   if (!item) return;
   const window24 = windowOf(item);
@@ -218,8 +220,9 @@ async function choose(device) {
     if (chosen !== device) return;
     const fixes = track.items.filter((fix) => fix.valid && (fix.lat || fix.lon))
       .map((fix) => ({ lat: fix.lat, lon: fix.lon, time: Date.parse(fix.fix_time) }));
+    chosenTrack = fixes;
     plot.showTrack(fixes);
-    facts(fixes);
+    facts();
   } catch (error) {
     trouble(error);
   }
@@ -233,7 +236,8 @@ function windowOf(item) {
   return `from=${text(to - DAY_MS)}&to=${text(to)}`;
 }
 
-function facts(track) {
+function facts() {
+  const track = chosenTrack;
   const item = positions.find((found) => found.device === chosen);
   $("detail").hidden = !item;
   if (!item) return;
@@ -259,11 +263,15 @@ function facts(track) {
     pair.append(element("dt", name), element("dd", String(value)));
     return pair;
   }));
+  // Buttons that are there stay: one of them may have the focus.
+  const shown = `${item.device} ${language}`;
+  if ($("downloads").dataset.shown === shown) return;
+  $("downloads").dataset.shown = shown;
   $("downloads").replaceChildren(...["csv", "gpx", "geojson"].map((format) => {
     const button = element("button", format === "geojson" ? "GeoJSON" : format.toUpperCase());
     button.type = "button";
     button.title = words.download;
-    button.addEventListener("click", () => download(item, format));
+    button.addEventListener("click", () => download(positions.find((found) => found.device === item.device) ?? item, format));
     return button;
   }));
 }
@@ -286,7 +294,7 @@ function leaveDevice() {
   plot.choose(null);
   plot.showTrack([]);
   plot.fitAll();
-  facts(null);
+  facts();
   rows();
 }
 
@@ -296,10 +304,12 @@ let quarantineItems = [];
 
 function quarantine(page, now) {
   quarantineItems = page.items;
+  const focused = document.activeElement?.dataset.terminal;
   $("quarantine-rows").replaceChildren(...page.items.map((item) => {
     const line = element("tr");
     const button = element("button", words.approve);
     button.type = "button";
+    button.dataset.terminal = item.terminal;
     button.setAttribute("aria-label", `${words.approve} ${item.terminal}`);
     button.addEventListener("click", async () => {
       button.disabled = true;
@@ -311,6 +321,7 @@ function quarantine(page, now) {
       element("td", ago(item.last_seen_at, now)), element("td", number(item.attempts), "number"), last);
     return line;
   }));
+  if (focused) $("quarantine-rows").querySelector(`[data-terminal="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   $("quarantine-columns").parentElement.hidden = !page.items.length;
   $("approve-all").hidden = page.items.length < 2;
   $("quarantine-note").textContent = page.items.length ? "" : words.none;
@@ -351,10 +362,10 @@ function figures(status) {
     [words.rate, rate, words.perSecond],
     [words.fixes, number(status.fixes.stored + status.fixes.pending)],
     [words.lag, status.journal.lag_s.toFixed(1), words.seconds],
-    [words.waiting, number(status.registry.quarantined)],
+    [words.waiting, number(status.registry.quarantined), "", status.registry.quarantined > 0 ? "wanted" : ""],
   ];
-  $("figures").replaceChildren(...list.map(([name, value, unit]) => {
-    const card = element("div");
+  $("figures").replaceChildren(...list.map(([name, value, unit, kind]) => {
+    const card = element("div", "", kind ?? "");
     const figure = element("dd", value);
     if (unit) figure.append(" ", element("small", unit));
     card.append(element("dt", name), figure);
@@ -362,10 +373,18 @@ function figures(status) {
   }));
 }
 
+// What is well is said in the page's language; what is wrong, as exactly as the server says it.
+function detailOf(check, status) {
+  if (!check.ok) return check.detail;
+  if (check.name === "clock") return clock(status.now);
+  if (check.name === "folds") return words.behind(status.journal.lag_s.toFixed(1));
+  return words.checkDetails[check.name] ?? check.detail;
+}
+
 function checks(status) {
   $("checks").replaceChildren(...status.checks.map((check) => {
     const line = element("li", "", check.ok ? "" : "bad");
-    line.append(element("strong", words.checkNames[check.name] ?? check.name), element("span", check.detail));
+    line.append(element("strong", words.checkNames[check.name] ?? check.name), element("span", detailOf(check, status)));
     return line;
   }));
   $("version").textContent = words.version(status.version);
@@ -379,9 +398,9 @@ async function refresh() {
   if (!sessionStorage.getItem(TOKEN)) return askToken();
   const began = performance.now();
   try {
-    const [status, places, waiting] = await Promise.all([
-      askJson("status"), askJson("positions"), askJson("quarantine?limit=200"),
-    ]);
+    // First alone: a wrong token counts once, not three times.
+    const status = await askJson("status");
+    const [places, waiting] = await Promise.all([askJson("positions"), askJson("quarantine?limit=200")]);
     const now = Date.parse(status.now);
     positions = places.items.map((item) => ({ ...item, state: stateOf(item) }));
     $("main").hidden = false;
@@ -389,6 +408,7 @@ async function refresh() {
     lastStatus = status;
     checks(status);
     rows(now);
+    facts();
     quarantine(waiting, now);
     plot.show(positions.filter((item) => item.lat !== undefined)
       .map(({ device, lat, lon, state, course_deg: course }) => ({ device, lat, lon, state, course })));

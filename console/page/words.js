@@ -18,6 +18,8 @@ const zh = {
   satellites: "卫星数", odometer: "里程", fuel: "油量", alarms: "报警", invalid: "未定位", counts: "消息 / 定位",
   twice: (n) => `${n} 个连接`, trackOf: "轨迹", trackCount: (n) => `${n} 个定位点`, noTrack: "24 小时内没有轨迹",
   download: "下载", checkNames: { journal: "日志", folds: "处理进度", clock: "时钟", messages: "消息账", journaled: "日志账", fixes: "定位账", gaps: "日志损坏" },
+  behind: (n) => `落后 ${n} 秒`,
+  checkDetails: { journal: "可写入", messages: "收到 = 入日志 + 拒绝 + 等待", journaled: "入日志 = 已处理 + 滞后", fixes: "已解码 = 已存 + 重复 + 待定", gaps: "无损坏" },
   plotHint: "位置图：方向键移动，加减键缩放", coordinates: "坐标",
 };
 
@@ -39,6 +41,8 @@ const en = {
   satellites: "Satellites", odometer: "Odometer", fuel: "Fuel", alarms: "Alarms", invalid: "no position", counts: "Messages / fixes",
   twice: (n) => `${n} links`, trackOf: "Track", trackCount: (n) => `${n} fixes`, noTrack: "No track within 24 hours",
   download: "Download", checkNames: { journal: "Journal", folds: "Progress", clock: "Clock", messages: "Messages", journaled: "Journal books", fixes: "Fixes", gaps: "Damage" },
+  behind: (n) => `${n} s behind`,
+  checkDetails: { journal: "takes messages", messages: "received = journaled + rejected + waiting", journaled: "journaled = consumed + lag", fixes: "decoded = stored + duplicate + pending", gaps: "none" },
   plotHint: "Map of positions: arrow keys move, plus and minus zoom", coordinates: "Coordinates",
 };
 

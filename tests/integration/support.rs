@@ -47,7 +47,7 @@ impl Served {
             .env("MOTORPOOL__HTTP__LISTEN", "127.0.0.1:0")
             .env("MOTORPOOL__JOURNAL__SEGMENT_SIZE", "4MiB")
             .env("MOTORPOOL__JOURNAL__QUEUE_MAX", "2MiB")
-            .env("RUST_LOG", "warn")
+            .env("MOTORPOOL_LOG", "warn")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped());

@@ -6,6 +6,7 @@
 
 pub mod bcd;
 mod describe;
+mod downlink;
 pub mod frame;
 pub mod header;
 pub mod ids;

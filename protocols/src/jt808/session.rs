@@ -30,10 +30,11 @@
 use std::sync::Arc;
 
 use crate::jt808::bcd;
+use crate::jt808::downlink::Downlink;
 use crate::jt808::frame::{
-    self, BODY_BYTES_MAX, Content, DELIMITER, ESCAPE, FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX, Piece, Splitter,
+    self, BODY_BYTES_MAX, Content, DELIMITER, FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX, Piece, Splitter,
 };
-use crate::jt808::header::{Frame, HEADER_BYTES_MAX, IdBytes, Packet, Version, encode_raw};
+use crate::jt808::header::{Frame, HEADER_BYTES_MAX, IdBytes, Packet, Version};
 use crate::jt808::ids::{self, Answer};
 use crate::jt808::observe::{decode_message, is_well_formed};
 use crate::jt808::reassembly::{DoneAnswer, Reassembly, SentMessages, Step};
@@ -64,8 +65,8 @@ pub struct Jt808Session {
     /// The one that spoke last.
     current: usize,
     last_logged_in: Option<TerminalId>,
-    /// Serial of our next message.
-    serial: u16,
+    /// Our own frames.
+    ours: Downlink,
     rejects_in_a_row: u32,
     reassembly: Reassembly,
     sent: SentMessages,
@@ -121,7 +122,7 @@ impl Jt808Session {
             terminals: Vec::new(),
             current: 0,
             last_logged_in: None,
-            serial: 0,
+            ours: Downlink::default(),
             rejects_in_a_row: 0,
             reassembly: Reassembly::default(),
             sent: SentMessages::default(),
@@ -169,7 +170,7 @@ impl Jt808Session {
                 wire.copy_to(&mut call.out.raw);
                 call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
                 let result = if is_well_formed(frame.message_id, frame.body) { DONE } else { BAD_MESSAGE };
-                self.answer(&frame.id, frame.serial, frame.message_id, result, &mut call.out.replies);
+                self.ours.answer(&frame.id, frame.serial, frame.message_id, result, &mut call.out.replies);
                 return Ok(());
             }
         }
@@ -192,7 +193,13 @@ impl Jt808Session {
         let known = self.find(&frame.id);
         if frame.encryption() != 0 {
             if known.is_some() {
-                self.answer(&frame.id, frame.serial, frame.message_id, UNSUPPORTED, &mut call.out.immediate);
+                self.ours.answer(
+                    &frame.id,
+                    frame.serial,
+                    frame.message_id,
+                    UNSUPPORTED,
+                    &mut call.out.immediate,
+                );
             }
             return Err(RejectReason::Encrypted);
         }
@@ -260,7 +267,7 @@ impl Jt808Session {
         call: &mut Call<'_>,
     ) -> Result<(), RejectReason> {
         let Some((registration, _)) = decode_registration(frame.body, frame.id.version) else {
-            self.answer(&frame.id, frame.serial, frame.message_id, BAD_MESSAGE, &mut call.out.immediate);
+            self.ours.answer(&frame.id, frame.serial, frame.message_id, BAD_MESSAGE, &mut call.out.immediate);
             return Err(RejectReason::Truncated);
         };
         let terminal = frame.id.terminal(Default::default());
@@ -276,7 +283,7 @@ impl Jt808Session {
                 let mut body = vec![s0, s1, 0];
                 body.extend_from_slice(code.as_bytes());
                 body.truncate(BODY_BYTES_MAX);
-                self.write(&frame.id, ids::REGISTER_ANSWER, &body, &mut call.out.replies);
+                self.ours.write(&frame.id, ids::REGISTER_ANSWER, &body, &mut call.out.replies);
                 return Ok(());
             }
             RegistrationVerdict::VehicleTaken => 1,
@@ -285,7 +292,7 @@ impl Jt808Session {
             RegistrationVerdict::NoSuchTerminal => 4,
             RegistrationVerdict::Unavailable => return Err(RejectReason::Unavailable),
         };
-        self.write(&frame.id, ids::REGISTER_ANSWER, &[s0, s1, result], &mut call.out.immediate);
+        self.ours.write(&frame.id, ids::REGISTER_ANSWER, &[s0, s1, result], &mut call.out.immediate);
         Err(if result == 4 { RejectReason::UnknownTerminal } else { RejectReason::NotAdmitted })
     }
 
@@ -296,7 +303,7 @@ impl Jt808Session {
                 self.remember(frame.id, device, profile, call.out)?;
                 wire.copy_to(&mut call.out.raw);
                 call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
-                self.answer(&frame.id, frame.serial, frame.message_id, DONE, &mut call.out.replies);
+                self.ours.answer(&frame.id, frame.serial, frame.message_id, DONE, &mut call.out.replies);
                 Ok(())
             }
             Admission::Refused(refusal) => {
@@ -317,7 +324,7 @@ impl Jt808Session {
 
     fn refuse_terminal(&mut self, frame: &Frame<'_>, refusal: Refusal, call: &mut Call<'_>) -> RejectReason {
         if ids::answer_to(frame.message_id) != Answer::Nothing {
-            self.answer(&frame.id, frame.serial, frame.message_id, FAILED, &mut call.out.immediate);
+            self.ours.answer(&frame.id, frame.serial, frame.message_id, FAILED, &mut call.out.immediate);
         }
         if refusal == Refusal::Unknown { RejectReason::UnknownTerminal } else { RejectReason::NotAdmitted }
     }
@@ -403,23 +410,23 @@ impl Jt808Session {
             Answer::Packets => self.send_again(frame, body, &mut call.out.immediate),
             Answer::Time => {
                 let time = bcd::encode_time(call.now, 0);
-                self.write(&frame.id, ids::SERVER_TIME, &time, replies);
+                self.ours.write(&frame.id, ids::SERVER_TIME, &time, replies);
             }
             // Only the media id: all packets arrived.
             Answer::Media if well_formed => {
-                self.write(&frame.id, ids::MEDIA_ANSWER, &done.media_id, replies);
+                self.ours.write(&frame.id, ids::MEDIA_ANSWER, &done.media_id, replies);
             }
             Answer::LogOut => {
-                self.answer(&frame.id, serial, frame.message_id, done.result, replies);
+                self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);
                 self.forget(&frame.id);
             }
             Answer::General | Answer::Media => {
-                self.answer(&frame.id, serial, frame.message_id, done.result, replies);
+                self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);
             }
             // A registration or a log-in in packets is in no edition.
             Answer::Unsupported | Answer::Registration | Answer::LogIn => {
                 done.result = UNSUPPORTED;
-                self.answer(&frame.id, serial, frame.message_id, done.result, replies);
+                self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);
             }
         }
         done
@@ -430,10 +437,10 @@ impl Jt808Session {
         let replies = &mut call.out.replies;
         match ids::answer_to(frame.message_id) {
             Answer::Media if answer.result == DONE => {
-                self.write(&frame.id, ids::MEDIA_ANSWER, &answer.media_id, replies);
+                self.ours.write(&frame.id, ids::MEDIA_ANSWER, &answer.media_id, replies);
             }
             Answer::Nothing | Answer::Packets | Answer::Time => {}
-            _ => self.answer(&frame.id, frame.first_serial(), frame.message_id, answer.result, replies),
+            _ => self.ours.answer(&frame.id, frame.first_serial(), frame.message_id, answer.result, replies),
         }
     }
 
@@ -446,51 +453,6 @@ impl Jt808Session {
         {
             let indexes = indexes.as_chunks::<2>().0.iter().map(|index| u16::from_be_bytes(*index));
             self.sent.resend(&frame.id, u16::from_be_bytes(*serial), indexes, out);
-        }
-    }
-
-    /// Writes a message of ours in one frame.
-    fn write(&mut self, id: &IdBytes, message_id: u16, body: &[u8], out: &mut Vec<u8>) {
-        let serial = self.take_serial();
-        write_frame(id, message_id, serial, None, body, out);
-    }
-
-    fn take_serial(&mut self) -> u16 {
-        let serial = self.serial;
-        self.serial = serial.wrapping_add(1);
-        serial
-    }
-
-    /// Writes the general answer 0x8001.
-    #[inline]
-    fn answer(&mut self, id: &IdBytes, serial: u16, message_id: u16, result: u8, out: &mut Vec<u8>) {
-        let ours = self.take_serial();
-        let mut head = [0; HEADER_BYTES_MAX];
-        let head = encode_raw(ids::PLATFORM_ANSWER, id, ours, None, 0, 5, &mut head);
-        let [s0, s1] = serial.to_be_bytes();
-        let [m0, m1] = message_id.to_be_bytes();
-        let body = [s0, s1, m0, m1, result];
-        let mut frame = [DELIMITER; HEADER_BYTES_MAX + 8];
-        let end = 1 + head.len();
-        if let Some((to, tail)) = frame.get_mut(1..).and_then(|space| space.split_at_mut_checked(head.len()))
-        {
-            to.copy_from_slice(head);
-            if let Some((to, tail)) = tail.split_first_chunk_mut::<5>() {
-                *to = body;
-                if let Some(check) = tail.first_mut() {
-                    *check = frame::xor(head) ^ frame::xor(&body);
-                }
-            }
-        }
-        let Some((content, _)) = frame.get(1..).and_then(|rest| rest.split_at_checked(end + 5)) else {
-            return;
-        };
-        if content.iter().any(|byte| matches!(*byte, DELIMITER | ESCAPE)) {
-            out.push(DELIMITER);
-            frame::escape(content, out);
-            out.push(DELIMITER);
-        } else {
-            out.extend_from_slice(frame.get(..end + 7).unwrap_or(&[]));
         }
     }
 
@@ -565,7 +527,7 @@ impl Session for Jt808Session {
             for index in request.missing.iter().take(count) {
                 body.extend_from_slice(&index.to_be_bytes());
             }
-            self.write(&request.id, ids::RESEND_PACKETS, &body, &mut out.immediate);
+            self.ours.write(&request.id, ids::RESEND_PACKETS, &body, &mut out.immediate);
         }
         for given_up in given_up {
             out.rejected.push(Rejected { reason: given_up.reason, at: 0, bytes: given_up.bytes });
@@ -583,35 +545,20 @@ impl Session for Jt808Session {
             .map(|known| known.id)
             .find(|id| id.terminal(Default::default()).key() == terminal.key())?;
         let total = u16::try_from(body.len().div_ceil(BODY_BYTES_MAX)).ok()?;
-        let serial = self.take_serial();
         if total <= 1 {
-            write_frame(&id, message_id, serial, None, body, &mut out.immediate);
-            return Some(serial);
+            return Some(self.ours.write(&id, message_id, body, &mut out.immediate));
         }
         let start = out.immediate.len();
         let mut ends = Vec::with_capacity(usize::from(total));
+        let first_serial = self.ours.next_serial();
         for (index, part) in (1..=total).zip(body.chunks(BODY_BYTES_MAX)) {
-            let ours = if index == 1 { serial } else { self.take_serial() };
-            write_frame(&id, message_id, ours, Some(Packet { total, index }), part, &mut out.immediate);
+            self.ours.write_packet(&id, message_id, Packet { total, index }, part, &mut out.immediate);
             ends.push(out.immediate.len() - start);
         }
         let frames = out.immediate.get(start..).unwrap_or(&[]);
-        self.sent.keep(id, serial, frames, ends, &self.limits);
-        Some(serial)
+        self.sent.keep(id, first_serial, frames, ends, &self.limits);
+        Some(first_serial)
     }
-}
-
-fn write_frame(
-    id: &IdBytes,
-    message_id: u16,
-    serial: u16,
-    packet: Option<Packet>,
-    body: &[u8],
-    out: &mut Vec<u8>,
-) {
-    let mut head = [0; HEADER_BYTES_MAX];
-    let head = encode_raw(message_id, id, serial, packet, 0, body.len(), &mut head);
-    frame::write_frame(head, body, out);
 }
 
 /// The code of a log-in: the whole body, in 2019 the first string of it. Padding zeros at the end don't count.

@@ -56,7 +56,7 @@ body! {
     }
 }
 
-/// When an area or route applies: start and end BCD[6], only with attribute bit 0. Year, month and day of
+/// When an area or route applies: start and end BCD\[6\], only with attribute bit 0. Year, month and day of
 /// zero mean every day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "mirrors the message")]

@@ -7,8 +7,8 @@ use super::value::as_hex;
 use super::wire::{Array, Body, Nested, Reader, Wire, Writer};
 use crate::DecodeError;
 
-/// CAN bus data, 0x0705: count WORD, receive time BCD[5] `hhmmssmsms`, then items of id DWORD and data
-/// BYTE[8].
+/// CAN bus data, 0x0705: count WORD, receive time BCD\[5\] `hhmmssmsms`, then items of id DWORD and data
+/// BYTE\[8\].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "mirrors the message")]
 pub struct CanData {

@@ -19,14 +19,14 @@ body! {
 /// | field | 2011 | 2013 | 2019 |
 /// | --- | --- | --- | --- |
 /// | status | - | BYTE | BYTE |
-/// | time | - | BCD[6] | BCD[6] |
+/// | time | - | BCD\[6\] | BCD\[6\] |
 /// | read result | - | BYTE | BYTE |
 /// | name | BYTE + STRING | BYTE + STRING | BYTE + STRING |
-/// | identity card | STRING[20] | - | see below |
-/// | licence | STRING[40] | STRING[20] | STRING[20] |
+/// | identity card | STRING\[20\] | - | see below |
+/// | licence | STRING\[40\] | STRING\[20\] | STRING\[20\] |
 /// | issuer | BYTE + STRING | BYTE + STRING | BYTE + STRING |
-/// | expiry | - | BCD[4] | BCD[4] |
-/// | identity card | - | - | STRING[20] |
+/// | expiry | - | BCD\[4\] | BCD\[4\] |
+/// | identity card | - | - | STRING\[20\] |
 ///
 /// When the card was taken out only status and time follow; some terminals send the rest all the same.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

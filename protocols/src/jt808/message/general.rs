@@ -28,7 +28,7 @@ body! {
 body! {
     /// Server time, 0x8004 (JT/T 808-2019 8.5).
     ServerTime {
-        /// BCD[6]. The standard calls it UTC; it is printed as GMT+8 like every other time because that is
+        /// BCD\[6\]. The standard calls it UTC; it is printed as GMT+8 like every other time because that is
         /// what terminals in the field expect.
         time: BcdTime = Time,
     }

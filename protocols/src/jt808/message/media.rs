@@ -32,7 +32,7 @@ body! {
 /// | field | type |
 /// | --- | --- |
 /// | as 0x0800 | 8 bytes |
-/// | location without items (not in 2011) | BYTE[28] |
+/// | location without items (not in 2011) | BYTE\[28\] |
 /// | data | to the end |
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "mirrors the message")]

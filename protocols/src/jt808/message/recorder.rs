@@ -131,7 +131,7 @@ body! {
 }
 
 body! {
-    /// Mileage, BCD[4] in 0.1 km, as digits.
+    /// Mileage, BCD\[4\] in 0.1 km, as digits.
     Mileage {
         /// Now.
         time: BcdTime = Time,

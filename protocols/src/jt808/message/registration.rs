@@ -16,9 +16,9 @@ use crate::jt808::registration::decode_registration;
 /// | --- | --- | --- | --- |
 /// | province, GB/T 2260 | WORD | WORD | WORD |
 /// | city or county, GB/T 2260 | WORD | WORD | WORD |
-/// | maker | BYTE[5] | BYTE[5] | BYTE[11] |
-/// | model | BYTE[8] | BYTE[20] | BYTE[30] |
-/// | terminal id | BYTE[7] | BYTE[7] | BYTE[30] |
+/// | maker | BYTE\[5\] | BYTE\[5\] | BYTE\[11\] |
+/// | model | BYTE\[8\] | BYTE\[20\] | BYTE\[30\] |
+/// | terminal id | BYTE\[7\] | BYTE\[7\] | BYTE\[30\] |
 /// | plate colour | BYTE | BYTE | BYTE |
 /// | plate, or VIN with colour 0 | STRING | STRING | STRING |
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -141,8 +141,8 @@ impl Body for RegistrationReply {
 
 /// Authentication, 0x0102 (JT/T 808-2019 8.11, table 10).
 ///
-/// 2011 and 2013: the code is the whole body. 2019: length BYTE, code, IMEI BYTE[15], software version
-/// BYTE[20].
+/// 2011 and 2013: the code is the whole body. 2019: length BYTE, code, IMEI BYTE\[15\], software version
+/// BYTE\[20\].
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "mirrors the message")]
 pub struct Authentication {
@@ -187,10 +187,10 @@ impl Body for Authentication {
 /// | field | 2013 | 2019 |
 /// | --- | --- | --- |
 /// | terminal type | WORD | WORD |
-/// | maker | BYTE[5] | BYTE[5]; some write BYTE[11] |
-/// | model | BYTE[20] | BYTE[30] |
-/// | terminal id | BYTE[7] | BYTE[30] |
-/// | ICCID | BCD[10] | BCD[10] |
+/// | maker | BYTE\[5\] | BYTE\[5\]; some write BYTE\[11\] |
+/// | model | BYTE\[20\] | BYTE\[30\] |
+/// | terminal id | BYTE\[7\] | BYTE\[30\] |
+/// | ICCID | BCD\[10\] | BCD\[10\] |
 /// | hardware version | BYTE + STRING | BYTE + STRING |
 /// | firmware version | BYTE + STRING | BYTE + STRING |
 /// | GNSS module | BYTE | BYTE |
@@ -285,7 +285,7 @@ body! {
     UpgradePackage {
         /// 0 terminal, 12 transport IC card reader, 52 BeiDou module.
         upgrade_type: u8 = Byte,
-        /// Maker's code, BYTE[5].
+        /// Maker's code, BYTE\[5\].
         maker: Text = Fixed<5>,
         /// Edition of the package.
         package_version: Text = Text8,

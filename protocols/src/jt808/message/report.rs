@@ -22,7 +22,7 @@ use crate::profile::VendorItems;
 /// | altitude | WORD | m |
 /// | speed | WORD | 0.1 km/h |
 /// | direction | WORD | degrees, 0 to 359 |
-/// | time | BCD[6] | GMT+8 |
+/// | time | BCD\[6\] | GMT+8 |
 /// | items | id BYTE, length BYTE, value | |
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "mirrors the message")]

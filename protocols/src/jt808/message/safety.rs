@@ -324,7 +324,7 @@ body! {
     }
 }
 
-/// Files of an alarm, 0x1210 (T/JSATL 12-2017 table 4-23): terminal id, mark, platform alarm id BYTE[32], type
+/// Files of an alarm, 0x1210 (T/JSATL 12-2017 table 4-23): terminal id, mark, platform alarm id BYTE\[32\], type
 /// BYTE, then the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "mirrors the message")]
@@ -381,7 +381,7 @@ impl Body for AlarmAttachments {
 }
 
 /// Send the files of an alarm, 0x9208 (T/JSATL 12-2017 table 4-21): server address, ports, mark, platform alarm
-/// id BYTE[32], reserved BYTE[16].
+/// id BYTE\[32\], reserved BYTE\[16\].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "mirrors the message")]
 pub struct FetchAttachments {

@@ -58,7 +58,7 @@ impl Serialize for Text {
     }
 }
 
-/// A BCD[6] time `yyMMddHHmmss` in GMT+8, as sent.
+/// A BCD\[6\] time `yyMMddHHmmss` in GMT+8, as sent.
 ///
 /// It serialises as RFC 3339 in UTC, as `HH:MM:SS` (GMT+8) when year, month and day are zero, which means
 /// every day in areas and routes, and as its twelve digits when it is no time at all.
@@ -107,7 +107,7 @@ impl Serialize for BcdTime {
     }
 }
 
-/// A BCD[4] date `yyyyMMdd`, as sent. It serialises as `yyyy-MM-dd`, or as its digits when it is no date.
+/// A BCD\[4\] date `yyyyMMdd`, as sent. It serialises as `yyyy-MM-dd`, or as its digits when it is no date.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "the bytes of the field")]
 pub struct BcdDate(pub [u8; 4]);

@@ -1,4 +1,4 @@
-//! Reading and writing the data types of JT/T 808 table 1: BYTE, WORD, DWORD, BYTE[n], BCD[n], STRING.
+//! Reading and writing the data types of JT/T 808 table 1: BYTE, WORD, DWORD, BYTE\[n\], BCD\[n\], STRING.
 //!
 //! A message body is declared once, field by field with the wire form of each field, by the `body!` macro;
 //! reading and writing both follow that declaration. [`Reader`] never reads past the body and says at which
@@ -340,7 +340,7 @@ impl<const N: usize> Wire<Vec<u8>> for FixedBytes<N> {
     }
 }
 
-/// BCD[6] yyMMddHHmmss.
+/// BCD\[6\] yyMMddHHmmss.
 pub(crate) struct Time;
 
 impl Wire<BcdTime> for Time {
@@ -354,7 +354,7 @@ impl Wire<BcdTime> for Time {
     }
 }
 
-/// BCD[4] yyyyMMdd.
+/// BCD\[4\] yyyyMMdd.
 pub(crate) struct Date;
 
 impl Wire<BcdDate> for Date {

@@ -33,7 +33,7 @@ enum Command {
     Replay(replay::Args),
     Simulate(simulate::Args),
     /// Check or dump a journal, offline
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  motorpool journal verify /var/lib/motorpool")]
     Journal(journal::JournalCommand),
     Registry(registry::Args),
     Token(token::Args),

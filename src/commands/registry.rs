@@ -191,7 +191,7 @@ fn device_line(device: &DeviceRecord, as_json: bool) -> String {
         })
         .to_string();
     }
-    let (id, terminal, state) = (device.id, &device.terminal, device.state.as_str());
+    let (id, terminal, state) = (device.id.0, &device.terminal, device.state.as_str());
     format!("{id:>6}  {terminal:<20}  {state:<8}  {:<12}  {name}  {plate}", device.profile)
         .trim_end()
         .to_owned()

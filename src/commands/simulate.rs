@@ -14,7 +14,8 @@ use super::Outcome;
 use crate::sim::drives::drives;
 use crate::sim::enrol::{Enrolment, enrol, simulated_phone};
 use crate::sim::ledger::Ledger;
-use crate::sim::load::{self, Load, Report};
+use crate::sim::load::{self, Load};
+use crate::sim::load_report::{AckMs, Report};
 
 /// Send distinct position reports from many simulated terminals and check every acknowledgement.
 ///
@@ -193,7 +194,7 @@ fn print_report(report: &Report, args: &Args) -> anyhow::Result<()> {
     let Report { vehicles, sent, acked, lost, seconds, frames_per_s, ack_ms, .. } = report;
     println!("{vehicles} vehicles, {seconds} s: {sent} frames sent, {acked} acknowledged, {lost} lost");
     println!("{frames_per_s} acknowledged frames/s");
-    let load::AckMs { p50, p99, p999, max } = ack_ms;
+    let AckMs { p50, p99, p999, max } = ack_ms;
     println!("acknowledged after p50 {p50} ms, p99 {p99} ms, p99.9 {p999} ms, max {max} ms");
     let Report { refused, resent, duplicate_acks, ack_timeouts, reconnects, .. } = report;
     if refused + resent + duplicate_acks + ack_timeouts + reconnects > 0 {

@@ -102,6 +102,7 @@ struct Folds {
     started_at: Lsn,
     counts: Arc<FoldCounts>,
     observations: Observations,
+    fixes_applied: u64,
 }
 
 impl Folds {
@@ -124,6 +125,7 @@ impl Folds {
             clock: parts.clock,
             counts,
             observations: Observations::default(),
+            fixes_applied: 0,
         }
     }
 
@@ -172,6 +174,8 @@ impl Folds {
         }
         drop(states);
         self.writer.advance(end, self.clock.now());
+        // Counted when the archive counts them too, so that the books agree.
+        FoldCounts::add(&self.counts.fixes, std::mem::take(&mut self.fixes_applied));
         self.counts.consumed.store(end.0, Ordering::Release);
         is_empty
     }
@@ -202,7 +206,7 @@ impl Folds {
                 let extra = self.observations.extra_of(fix);
                 self.writer.append(batch.device, batch.received_at, fix, extra);
             }
-            FoldCounts::add(&self.counts.fixes, self.observations.fixes.len() as u64);
+            self.fixes_applied += self.observations.fixes.len() as u64;
         }
         if let Some(states) = live.as_mut() {
             states.messages(batch.device, batch.received_at, messages);

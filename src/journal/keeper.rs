@@ -7,6 +7,9 @@ use std::time::Duration;
 use super::handle::Shared;
 use super::queue::Health;
 
+/// The longest pause between two blocks of a segment that is being prepared; normally it is as long as the block took.
+const PREPARE_PAUSE_MAX: Duration = Duration::from_millis(20);
+
 /// Wakes a background thread, once or for good.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
@@ -84,10 +87,15 @@ pub(crate) fn step(shared: &Shared) {
         _ => {}
     }
     let room = free >= shared.disk_reserve.saturating_add(segments.size.saturating_mul(2));
-    let wanted = shared.spares_max > 0 && segments.spare_count() == 0 && !shared.keeper.is_stopped();
+    // In a burst the disk has better things to write than zeros.
+    let wanted = shared.spares_max > 0
+        && segments.spare_count() == 0
+        && !shared.queue.is_busy()
+        && !shared.keeper.is_stopped();
     if wanted
         && room
-        && let Err(error) = segments.prepare_spare()
+        && let Err(error) =
+            segments.prepare_spare(&mut |took| shared.keeper.wait(took.min(PREPARE_PAUSE_MAX)))
     {
         tracing::warn!(%error, "no spare segment could be prepared");
     }

@@ -333,6 +333,11 @@ impl Queue {
         self.space.notify_waiters();
     }
 
+    /// Whether more waits than one sync covers.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.state().queued_bytes > ROUND_BYTES_MAX
+    }
+
     /// Bytes that are not durable yet; records and messages ever appended.
     pub(crate) fn counts(&self) -> (usize, u64, u64) {
         let state = self.state();

@@ -204,8 +204,8 @@ pub(crate) fn find(segments: &Segments) -> Result<Found, JournalError> {
                 }
                 HeaderBlock::Empty | HeaderBlock::Damaged => None,
             };
-            // What a former life wrote was prepared, or is not worth preparing again.
-            found.segments.push(Arc::new(Segment::new(base, header, file, path, true)));
+            let prepared = *len == segments.size;
+            found.segments.push(Arc::new(Segment::new(base, header, file, path, prepared)));
         } else if name == CLEAN_NAME {
             let mut bytes = vec![0; CLEAN_LEN + 1];
             let file = segments.fs.open(&path).map_err(io(&path))?;

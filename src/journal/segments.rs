@@ -8,14 +8,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use super::format::{HeaderBlock, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::fs::{File, Fs, read_full_at, write_all_at};
 
-/// Bytes written at one time when a spare is prepared.
+/// Bytes written and synced at one time when a spare is prepared, so that this never holds up the writer's own sync
+/// for long.
 const PREPARE_BLOCK_LEN: usize = 1 << 20;
-/// Bytes between syncs of a spare, so that preparing one never holds up the writer's own sync for long.
-const PREPARE_SYNC_EVERY: u64 = 4 << 20;
 
 /// A segment that can be read.
 #[derive(Debug)]
@@ -206,35 +206,35 @@ impl Segments {
         Ok(())
     }
 
-    /// Prepares one spare: writes every byte once and syncs, so that later syncs need not touch metadata.
+    /// Prepares one spare: writes every byte once and syncs, so that later syncs need not touch metadata. After each
+    /// block `go_on` is told how long that took; it may pause, and ends the work with false.
     ///
     /// # Errors
     /// When the disk is full or broken; what was begun is removed again.
-    pub(crate) fn prepare_spare(&self) -> io::Result<()> {
+    pub(crate) fn prepare_spare(&self, go_on: &mut dyn FnMut(Duration) -> bool) -> io::Result<()> {
         let spare = self.new_spare_file()?;
         let zeros = vec![0; PREPARE_BLOCK_LEN.min(usize::try_from(self.size).unwrap_or(usize::MAX))];
-        let fill = || {
-            let (mut at, mut unsynced) = (0, 0);
+        let mut fill = || {
+            let mut at = 0;
             while at < self.size {
+                let begun = Instant::now();
                 let len = (self.size - at).min(zeros.len() as u64);
                 write_all_at(&*spare.file, &zeros[..len as usize], at)?;
+                spare.file.sync_data()?;
                 at += len;
-                unsynced += len;
-                if unsynced >= PREPARE_SYNC_EVERY {
-                    spare.file.sync_data()?;
-                    unsynced = 0;
+                if at < self.size && !go_on(begun.elapsed()) {
+                    return Ok(false);
                 }
             }
-            spare.file.sync_data()
+            Ok(true)
         };
-        if let Err(error) = fill() {
-            if let Err(error) = self.fs.remove(&spare.path) {
-                tracing::debug!(%error, "an unfinished spare segment stays behind");
-            }
-            return Err(error);
+        let filled = fill();
+        if matches!(filled, Ok(true)) {
+            self.spares().ready.push(spare);
+        } else if let Err(error) = self.fs.remove(&spare.path) {
+            tracing::debug!(%error, "an unfinished spare segment stays behind");
         }
-        self.spares().ready.push(spare);
-        Ok(())
+        filled.map(drop)
     }
 
     /// Takes a segment out of the journal whose content is safe elsewhere as far as it can be read, and keeps the file

@@ -180,3 +180,8 @@ fn a_device_number_beyond_the_limit_is_ignored() {
     live.link_opened(DeviceId(u32::MAX), LinkId(1), RECEIVED);
     assert!(live.positions().is_empty());
 }
+
+#[test]
+fn thirty_thousand_devices_fit_in_ten_megabytes() {
+    assert!(size_of::<State>() * 30_000 <= 10 << 20, "{} bytes each", size_of::<State>());
+}

@@ -10,6 +10,8 @@ use super::snapshot::{Device, DeviceState, fingerprint};
 use super::{CHUNK_ROWS, Error, Registry, Write};
 use crate::ids::DeviceId;
 
+/// Registrations written in one transaction.
+const REGISTRATIONS_MAX: usize = 2_000;
 /// Characters kept of a text that a terminal or a caller sent.
 const TEXT_CHARS_MAX: usize = 64;
 
@@ -323,14 +325,19 @@ impl Registry {
         news.retain(|(id, r, _)| {
             snapshot.device(*id).is_some_and(|device| device.registration != fingerprint(r))
         });
-        if news.is_empty() {
-            return Ok(());
+        // A part at a time, so that others get a turn to write while a whole fleet comes back.
+        for part in news.chunks(REGISTRATIONS_MAX) {
+            self.write_registrations(part).await?;
         }
+        Ok(())
+    }
+
+    async fn write_registrations(&self, news: &[(DeviceId, Registered, UtcMillis)]) -> Result<(), Error> {
         let now = news.iter().map(|(_, _, at)| *at).max().unwrap_or_default();
         let mut write = self.write().await?;
         let mut changed = Vec::new();
         let mut details = Vec::new();
-        for (id, r, at) in &news {
+        for (id, r, at) in news {
             let Some(device) = write.snapshot.device(*id) else { continue };
             let mut device = Device::clone(device);
             device.registration = fingerprint(r);

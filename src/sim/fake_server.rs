@@ -30,6 +30,8 @@ struct State {
     answer: Box<dyn Fn(u64) -> Answer + Send + Sync>,
     registration_result: u8,
     reports: AtomicU64,
+    /// Message ids that are about the link and not about positions.
+    control: Mutex<Vec<u16>>,
     received: Mutex<Vec<Received>>,
 }
 
@@ -55,6 +57,7 @@ impl FakeServer {
             answer: Box::new(answer),
             registration_result,
             reports: AtomicU64::new(0),
+            control: Mutex::default(),
             received: Mutex::default(),
         });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -88,6 +91,11 @@ impl FakeServer {
     /// Everything that was received and is not about logging in, in order of arrival.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.state.received.lock().unwrap().clone()
+    }
+
+    /// The ids of the messages about logging in and staying alive, in order of arrival.
+    pub(crate) fn control(&self) -> Vec<u16> {
+        self.state.control.lock().unwrap().clone()
     }
 
     /// Terminal and body of every position report.
@@ -134,6 +142,9 @@ fn answer(header: &Header, body: &[u8], state: &State, replies: &mut Vec<u8>) ->
         encode_frame(&Header::new(id, Version::V2013, header.terminal, 0), body, replies);
     };
     let code = format!("code-{}", header.terminal);
+    if matches!(header.message_id, 0x0100 | 0x0102 | 0x0002) {
+        state.control.lock().unwrap().push(header.message_id);
+    }
     match header.message_id {
         0x0100 => {
             let mut accepted = vec![s0, s1, state.registration_result];

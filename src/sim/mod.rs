@@ -12,11 +12,13 @@ pub mod enrol;
 #[cfg(test)]
 pub(crate) mod fake_server;
 pub mod fleet;
+mod ground;
 pub mod histogram;
 pub mod http_client;
 pub mod ledger;
 pub mod load;
 pub mod load_frames;
+pub mod load_report;
 pub mod replay;
 pub mod rng;
 pub mod roads;

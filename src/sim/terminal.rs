@@ -568,3 +568,78 @@ impl<F: Frames> Terminal<F> {
 fn no_link() -> TerminalError {
     io::Error::from(io::ErrorKind::NotConnected).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::fake_server::{Answer, FakeServer};
+
+    /// Frames with a body of one byte.
+    struct OneByte;
+
+    impl Frames for OneByte {
+        type Tag = u8;
+
+        fn message_id(&self, _tag: &u8) -> u16 {
+            wire::POSITION
+        }
+
+        fn encode(&mut self, tag: &u8, phone: Phone, serial: u16, out: &mut Vec<u8>) {
+            wire::put_frame(out, wire::POSITION, phone, serial, &[*tag]);
+        }
+    }
+
+    fn terminal(server: &FakeServer, options: Options) -> Terminal<OneByte> {
+        Terminal::new(Phone::new("13900000001").unwrap(), server.address(), OneByte, options)
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    #[tokio::test]
+    async fn the_code_is_kept_and_open_frames_go_again_with_their_serial_numbers() {
+        let server = FakeServer::start(|nth| if nth == 1 { Answer::Close } else { Answer::Ack });
+        let mut terminal = terminal(&server, Options::default());
+        terminal.connect().await.unwrap();
+        let serials: Vec<u16> = (0..3).map(|tag| terminal.push(tag, terminal.now_ns())).collect();
+        let mut acked = Vec::new();
+        while acked.len() < 3 {
+            if terminal.turn(soon()).await.is_err() {
+                terminal.reconnect(soon(), &Semaphore::new(1)).await.unwrap();
+            }
+            acked.extend(terminal.take_acked().map(|ack| (ack.tag, ack.serial)));
+        }
+        assert_eq!(acked, [(0, serials[0]), (1, serials[1]), (2, serials[2])]);
+        assert_eq!(server.control(), [wire::REGISTER, wire::AUTHENTICATE, wire::AUTHENTICATE]);
+        let received: Vec<(u16, u8)> =
+            server.received().iter().map(|(_, _, serial, body)| (*serial, body[0])).collect();
+        // The second one was received, never acknowledged, and sent again; the third may have been thrown away.
+        assert_eq!(received, [(serials[0], 0), (serials[1], 1), (serials[1], 1), (serials[2], 2)]);
+        assert!(terminal.counts().acked == 3 && terminal.counts().logins == 2);
+    }
+
+    #[tokio::test]
+    async fn a_silent_terminal_sends_heartbeats() {
+        let server = FakeServer::start(|_| Answer::Ack);
+        let mut terminal =
+            terminal(&server, Options { heartbeat: Duration::from_millis(10), ..Options::default() });
+        terminal.connect().await.unwrap();
+        terminal.turn(Instant::now() + Duration::from_millis(100)).await.unwrap();
+        terminal.push(7, 0);
+        terminal.turn(soon()).await.unwrap();
+        assert_eq!(terminal.take_acked().map(|ack| ack.tag).collect::<Vec<_>>(), [7]);
+        assert!(server.control().contains(&wire::HEARTBEAT));
+        assert_eq!(terminal.counts().duplicate_acks, 0);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_an_error_in_time() {
+        let gone = FakeServer::start(|_| Answer::Ack).address();
+        let phone = Phone::new("1").unwrap();
+        let mut terminal = Terminal::new(phone, gone, OneByte, Options::default());
+        let until = Instant::now() + Duration::from_millis(60);
+        terminal.reconnect(until, &Semaphore::new(1)).await.unwrap_err();
+        assert!(!terminal.is_connected());
+    }
+}

@@ -36,7 +36,7 @@ pub const HEADER_LEN: usize = 12;
 /// BCD times of the standard are in GMT+8.
 const TIME_OFFSET_S: i32 = 8 * 3_600;
 
-/// A terminal's number: 12 decimal digits, sent as BCD[6] (JT/T 808-2013 table 2, terminal phone number).
+/// A terminal's number: 12 decimal digits, sent as BCD\[6\] (JT/T 808-2013 table 2, terminal phone number).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Phone([u8; 6]);
 
@@ -157,7 +157,7 @@ pub mod position {
     pub const LONGITUDE: usize = 12;
     /// Direction WORD, degrees.
     pub const DIRECTION: usize = 20;
-    /// Time BCD[6].
+    /// Time BCD\[6\].
     pub const TIME: usize = 22;
 }
 
@@ -178,8 +178,8 @@ pub fn put_blind_area_batch<'a>(out: &mut Vec<u8>, positions: impl ExactSizeIter
     }
 }
 
-/// The body of a registration (table 7, 2013): province and county WORD, maker [5], model [20], terminal id
-/// [7], plate colour BYTE, plate STRING in GBK. The plate here is ASCII or empty.
+/// The body of a registration (table 7, 2013): province and county WORD, maker \[5\], model \[20\], terminal id
+/// \[7\], plate colour BYTE, plate STRING in GBK. The plate here is ASCII or empty.
 #[must_use]
 pub fn register_body(phone: Phone) -> Vec<u8> {
     let mut body = Vec::with_capacity(44);

@@ -304,9 +304,14 @@ async fn append_when_room(
     context: &SourceContext,
 ) -> Result<(), AppendError> {
     let mut ends = Vec::new();
+    let waiting = &context.counters.messages_waiting;
     loop {
+        // Received, but neither journaled nor refused yet: the self-check needs to know.
+        let left = (outbox.messages.len() - progress.messages) as u64;
+        waiting.fetch_add(left, Ordering::Relaxed);
         context.counters.backpressure_waits.fetch_add(1, Ordering::Relaxed);
         context.journal.wait_space().await;
+        waiting.fetch_sub(left, Ordering::Relaxed);
         match append(outbox, &mut progress, &mut ends, link, context, context.clock.now(), Instant::now()) {
             Err(AppendError::Full) => {}
             other => return other,

@@ -22,6 +22,8 @@ use crate::{Alarms, DecodeError, Extra, Fix, Observations, Profile, Quality, Sta
 /// Bytes before the first item.
 pub const BASIC_BYTES: usize = 28;
 
+/// Items that the standard gives a value of at least one byte.
+const STANDARD_ITEMS: std::ops::RangeInclusive<u8> = 0x01..=0x31;
 const LATITUDE_E6_MAX: u32 = 90_000_000;
 const LONGITUDE_E6_MAX: u32 = 180_000_000;
 /// Fuel is a percentage when this bit is set (seen in the field).
@@ -94,8 +96,12 @@ fn decode_basic(basic: &[u8; BASIC_BYTES], profile: &Profile) -> Fix {
 /// Latitude and longitude in 1e-7 degrees WGS-84, and what is doubtful about them.
 #[inline]
 fn decode_place(lat_e6: u32, lon_e6: u32, status: Status, datum: Datum, quality: &mut u16) -> (i32, i32) {
+    let (mut lat_e6, mut lon_e6, mut status) = (lat_e6, lon_e6, status);
     if lat_e6 > LATITUDE_E6_MAX || lon_e6 > LONGITUDE_E6_MAX {
-        *quality |= Quality::OUT_OF_RANGE.0;
+        (lat_e6, lon_e6, status) = from_twos_complement(lat_e6, lon_e6, status);
+        if lat_e6 > LATITUDE_E6_MAX || lon_e6 > LONGITUDE_E6_MAX {
+            *quality |= Quality::OUT_OF_RANGE.0;
+        }
     }
     if lat_e6 | lon_e6 == 0 {
         *quality |= Quality::ZERO_POSITION.0;
@@ -123,6 +129,21 @@ fn decode_place(lat_e6: u32, lon_e6: u32, status: Status, datum: Datum, quality:
     }
 }
 
+/// Degrees that some terminals send as signed numbers (seen in the field): what is too large to be a magnitude
+/// and is a possible place as two's complement is one, on the southern or western side. All ones is no place.
+#[cold]
+fn from_twos_complement(lat_e6: u32, lon_e6: u32, status: Status) -> (u32, u32, Status) {
+    let magnitude = |value: u32, max: u32| {
+        let signed = value.cast_signed();
+        (signed < -1 && signed.unsigned_abs() <= max).then(|| signed.unsigned_abs())
+    };
+    let south = magnitude(lat_e6, LATITUDE_E6_MAX);
+    let west = magnitude(lon_e6, LONGITUDE_E6_MAX);
+    let status = if south.is_some() { status.with(Status::SOUTH) } else { status };
+    let status = if west.is_some() { status.with(Status::WEST) } else { status };
+    (south.unwrap_or(lat_e6), west.unwrap_or(lon_e6), status)
+}
+
 /// Reads the items: fields of the fix from those that have one, the bytes of all others to `out.extra`.
 #[inline]
 fn decode_items(items: &[u8], fix: &mut Fix, out: &mut Observations) {
@@ -130,6 +151,10 @@ fn decode_items(items: &[u8], fix: &mut Fix, out: &mut Observations) {
     let mut rest = items;
     while let [id, len, tail @ ..] = rest {
         let Some((value, after)) = tail.split_at_checked(usize::from(*len)) else { break };
+        if value.is_empty() && STANDARD_ITEMS.contains(id) {
+            out.malformed_items += 1;
+            fix.quality = fix.quality.with(Quality::ITEM_MALFORMED);
+        }
         if !decode_item(*id, value, fix) {
             let item = rest.get(..2 + value.len()).unwrap_or(rest);
             out.extra.extend_from_slice(item);

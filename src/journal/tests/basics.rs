@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::sim_fs::{Fault, SimFs};
 use super::*;
+use crate::journal::handle::Environment;
 use crate::journal::verify::verify;
 use crate::journal::{AppendError, GapKind, Health, JournalError, RECORD_BYTES_MAX};
 
@@ -183,4 +185,76 @@ fn a_full_queue_refuses_until_there_is_space() {
     journal.close();
     assert_eq!(read_all(journal.reader(Lsn(0))).0.len(), 20);
     assert_eq!(journal.stats().refused_full, refused);
+}
+
+#[test]
+fn the_negative_control_acknowledges_what_is_not_there() {
+    let fs = SimFs::new();
+    let environment = Environment {
+        fs: Arc::new(fs.clone()),
+        disk_poll: Duration::from_secs(60),
+        early_acks: Some(Duration::ZERO),
+    };
+    let config = config::Journal { spare_segments_max: 0, ..small_config(16 << 10) };
+    let (journal, _) = Journal::open_in(environment, Path::new("/data"), &config, Lsn(0)).unwrap();
+    // Every attempt to write fails.
+    for call in 0..20 {
+        fs.plan(fs.calls() + call, Fault::Error);
+    }
+    let end = append_durably(&journal, &Sent::numbered(1, 1, 20));
+    assert!(journal.durable() >= end);
+    journal.close();
+    assert_eq!(journal.stats().durable_records, 0);
+    assert!(read_all(journal.reader(Lsn(0))).0.is_empty());
+}
+
+#[test]
+fn a_fold_that_follows_sees_everything_once_while_segments_are_released_behind_it() {
+    let data = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(data.path(), &small_config(16 << 10)).unwrap();
+    let consumer = journal.consumer("tracks");
+    let sent: Vec<Sent> = (0..3_000).map(|n| Sent::numbered(n, 2, 60)).collect();
+    let seen = std::thread::scope(|scope| {
+        let fold = scope.spawn(|| {
+            let mut reader = journal.reader(Lsn(0));
+            let mut seen = Vec::new();
+            while seen.len() < sent.len() {
+                let chunk = reader.next_chunk(Duration::from_secs(60)).unwrap();
+                for event in chunk.events() {
+                    match event {
+                        Event::Entry(entry) => seen.push(Sent::of(&entry.batch)),
+                        Event::Gap(gap) => panic!("{gap:?}"),
+                    }
+                }
+                consumer.set_checkpoint(chunk.end()).unwrap();
+            }
+            seen
+        });
+        for part in sent.chunks(20) {
+            let mut end = Lsn(0);
+            for sent in part {
+                end = sent.with_batch(|batch| journal.append(batch)).unwrap();
+            }
+            wait_durable(&journal, end);
+        }
+        fold.join().unwrap()
+    });
+    assert_eq!(seen, sent);
+    journal.close();
+    // Between the raw blocks and what is left of the journal nothing is lost.
+    let mut stored = Vec::new();
+    let all = UtcMillis(i64::MIN)..=UtcMillis(i64::MAX);
+    let report = crate::journal::raw::read(&data.path().join("raw"), None, all, &mut |entry| {
+        stored.push((entry.lsn, Sent::of(&entry.batch)));
+    })
+    .unwrap();
+    assert!(report.damaged.is_empty(), "{report:?}");
+    let (left, gaps) = read_all(journal.reader(Lsn(0)));
+    let oldest = journal.oldest();
+    stored.retain(|(lsn, _)| *lsn < oldest);
+    stored.sort_by_key(|(lsn, _)| *lsn);
+    stored.extend(left);
+    assert_eq!(stored.into_iter().map(|(_, sent)| sent).collect::<Vec<_>>(), sent);
+    assert!(gaps.iter().all(|gap| gap.kind == GapKind::Released), "{gaps:?}");
+    assert!(verify(data.path()).unwrap().problems.is_empty());
 }

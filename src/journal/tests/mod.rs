@@ -2,6 +2,7 @@
 
 mod basics;
 mod files;
+mod format;
 mod model;
 mod raw_blocks;
 mod sim_fs;

@@ -97,6 +97,15 @@ impl Body for DriverIdentity {
         if r.edition() == Edition::E2011 {
             return Driver2011::read(r).map(Self::Driver2011);
         }
+        // The header does not tell 2011 from 2013: a name is never one or two bytes long, a status never more.
+        let mut attempt = r.clone();
+        if !matches!(r.rest(), [1 | 2, ..])
+            && let Ok(driver) = Driver2011::read(&mut attempt)
+            && attempt.remaining() == 0
+        {
+            *r = attempt;
+            return Ok(Self::Driver2011(driver));
+        }
         let (status, time) = (r.u8()?, Time::read(r)?);
         let read_result = if r.remaining() > 0 { Some(r.u8()?) } else { None };
         let card = if r.remaining() > 0 { Some(CardContent::read(r)?) } else { None };

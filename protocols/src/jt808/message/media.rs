@@ -5,7 +5,7 @@
 use super::EncodeError;
 use super::report::Location;
 use super::value::{BcdTime, as_hex};
-use super::wire::{Body, Byte, Dword, List16, Reader, Time, Wire, Word, Writer, body};
+use super::wire::{Body, Byte, Dword, List8, List16, Reader, Time, Wire, Word, Writer, body};
 use crate::DecodeError;
 
 /// Bytes of a location without items.
@@ -73,23 +73,21 @@ impl Body for MediaData {
 pub struct MediaDataReply {
     /// Number of the file.
     pub media_id: u32,
-    /// Indexes of missing packets, from 1; empty when all arrived.
-    pub packets: Vec<u16>,
+    /// Indexes of missing packets, from 1; absent when all arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packets: Option<Vec<u16>>,
 }
 
 impl Body for MediaDataReply {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let media_id = r.u32()?;
-        let count = if r.remaining() == 0 { 0 } else { usize::from(r.u8()?) };
-        Ok(Self { media_id, packets: r.list::<Word, u16>(count)? })
+        let packets = if r.remaining() == 0 { None } else { Some(List8::<Word>::read(r)?) };
+        Ok(Self { media_id, packets })
     }
 
     fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
         w.u32(self.media_id);
-        if !self.packets.is_empty() {
-            w.count8(self.packets.len())?;
-        }
-        self.packets.iter().try_for_each(|index| Word::write(index, w))
+        self.packets.as_ref().map_or(Ok(()), |packets| List8::<Word>::write(packets, w))
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::EncodeError;
 use super::value::{Text, as_hex};
-use super::wire::{Body, Byte, Dword, List8, Nested, Reader, Wire, Word, Writer, body};
+use super::wire::{Body, Byte, Dword, List8, ListRest, Nested, Reader, Wire, Word, Writer, body};
 use crate::DecodeError;
 
 body! {
@@ -81,6 +81,10 @@ pub enum ParameterValue {
     CanCollection(CanCollection),
     /// 0x0075.
     Video(VideoSettings),
+    /// 0x0076.
+    Channels(ChannelList),
+    /// 0x0077.
+    ChannelSettings(ChannelSettingsList),
     /// 0x0079.
     AlarmRecording(AlarmRecording),
     /// 0x007B.
@@ -175,6 +179,56 @@ body! {
 }
 
 body! {
+    /// Channels, 0x0076 (JT/T 1078-2016 tables 3 and 4).
+    ChannelList {
+        /// Channels with sound and video.
+        both: u8 = Byte,
+        /// Channels with sound only.
+        audio: u8 = Byte,
+        /// Channels with video only.
+        video: u8 = Byte,
+        /// The channels.
+        channels: Vec<Channel> = ListRest<Nested>,
+    }
+}
+
+body! {
+    /// One channel of 0x0076.
+    Channel {
+        /// Physical channel, from 1.
+        physical: u8 = Byte,
+        /// Logical channel, JT/T 1076-2016 table 2.
+        logical: u8 = Byte,
+        /// 0 both, 1 sound, 2 video.
+        channel_type: u8 = Byte,
+        /// 0 no, 1 yes: a turning camera.
+        has_turning_camera: u8 = Byte,
+    }
+}
+
+body! {
+    /// Settings of single channels, 0x0077 (JT/T 1078-2016 table 5).
+    ChannelSettingsList {
+        /// The channels that differ from 0x0075.
+        channels: Vec<ChannelSettings> = List8<Nested>,
+    }
+}
+
+body! {
+    /// One channel of 0x0077.
+    ChannelSettings {
+        /// Logical channel.
+        channel: u8 = Byte,
+        /// Live stream.
+        live: VideoStream = Nested,
+        /// Stored stream.
+        stored: VideoStream = Nested,
+        /// As in [`VideoSettings::overlay`].
+        overlay: u16 = Word,
+    }
+}
+
+body! {
     /// Recording of alarms, 0x0079 (JT/T 1078-2016 table 6).
     AlarmRecording {
         /// Share of the storage kept for alarms, percent.
@@ -222,6 +276,8 @@ enum Kind {
     ForbiddenPeriod,
     CanCollection,
     Video,
+    Channels,
+    ChannelSettings,
     AlarmRecording,
     ImageAnalysis,
     Waking,
@@ -300,6 +356,8 @@ const TABLE: &[(u32, &str, Kind)] = &[
     (0x0073, "saturation", Kind::Dword),
     (0x0074, "chroma", Kind::Dword),
     (0x0075, "video_settings", Kind::Video),
+    (0x0076, "channels", Kind::Channels),
+    (0x0077, "channel_settings", Kind::ChannelSettings),
     (0x0079, "alarm_recording", Kind::AlarmRecording),
     (0x007a, "video_alarm_mask", Kind::Dword),
     (0x007b, "image_analysis", Kind::ImageAnalysis),
@@ -365,6 +423,8 @@ fn typed(id: u32, bytes: &[u8]) -> Option<ParameterValue> {
         Kind::ForbiddenPeriod => exactly::<Nested, _>(bytes).map(ParameterValue::ForbiddenPeriod),
         Kind::CanCollection => exactly::<Nested, _>(bytes).map(ParameterValue::CanCollection),
         Kind::Video => exactly::<Nested, _>(bytes).map(ParameterValue::Video),
+        Kind::Channels => exactly::<Nested, _>(bytes).map(ParameterValue::Channels),
+        Kind::ChannelSettings => exactly::<Nested, _>(bytes).map(ParameterValue::ChannelSettings),
         Kind::AlarmRecording => exactly::<Nested, _>(bytes).map(ParameterValue::AlarmRecording),
         Kind::ImageAnalysis => exactly::<Nested, _>(bytes).map(ParameterValue::ImageAnalysis),
         Kind::Waking => exactly::<Nested, _>(bytes).map(ParameterValue::Waking),
@@ -390,6 +450,8 @@ impl Body for Parameter {
             ParameterValue::ForbiddenPeriod(value) => value.write(&mut inner)?,
             ParameterValue::CanCollection(value) => value.write(&mut inner)?,
             ParameterValue::Video(value) => value.write(&mut inner)?,
+            ParameterValue::Channels(value) => value.write(&mut inner)?,
+            ParameterValue::ChannelSettings(value) => value.write(&mut inner)?,
             ParameterValue::AlarmRecording(value) => value.write(&mut inner)?,
             ParameterValue::ImageAnalysis(value) => value.write(&mut inner)?,
             ParameterValue::Waking(value) => value.write(&mut inner)?,

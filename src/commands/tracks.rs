@@ -38,7 +38,6 @@ pub enum TracksCommand {
 
 /// Arguments of `tracks verify`.
 #[derive(Debug, clap::Args)]
-#[expect(clippy::exhaustive_structs, reason = "the command line")]
 pub struct VerifyArgs {
     /// The data folder
     #[arg(long, value_name = "DIR", default_value = "data")]
@@ -50,7 +49,6 @@ pub struct VerifyArgs {
 
 /// Arguments of `tracks export`.
 #[derive(Debug, clap::Args)]
-#[expect(clippy::exhaustive_structs, reason = "the command line")]
 pub struct ExportArgs {
     /// The data folder
     #[arg(long, value_name = "DIR", default_value = "data")]

@@ -28,7 +28,6 @@ pub struct Served {
     pub trackers: SocketAddr,
     pub http: SocketAddr,
     pub token: String,
-    pub data: PathBuf,
 }
 
 impl Served {
@@ -66,7 +65,6 @@ impl Served {
             trackers: address("trackers"),
             http: address("http"),
             token: fs::read_to_string(data.join("api-token")).unwrap().trim().to_owned(),
-            data: data.to_owned(),
         }
     }
 
@@ -159,7 +157,6 @@ impl Drop for Served {
 /// An HTTP answer.
 pub struct Answer {
     pub status: u16,
-    pub headers: HashMap<String, String>,
     pub body: String,
 }
 
@@ -179,7 +176,7 @@ impl Answer {
         } else {
             rest.to_vec()
         };
-        Self { status, headers, body: String::from_utf8(body).unwrap() }
+        Self { status, body: String::from_utf8(body).unwrap() }
     }
 }
 

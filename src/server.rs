@@ -1,1 +1,324 @@
-//! (stub) server
+//! The composition root: opens the parts in order, connects them, and stops them in order.
+//!
+//! Start: lock and recover the journal, open registry, tracks and live, start the fold thread, then listen.
+//! Stop: no new links, replies drained, journal flushed, folds caught up and checkpointed, HTTP last, so that
+//! nobody is told of a failure that did not happen.
+
+mod connect;
+mod readings;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::{self, ApiParts, ApiState};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::folds::{Driver, DriverParts};
+use crate::ids::Lsn;
+use crate::journal::Journal;
+use crate::live::Live;
+use crate::registry::{DeviceState, Registry};
+use crate::sources::acks::AckQueue;
+use crate::sources::{Links, Listener, listener};
+use crate::telemetry::Counters;
+use crate::tracks::Tracks;
+
+/// How long answers may take that are under way when the server stops.
+const HTTP_DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// What the server is run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A real fleet.
+    Serve,
+    /// A made-up one: every page says so.
+    Demo,
+}
+
+/// Where the server can be reached.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Addresses {
+    /// Terminals, JT/T 808 over TCP.
+    pub trackers: SocketAddr,
+    /// The API and the console.
+    pub http: SocketAddr,
+}
+
+/// The name of the file in the data folder that holds [`Addresses`].
+const ADDRESSES_FILE: &str = "addresses.json";
+
+/// The name of the file in the data folder that holds the last states.
+const LIVE_FILE: &str = "live.snapshot";
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Addresses,
+    data: PathBuf,
+    new_token: Option<String>,
+    registry: Arc<Registry>,
+    journal: Journal,
+    tracks: Tracks,
+    driver: Driver,
+    /// Each stage of the stop, in the order in which they are stopped.
+    trackers: Stage,
+    acks: Stage,
+    rest: Stage,
+    http: Stage,
+}
+
+/// Tasks that are stopped together.
+#[derive(Debug, Default)]
+struct Stage {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Stage {
+    async fn end(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// The parts that store, before anything listens.
+struct Parts {
+    registry: Arc<Registry>,
+    journal: Journal,
+    tracks: Tracks,
+    live: Arc<Live>,
+    live_checkpoint: Lsn,
+    clock: Arc<Clock>,
+}
+
+impl Parts {
+    async fn open(config: &Config) -> anyhow::Result<Self> {
+        let data = &config.data;
+        fs::create_dir_all(data).with_context(|| format!("can't make the data folder {}", data.display()))?;
+        let tracks_dir = data.join("tracks");
+        let snapshot = data.join(LIVE_FILE);
+        let journal_config = config.journal.clone();
+        let tracks_config = config.tracks.clone();
+        let folder = data.clone();
+        let opened = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
+            let (live, live_checkpoint) = Live::load_or_new(&snapshot);
+            // The journal's lock keeps a second server out, so it comes before anything that cleans up.
+            let floor = live_checkpoint.max(Tracks::checkpoint_in(&tracks_dir)?);
+            let journal = Journal::open_after(&folder, &journal_config, floor)?;
+            let tracks = Tracks::open(&tracks_dir, &tracks_config)?;
+            Ok((live, live_checkpoint, journal, tracks))
+        });
+        let (live, live_checkpoint, (journal, recovery), tracks) = opened.await??;
+        tracing::info!(
+            clean = recovery.clean,
+            segments = recovery.segments,
+            records = recovery.records,
+            durable = recovery.durable.0,
+            torn_bytes = recovery.torn_bytes,
+            seconds = recovery.seconds,
+            "journal recovered"
+        );
+        for range in &recovery.damaged {
+            tracing::error!(
+                from = range.start.0,
+                to = range.end.0,
+                "acknowledged messages may be missing in this range"
+            );
+        }
+        let registry = Arc::new(Registry::open(data, config).await?);
+        let clock = Arc::new(Clock::starting_at(journal.last_received_at()));
+        Ok(Self { registry, journal, tracks, live: Arc::new(live), live_checkpoint, clock })
+    }
+}
+
+impl Server {
+    /// Opens the data folder, recovers, and listens. When it returns, terminals can connect.
+    ///
+    /// # Errors
+    /// When a part can't be opened or an address is taken.
+    pub async fn start(config: Config, mode: Mode) -> anyhow::Result<Self> {
+        let Parts { registry, journal, tracks, live, live_checkpoint, clock } = Parts::open(&config).await?;
+        let new_token = registry.create_first_token(&config.data, clock.now()).await?;
+        let counters = Arc::new(Counters::default());
+        let links = Links::starting_at(clock.now());
+        let acks = AckQueue::default();
+
+        // Before the fold thread adds to it.
+        let archived = tracks.stats();
+        let driver = Driver::start(DriverParts {
+            journal: journal.clone(),
+            registry: Arc::clone(&registry),
+            tracks: tracks.clone(),
+            live: Arc::clone(&live),
+            live_snapshot: config.data.join(LIVE_FILE),
+            live_checkpoint,
+            clock: Arc::clone(&clock),
+        })
+        .context("can't start the fold thread")?;
+
+        let (trackers, ack_stage, rest, http) =
+            (Stage::default(), Stage::default(), Stage::default(), Stage::default());
+        let context = listener::Context {
+            config: config.trackers.clone(),
+            clock: Arc::clone(&clock),
+            journal: journal.clone(),
+            acks: acks.clone(),
+            registry: Arc::clone(&registry),
+            links: links.clone(),
+            live: Arc::clone(&live),
+            counters: Arc::clone(&counters),
+        };
+        let listener = Listener::bind(Arc::new(context))
+            .with_context(|| format!("can't listen for terminals on {}", config.trackers.listen))?;
+        let http_listener = tokio::net::TcpListener::bind(config.http.listen)
+            .await
+            .with_context(|| format!("can't listen for HTTP on {}", config.http.listen))?;
+        let addresses = Addresses { trackers: listener.local_addr()?, http: http_listener.local_addr()? };
+
+        let readings = readings::Source {
+            journal: journal.clone(),
+            folds: driver.counts(),
+            tracks: tracks.clone(),
+            links: links.clone(),
+            acks: acks.clone(),
+            clock: Arc::clone(&clock),
+            fixes_before: archived.stored + archived.duplicates,
+        };
+        let config = Arc::new(config);
+        let router = api::router(ApiState::new(ApiParts {
+            registry: Arc::clone(&registry),
+            live,
+            tracks: Arc::new(tracks.clone()),
+            links: Arc::new(links.clone()),
+            readings: Arc::new(move || readings.read()),
+            counters: Arc::clone(&counters),
+            clock: Arc::clone(&clock),
+            config: Arc::clone(&config),
+            is_demo: mode == Mode::Demo,
+        }));
+
+        ack_stage.tasks.spawn(acks.run(journal.subscribe_durable(), counters, ack_stage.stop.clone()));
+        trackers.tasks.spawn(listener.run(trackers.stop.clone()));
+        let background = Arc::clone(&registry);
+        let background_stop = rest.stop.clone();
+        rest.tasks.spawn(async move { background.run(background_stop).await });
+        rest.tasks.spawn(close_blocked(Arc::clone(&registry), links, rest.stop.clone()));
+        http.tasks.spawn(serve_http(http_listener, router, http.stop.clone()));
+
+        write_addresses(&config.data, addresses)?;
+        tracing::info!(trackers = %addresses.trackers, http = %addresses.http, "listening");
+        let data = config.data.clone();
+        Ok(Self {
+            addresses,
+            data,
+            new_token,
+            registry,
+            journal,
+            tracks,
+            driver,
+            trackers,
+            acks: ack_stage,
+            rest,
+            http,
+        })
+    }
+
+    /// Where the server listens.
+    #[must_use]
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// The API token, when this start made it.
+    #[must_use]
+    pub fn new_token(&self) -> Option<&str> {
+        self.new_token.as_deref()
+    }
+
+    /// Where the first API token is kept.
+    #[must_use]
+    pub fn token_file(&self) -> PathBuf {
+        self.data.join(crate::registry::TOKEN_FILE)
+    }
+
+    /// Who is known: `demo` enrols its own fleet with it.
+    #[must_use]
+    pub fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry)
+    }
+
+    /// Stops in order: no new links, replies of what is durable sent, journal flushed, folds caught up and
+    /// checkpointed, HTTP last.
+    ///
+    /// # Errors
+    /// When a thread could not be waited for.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let Self { journal, tracks, driver, trackers, acks, rest, http, registry, .. } = self;
+        trackers.end().await;
+        acks.end().await;
+        let closed = tokio::task::spawn_blocking(move || {
+            driver.stop();
+            let closed = tracks.close();
+            journal.close();
+            closed
+        });
+        closed
+            .await
+            .context("a storage thread broke down")?
+            .context("the last rows were not written; the journal has them")?;
+        rest.end().await;
+        http.end().await;
+        registry.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Closes the links of devices that were blocked, whenever the registry changes.
+async fn close_blocked(registry: Arc<Registry>, links: Links, stop: CancellationToken) {
+    let mut changed = registry.subscribe();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            change = changed.changed() => if change.is_err() { return },
+        }
+        let snapshot = registry.snapshot();
+        for device in snapshot.devices().filter(|device| device.state == DeviceState::Blocked) {
+            links.close_device(device.id);
+        }
+    }
+}
+
+/// Serves HTTP until `stop`; answers under way get a few seconds, connections that say nothing do not.
+async fn serve_http(listener: tokio::net::TcpListener, router: axum::Router, stop: CancellationToken) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let patience = async {
+        stop.cancelled().await;
+        tokio::time::sleep(HTTP_DRAIN_MAX).await;
+    };
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            tracing::error!(%error, "HTTP ended");
+        },
+        () = patience => tracing::info!("HTTP connections were still open and are cut"),
+    }
+}
+
+/// Writes the addresses in use where scripts and tests find them, replacing those of the run before.
+fn write_addresses(data: &Path, addresses: Addresses) -> anyhow::Result<()> {
+    let path = data.join(ADDRESSES_FILE);
+    let fresh = data.join("addresses.json.tmp");
+    fs::write(&fresh, serde_json::to_vec_pretty(&addresses)?)
+        .and_then(|()| fs::rename(&fresh, &path))
+        .with_context(|| format!("can't write {}", path.display()))
+}

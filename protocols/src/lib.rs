@@ -14,6 +14,7 @@
 //!
 //! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
 
+pub mod gcj02;
 pub mod jt808;
 pub mod observation;
 pub mod profile;

@@ -40,6 +40,23 @@ impl Default for Profile {
     }
 }
 
+impl Profile {
+    /// The profile with this name among those that need no configuration: `standard`, `lenient` (wrong
+    /// checksums are accepted), `gcj02` (coordinates are GCJ-02), `gps51` (GPS51's items).
+    #[must_use]
+    pub fn built_in(name: &str) -> Option<Self> {
+        let mut profile = Self { name: name.to_owned(), ..Self::default() };
+        match name {
+            "standard" => {}
+            "lenient" => profile.lenient_checksum = true,
+            "gcj02" => profile.datum = Datum::Gcj02,
+            "gps51" => profile.vendor_items = VendorItems::Gps51,
+            _ => return None,
+        }
+        Some(profile)
+    }
+}
+
 /// The datum in which a terminal sends its coordinates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -72,4 +89,6 @@ pub enum VendorItems {
     /// Unknown: kept as bytes.
     #[default]
     Raw,
+    /// GPS51: items 0x51, 0x52, 0x54, 0x61, 0xE1, 0xE2, 0xF6, 0xFA and 0xFB.
+    Gps51,
 }

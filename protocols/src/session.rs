@@ -46,6 +46,20 @@ pub trait Session: Send + std::fmt::Debug {
 
     /// The terminal that logged in last on this link.
     fn terminal(&self) -> Option<TerminalId>;
+
+    /// Writes a message to a terminal that is admitted on this link into [`Outbox::immediate`], in as many
+    /// packets as it needs, and returns the serial the terminal will answer to.
+    ///
+    /// `None` when the terminal is not admitted here, the body is too long, or the protocol has no downlink.
+    fn send(
+        &mut self,
+        _terminal: &TerminalId,
+        _message_id: u16,
+        _body: &[u8],
+        _out: &mut Outbox,
+    ) -> Option<u16> {
+        None
+    }
 }
 
 /// What a session produced. Reuse it: [`Outbox::clear`] keeps the memory.
@@ -261,6 +275,8 @@ pub enum Refusal {
     WrongCode,
     /// It must log in first.
     NotLoggedIn,
+    /// It is connected over another link, and the policy keeps that one.
+    AlreadyConnected,
 }
 
 /// Limits of one session. Every buffer has one.

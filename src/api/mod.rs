@@ -1,1 +1,248 @@
-//! (stub) api
+//! The HTTP API and the console's files.
+//!
+//! [`router`] gives everything under one roof: `/api/v1`, `/livez`, `/readyz`, `/metrics` and the console. Times are RFC 3339
+//! in UTC, places WGS-84 unless `crs` asks for something else, errors RFC 9457 problems with a stable `code`, lists are paged
+//! by keyset cursors. Nothing is let through without a bearer token but the short list in [`auth`].
+//!
+//! The API reads the folds and the registry. It writes to the registry only, never to the journal or the
+//! archive, and opens no file.
+
+#![expect(unused_qualifications, reason = "utoipa writes the full path of parameters")]
+
+mod auth;
+mod crs;
+mod devices;
+mod export;
+mod extract;
+mod layers;
+mod links;
+mod page;
+mod positions;
+mod problem;
+mod quarantine;
+mod seams;
+mod status;
+#[cfg(test)]
+mod tests;
+mod throttle;
+mod track;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::extract::DefaultBodyLimit;
+use axum::response::IntoResponse;
+use axum::{Router, middleware};
+use motorpool_protocols::UtcMillis;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use seams::{LinkRow, LinkTable, ReadNumbers, TrackPart, TrackQuery, TrackRow, TrackSource};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::live::Live;
+use crate::registry::{Device, Registry};
+use crate::telemetry::ledger::Imbalance;
+use crate::telemetry::metrics::Exporter;
+use crate::telemetry::{Counters, Readings};
+use problem::{Code, Problem};
+use throttle::Throttle;
+
+/// What the API is made of.
+#[expect(clippy::exhaustive_structs, reason = "built field by field by the composition root")]
+pub struct ApiParts {
+    /// Devices, tokens, quarantine.
+    pub registry: Arc<Registry>,
+    /// Last states.
+    pub live: Arc<Live>,
+    /// Tracks.
+    pub tracks: Arc<dyn TrackSource>,
+    /// Open links.
+    pub links: Arc<dyn LinkTable>,
+    /// Numbers that other parts keep.
+    pub readings: ReadNumbers,
+    /// What hot paths count.
+    pub counters: Arc<Counters>,
+    /// The only clock.
+    pub clock: Arc<Clock>,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Whether everything is made up: every page says so.
+    pub is_demo: bool,
+}
+
+/// The API's state; cloned freely.
+#[derive(Clone)]
+pub struct ApiState {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: ApiParts,
+    exporter: Exporter,
+    throttle: Throttle,
+    started_at: UtcMillis,
+    requests: AtomicU64,
+}
+
+impl fmt::Debug for ApiState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiState")
+    }
+}
+
+impl fmt::Debug for ApiParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiParts")
+    }
+}
+
+impl ApiState {
+    /// The state over these parts; the time of this call counts as the start.
+    #[must_use]
+    pub fn new(parts: ApiParts) -> Self {
+        let started_at = parts.clock.now();
+        let (exporter, throttle) = (Exporter::new(), Throttle::new());
+        Self { inner: Arc::new(Inner { parts, exporter, throttle, started_at, requests: AtomicU64::new(0) }) }
+    }
+
+    fn registry(&self) -> &Registry {
+        &self.inner.parts.registry
+    }
+
+    fn live(&self) -> &Live {
+        &self.inner.parts.live
+    }
+
+    fn tracks(&self) -> Arc<dyn TrackSource> {
+        Arc::clone(&self.inner.parts.tracks)
+    }
+
+    fn links(&self) -> &dyn LinkTable {
+        self.inner.parts.links.as_ref()
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.inner.parts.counters
+    }
+
+    fn config(&self) -> &Config {
+        &self.inner.parts.config
+    }
+
+    fn exporter(&self) -> &Exporter {
+        &self.inner.exporter
+    }
+
+    fn throttle(&self) -> &Throttle {
+        &self.inner.throttle
+    }
+
+    fn readings(&self) -> Readings {
+        (self.inner.parts.readings)()
+    }
+
+    fn imbalance(&self) -> Imbalance {
+        Imbalance::look(self.counters(), &|| self.readings())
+    }
+
+    fn now(&self) -> UtcMillis {
+        self.inner.parts.clock.now()
+    }
+
+    fn started_at(&self) -> UtcMillis {
+        self.inner.started_at
+    }
+
+    fn is_demo(&self) -> bool {
+        self.inner.parts.is_demo
+    }
+
+    /// An id for a request: the start of the server and a count, so that it is unique in the log.
+    fn next_request_id(&self) -> String {
+        let number = self.inner.requests.fetch_add(1, Ordering::Relaxed);
+        format!("{:x}-{number:x}", self.inner.started_at.0)
+    }
+
+    /// The device of a path.
+    fn device(&self, id: &str) -> Result<Arc<Device>, Problem> {
+        let snapshot = self.registry().snapshot();
+        snapshot.resolve(id).map(Arc::clone).ok_or_else(|| Problem::new(Code::DeviceNotFound))
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Motorpool",
+        description = "The server behind an official-car fleet: devices, where they are and where they were.",
+    ),
+    tags(
+        (name = "devices", description = "Terminals that may connect"),
+        (name = "quarantine", description = "Terminals that nobody approved"),
+        (name = "positions", description = "Where the cars are and were"),
+        (name = "links", description = "Open connections"),
+        (name = "health", description = "How the server is doing"),
+    ),
+    security(("token" = [])),
+    modifiers(&TokenScheme),
+)]
+struct Document;
+
+struct TokenScheme;
+
+impl Modify for TokenScheme {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("mp_<id>_<secret>").build();
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(devices::list, devices::enrol))
+        .routes(routes!(devices::detail))
+        .routes(routes!(devices::approve))
+        .routes(routes!(devices::block))
+        .routes(routes!(positions::last))
+        .routes(routes!(track::track))
+        .routes(routes!(positions::list))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::approve))
+        .routes(routes!(links::list))
+        .routes(routes!(status::status))
+        .routes(routes!(status::livez))
+        .routes(routes!(status::readyz))
+        .routes(routes!(status::metrics))
+}
+
+/// The OpenAPI document as JSON.
+#[must_use]
+pub fn openapi_json() -> String {
+    let (_, document) = routes().split_for_parts();
+    document.to_pretty_json().expect("the document is plain data")
+}
+
+/// The API and the console. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that
+/// wrong tokens are counted by address.
+pub fn router(state: ApiState) -> Router {
+    let (router, document) = routes().split_for_parts();
+    let document = document.to_json().expect("the document is plain data");
+    let body_max = state.config().http.body_max.0;
+    let openapi = move |_: auth::Reader| async move {
+        ([(axum::http::header::CONTENT_TYPE, "application/json")], document).into_response()
+    };
+    router
+        .route("/api/v1/openapi.json", axum::routing::get(openapi))
+        .fallback(page::fallback)
+        .method_not_allowed_fallback(page::wrong_method)
+        .layer(DefaultBodyLimit::max(body_max))
+        .layer(middleware::from_fn_with_state(state.clone(), layers::outermost))
+        .with_state(state)
+}

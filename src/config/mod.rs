@@ -3,14 +3,18 @@
 //! `config/motorpool.toml` shows every key with its unit, default and meaning; a test holds it against
 //! [`Config::default`]. Environment variables `MOTORPOOL__SECTION__KEY` override the file.
 
+mod load;
 mod values;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use motorpool_protocols::Profile;
 use serde::{Deserialize, Serialize};
 
+pub use load::{ConfigError, FILES_RESERVED, load};
 pub use values::{Bytes, Seconds};
 
 /// Everything that can be set.
@@ -29,6 +33,9 @@ pub struct Config {
     pub http: Http,
     /// Limits on unknown terminals.
     pub quarantine: Quarantine,
+    /// `[profiles.NAME]`: how to read makes of terminals that differ from their standard, by name. A device that
+    /// names no profile, or an unknown one, is read by the standard.
+    pub profiles: BTreeMap<String, Profile>,
 }
 
 impl Default for Config {
@@ -40,6 +47,7 @@ impl Default for Config {
             tracks: Tracks::default(),
             http: Http::default(),
             quarantine: Quarantine::default(),
+            profiles: BTreeMap::new(),
         }
     }
 }
@@ -163,13 +171,26 @@ pub struct Http {
     pub listen: SocketAddr,
     /// The largest request body.
     pub body_max: Bytes,
-    /// Fixes of one answer that is not streamed.
+    /// Most fixes or positions in one answer; the rest is on the next page.
     pub rows_max: usize,
+    /// The longest the server works on the beginning of an answer.
+    pub request_timeout: Seconds,
+    /// Whether `/metrics` is shown without a token.
+    pub metrics_public: bool,
+    /// `/readyz` says no when the folds are further behind than this.
+    pub ready_lag_max: Seconds,
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), body_max: Bytes(1 << 20), rows_max: 200_000 }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            body_max: Bytes(1 << 20),
+            rows_max: 200_000,
+            request_timeout: Seconds(Duration::from_secs(30)),
+            metrics_public: false,
+            ready_lag_max: Seconds(Duration::from_secs(60)),
+        }
     }
 }
 

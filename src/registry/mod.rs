@@ -1,1 +1,376 @@
-//! (stub) registry
+//! The registry: what people decided about terminals, and the only module that speaks SQL.
+//!
+//! It owns `registry.sqlite` in the data folder (WAL, `synchronous=FULL`, foreign keys, readable by its owner only) and one
+//! immutable [`Snapshot`] in memory that serves the gate, the folds and the API without a lock.
+//!
+//! Every write that a snapshot must notice counts up the `change` sequence in the same transaction. The writer
+//! publishes the next snapshot itself; a change made by another process (`motorpool registry device approve`
+//! beside a running server) is noticed within a second by `PRAGMA data_version` and read again.
+//!
+//! The network path never waits for the database: it reads the snapshot and leaves notes in a bounded table
+//! ([`Registry::quarantine_seen`], [`Registry::registered`]) that [`Registry::run`] writes down every second.
+
+mod background;
+mod codes;
+mod devices;
+pub(crate) mod hex;
+mod inbox;
+mod quarantine;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+use std::collections::BTreeMap;
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use motorpool_protocols::{Profile, Registration, UtcMillis};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::sync::{Mutex, MutexGuard, watch};
+
+pub use devices::{DeviceChange, DeviceFilter, DeviceRecord, Enrol, Enrolled, Registered};
+pub use quarantine::{QuarantineFilter, Quarantined};
+pub use snapshot::{Device, DeviceState, Snapshot};
+pub use tokens::{Scope, TOKEN_FILE, Token};
+
+use crate::config::Config;
+use crate::ids::DeviceId;
+use codes::Codes;
+use inbox::Inbox;
+
+/// The database file in the data folder.
+pub const REGISTRY_FILE: &str = "registry.sqlite";
+
+/// Rows of one statement: 12 columns each stay far below SQLite's 32,766 parameters.
+const CHUNK_ROWS: usize = 500;
+/// Takes the write lock at once, so that what the transaction reads can't be overtaken.
+const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+/// How long a writer waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections: one watches for changes, the others read.
+const CONNECTIONS_MAX: u32 = 4;
+
+/// Why the registry could not do something.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The database refused or is not there.
+    #[error("the registry database failed")]
+    Database(#[from] sqlx::Error),
+    /// The database has another schema than this program, or a migration failed.
+    #[error("the registry schema could not be brought up to date")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A file of the data folder failed.
+    #[error("{path} failed")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// How.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database holds something this program never wrote.
+    #[error("the registry holds something impossible: {0}")]
+    Corrupt(&'static str),
+    /// There are no device numbers left.
+    #[error("the registry is full")]
+    Full,
+    /// The source of randomness failed.
+    #[error("no random numbers")]
+    Random,
+}
+
+impl Error {
+    /// Whether the same call may succeed a moment later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::PoolTimedOut) => true,
+            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| code == "5"),
+            _ => false,
+        }
+    }
+}
+
+/// The registry, open.
+#[derive(Debug)]
+pub struct Registry {
+    pool: SqlitePool,
+    /// One writer of this process at a time; held until its snapshot is published.
+    writer: Mutex<()>,
+    snapshot: ArcSwap<Snapshot>,
+    tokens: ArcSwap<Vec<Arc<Token>>>,
+    changed: watch::Sender<i64>,
+    codes: Codes,
+    profiles: Profiles,
+    inbox: Inbox,
+    quarantine_max: usize,
+}
+
+/// The device profiles that can be named.
+#[derive(Debug)]
+struct Profiles {
+    by_name: BTreeMap<String, Arc<Profile>>,
+    standard: Arc<Profile>,
+}
+
+impl Profiles {
+    fn new(config: &Config) -> Self {
+        let configured = config.profiles.iter();
+        let by_name = configured.map(|(name, profile)| {
+            (name.clone(), Arc::new(Profile { name: name.clone(), ..profile.clone() }))
+        });
+        Self { by_name: by_name.collect(), standard: Arc::default() }
+    }
+
+    /// The profile of that name; the standard one when there is none.
+    fn named(&self, name: &str) -> Arc<Profile> {
+        Arc::clone(self.by_name.get(name).unwrap_or(&self.standard))
+    }
+}
+
+/// A write transaction with the turn to write and the snapshot it builds on.
+struct Write<'r> {
+    tx: Transaction<'static, Sqlite>,
+    /// What the change sequence will be.
+    change: i64,
+    snapshot: Arc<Snapshot>,
+    _turn: MutexGuard<'r, ()>,
+}
+
+impl Write<'_> {
+    /// Adds a line to the history of devices: number, new values as JSON, valid since when.
+    async fn history(
+        &mut self,
+        what: &str,
+        who: &str,
+        recorded_at: UtcMillis,
+        details: &[(DeviceId, String, UtcMillis)],
+    ) -> Result<(), Error> {
+        for chunk in details.chunks(CHUNK_ROWS) {
+            let mut sql = QueryBuilder::<Sqlite>::new(
+                "INSERT INTO device_history (device_id, change, valid_from, recorded_at, who, what, detail) ",
+            );
+            let change = self.change;
+            sql.push_values(chunk, |mut row, (device, detail, valid_from)| {
+                row.push_bind(i64::from(device.0))
+                    .push_bind(change)
+                    .push_bind(valid_from.0)
+                    .push_bind(recorded_at.0)
+                    .push_bind(who)
+                    .push_bind(what)
+                    .push_bind(detail);
+            });
+            sql.build().execute(&mut *self.tx).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives new devices their numbers, in order, out of a sequence that never goes back.
+    async fn number_devices(&mut self, devices: &mut [Device]) -> Result<(), Error> {
+        let count = i64::try_from(devices.len()).map_err(|_| Error::Full)?;
+        let last: i64 = sqlx::query_scalar(
+            "UPDATE sequences SET value = value + $1 WHERE name = 'device' RETURNING value",
+        )
+        .bind(count)
+        .fetch_one(&mut *self.tx)
+        .await?;
+        // A number must fit the INTEGER of every database.
+        i32::try_from(last).map_err(|_| Error::Full)?;
+        let first = u32::try_from(last - count + 1).map_err(|_| Error::Corrupt("the device sequence"))?;
+        for (number, device) in (first..).zip(devices) {
+            device.id = DeviceId(number);
+        }
+        Ok(())
+    }
+}
+
+impl Registry {
+    /// Opens the registry in `data_dir`, creating the folder and the database if need be, and brings its schema
+    /// up to date.
+    ///
+    /// # Errors
+    /// When the folder or the database can't be used, or the schema belongs to another version.
+    pub async fn open(data_dir: &Path, config: &Config) -> Result<Self, Error> {
+        let path = data_dir.join(REGISTRY_FILE);
+        let in_folder = |source| Error::Io { path: data_dir.to_path_buf(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(in_folder)?;
+        // The database holds the server secret. Its WAL gets the mode of the file.
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|source| Error::Io { path: path.clone(), source })?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await?;
+        sqlx::migrate!("src/registry/migrations").run(&pool).await?;
+
+        let mut tx = pool.begin_with(BEGIN_WRITE).await?;
+        let secret = server_secret(&mut tx).await?;
+        let tokens = Self::read_tokens(&mut tx).await?;
+        tx.commit().await?;
+        let registry = Self {
+            codes: Codes::from_hex(&secret)?,
+            writer: Mutex::new(()),
+            snapshot: ArcSwap::from_pointee(Snapshot::default()),
+            tokens: ArcSwap::from_pointee(tokens),
+            changed: watch::Sender::new(0),
+            profiles: Profiles::new(config),
+            inbox: Inbox::default(),
+            quarantine_max: config.quarantine.terminals_max,
+            pool,
+        };
+        registry.reload().await?;
+        Ok(registry)
+    }
+
+    /// The devices as they are now. Keep the answer for one batch, not for ever.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Tells when a new snapshot was published, with its change number: links of devices that were blocked can
+    /// be closed then.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<i64> {
+        self.changed.subscribe()
+    }
+
+    /// The code with which a device logs in: 16 ASCII hex digits, the same for every registration until the
+    /// device is blocked.
+    #[must_use]
+    pub fn code_for(&self, device: &Device) -> String {
+        self.codes.code_for(device)
+    }
+
+    /// Whether `offered` is the device's code, in constant time.
+    #[must_use]
+    pub fn check_code(&self, device: &Device, offered: &[u8]) -> bool {
+        self.codes.check(device, offered)
+    }
+
+    /// Notes what an approved device registered with. Synchronous, never waits for the database.
+    pub fn registered(&self, device: DeviceId, registration: &Registration, now: UtcMillis) {
+        self.inbox.registered(device, registration.into(), now);
+    }
+
+    /// Whether a device can be given that profile.
+    #[must_use]
+    pub fn has_profile(&self, name: &str) -> bool {
+        name == self.profiles.standard.name || self.profiles.by_name.contains_key(name)
+    }
+
+    /// Closes every connection. Notes that were not flushed are lost.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Takes the turn to write and a transaction that builds on the snapshot in memory.
+    async fn write(&self) -> Result<Write<'_>, Error> {
+        let turn = self.writer.lock().await;
+        let mut tx = self.pool.begin_with(BEGIN_WRITE).await?;
+        let change = bump(&mut tx).await?;
+        let mut snapshot = self.snapshot();
+        if snapshot.change + 1 != change {
+            // Another process was here: its tokens count as well.
+            self.tokens.store(Arc::new(Self::read_tokens(&mut tx).await?));
+            let mut fresh = self.read_snapshot(&mut tx).await?;
+            fresh.change = change - 1;
+            snapshot = Arc::new(fresh);
+        }
+        Ok(Write { tx, change, snapshot, _turn: turn })
+    }
+
+    /// Commits and publishes `changed`; without a changed device nothing happened and nothing is kept.
+    async fn commit(&self, write: Write<'_>, changed: Vec<Device>) -> Result<(), Error> {
+        if changed.is_empty() {
+            write.tx.rollback().await?;
+            return Ok(());
+        }
+        write.tx.commit().await?;
+        let mut next = Snapshot::clone(&write.snapshot);
+        for device in changed {
+            next.put(device);
+        }
+        next.change = write.change;
+        self.publish(next);
+        Ok(())
+    }
+
+    /// Reads everything again if somebody else changed it.
+    async fn reload(&self) -> Result<(), Error> {
+        let _turn = self.writer.lock().await;
+        let mut tx = self.pool.begin().await?;
+        let change: i64 = sqlx::query_scalar("SELECT value FROM sequences WHERE name = 'change'")
+            .fetch_one(&mut *tx)
+            .await?;
+        if change != self.snapshot.load().change {
+            let tokens = Self::read_tokens(&mut tx).await?;
+            let snapshot = self.read_snapshot(&mut tx).await?;
+            self.tokens.store(Arc::new(tokens));
+            self.publish(snapshot);
+        }
+        tx.rollback().await?;
+        Ok(())
+    }
+
+    async fn read_snapshot(&self, tx: &mut SqliteConnection) -> Result<Snapshot, Error> {
+        let mut snapshot = Snapshot::default();
+        for device in self.read_all(tx).await? {
+            snapshot.put(device);
+        }
+        snapshot.change =
+            sqlx::query_scalar("SELECT value FROM sequences WHERE name = 'change'").fetch_one(tx).await?;
+        Ok(snapshot)
+    }
+
+    fn publish(&self, snapshot: Snapshot) {
+        let change = snapshot.change;
+        self.snapshot.store(Arc::new(snapshot));
+        self.changed.send_replace(change);
+    }
+}
+
+/// Counts the change sequence up and answers its new value.
+async fn bump(tx: &mut SqliteConnection) -> Result<i64, Error> {
+    let change =
+        sqlx::query_scalar("UPDATE sequences SET value = value + 1 WHERE name = 'change' RETURNING value")
+            .fetch_one(tx)
+            .await?;
+    Ok(change)
+}
+
+/// The server secret as hex; made on the first start.
+async fn server_secret(tx: &mut SqliteConnection) -> Result<String, Error> {
+    let known: Option<String> = sqlx::query_scalar("SELECT value FROM settings WHERE name = 'server_secret'")
+        .fetch_optional(&mut *tx)
+        .await?;
+    if let Some(secret) = known {
+        return Ok(secret);
+    }
+    let secret = hex::encode(&random::<{ codes::SECRET_BYTES }>()?);
+    sqlx::query("INSERT INTO settings (name, value) VALUES ('server_secret', $1)")
+        .bind(&secret)
+        .execute(tx)
+        .await?;
+    Ok(secret)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| Error::Random)?;
+    Ok(bytes)
+}

@@ -157,6 +157,15 @@ impl Tracks {
         Ok(Self { handle: Arc::new(handle) })
     }
 
+    /// The checkpoint of the archive in `dir`, which may be in use and is not touched; address 0 when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the manifest can't be read or is damaged.
+    pub fn checkpoint_in(dir: &Path) -> Result<Lsn, TracksError> {
+        Ok(Manifest::load(dir)?.checkpoint)
+    }
+
     fn store(&self) -> &Store {
         &self.handle.store
     }

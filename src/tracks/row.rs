@@ -104,7 +104,7 @@ pub(super) const fn whole_seconds(instant: UtcMillis) -> UtcMillis {
 }
 
 /// `quality` with the verdict on the clock.
-pub(super) const fn judged(quality: Quality, fix_time: UtcMillis, received_at: UtcMillis) -> Quality {
+pub const fn judged(quality: Quality, fix_time: UtcMillis, received_at: UtcMillis) -> Quality {
     if fix_time.0 < CLOCK_MIN_MS || fix_time.0 > received_at.0.saturating_add(DAY_MS) {
         quality.with(Quality::CLOCK_SUSPECT)
     } else {

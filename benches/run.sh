@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# The budget table of ARCHITECTURE.md, measured again: one JSON line for each figure on standard output.
+# Arguments are handed to the system bench: `benches/run.sh --quick`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+echo "== line 1: decode" >&2
+cargo bench -q -p motorpool-protocols --bench decode
+echo "== journal alone" >&2
+cargo bench -q -p motorpool --bench journal
+echo "== lines 6 and 7: bytes per fix, one device-day" >&2
+cargo bench -q -p motorpool --bench tracks
+echo "== lines 2, 3, 4, 5, 10: the whole server" >&2
+cargo bench -q -p motorpool --bench system -- "$@"
+echo "== line 11: clean release build" >&2
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+begun=$(date +%s)
+CARGO_TARGET_DIR=$scratch cargo build -q --release --bin motorpool
+echo "{\"line\":11,\"quantity\":\"clean release build\",\"wall_s\":$(($(date +%s) - begun)),\"cores\":$(nproc)}"

@@ -1,0 +1,282 @@
+//! The budget lines that need the whole server: 2 (one frame per packet), 3 (pipelined backlog), 4 (15,000 live
+//! links), 5 (memory) and 10 (recovery).
+//!
+//! `cargo bench --bench system [-- LINE …] [--quick]` starts the release binary as a server and as a load
+//! generator, each a process of its own, and prints one line of JSON for each figure. Where the budget speaks
+//! of one core, the server is pinned to processor 0 and the generator to processor 1.
+
+#![expect(clippy::unwrap_used, reason = "a bench stops at the first thing that goes wrong")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+const MOTORPOOL: &str = env!("CARGO_BIN_EXE_motorpool");
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let wanted = |line: &str| {
+        let named: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
+        named.is_empty() || named.iter().any(|name| *name == line)
+    };
+    if wanted("2") {
+        one_frame_per_packet(if quick { 3 } else { 10 });
+    }
+    if wanted("3") {
+        pipelined_backlog(if quick { 5 } else { 60 });
+    }
+    if wanted("4") || wanted("5") {
+        live_links(if quick { 10 } else { 30 });
+    }
+    if wanted("10") {
+        recovery(if quick { 128 << 20 } else { 1 << 30 });
+    }
+}
+
+/// Line 2: closed loop, every vehicle one frame under way, server on one core.
+fn one_frame_per_packet(duration_s: u32) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Served::start(folder.path(), Some(0));
+    let cpu = server.cpu_s();
+    let report =
+        server.simulate(Some(1), &["--vehicles", "1000", "--interval", "0", "--pipeline", "1"], duration_s);
+    let cpu = server.cpu_s() - cpu;
+    print(&json!({
+        "line": 2, "quantity": "durable ingest, one frame per packet, server on one core",
+        "acked_per_s": rate(&report), "lost": report["lost"],
+        "server_cpu_us_per_frame": cpu * 1e6 / acked(&report), "ack_p50_ms": report["ack_ms"]["p50"],
+        "ack_p99_ms": report["ack_ms"]["p99"],
+    }));
+}
+
+/// Line 3: a backlog pours in until the time is over; the figure counts until the last fix can be queried.
+fn pipelined_backlog(duration_s: u32) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Served::start(folder.path(), None);
+    let cpu = server.cpu_s();
+    let begun = Instant::now();
+    let report =
+        server.simulate(None, &["--vehicles", "64", "--interval", "0", "--pipeline", "4096"], duration_s);
+    server.wait_consumed();
+    let wall_s = begun.elapsed().as_secs_f64();
+    let cpu = server.cpu_s() - cpu;
+    print(&json!({
+        "line": 3, "quantity": "durable ingest, pipelined, fixes to queryable rows",
+        "acked_per_s": rate(&report), "queryable_per_s": acked(&report) / wall_s, "lost": report["lost"],
+        "server_cpu_ns_per_fix": cpu * 1e9 / acked(&report),
+        "generator_cpu_ns_per_fix": report["cpu_s"].as_f64().map(|cpu| cpu * 1e9 / acked(&report)),
+        "rss_mib": server.rss_mib(),
+    }));
+}
+
+/// Lines 4 and 5: 15,000 links at 1 Hz, with 30,000 devices known; memory again at 18,000 links.
+fn live_links(duration_s: u32) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Served::start(folder.path(), None);
+    server.enrol_fleet(30_000);
+    let cpu = server.cpu_s();
+    let begun = Instant::now();
+    let report = server.simulate(None, &["--vehicles", "15000", "--interval", "1"], duration_s);
+    let cores = (server.cpu_s() - cpu) / begun.elapsed().as_secs_f64();
+    let (sync_p50_ms, sync_p99_ms) = sync_ms(folder.path());
+    print(&json!({
+        "line": 4, "quantity": "ack at 15,000 live links x 1 Hz",
+        "ack_p50_ms": report["ack_ms"]["p50"], "ack_p99_ms": report["ack_ms"]["p99"], "lost": report["lost"],
+        "fdatasync_p50_ms": sync_p50_ms, "fdatasync_p99_ms": sync_p99_ms, "server_cores": cores,
+    }));
+    let report = server.simulate(None, &["--vehicles", "18000", "--interval", "1"], duration_s);
+    print(&json!({
+        "line": 5, "quantity": "memory with 30,000 devices known and 18,000 live",
+        "rss_mib_max": server.rss_mib(), "lost": report["lost"],
+    }));
+}
+
+/// Line 10: fill the journal, kill -9, start again.
+fn recovery(bytes: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut acked_frames = 0.0;
+    let server = Served::start(folder.path(), None);
+    while journal_bytes(folder.path()) < bytes {
+        let report = server.simulate(None, &["--vehicles", "64", "--interval", "0", "--pipeline", "4096"], 2);
+        acked_frames += acked(&report);
+    }
+    server.kill();
+    let filled = journal_bytes(folder.path());
+    let begun = Instant::now();
+    let server = Served::start(folder.path(), None);
+    let accepting_s = begun.elapsed().as_secs_f64();
+    server.wait_consumed();
+    let queryable_s = begun.elapsed().as_secs_f64();
+    print(&json!({
+        "line": 10, "quantity": "recovery after kill -9", "journal_mib": filled >> 20, "acked_frames": acked_frames,
+        "accepting_s": accepting_s, "queryable_s": queryable_s,
+    }));
+}
+
+fn acked(report: &Value) -> f64 {
+    report["acked"].as_f64().unwrap()
+}
+
+fn rate(report: &Value) -> f64 {
+    acked(report) / report["seconds"].as_f64().unwrap()
+}
+
+fn print(figure: &Value) {
+    println!("{figure}");
+}
+
+fn journal_bytes(data: &Path) -> u64 {
+    let entries = fs::read_dir(data.join("journal")).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "seg"))
+        .filter_map(|entry| entry.metadata().ok())
+        .map(|metadata| metadata.len())
+        .sum()
+}
+
+/// `fdatasync` of 64 KiB on the same disk: median and 99th percentile of 500, milliseconds.
+fn sync_ms(folder: &Path) -> (f64, f64) {
+    const GROUPS: usize = 500;
+    let file = fs::File::create(folder.join("sync.tmp")).unwrap();
+    file.write_all_at(&vec![0; GROUPS << 16], 0).unwrap();
+    file.sync_all().unwrap();
+    let mut times: Vec<Duration> = (0..GROUPS)
+        .map(|group| {
+            file.write_all_at(&[1; 1 << 16], (group << 16) as u64).unwrap();
+            let begun = Instant::now();
+            file.sync_data().unwrap();
+            begun.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    (times[GROUPS / 2].as_secs_f64() * 1e3, times[GROUPS * 99 / 100].as_secs_f64() * 1e3)
+}
+
+/// A server process.
+struct Served {
+    child: Child,
+    trackers: String,
+    http: String,
+    token: String,
+    data: PathBuf,
+}
+
+impl Served {
+    fn start(data: &Path, pinned_to: Option<u32>) -> Self {
+        let mut child = command(pinned_to)
+            .args(["serve", "--data"])
+            .arg(data)
+            .env("MOTORPOOL__TRACKERS__LISTEN", "127.0.0.1:0")
+            .env("MOTORPOOL__HTTP__LISTEN", "127.0.0.1:0")
+            .env("MOTORPOOL__TRACKERS__UNAUTHENTICATED_LINKS_PER_IP_MAX", "18000")
+            .env("MOTORPOOL_LOG", "warn")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.by_ref().map_while(Result::ok).any(|line| line.starts_with("API token")));
+        std::thread::spawn(move || lines.for_each(drop));
+        let addresses: Value =
+            serde_json::from_slice(&fs::read(data.join("addresses.json")).unwrap()).unwrap();
+        let text = |key: &str| addresses[key].as_str().unwrap().to_owned();
+        let token = fs::read_to_string(data.join("api-token")).unwrap().trim().to_owned();
+        Self { child, trackers: text("trackers"), http: text("http"), token, data: data.to_owned() }
+    }
+
+    fn simulate(&self, pinned_to: Option<u32>, load: &[&str], duration_s: u32) -> Value {
+        let output = command(pinned_to)
+            .args(["simulate", "--protocol", "jt808", "--to", &self.trackers, "--json"])
+            .args(["--api", &format!("http://{}", self.http), "--enrol", &self.token])
+            .args(["--duration", &duration_s.to_string()])
+            .args(load)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let last =
+            text.lines().last().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        serde_json::from_str(last).unwrap()
+    }
+
+    /// Makes `count` more devices known: vehicles that never connect.
+    fn enrol_fleet(&self, count: u32) {
+        let devices: Vec<Value> =
+            (0..count).map(|at| json!({"terminal": format!("0190{at:08}"), "protocol": "jt808"})).collect();
+        for chunk in devices.chunks(5_000) {
+            self.request("POST", "/api/v1/devices", &json!({ "devices": chunk }).to_string());
+        }
+    }
+
+    fn wait_consumed(&self) {
+        loop {
+            let status: Value = serde_json::from_str(&self.request("GET", "/api/v1/status", "")).unwrap();
+            if status["journal"]["consumed_lsn"] == status["journal"]["durable_lsn"] {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn request(&self, method: &str, path: &str, body: &str) -> String {
+        use std::io::{Read, Write};
+        let mut socket = std::net::TcpStream::connect(&self.http).unwrap();
+        write!(
+            socket,
+            "{method} {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.token,
+            body.len()
+        )
+        .unwrap();
+        let mut text = String::new();
+        socket.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.split(' ').nth(1).is_some_and(|status| status.starts_with('2')), "{head}\n{body}");
+        body.to_owned()
+    }
+
+    /// CPU seconds used so far, user and system.
+    fn cpu_s(&self) -> f64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let after_name = stat.rsplit_once(')').unwrap().1;
+        let ticks: f64 =
+            after_name.split_whitespace().skip(11).take(2).map(|text| text.parse::<f64>().unwrap()).sum();
+        ticks / 100.0
+    }
+
+    /// The most memory that was ever resident, MiB.
+    fn rss_mib(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1_024.0
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        drop(fs::remove_dir_all(&self.data));
+    }
+}
+
+fn command(pinned_to: Option<u32>) -> Command {
+    match pinned_to {
+        None => Command::new(MOTORPOOL),
+        Some(processor) => {
+            let mut command = Command::new("taskset");
+            command.args(["-c", &processor.to_string(), MOTORPOOL]);
+            command
+        }
+    }
+}

@@ -1,0 +1,581 @@
+//! One link of JT/T 808: log-in, answers, packets, refusals.
+//!
+//! ```text
+//! 0x0100 register ---> gate ---> 0x8100 result 0 and a code, or result 1 to 4
+//! 0x0102 log in   ---> gate ---> 0x8001 result 0, and the terminal is admitted on this link, or result 1
+//! anything else, not admitted -> gate without a code (profiles that skip authentication), else result 1
+//! anything else, admitted ------> stored, and answered as `ids` says
+//! ```
+//!
+//! - A registration does not admit: the terminal must log in with its code, on every new link.
+//! - An answer that promises storage goes to [`Outbox::replies`], a refusal or a request to
+//!   [`Outbox::immediate`]. When the gate says `Unavailable` there is no answer at all: the terminal keeps the
+//!   message and sends it again.
+//! - A message in packets is stored and answered once, as a whole, with the serial of its first packet: that is
+//!   the number by which the standard names such a message (0x8003, 0x0005).
+//! - A message whose body breaks its structure is stored and answered with 2, one that is not supported is
+//!   stored and answered with 3; both count as accepted.
+//! - 0x0004 is answered with 0x8004 in UTC, as the standard says (some terminals expect GMT+8: a matter for a
+//!   profile).
+//! - Answers are written in the shape of the terminal's own header (version byte, width and bytes of its id);
+//!   our serials count from 0 on every link.
+//! - Frames with a wrong check byte, escape or length get no answer: nobody knows whose they are. Under a
+//!   profile with a lenient checksum they are accepted and counted. A stranger whose check byte is wrong is
+//!   looked up once, as the first thing on a link, and never registered.
+//! - The version is recognised by bit 14 of the properties in every frame.
+//!
+//! Not spoken: the dialects with delimiter `e7`, BYTE serials (0x5501) or ASCII time requests, and ciphers
+//! (answered with 3, not stored).
+
+use std::sync::Arc;
+
+use crate::jt808::bcd;
+use crate::jt808::downlink::Downlink;
+use crate::jt808::frame::{
+    self, BODY_BYTES_MAX, Content, DELIMITER, FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX, Piece, Splitter,
+};
+use crate::jt808::header::{Frame, HEADER_BYTES_MAX, IdBytes, Packet, Version};
+use crate::jt808::ids::{self, Answer};
+use crate::jt808::observe::{decode_message, is_well_formed};
+use crate::jt808::reassembly::{DoneAnswer, Reassembly, SentMessages, Step};
+use crate::jt808::registration::decode_registration;
+use crate::{
+    Accepted, Admission, Gate, Outbox, Profile, Protocol, Refusal, RegistrationVerdict, RejectReason,
+    Rejected, Session, SessionError, SessionLimits, TerminalId, UtcMillis,
+};
+
+/// Payloads up to this size are unescaped on the stack without clearing a kilobyte first.
+const SMALL_PAYLOAD_BYTES: usize = 160;
+/// Packets asked for in one 0x8003; a byte counts them before 2019.
+const REQUESTED_PACKETS_MAX: usize = 255;
+
+/// Results of 0x8001.
+const DONE: u8 = 0;
+const FAILED: u8 = 1;
+const BAD_MESSAGE: u8 = 2;
+const UNSUPPORTED: u8 = 3;
+
+/// The state of one link.
+#[derive(Debug)]
+pub struct Jt808Session {
+    limits: SessionLimits,
+    splitter: Splitter,
+    /// Who is admitted on this link.
+    terminals: Vec<Terminal>,
+    /// The one that spoke last.
+    current: usize,
+    last_logged_in: Option<TerminalId>,
+    /// Our own frames.
+    ours: Downlink,
+    rejects_in_a_row: u32,
+    reassembly: Reassembly,
+    sent: SentMessages,
+}
+
+/// A terminal admitted on the link.
+#[derive(Debug)]
+struct Terminal {
+    id: IdBytes,
+    device: u32,
+    profile: Arc<Profile>,
+}
+
+/// One frame in the input of a call, with its delimiters.
+#[derive(Clone, Copy, Debug)]
+struct Wire<'a> {
+    input: &'a [u8],
+    /// Where the content begins.
+    at: usize,
+    /// Where the closing delimiter is.
+    end: usize,
+}
+
+impl Wire<'_> {
+    /// Appends the frame with both delimiters.
+    #[inline]
+    fn copy_to(&self, out: &mut Vec<u8>) {
+        // The byte before the content is its opening delimiter, unless that came in an earlier call.
+        match self.at.checked_sub(1).and_then(|start| self.input.get(start..=self.end)) {
+            Some(frame) => out.extend_from_slice(frame),
+            None => {
+                out.push(DELIMITER);
+                out.extend_from_slice(self.input.get(self.at..=self.end).unwrap_or(&[]));
+            }
+        }
+    }
+}
+
+/// What the frames of one call share.
+struct Call<'a> {
+    now: UtcMillis,
+    gate: &'a mut dyn Gate,
+    out: &'a mut Outbox,
+}
+
+impl Jt808Session {
+    /// A session at the beginning of a link.
+    #[must_use]
+    pub fn new(limits: SessionLimits) -> Self {
+        Self {
+            limits,
+            splitter: Splitter::new(),
+            terminals: Vec::new(),
+            current: 0,
+            last_logged_in: None,
+            ours: Downlink::default(),
+            rejects_in_a_row: 0,
+            reassembly: Reassembly::default(),
+            sent: SentMessages::default(),
+        }
+    }
+
+    #[inline]
+    fn content(
+        &mut self,
+        content: Content<'_>,
+        input: &[u8],
+        call: &mut Call<'_>,
+    ) -> Result<(), RejectReason> {
+        let wire = Wire { input, at: content.at, end: content.at + content.bytes.len() };
+        if content.escaped {
+            self.escaped(content.bytes, wire, call)
+        } else {
+            self.payload(content.bytes, wire, call)
+        }
+    }
+
+    #[inline(never)]
+    fn escaped(&mut self, content: &[u8], wire: Wire<'_>, call: &mut Call<'_>) -> Result<(), RejectReason> {
+        if content.len() <= SMALL_PAYLOAD_BYTES {
+            let mut space = [0; SMALL_PAYLOAD_BYTES];
+            self.payload(frame::unescape(content, &mut space)?, wire, call)
+        } else {
+            let mut space = [0; PAYLOAD_BYTES_MAX];
+            self.payload(frame::unescape(content, &mut space)?, wire, call)
+        }
+    }
+
+    #[inline]
+    fn payload(&mut self, payload: &[u8], wire: Wire<'_>, call: &mut Call<'_>) -> Result<(), RejectReason> {
+        let frame = Frame::parse(payload)?;
+        let check_is_right = frame::check_is_right(payload);
+        // Nearly every frame is the next whole message of the terminal that spoke last.
+        if let Some(terminal) = self.terminals.get(self.current)
+            && terminal.id == frame.id
+            && check_is_right
+            && frame.is_whole()
+        {
+            let device = terminal.device;
+            if ids::answer_to(frame.message_id) == Answer::General {
+                wire.copy_to(&mut call.out.raw);
+                call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
+                let result = if is_well_formed(frame.message_id, frame.body) { DONE } else { BAD_MESSAGE };
+                self.ours.answer(&frame.id, frame.serial, frame.message_id, result, &mut call.out.replies);
+                return Ok(());
+            }
+        }
+        self.uncommon(&frame, check_is_right, wire, call)
+    }
+
+    /// Frames of strangers, of other terminals, in packets, with a wrong check byte, or with an answer of
+    /// their own.
+    #[inline(never)]
+    fn uncommon(
+        &mut self,
+        frame: &Frame<'_>,
+        check_is_right: bool,
+        wire: Wire<'_>,
+        call: &mut Call<'_>,
+    ) -> Result<(), RejectReason> {
+        if !check_is_right {
+            self.forgive_checksum(frame, call)?;
+        }
+        let known = self.find(&frame.id);
+        if frame.encryption() != 0 {
+            if known.is_some() {
+                self.ours.answer(
+                    &frame.id,
+                    frame.serial,
+                    frame.message_id,
+                    UNSUPPORTED,
+                    &mut call.out.immediate,
+                );
+            }
+            return Err(RejectReason::Encrypted);
+        }
+        let answer = ids::answer_to(frame.message_id);
+        if frame.packet.is_none() {
+            match answer {
+                Answer::Registration => return self.register(frame, known, wire, call),
+                Answer::LogIn => return self.log_in(frame, wire, call),
+                _ => {}
+            }
+        }
+        let at = match known {
+            Some(at) => at,
+            None => self.admit_without_code(frame, call)?,
+        };
+        self.current = at;
+        let device = self.terminals.get(at).map_or(0, |terminal| terminal.device);
+        match frame.packet {
+            Some(packet) if packet.total != 1 => self.packet(frame, device, wire, call),
+            Some(Packet { index, .. }) if index != 1 => Err(RejectReason::Packet),
+            _ => {
+                wire.copy_to(&mut call.out.raw);
+                call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
+                self.answer_accepted(frame, frame.serial, frame.body, call);
+                Ok(())
+            }
+        }
+    }
+
+    fn find(&self, id: &IdBytes) -> Option<usize> {
+        self.terminals.iter().position(|terminal| terminal.id == *id)
+    }
+
+    /// Lets a frame with a wrong check byte pass when the terminal's profile says so.
+    fn forgive_checksum(&mut self, frame: &Frame<'_>, call: &mut Call<'_>) -> Result<(), RejectReason> {
+        let lenient = match self.find(&frame.id).and_then(|at| self.terminals.get(at)) {
+            Some(terminal) => terminal.profile.lenient_checksum,
+            // A damaged id must not fill the registry with terminals that don't exist: ask only before anybody
+            // is admitted here.
+            None if self.terminals.is_empty() => {
+                let code = (frame.message_id == ids::LOG_IN).then(|| log_in_code(frame));
+                match call.gate.admit(&frame.id.terminal(Default::default()), Protocol::Jt808, code) {
+                    Admission::Admitted { device, profile } if profile.lenient_checksum => {
+                        self.remember(frame.id, device, profile, call.out)?;
+                        true
+                    }
+                    Admission::Unavailable => return Err(RejectReason::Unavailable),
+                    _ => false,
+                }
+            }
+            None => false,
+        };
+        if !lenient {
+            return Err(RejectReason::Checksum);
+        }
+        call.out.lenient_frames += 1;
+        Ok(())
+    }
+
+    fn register(
+        &mut self,
+        frame: &Frame<'_>,
+        known: Option<usize>,
+        wire: Wire<'_>,
+        call: &mut Call<'_>,
+    ) -> Result<(), RejectReason> {
+        let Some((registration, _)) = decode_registration(frame.body, frame.id.version) else {
+            self.ours.answer(&frame.id, frame.serial, frame.message_id, BAD_MESSAGE, &mut call.out.immediate);
+            return Err(RejectReason::Truncated);
+        };
+        let terminal = frame.id.terminal(Default::default());
+        let [s0, s1] = frame.serial.to_be_bytes();
+        let result = match call.gate.register(&terminal, &registration) {
+            RegistrationVerdict::Accepted { device, profile, code } => {
+                if let Some(terminal) = known.and_then(|at| self.terminals.get_mut(at)) {
+                    terminal.device = device;
+                    terminal.profile = profile;
+                }
+                wire.copy_to(&mut call.out.raw);
+                call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
+                let mut body = vec![s0, s1, 0];
+                body.extend_from_slice(code.as_bytes());
+                body.truncate(BODY_BYTES_MAX);
+                self.ours.write(&frame.id, ids::REGISTER_ANSWER, &body, &mut call.out.replies);
+                return Ok(());
+            }
+            RegistrationVerdict::VehicleTaken => 1,
+            RegistrationVerdict::NoSuchVehicle => 2,
+            RegistrationVerdict::TerminalTaken => 3,
+            RegistrationVerdict::NoSuchTerminal => 4,
+            RegistrationVerdict::Unavailable => return Err(RejectReason::Unavailable),
+        };
+        self.ours.write(&frame.id, ids::REGISTER_ANSWER, &[s0, s1, result], &mut call.out.immediate);
+        Err(if result == 4 { RejectReason::UnknownTerminal } else { RejectReason::NotAdmitted })
+    }
+
+    fn log_in(&mut self, frame: &Frame<'_>, wire: Wire<'_>, call: &mut Call<'_>) -> Result<(), RejectReason> {
+        let terminal = frame.id.terminal(Default::default());
+        match call.gate.admit(&terminal, Protocol::Jt808, Some(log_in_code(frame))) {
+            Admission::Admitted { device, profile } => {
+                self.remember(frame.id, device, profile, call.out)?;
+                wire.copy_to(&mut call.out.raw);
+                call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
+                self.ours.answer(&frame.id, frame.serial, frame.message_id, DONE, &mut call.out.replies);
+                Ok(())
+            }
+            Admission::Refused(refusal) => {
+                self.forget(&frame.id);
+                Err(self.refuse_terminal(frame, refusal, call))
+            }
+            Admission::Unavailable => Err(RejectReason::Unavailable),
+        }
+    }
+
+    fn admit_without_code(&mut self, frame: &Frame<'_>, call: &mut Call<'_>) -> Result<usize, RejectReason> {
+        match call.gate.admit(&frame.id.terminal(Default::default()), Protocol::Jt808, None) {
+            Admission::Admitted { device, profile } => self.remember(frame.id, device, profile, call.out),
+            Admission::Refused(refusal) => Err(self.refuse_terminal(frame, refusal, call)),
+            Admission::Unavailable => Err(RejectReason::Unavailable),
+        }
+    }
+
+    fn refuse_terminal(&mut self, frame: &Frame<'_>, refusal: Refusal, call: &mut Call<'_>) -> RejectReason {
+        if ids::answer_to(frame.message_id) != Answer::Nothing {
+            self.ours.answer(&frame.id, frame.serial, frame.message_id, FAILED, &mut call.out.immediate);
+        }
+        if refusal == Refusal::Unknown { RejectReason::UnknownTerminal } else { RejectReason::NotAdmitted }
+    }
+
+    /// Admits a terminal on this link and says where it is kept.
+    fn remember(
+        &mut self,
+        id: IdBytes,
+        device: u32,
+        profile: Arc<Profile>,
+        out: &mut Outbox,
+    ) -> Result<usize, RejectReason> {
+        let at = match self.find(&id) {
+            Some(at) => at,
+            None if self.terminals.len() >= self.limits.terminals_per_link_max => {
+                return Err(RejectReason::Limit);
+            }
+            None => self.terminals.len(),
+        };
+        let terminal = Terminal { id, device, profile };
+        match self.terminals.get_mut(at) {
+            Some(known) => *known = terminal,
+            None => self.terminals.push(terminal),
+        }
+        self.current = at;
+        self.last_logged_in = Some(id.terminal(Default::default()));
+        out.logged_in = true;
+        Ok(at)
+    }
+
+    fn forget(&mut self, id: &IdBytes) {
+        self.terminals.retain(|terminal| terminal.id != *id);
+        self.current = 0;
+    }
+
+    /// One packet of a message of an admitted terminal.
+    fn packet(
+        &mut self,
+        frame: &Frame<'_>,
+        device: u32,
+        wire: Wire<'_>,
+        call: &mut Call<'_>,
+    ) -> Result<(), RejectReason> {
+        let mut raw = Vec::with_capacity(frame.body.len() + HEADER_BYTES_MAX + 3);
+        wire.copy_to(&mut raw);
+        let (step, given_up) = self.reassembly.add(call.now, frame, &raw, &self.limits)?;
+        if let Some(given_up) = given_up {
+            call.out.rejected.push(Rejected { reason: given_up.reason, at: wire.at, bytes: given_up.bytes });
+        }
+        match step {
+            Step::Held => call.out.held_packets += 1,
+            Step::Duplicate => {}
+            Step::AnswerAgain(answer) => self.answer_whole(frame, answer, call),
+            Step::Whole(whole) => {
+                call.out.raw.extend_from_slice(&whole);
+                call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
+                // Every frame in it passed its checks, some perhaps leniently.
+                let lenient = Profile { lenient_checksum: true, ..Profile::default() };
+                let body = decode_message(&whole, &lenient).map(|(_, body)| body).unwrap_or_default();
+                let answer = self.answer_accepted(frame, frame.first_serial(), &body, call);
+                self.reassembly.answered(answer);
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers an accepted message and says how, for the case that it must be answered again.
+    fn answer_accepted(
+        &mut self,
+        frame: &Frame<'_>,
+        serial: u16,
+        body: &[u8],
+        call: &mut Call<'_>,
+    ) -> DoneAnswer {
+        let well_formed = is_well_formed(frame.message_id, body);
+        let mut done = DoneAnswer {
+            result: if well_formed { DONE } else { BAD_MESSAGE },
+            media_id: body.first_chunk().copied().unwrap_or_default(),
+        };
+        let replies = &mut call.out.replies;
+        match ids::answer_to(frame.message_id) {
+            Answer::Nothing => {}
+            Answer::Packets => self.send_again(frame, body, &mut call.out.immediate),
+            Answer::Time => {
+                let time = bcd::encode_time(call.now, 0);
+                self.ours.write(&frame.id, ids::SERVER_TIME, &time, replies);
+            }
+            // Only the media id: all packets arrived.
+            Answer::Media if well_formed => {
+                self.ours.write(&frame.id, ids::MEDIA_ANSWER, &done.media_id, replies);
+            }
+            Answer::LogOut => {
+                self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);
+                self.forget(&frame.id);
+            }
+            Answer::General | Answer::Media => {
+                self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);
+            }
+            // A registration or a log-in in packets is in no edition.
+            Answer::Unsupported | Answer::Registration | Answer::LogIn => {
+                done.result = UNSUPPORTED;
+                self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);
+            }
+        }
+        done
+    }
+
+    /// Answers a message in packets again, as it was answered before.
+    fn answer_whole(&mut self, frame: &Frame<'_>, answer: DoneAnswer, call: &mut Call<'_>) {
+        let replies = &mut call.out.replies;
+        match ids::answer_to(frame.message_id) {
+            Answer::Media if answer.result == DONE => {
+                self.ours.write(&frame.id, ids::MEDIA_ANSWER, &answer.media_id, replies);
+            }
+            Answer::Nothing | Answer::Packets | Answer::Time => {}
+            _ => self.ours.answer(&frame.id, frame.first_serial(), frame.message_id, answer.result, replies),
+        }
+    }
+
+    /// Sends the packets again that the terminal asks for: serial of the first packet WORD, count BYTE (2019:
+    /// WORD), indexes WORD each.
+    fn send_again(&self, frame: &Frame<'_>, body: &[u8], out: &mut Vec<u8>) {
+        let count_bytes = if frame.id.version == Version::V2013 { 1 } else { 2 };
+        if let Some((serial, rest)) = body.split_first_chunk::<2>()
+            && let Some(indexes) = rest.get(count_bytes..)
+        {
+            let indexes = indexes.as_chunks::<2>().0.iter().map(|index| u16::from_be_bytes(*index));
+            self.sent.resend(&frame.id, u16::from_be_bytes(*serial), indexes, out);
+        }
+    }
+
+    /// Counts a refusal.
+    #[cold]
+    fn refuse(&mut self, rejected: Rejected, out: &mut Outbox) -> Result<(), SessionError> {
+        out.rejected.push(rejected);
+        // That the server can't store is no fault of the terminal.
+        if rejected.reason != RejectReason::Unavailable {
+            self.rejects_in_a_row = self.rejects_in_a_row.saturating_add(1);
+        }
+        if self.rejects_in_a_row > self.limits.rejects_in_a_row_max {
+            return Err(SessionError::TooManyRejects);
+        }
+        Ok(())
+    }
+}
+
+impl Session for Jt808Session {
+    fn protocol(&self) -> Protocol {
+        Protocol::Jt808
+    }
+
+    fn receive(
+        &mut self,
+        now: UtcMillis,
+        input: &[u8],
+        gate: &mut dyn Gate,
+        out: &mut Outbox,
+    ) -> Result<usize, SessionError> {
+        let mut call = Call { now, gate, out };
+        let mut at = 0;
+        loop {
+            let rejected = match self.splitter.next(input, &mut at) {
+                None => return Ok(at),
+                Some(Piece::Frame(content)) => match self.content(content, input, &mut call) {
+                    Ok(()) => {
+                        self.rejects_in_a_row = 0;
+                        continue;
+                    }
+                    Err(reason) => Rejected {
+                        reason,
+                        at: content.at.saturating_sub(1),
+                        bytes: at - content.at.saturating_sub(1),
+                    },
+                },
+                Some(Piece::Refused { reason, at, bytes }) => Rejected { reason, at, bytes },
+            };
+            self.refuse(rejected, call.out)?;
+        }
+    }
+
+    fn frame_bytes_max(&self) -> usize {
+        FRAME_BYTES_MAX
+    }
+
+    fn next_timeout(&self) -> Option<UtcMillis> {
+        self.reassembly.next_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: UtcMillis, out: &mut Outbox) {
+        let (requests, given_up) = self.reassembly.due(now, &self.limits);
+        for request in requests {
+            let count = request.missing.len().min(REQUESTED_PACKETS_MAX);
+            let mut body = request.first_serial.to_be_bytes().to_vec();
+            let counted = u16::try_from(count).unwrap_or(u16::MAX).to_be_bytes();
+            body.extend_from_slice(if request.id.version == Version::V2013 {
+                &counted[1..]
+            } else {
+                &counted
+            });
+            for index in request.missing.iter().take(count) {
+                body.extend_from_slice(&index.to_be_bytes());
+            }
+            self.ours.write(&request.id, ids::RESEND_PACKETS, &body, &mut out.immediate);
+        }
+        for given_up in given_up {
+            out.rejected.push(Rejected { reason: given_up.reason, at: 0, bytes: given_up.bytes });
+        }
+    }
+
+    fn terminal(&self) -> Option<TerminalId> {
+        self.last_logged_in
+    }
+
+    fn send(&mut self, terminal: &TerminalId, message_id: u16, body: &[u8], out: &mut Outbox) -> Option<u16> {
+        let id = self
+            .terminals
+            .iter()
+            .map(|known| known.id)
+            .find(|id| id.terminal(Default::default()).key() == terminal.key())?;
+        let total = u16::try_from(body.len().div_ceil(BODY_BYTES_MAX)).ok()?;
+        if total <= 1 {
+            return Some(self.ours.write(&id, message_id, body, &mut out.immediate));
+        }
+        let start = out.immediate.len();
+        let mut ends = Vec::with_capacity(usize::from(total));
+        let first_serial = self.ours.next_serial();
+        for (index, part) in (1..=total).zip(body.chunks(BODY_BYTES_MAX)) {
+            self.ours.write_packet(&id, message_id, Packet { total, index }, part, &mut out.immediate);
+            ends.push(out.immediate.len() - start);
+        }
+        let frames = out.immediate.get(start..).unwrap_or(&[]);
+        self.sent.keep(id, first_serial, frames, ends, &self.limits);
+        Some(first_serial)
+    }
+}
+
+/// The code of a log-in: the whole body, in 2019 the first string of it. Padding zeros at the end don't count.
+fn log_in_code<'a>(frame: &Frame<'a>) -> &'a [u8] {
+    let mut code = frame.body;
+    if let (Version::V2019 { .. }, Some((&len, rest))) = (frame.id.version, code.split_first()) {
+        // A length that can't be one: the code alone, as in 2013 (seen in the field).
+        code = rest.get(..usize::from(len)).unwrap_or(code);
+    }
+    while let Some((0, rest)) = code.split_last() {
+        code = rest;
+    }
+    code
+}
+
+/// The end of the message that was just appended.
+#[inline]
+fn end_of(raw: &[u8]) -> u32 {
+    u32::try_from(raw.len()).unwrap_or(u32::MAX)
+}

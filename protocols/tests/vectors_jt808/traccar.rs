@@ -1,0 +1,167 @@
+//! Rows of traccar's decoder tests: unescaped frames that share one link, in the order of `seq`.
+//!
+//! traccar reads the vendor items of many makes by guessing from their content. Here they are bytes until a
+//! profile names the make, so that most of its attributes are named divergences; what the standard defines is
+//! compared.
+
+use motorpool_protocols::jt808::frame::{self, Piece, Splitter};
+use motorpool_protocols::jt808::message::registration::Registration;
+use motorpool_protocols::jt808::message::{Edition, Message};
+use motorpool_protocols::jt808::{Jt808Session, Version, bcd, decode_message};
+use motorpool_protocols::profile::VendorItems;
+use motorpool_protocols::time::Civil;
+use motorpool_protocols::{
+    OpenGate, Outbox, Profile, Protocol, RejectReason, Session, SessionLimits, UtcMillis, describe,
+};
+use serde_json::{Value, json};
+
+use crate::{Outcome, bytes, document, hex, values};
+
+/// The link that all rows share.
+#[derive(Debug)]
+pub(crate) struct Link {
+    session: Jt808Session,
+    gate: OpenGate,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        let limits = SessionLimits {
+            terminals_per_link_max: 1_000,
+            rejects_in_a_row_max: 1_000,
+            ..Default::default()
+        };
+        Self { session: Jt808Session::new(limits), gate: OpenGate::default() }
+    }
+}
+
+/// What the standard calls the attributes that traccar names.
+const ATTRIBUTES: &[(&str, &str)] = &[
+    ("sat", "/locations/0/satellites"),
+    ("cardCode", "/body/licence"),
+    // The content of an electronic waybill, in which one make sends its answers.
+    ("result", "/content"),
+    ("alarmLabel", "/locations/0/items/adas/mark"),
+    ("videoAlarm", "/locations/0/items/video_alarms/bits"),
+];
+
+impl Link {
+    /// Checks one row.
+    pub(crate) fn row(&mut self, row: &Value) -> Outcome {
+        let mut outcome = Outcome::default();
+        let raw = bytes(row["hex"].as_str().unwrap_or(""));
+        if row["kind"] == "verifyFrame" {
+            one_frame(row, &raw, &mut outcome);
+            return outcome;
+        }
+        let mut escaped = vec![frame::DELIMITER];
+        match raw.as_slice() {
+            // The rows are unescaped.
+            [frame::DELIMITER, payload @ .., frame::DELIMITER] => frame::escape(payload, &mut escaped),
+            other => escaped.extend_from_slice(other),
+        }
+        escaped.push(frame::DELIMITER);
+        let mut out = Outbox::default();
+        let received = self.session.receive(UtcMillis(0), &escaped, &mut self.gate, &mut out);
+        outcome.check(received == Ok(escaped.len()), "link", || format!("{received:?}"));
+        if out.rejected.iter().any(|rejected| rejected.reason == RejectReason::Checksum) {
+            // traccar does not look at the check byte: such a row is one for a lenient profile.
+            let mut session = Jt808Session::new(SessionLimits::default());
+            let mut gate = OpenGate { code: None, profile: lenient().into() };
+            out.clear();
+            session.receive(UtcMillis(0), &escaped, &mut gate, &mut out).expect("one frame");
+            outcome.check(out.lenient_frames == 1, "lenient", || format!("{:?}", out.rejected));
+        }
+        let described = describe(Protocol::Jt808, &out.raw, &lenient());
+        let fixes = described.as_ref().map_or(0, |known| known.observations.fixes.len());
+        let document = read(&out.raw, &mut outcome);
+        match row["kind"].as_str().unwrap_or("") {
+            "verifyNull" => outcome.check(fixes == 0, "null", || format!("{fixes} fixes")),
+            "verifyPosition" => {
+                outcome.check(fixes == 1, "position", || format!("{fixes} fixes, {:?}", out.rejected));
+            }
+            "verifyPositions" | "verifyNotNull" => {
+                outcome.check(fixes > 0, "position", || format!("{:?}", out.rejected));
+            }
+            "verifyAttributes" => {
+                outcome.check(described.is_ok(), "attributes", || format!("{:?}", out.rejected));
+            }
+            _ => attribute(row, document.as_ref(), &mut outcome),
+        }
+        outcome
+    }
+}
+
+fn lenient() -> Profile {
+    Profile { lenient_checksum: true, ..Profile::default() }
+}
+
+/// Reads the one message of a row and writes it again.
+fn read(raw: &[u8], outcome: &mut Outcome) -> Option<Value> {
+    let (header, body) = decode_message(raw, &lenient()).ok()?;
+    let is_2019 = header.version != Version::V2013;
+    let edition = match header.message_id {
+        0x0100 => Registration::edition(&body, is_2019),
+        _ if is_2019 => Edition::E2019,
+        _ => Edition::E2013,
+    };
+    let (message, rest) = Message::decode_with_rest(header.message_id, edition, &body).ok()?;
+    let mut again = Vec::new();
+    message.encode(edition, &mut again).expect("it was decoded");
+    again.extend_from_slice(rest);
+    outcome.check(again == body, "encode", || format!("{} becomes {}", hex(&body), hex(&again)));
+    Some(document::of(Some(&header), &message, &body, rest, VendorItems::Raw))
+}
+
+fn attribute(row: &Value, document: Option<&Value>, outcome: &mut Outcome) {
+    let key = row["expected"]["key"].as_str().unwrap_or("");
+    let theirs = &row["expected"]["value"];
+    let Some((_, pointer)) = ATTRIBUTES.iter().find(|(known, _)| *known == key) else {
+        return outcome.fail("attribute", format!("{key} = {theirs} is not the standard's"));
+    };
+    let ours = document.and_then(|document| document.pointer(pointer)).cloned().unwrap_or_default();
+    let ours = match key {
+        "result" => values::transformed(&ours, "gbk@0"),
+        "alarmLabel" => mark_bytes(&ours),
+        _ => ours,
+    };
+    outcome.check(values::same(&ours, theirs), "attribute", || format!("{key} = {ours} is not {theirs}"));
+}
+
+/// An alarm mark as the sixteen bytes that it was sent in.
+fn mark_bytes(mark: &Value) -> Value {
+    let text = |name: &str| mark[name].as_str().unwrap_or("").to_owned();
+    let time: String = text("time").chars().filter(char::is_ascii_digit).collect();
+    let local = UtcMillis::from_civil(
+        Civil {
+            year: time.get(..4).and_then(|year| year.parse().ok()).unwrap_or(0),
+            month: time.get(4..6).and_then(|month| month.parse().ok()).unwrap_or(0),
+            day: time.get(6..8).and_then(|day| day.parse().ok()).unwrap_or(0),
+            hour: time.get(8..10).and_then(|hour| hour.parse().ok()).unwrap_or(0),
+            minute: time.get(10..12).and_then(|minute| minute.parse().ok()).unwrap_or(0),
+            second: time.get(12..14).and_then(|second| second.parse().ok()).unwrap_or(0),
+            millisecond: 0,
+        },
+        0,
+    );
+    let sent = local.map_or([0; 6], |instant| bcd::encode_time(instant, 28_800));
+    let count = |name: &str| u8::try_from(mark[name].as_u64().unwrap_or(0)).unwrap_or(0);
+    let id = text("terminal_id");
+    let tail = [count("serial"), count("attachments")];
+    json!(format!("{}{}{}{}", hex(id.as_bytes()), hex(&sent), hex(&tail), text("reserved")))
+}
+
+/// A frame is found, also behind garbage, and unescaped.
+fn one_frame(row: &Value, raw: &[u8], outcome: &mut Outcome) {
+    let mut splitter = Splitter::new();
+    let mut at = 0;
+    while let Some(piece) = splitter.next(raw, &mut at) {
+        let Piece::Frame(content) = piece else { continue };
+        let mut space = [0; frame::PAYLOAD_BYTES_MAX];
+        let payload = frame::unescape(content.bytes, &mut space).map(hex);
+        let ours = json!(payload.map(|payload| format!("7e{payload}7e")).unwrap_or_default());
+        outcome.check(row["expected"]["hex"] == ours, "frame", || ours.to_string());
+        return;
+    }
+    outcome.fail("frame", "no frame");
+}

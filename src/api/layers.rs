@@ -1,0 +1,63 @@
+//! What happens to every request: an id, a token, a time limit, security headers, a count.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::ApiState;
+use super::auth;
+use super::problem::{Code, Problem};
+
+/// Scripts, styles and images come from the server itself, and nothing else is loaded, framed or submitted.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "geolocation=(), camera=(), microphone=()"),
+];
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The outermost layer.
+pub(super) async fn outermost(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    let id = state.next_request_id();
+    let span = tracing::debug_span!("request", id, method = %request.method(), path = request.uri().path());
+    let limit = state.config().http.request_timeout.0;
+    let handled =
+        tokio::time::timeout(limit, tracing::Instrument::instrument(guarded(&state, request, next), span));
+    let mut response =
+        handled.await.unwrap_or_else(|_| Problem::new(Code::Timeout).retry_after(5).into_response());
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        *response.body_mut() = Body::from(problem.body(&id));
+    }
+    state.counters().http_answer(response.status().as_u16());
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    response
+}
+
+async fn guarded(state: &ApiState, mut request: Request, next: Next) -> Response {
+    if !auth::is_public(state, request.method(), request.uri().path()) {
+        match auth::authenticate(state, &request) {
+            Ok(token) => {
+                request.extensions_mut().insert(token);
+            }
+            Err(problem) => return problem.into_response(),
+        }
+    }
+    next.run(request).await
+}

@@ -1,0 +1,103 @@
+//! `/links`: who is connected.
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+use motorpool_protocols::UtcMillis;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::ApiState;
+use super::auth::Reader;
+use super::extract::{Page, Params, cursor, cursor_parts, limit_of};
+use super::problem::{Problem, ProblemBody};
+use super::seams::LinkRow;
+use crate::registry::{Scope, Snapshot};
+use crate::telemetry::logging::masked_ip;
+
+/// An open link.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LinkView {
+    /// Its number.
+    link: u64,
+    /// The device that logged in; absent before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<u32>,
+    /// That device's identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terminal: Option<String>,
+    /// The protocol spoken on it.
+    #[schema(value_type = String)]
+    protocol: &'static str,
+    /// The other end; its host part is masked unless the token may do everything.
+    peer: String,
+    /// When it was accepted.
+    #[schema(value_type = String, format = DateTime)]
+    opened_at: UtcMillis,
+    /// When the last byte came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_byte_at: Option<UtcMillis>,
+    /// Whether the server is closing it.
+    is_closing: bool,
+}
+
+impl LinkView {
+    fn of(row: &LinkRow, snapshot: &Snapshot, shows_peers: bool) -> Self {
+        let device = row.device.and_then(|device| snapshot.device(device));
+        Self {
+            link: row.link.0,
+            device: row.device.map(|device| device.0),
+            terminal: device.map(|device| device.terminal.to_string()),
+            protocol: row.protocol,
+            peer: if shows_peers { row.peer.to_string() } else { masked_ip(row.peer.ip()) },
+            opened_at: row.opened_at,
+            last_byte_at: row.last_byte_at,
+            is_closing: row.is_closing,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListParams {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Rows of this page, 1 to 1,000; 100 when absent.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// Only the links of this device: our number, or the terminal's identity.
+    device: Option<String>,
+}
+
+/// Open links, oldest first
+#[utoipa::path(get, path = "/api/v1/links", tag = "links", params(ListParams), responses(
+    (status = 200, body = Page<LinkView>, description = "One page; `Link: rel=next` leads to the next"),
+    (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(
+    Reader(token): Reader,
+    State(state): State<ApiState>,
+    uri: Uri,
+    Params(params): Params<ListParams>,
+) -> Result<Response, Problem> {
+    let limit = limit_of(params.limit)?;
+    let after: u64 = match params.cursor.as_deref().map(cursor_parts::<1>).transpose()? {
+        Some([link]) => {
+            link.parse().map_err(|_| Problem::parameter("cursor", "is not a cursor of this list"))?
+        }
+        None => 0,
+    };
+    let mut rows = match params.device {
+        Some(id) => state.links().links_of(state.device(&id)?.id),
+        None => state.links().links(),
+    };
+    rows.retain(|row| row.link.0 > after);
+    rows.sort_unstable_by_key(|row| row.link);
+    rows.truncate(limit as usize + 1);
+    let snapshot = state.registry().snapshot();
+    let shows_peers = token.allows(Scope::Admin);
+    let views = rows.iter().map(|row| LinkView::of(row, &snapshot, shows_peers)).collect();
+    Ok(Page::cut(views, limit, |view: &LinkView| cursor(&[&view.link.to_string()])).answer(&uri))
+}

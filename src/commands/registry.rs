@@ -1,0 +1,255 @@
+//! `motorpool registry`: devices and quarantine from the command line, with the server running or not.
+
+use std::io::{IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use motorpool_protocols::{Protocol, TerminalId};
+use serde_json::json;
+
+use super::Outcome;
+use crate::clock::wall_now;
+use crate::config::{self, Config};
+use crate::ids::DeviceId;
+use crate::registry::{
+    DeviceFilter, DeviceRecord, DeviceState, QuarantineFilter, Quarantined, REGISTRY_FILE, Registry,
+};
+
+/// Rows read at a time.
+const PAGE: u32 = 1_000;
+/// Who changes made here are written down for.
+const WHO: &str = "command line";
+
+/// Look after devices and terminals in quarantine
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  motorpool registry device approve --all")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Devices: terminals that may connect, and those that were shut out
+    #[command(subcommand)]
+    Device(DeviceCommand),
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum DeviceCommand {
+    /// List devices, or the terminals in quarantine
+    #[command(after_help = "Example:\n  motorpool registry device list --quarantine")]
+    List(ListArgs),
+    /// Let terminals in: out of quarantine, out of a block, or ahead of their first call
+    #[command(after_help = "Examples:\n  motorpool registry device approve 013912345678\n  \
+                            motorpool registry device approve --all\n\nA running server notices within a second.")]
+    Approve(ApproveArgs),
+    /// Shut devices out and take their codes away
+    #[command(after_help = "Example:\n  motorpool registry device block 013912345678")]
+    Block(BlockArgs),
+}
+
+/// Where the registry is.
+#[derive(Debug, clap::Args)]
+pub(super) struct Place {
+    /// The configuration file; defaults alone when left out
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder, in place of the configured one
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Only devices in this state
+    #[arg(long, value_name = "STATE", value_parser = ["approved", "blocked"])]
+    state: Option<String>,
+    /// Only devices with this text in their identity, name or plate
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// List terminals that nobody approved
+    #[arg(long, conflicts_with_all = ["state", "search"])]
+    quarantine: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ApproveArgs {
+    #[command(flatten)]
+    place: Place,
+    /// The terminals' identities; leading zeros do not matter
+    #[arg(value_name = "TERMINAL", required_unless_present = "all", conflicts_with = "all")]
+    terminals: Vec<String>,
+    /// Everything that is in quarantine
+    #[arg(long)]
+    all: bool,
+    /// The protocol they speak
+    #[arg(long, value_name = "P", default_value = "jt808")]
+    protocol: String,
+    /// The profile to read them with
+    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    profile: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct BlockArgs {
+    #[command(flatten)]
+    place: Place,
+    /// The devices' numbers or their terminals' identities
+    #[arg(value_name = "DEVICE", required = true)]
+    devices: Vec<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When there is no registry in the data folder, or it can't be used.
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let Command::Device(command) = &args.command;
+    match command {
+        DeviceCommand::List(list) => {
+            with_registry(&list.place, async |registry| list_devices(list, registry).await)
+        }
+        DeviceCommand::Approve(args) => {
+            with_registry(&args.place, async |registry| approve(args, registry).await)
+        }
+        DeviceCommand::Block(args) => {
+            with_registry(&args.place, async |registry| block(args, registry).await)
+        }
+    }
+}
+
+/// Opens the registry of a data folder that exists already, and closes it again.
+pub(super) fn with_registry(
+    place: &Place,
+    work: impl AsyncFnOnce(&Registry) -> anyhow::Result<Outcome>,
+) -> anyhow::Result<Outcome> {
+    let mut config = config::load(place.config.as_deref())?;
+    if let Some(data) = &place.data {
+        config.data.clone_from(data);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let registry = open(&config.data, &config).await?;
+        let outcome = work(&registry).await;
+        registry.close().await;
+        outcome
+    })
+}
+
+async fn open(data: &Path, config: &Config) -> anyhow::Result<Registry> {
+    if !data.join(REGISTRY_FILE).exists() {
+        bail!("there is no registry in {}: has the server ever run there?", data.display());
+    }
+    Registry::open(data, config)
+        .await
+        .with_context(|| format!("can't open the registry in {}", data.display()))
+}
+
+async fn list_devices(args: &ListArgs, registry: &Registry) -> anyhow::Result<Outcome> {
+    let mut out = std::io::stdout().lock();
+    if args.quarantine {
+        let mut after = None;
+        loop {
+            let rows = registry.quarantine(&QuarantineFilter { after, limit: PAGE }).await?;
+            after = rows.last().map(|row| (row.protocol.clone(), row.key().to_owned()));
+            for row in &rows {
+                writeln!(out, "{}", quarantined_line(row, args.json))?;
+            }
+            if rows.len() < PAGE as usize {
+                return Ok(Outcome::Good);
+            }
+        }
+    }
+    let state = args.state.as_deref().and_then(DeviceState::from_word);
+    let mut after = DeviceId(0);
+    loop {
+        let filter = DeviceFilter { after, limit: PAGE, state, text: args.search.clone() };
+        let rows = registry.devices(&filter).await?;
+        after = rows.last().map_or(after, |row| row.id);
+        for row in &rows {
+            writeln!(out, "{}", device_line(row, args.json))?;
+        }
+        if rows.len() < PAGE as usize {
+            return Ok(Outcome::Good);
+        }
+    }
+}
+
+fn device_line(device: &DeviceRecord, as_json: bool) -> String {
+    let plate = device.registered.as_ref().map_or("", |registered| registered.plate.as_str());
+    let name = device.name.as_deref().unwrap_or("");
+    if as_json {
+        return json!({
+            "id": device.id.0, "protocol": device.protocol, "terminal": device.terminal, "name": device.name,
+            "state": device.state.as_str(), "profile": device.profile, "plate": plate,
+            "approved_at": device.approved_at, "approved_by": device.approved_by,
+        })
+        .to_string();
+    }
+    let (id, terminal, state) = (device.id.0, &device.terminal, device.state.as_str());
+    format!("{id:>6}  {terminal:<20}  {state:<8}  {:<12}  {name}  {plate}", device.profile)
+        .trim_end()
+        .to_owned()
+}
+
+fn quarantined_line(row: &Quarantined, as_json: bool) -> String {
+    let plate = row.registered.as_ref().map_or("", |registered| registered.plate.as_str());
+    if as_json {
+        return json!({
+            "protocol": row.protocol, "terminal": row.terminal, "first_seen_at": row.first_seen,
+            "last_seen_at": row.last_seen, "attempts": row.attempts, "peer": row.peer, "plate": plate,
+        })
+        .to_string();
+    }
+    let (terminal, protocol) = (&row.terminal, &row.protocol);
+    let (seen, attempts) = (row.last_seen, row.attempts);
+    format!("{terminal:<20}  {protocol:<8}  {seen}  {attempts:>6}  {}  {plate}", row.peer)
+        .trim_end()
+        .to_owned()
+}
+
+async fn approve(args: &ApproveArgs, registry: &Registry) -> anyhow::Result<Outcome> {
+    let count = if args.all {
+        registry.approve_all_quarantined(WHO, wall_now()).await?.len()
+    } else {
+        let protocol = Protocol::from_name(&args.protocol)
+            .with_context(|| format!("there is no protocol `{}`", args.protocol))?;
+        let profile = args.profile.as_deref();
+        if let Some(name) = profile.filter(|name| !registry.has_profile(name)) {
+            bail!("the configuration has no profile `{name}`");
+        }
+        let mut terminals = Vec::with_capacity(args.terminals.len());
+        for text in &args.terminals {
+            let terminal = TerminalId::new(text)
+                .with_context(|| format!("`{text}` is no identity: 1 to 31 printable ASCII characters"))?;
+            terminals.push((protocol, terminal));
+        }
+        registry.approve_terminals(&terminals, profile, WHO, wall_now()).await?.len()
+    };
+    say(&format!("{count} approved"))
+}
+
+async fn block(args: &BlockArgs, registry: &Registry) -> anyhow::Result<Outcome> {
+    let snapshot = registry.snapshot();
+    let mut devices = Vec::with_capacity(args.devices.len());
+    for text in &args.devices {
+        devices.push(snapshot.resolve(text).with_context(|| format!("there is no device `{text}`"))?.id);
+    }
+    let count = registry.set_state(&devices, DeviceState::Blocked, WHO, wall_now()).await?;
+    say(&format!("{count} blocked"))
+}
+
+/// Tells a person; a program reads the exit code.
+fn say(text: &str) -> anyhow::Result<Outcome> {
+    let mut out = std::io::stdout().lock();
+    if out.is_terminal() {
+        writeln!(out, "{text}")?;
+    }
+    Ok(Outcome::Good)
+}

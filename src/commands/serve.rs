@@ -1,0 +1,90 @@
+//! `motorpool serve`: runs the server until it is told to stop.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use super::Outcome;
+use crate::config::{self, Config};
+use crate::server::Server;
+use crate::telemetry;
+
+/// Run the server
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  motorpool serve --data /var/lib/motorpool\n\nThe first start prints the token \
+of the API and keeps it in DATA/api-token. The addresses in use are written to DATA/addresses.json."
+)]
+pub struct Args {
+    /// The configuration file; without it the defaults are in force
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Write the log as JSON
+    #[arg(long)]
+    log_json: bool,
+}
+
+/// Serves until SIGTERM or SIGINT, then drains: no new links, journal flushed, checkpoints written.
+///
+/// # Errors
+/// When the configuration is wrong or the server can't start.
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let mut config = config::load(args.config.as_deref())?;
+    if let Some(data) = &args.data {
+        config.data.clone_from(data);
+    }
+    telemetry::logging::init(args.log_json);
+    runtime()?.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<Outcome> {
+    let server = Server::start(config, crate::server::Mode::Serve).await?;
+    announce(&server);
+    let stop = CancellationToken::new();
+    wait_for_signal(&stop).await?;
+    tracing::info!("stopping");
+    server.stop().await?;
+    Ok(Outcome::Good)
+}
+
+/// The runtime of `serve` and `demo`: as many threads as there are cores.
+///
+/// # Errors
+/// When the system gives no threads.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("can't start the runtime")
+}
+
+/// Tells a person at the terminal where to go.
+#[expect(clippy::print_stdout, reason = "the first thing an operator reads")]
+pub(super) fn announce(server: &Server) {
+    let addresses = server.addresses();
+    println!("trackers (JT/T 808 over TCP)  {}", addresses.trackers);
+    match server.new_token() {
+        // The page takes the token out of the address at once.
+        Some(token) => println!("console and API               http://{}/#token={token}", addresses.http),
+        None => println!("console and API               http://{}", addresses.http),
+    }
+    match server.new_token() {
+        Some(token) => println!("API token (kept in {})  {token}", server.token_file().display()),
+        None => println!("API token                     in {}", server.token_file().display()),
+    }
+}
+
+/// Returns when the process is told to end, or `stop` is cancelled.
+///
+/// # Errors
+/// When signals can't be listened to.
+pub(super) async fn wait_for_signal(stop: &CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        () = stop.cancelled() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! Reading the configuration: defaults, then the file, then `MOTORPOOL__…` variables, then checks.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::Config;
+
+/// The prefix of environment variables; sections and keys follow, separated by `__`.
+const ENV_PREFIX: &str = "MOTORPOOL__";
+
+/// Files the process must be able to open besides links: segments, archive files, sockets of the API.
+pub const FILES_RESERVED: usize = 1_000;
+
+/// Why a configuration can't be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("can't read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The text is not what it should be; the message has line and column.
+    #[error("{origin}: {message}")]
+    Syntax {
+        /// The file or variable.
+        origin: String,
+        /// What is wrong, with its place.
+        message: String,
+    },
+    /// Values that do not go together, all of them.
+    #[error("{}", .0.join("\n"))]
+    Values(Vec<String>),
+}
+
+/// The configuration from `file` (defaults alone when `None`) and the environment.
+///
+/// # Errors
+/// When the file can't be read, a key is unknown or a value is wrong.
+pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
+    load_with(file, std::env::vars())
+}
+
+fn load_with(
+    file: Option<&Path>,
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
+    let mut table = match file {
+        None => toml::Table::new(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+            let syntax =
+                |message: String| ConfigError::Syntax { origin: path.display().to_string(), message };
+            // Once with the text, so that a wrong key is reported with its line.
+            toml::from_str::<Config>(&text).map_err(|error| syntax(error.to_string()))?;
+            text.parse().map_err(|error: toml::de::Error| syntax(error.to_string()))?
+        }
+    };
+    for (name, value) in variables {
+        if let Some(keys) = name.strip_prefix(ENV_PREFIX) {
+            set(&mut table, &keys.to_lowercase(), &value)
+                .map_err(|message| ConfigError::Syntax { origin: name.clone(), message })?;
+        }
+    }
+    let config: Config = table.try_into().map_err(|error: toml::de::Error| ConfigError::Syntax {
+        origin: "configuration".to_owned(),
+        message: error.to_string(),
+    })?;
+    check(&config)?;
+    Ok(config)
+}
+
+/// Sets `section__key` to a value written as in the file; a bare word is text.
+fn set(table: &mut toml::Table, keys: &str, value: &str) -> Result<(), String> {
+    let (sections, key) = match keys.rsplit_once("__") {
+        Some((sections, key)) => (sections.split("__").collect(), key),
+        None => (Vec::new(), keys),
+    };
+    let mut place = table;
+    for section in sections {
+        place = place
+            .entry(section)
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()))
+            .as_table_mut()
+            .ok_or_else(|| format!("`{section}` is not a section"))?;
+    }
+    let parsed = format!("value = {value}")
+        .parse::<toml::Table>()
+        .ok()
+        .and_then(|mut one| one.remove("value"))
+        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
+    place.insert(key.to_owned(), parsed);
+    Ok(())
+}
+
+/// Checks that reach across keys; all mistakes are reported together.
+fn check(config: &Config) -> Result<(), ConfigError> {
+    let mut mistakes = Vec::new();
+    let mut expect = |holds: bool, message: String| {
+        if !holds {
+            mistakes.push(message);
+        }
+    };
+    let journal = &config.journal;
+    let trackers = &config.trackers;
+    expect(
+        journal.segment_size.0 >= 1 << 20 && journal.segment_size.0.is_multiple_of(4_096),
+        format!(
+            "journal.segment_size = \"{}\" must be at least 1MiB and a multiple of 4KiB",
+            journal.segment_size
+        ),
+    );
+    expect(
+        journal.queue_max.0 >= 2 * trackers.read_buffer_max.0,
+        format!(
+            "journal.queue_max = \"{}\" must hold two reads of trackers.read_buffer_max = \"{}\"",
+            journal.queue_max, trackers.read_buffer_max
+        ),
+    );
+    expect(
+        journal.queue_max.0 < journal.segment_size.0,
+        format!(
+            "journal.queue_max = \"{}\" must be smaller than journal.segment_size = \"{}\"",
+            journal.queue_max, journal.segment_size
+        ),
+    );
+    expect(trackers.links_max > 0, "trackers.links_max must be at least 1".to_owned());
+    expect(
+        trackers.read_buffer_max.0 >= 8 << 10,
+        format!("trackers.read_buffer_max = \"{}\" must be at least 8KiB", trackers.read_buffer_max),
+    );
+    expect(config.tracks.memory_rows_max >= 1_000, "tracks.memory_rows_max must be at least 1000".to_owned());
+    expect(
+        (64..=65_536).contains(&config.tracks.page_rows),
+        format!("tracks.page_rows = {} must be between 64 and 65536", config.tracks.page_rows),
+    );
+    expect(config.tracks.compact_files_min >= 2, "tracks.compact_files_min must be at least 2".to_owned());
+    if mistakes.is_empty() { Ok(()) } else { Err(ConfigError::Values(mistakes)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(list: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
+        list.iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("motorpool.toml");
+        std::fs::write(&path, text).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn defaults_alone_are_a_configuration() {
+        assert_eq!(load_with(None, variables(&[])).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let (_folder, path) = file("[trackers]\nlisten = \"127.0.0.1:1\"\nlinks_max = 7\n");
+        let set = variables(&[("MOTORPOOL__TRACKERS__LISTEN", "127.0.0.1:2"), ("OTHER", "x")]);
+        let config = load_with(Some(&path), set).unwrap();
+        assert_eq!(config.trackers.listen.port(), 2);
+        assert_eq!(config.trackers.links_max, 7);
+    }
+
+    #[test]
+    fn a_wrong_key_is_named_with_its_line() {
+        let (_folder, path) = file("[journal]\nsegmnt_size = \"64MiB\"\n");
+        let message = load_with(Some(&path), variables(&[])).unwrap_err().to_string();
+        assert!(message.contains("line 2") && message.contains("segmnt_size"), "{message}");
+    }
+
+    #[test]
+    fn all_mistakes_are_reported_together() {
+        let (_folder, path) = file("[journal]\nsegment_size = \"3MiB\"\n[tracks]\npage_rows = 1\n");
+        let message = load_with(Some(&path), variables(&[])).unwrap_err().to_string();
+        assert!(message.contains("queue_max") && message.contains("page_rows"), "{message}");
+    }
+
+    #[test]
+    fn the_shipped_file_shows_every_key_with_its_default() {
+        let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/config/motorpool.toml");
+        let text = std::fs::read_to_string(shipped).unwrap();
+        let shown: toml::Table = text.parse().unwrap();
+        let defaults = toml::Table::try_from(Config::default()).unwrap();
+        assert_eq!(shown, defaults);
+    }
+}

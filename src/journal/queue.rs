@@ -1,0 +1,361 @@
+//! What was appended and is not durable yet: groups in memory, between the sources and the writer.
+//!
+//! Under the lock an appender copies its record and nothing else: checks and checksums come before.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::Batch;
+use super::format::{COMMIT_LEN, Measured, Unfit};
+use crate::ids::Lsn;
+
+/// Bytes of one group from which on the next one is begun.
+pub(crate) const GROUP_BYTES_MAX: usize = (2 << 20) - (8 << 10);
+/// Bytes that one sync may cover.
+const ROUND_BYTES_MAX: usize = 8 << 20;
+/// So many waiting bytes are written without waiting for more.
+const EAGER_BYTES: usize = 512 << 10;
+/// Group buffers kept for reuse.
+const POOL_MAX: usize = 4;
+
+/// Whether the journal takes and acknowledges records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Health {
+    /// It does.
+    Ok = 0,
+    /// The disk has less than `journal.disk_reserve` left; goes back to `Ok` by itself when there is space.
+    DiskFull = 1,
+    /// Writing failed twice in a row: nothing is taken until the process is started anew; reading goes on.
+    Failed = 2,
+    /// The journal was closed.
+    Closed = 3,
+}
+
+impl Health {
+    /// The state in one word, for people and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::DiskFull => "disk_full",
+            Self::Failed => "failed",
+            Self::Closed => "closed",
+        }
+    }
+
+    fn from_number(number: u8) -> Self {
+        match number {
+            0 => Self::Ok,
+            1 => Self::DiskFull,
+            2 => Self::Failed,
+            _ => Self::Closed,
+        }
+    }
+}
+
+/// Why a batch was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// `journal.queue_max` bytes wait already: stop reading, await [`super::Journal::wait_space`], try again.
+    #[error("the journal's queue is full")]
+    Full,
+    /// The journal does not take records now; do not answer the terminal.
+    #[error("the journal is not available: {0:?}")]
+    Unavailable(Health),
+    /// The record would be longer than [`super::RECORD_BYTES_MAX`], or than a segment has room for: split it.
+    #[error("the batch is too large for one record")]
+    TooLarge,
+    /// There is no message, or `ends` does not fit `raw`.
+    #[error("the batch has no messages or its ends do not fit")]
+    Malformed,
+}
+
+impl From<Unfit> for AppendError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::TooLarge => Self::TooLarge,
+            Unfit::Malformed => Self::Malformed,
+        }
+    }
+}
+
+/// Records that will be closed by one commit marker.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// The address of the first record.
+    pub(crate) start: u64,
+    /// The records; behind `records_len` the writer puts marker and padding.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) records_len: usize,
+    pub(crate) records: u32,
+    pub(crate) messages: u64,
+    /// Highest `received_at`, UTC milliseconds.
+    pub(crate) received_at_ms: i64,
+}
+
+impl Group {
+    /// The address behind the group's commit marker.
+    pub(crate) const fn end(&self) -> u64 {
+        self.start + (self.records_len + COMMIT_LEN) as u64
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    /// The writer is busy.
+    No,
+    /// The writer sleeps until there is a record.
+    Record,
+    /// The writer lets the window pass; only a lot of bytes should wake it.
+    Window,
+}
+
+#[derive(Debug)]
+struct State {
+    groups: VecDeque<Group>,
+    /// Where the next group will begin.
+    next_start: u64,
+    /// Bytes in `groups`.
+    waiting_bytes: usize,
+    /// Bytes in `groups` and in the writer's hands.
+    queued_bytes: usize,
+    closing: bool,
+    waiting: Waiting,
+    pool: Vec<Vec<u8>>,
+    records: u64,
+    messages: u64,
+}
+
+/// Limits of a queue, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueueLimits {
+    pub(crate) queue_max: usize,
+    /// Records of one group, without its marker.
+    pub(crate) group_max: usize,
+}
+
+/// The queue between appenders and writer.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    writer: Condvar,
+    space: Notify,
+    health: AtomicU8,
+    limits: QueueLimits,
+}
+
+impl Queue {
+    /// An empty queue whose first record gets the address `start`.
+    pub(crate) fn new(start: u64, limits: QueueLimits) -> Self {
+        Self {
+            state: Mutex::new(State {
+                groups: VecDeque::new(),
+                next_start: start,
+                waiting_bytes: 0,
+                queued_bytes: 0,
+                closing: false,
+                waiting: Waiting::No,
+                pool: Vec::new(),
+                records: 0,
+                messages: 0,
+            }),
+            writer: Condvar::new(),
+            space: Notify::new(),
+            health: AtomicU8::new(Health::Ok as u8),
+            limits,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        Health::from_number(self.health.load(Ordering::Acquire))
+    }
+
+    /// Changes the health and wakes whoever waits for that. `Failed` and `Closed` are final.
+    pub(crate) fn set_health(&self, health: Health) {
+        let state = self.state();
+        if matches!(self.health(), Health::Ok | Health::DiskFull) {
+            self.health.store(health as u8, Ordering::Release);
+        }
+        drop(state);
+        self.writer.notify_all();
+        self.space.notify_waiters();
+    }
+
+    /// Copies a batch into the active group. `on_appended` runs under the lock, so that what it does happens in the
+    /// order of addresses; it must be short and must not append.
+    pub(crate) fn append(
+        &self,
+        batch: &Batch<'_>,
+        on_appended: impl FnOnce(Lsn),
+    ) -> Result<Lsn, AppendError> {
+        let measured = Measured::of(batch)?;
+        let len = measured.record_len();
+        if len > self.limits.group_max {
+            return Err(AppendError::TooLarge);
+        }
+        let mut state = self.state();
+        let health = self.health();
+        if state.closing || health != Health::Ok {
+            return Err(AppendError::Unavailable(if state.closing { Health::Closed } else { health }));
+        }
+        if state.queued_bytes + len > self.limits.queue_max && state.queued_bytes > 0 {
+            return Err(AppendError::Full);
+        }
+        let state = &mut *state;
+        let group = match state.groups.back_mut() {
+            Some(group) if group.bytes.len() + len <= self.limits.group_max => group,
+            _ => {
+                let bytes = state.pool.pop().unwrap_or_default();
+                state.groups.push_back(Group {
+                    start: state.next_start,
+                    bytes,
+                    records_len: 0,
+                    records: 0,
+                    messages: 0,
+                    received_at_ms: i64::MIN,
+                });
+                state.groups.back_mut().expect("it was just pushed")
+            }
+        };
+        measured.encode(batch, &mut group.bytes);
+        group.records_len += len;
+        group.records += 1;
+        group.messages += u64::from(measured.messages());
+        group.received_at_ms = group.received_at_ms.max(batch.received_at.0);
+        let end = Lsn(group.start + group.records_len as u64);
+        state.next_start = group.end();
+        state.waiting_bytes += len;
+        state.queued_bytes += len;
+        state.records += 1;
+        state.messages += u64::from(measured.messages());
+        let wake = match state.waiting {
+            Waiting::No => false,
+            Waiting::Record => true,
+            Waiting::Window => state.waiting_bytes >= EAGER_BYTES,
+        };
+        if wake {
+            state.waiting = Waiting::No;
+            self.writer.notify_all();
+        }
+        on_appended(end);
+        Ok(end)
+    }
+
+    /// Waits until there is something to write and `not_before` has passed (or a lot is waiting), and takes it; `None`
+    /// once the queue is closed and empty.
+    pub(crate) fn next_round(&self, not_before: Instant) -> Option<VecDeque<Group>> {
+        let mut state = self.state();
+        loop {
+            if state.groups.is_empty() {
+                if state.closing {
+                    return None;
+                }
+                state.waiting = Waiting::Record;
+                state = self.writer.wait(state).unwrap_or_else(PoisonError::into_inner);
+            } else {
+                let window = not_before.saturating_duration_since(Instant::now());
+                if state.closing || state.waiting_bytes >= EAGER_BYTES || window.is_zero() {
+                    state.waiting = Waiting::No;
+                    return Some(take_round(&mut state));
+                }
+                state.waiting = Waiting::Window;
+                (state, _) = self.writer.wait_timeout(state, window).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    /// Takes what is there without waiting.
+    #[cfg(test)]
+    pub(crate) fn try_round(&self) -> Option<VecDeque<Group>> {
+        let mut state = self.state();
+        (!state.groups.is_empty()).then(|| take_round(&mut state))
+    }
+
+    /// Waits while the health is [`Health::DiskFull`], at most `timeout`; false once the queue is being closed.
+    pub(crate) fn wait_disk(&self, timeout: Duration) -> bool {
+        let state = self.state();
+        let (state, _) = self
+            .writer
+            .wait_timeout_while(state, timeout, |state| !state.closing && self.health() == Health::DiskFull)
+            .unwrap_or_else(PoisonError::into_inner);
+        !state.closing
+    }
+
+    /// Takes back the buffers of groups that are durable.
+    pub(crate) fn written(&self, groups: impl Iterator<Item = Group>) {
+        let mut state = self.state();
+        let was_tight = state.queued_bytes > self.limits.queue_max / 2;
+        for mut group in groups {
+            state.queued_bytes -= group.records_len;
+            if state.pool.len() < POOL_MAX {
+                group.bytes.clear();
+                state.pool.push(group.bytes);
+            }
+        }
+        let freed = was_tight && state.queued_bytes <= self.limits.queue_max / 2;
+        drop(state);
+        if freed {
+            self.space.notify_waiters();
+        }
+    }
+
+    /// Waits until at least half of the queue is free and the journal healthy, or until it never will be.
+    pub(crate) async fn wait_space(&self) {
+        loop {
+            let notified = self.space.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            let fits = self.state().queued_bytes <= self.limits.queue_max / 2;
+            match self.health() {
+                Health::Ok if fits => return,
+                Health::Failed | Health::Closed => return,
+                Health::Ok | Health::DiskFull => {}
+            }
+            notified.await;
+        }
+    }
+
+    /// Refuses appends from now on and lets the writer finish.
+    pub(crate) fn close(&self) {
+        self.state().closing = true;
+        self.writer.notify_all();
+        self.space.notify_waiters();
+    }
+
+    /// Whether more waits than one sync covers.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.state().queued_bytes > ROUND_BYTES_MAX
+    }
+
+    /// Bytes that are not durable yet; records and messages ever appended.
+    pub(crate) fn counts(&self) -> (usize, u64, u64) {
+        let state = self.state();
+        (state.queued_bytes, state.records, state.messages)
+    }
+}
+
+fn take_round(state: &mut State) -> VecDeque<Group> {
+    let mut taken = 0;
+    let mut count = 0;
+    for group in &state.groups {
+        if count > 0 && taken + group.records_len > ROUND_BYTES_MAX {
+            break;
+        }
+        taken += group.records_len;
+        count += 1;
+    }
+    state.waiting_bytes -= taken;
+    let rest = state.groups.split_off(count);
+    std::mem::replace(&mut state.groups, rest)
+}

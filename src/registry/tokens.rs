@@ -1,0 +1,247 @@
+//! Bearer tokens of the API: `mp_<id>_<secret>`, of which only the SHA-256 of the secret is kept.
+//!
+//! The secret has 256 random bits, so a plain hash is enough. A token is compared in constant time.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use motorpool_protocols::UtcMillis;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{BEGIN_WRITE, Error, Registry, bump, hex, random};
+
+/// The file in the data folder that holds the first token, mode 0600.
+pub const TOKEN_FILE: &str = "api-token";
+/// The use of a token is written down at most so often, milliseconds.
+const LAST_USED_STEP_MS: i64 = 60_000;
+
+/// What a token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Read everything.
+    Read,
+    /// Enrol devices.
+    Enrol,
+    /// Everything, with approving and blocking.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: &'static [Self] = &[Self::Read, Self::Enrol, Self::Admin];
+
+    /// The word used in the database, on the command line and in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Enrol => "enrol",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The scope with that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|scope| scope.as_str() == word)
+    }
+}
+
+/// A token as the registry knows it.
+#[derive(Debug)]
+pub struct Token {
+    /// The part of it that may be shown.
+    pub id: String,
+    /// What it is for, in people's words.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// When it was made.
+    pub created_at: UtcMillis,
+    /// Who made it.
+    pub created_by: String,
+    /// From when on it is refused; `None` = never.
+    pub expires_at: Option<UtcMillis>,
+    secret_sha256: Vec<u8>,
+    last_used_ms: AtomicI64,
+    written_used_ms: AtomicI64,
+}
+
+impl Token {
+    /// Whether it may do `scope`.
+    #[must_use]
+    pub fn allows(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
+    }
+
+    /// When it was used last.
+    #[must_use]
+    pub fn last_used_at(&self) -> Option<UtcMillis> {
+        Some(self.last_used_ms.load(Ordering::Relaxed)).filter(|ms| *ms != 0).map(UtcMillis)
+    }
+}
+
+type Row = (String, String, String, String, i64, String, Option<i64>, Option<i64>);
+
+fn token_of(row: Row) -> Result<Arc<Token>, Error> {
+    let (id, name, sha256, scopes, created_at, created_by, expires_at, last_used_at) = row;
+    let last_used = last_used_at.unwrap_or(0);
+    Ok(Arc::new(Token {
+        id,
+        name,
+        scopes: scopes.split(' ').filter_map(Scope::from_word).collect(),
+        created_at: UtcMillis(created_at),
+        created_by,
+        expires_at: expires_at.map(UtcMillis),
+        secret_sha256: hex::decode(&sha256).ok_or(Error::Corrupt("the hash of a token"))?,
+        last_used_ms: AtomicI64::new(last_used),
+        written_used_ms: AtomicI64::new(last_used),
+    }))
+}
+
+impl Registry {
+    /// Makes a token and answers its full text, which nobody can read again.
+    ///
+    /// # Errors
+    /// When the database or the source of randomness fails.
+    pub async fn create_token(
+        &self,
+        name: &str,
+        scopes: &[Scope],
+        expires_at: Option<UtcMillis>,
+        who: &str,
+        now: UtcMillis,
+    ) -> Result<String, Error> {
+        let id = hex::encode(&random::<4>()?);
+        let secret = hex::encode(&random::<32>()?);
+        let words: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        let _turn = self.writer.lock().await;
+        let mut tx = self.pool.begin_with(BEGIN_WRITE).await?;
+        sqlx::query(
+            "INSERT INTO tokens (id, name, secret_sha256, scopes, created_at, created_by, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(&id)
+        .bind(super::devices::clean(name))
+        .bind(hex::encode(&Sha256::digest(&secret)))
+        .bind(words.join(" "))
+        .bind(now.0)
+        .bind(who)
+        .bind(expires_at.map(|at| at.0))
+        .execute(&mut *tx)
+        .await?;
+        self.commit_alone(tx).await?;
+        Ok(format!("mp_{id}_{secret}"))
+    }
+
+    /// Takes a token away; `false` when there is none with that id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_token(&self, id: &str) -> Result<bool, Error> {
+        let _turn = self.writer.lock().await;
+        let mut tx = self.pool.begin_with(BEGIN_WRITE).await?;
+        let gone = sqlx::query("DELETE FROM tokens WHERE id = $1").bind(id).execute(&mut *tx).await?;
+        if gone.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.commit_alone(tx).await?;
+        Ok(true)
+    }
+
+    /// Every token, oldest first.
+    #[must_use]
+    pub fn tokens(&self) -> Arc<Vec<Arc<Token>>> {
+        self.tokens.load_full()
+    }
+
+    /// The token with this full text, when it exists and has not expired at `now`.
+    #[must_use]
+    pub fn check_token(&self, text: &str, now: UtcMillis) -> Option<Arc<Token>> {
+        let (id, secret) = text.strip_prefix("mp_")?.split_once('_')?;
+        let offered: [u8; 32] = Sha256::digest(secret).into();
+        let tokens = self.tokens.load();
+        let token = tokens.iter().find(|token| token.id == id)?;
+        let same = bool::from(token.secret_sha256.as_slice().ct_eq(&offered));
+        if !same || token.expires_at.is_some_and(|at| at <= now) {
+            return None;
+        }
+        token.last_used_ms.fetch_max(now.0, Ordering::Relaxed);
+        Some(Arc::clone(token))
+    }
+
+    /// On the first start: makes a token that may do everything and keeps it in the data folder, readable by
+    /// the owner only. `None` when there is a token already.
+    ///
+    /// # Errors
+    /// When the database or the file fails.
+    pub async fn create_first_token(&self, data_dir: &Path, now: UtcMillis) -> Result<Option<String>, Error> {
+        if !self.tokens.load().is_empty() {
+            return Ok(None);
+        }
+        let token = self.create_token("first start", &[Scope::Admin], None, "motorpool", now).await?;
+        let path = data_dir.join(TOKEN_FILE);
+        let write = || -> std::io::Result<()> {
+            let temporary = data_dir.join("api-token.tmp");
+            if temporary.exists() {
+                std::fs::remove_file(&temporary)?;
+            }
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+            file.write_all(token.as_bytes())?;
+            file.write_all(b"\n")?;
+            file.sync_all()?;
+            std::fs::rename(&temporary, &path)?;
+            std::fs::File::open(data_dir)?.sync_all()
+        };
+        write().map_err(|source| Error::Io { path: path.clone(), source })?;
+        Ok(Some(token))
+    }
+
+    /// Writes down when tokens were used last, coarsely.
+    pub(super) async fn flush_token_use(&self) -> Result<(), Error> {
+        let tokens = self.tokens.load_full();
+        for token in tokens.iter() {
+            let used = token.last_used_ms.load(Ordering::Relaxed);
+            if used - token.written_used_ms.load(Ordering::Relaxed) < LAST_USED_STEP_MS {
+                continue;
+            }
+            let _turn = self.writer.lock().await;
+            sqlx::query("UPDATE tokens SET last_used_at = $1 WHERE id = $2")
+                .bind(used)
+                .bind(&token.id)
+                .execute(&self.pool)
+                .await?;
+            token.written_used_ms.store(used, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Reads the tokens out of the database.
+    pub(super) async fn read_tokens(tx: &mut sqlx::SqliteConnection) -> Result<Vec<Arc<Token>>, Error> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT id, name, secret_sha256, scopes, created_at, created_by, expires_at, last_used_at FROM tokens \
+             ORDER BY created_at, id",
+        )
+        .fetch_all(tx)
+        .await?;
+        rows.into_iter().map(token_of).collect()
+    }
+
+    /// Commits a change that no device took part in, and reads everything again.
+    async fn commit_alone(&self, mut tx: sqlx::Transaction<'static, sqlx::Sqlite>) -> Result<(), Error> {
+        bump(&mut tx).await?;
+        let tokens = Self::read_tokens(&mut tx).await?;
+        let devices = self.read_snapshot(&mut tx).await?;
+        tx.commit().await?;
+        self.tokens.store(Arc::new(tokens));
+        self.publish(devices);
+        Ok(())
+    }
+}

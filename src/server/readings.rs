@@ -1,0 +1,94 @@
+//! The numbers of every part at one moment, gathered when somebody asks for metrics or status.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::clock::Clock;
+use crate::folds::FoldCounts;
+use crate::ids::Lsn;
+use crate::journal::{Health, Journal};
+use crate::sources::Links;
+use crate::sources::acks::AckQueue;
+use crate::telemetry::{
+    FoldReading, HistogramReading, JournalReading, Readings, SourceReading, TrackReading,
+};
+use crate::tracks::Tracks;
+
+/// The parts that are asked.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) journal: Journal,
+    pub(super) folds: Arc<FoldCounts>,
+    pub(super) tracks: Tracks,
+    pub(super) links: Links,
+    pub(super) acks: AckQueue,
+    pub(super) clock: Arc<Clock>,
+    /// Fixes that earlier runs of the process had handed to the archive.
+    pub(super) fixes_before: u64,
+}
+
+impl Source {
+    pub(super) fn read(&self) -> Readings {
+        let folds = self.folds();
+        Readings { journal: self.journal(), folds, tracks: self.tracks(), sources: self.sources() }
+    }
+
+    fn journal(&self) -> JournalReading {
+        let stats = self.journal.stats();
+        let health = self.journal.health();
+        JournalReading {
+            is_writable: health == Health::Ok,
+            health: health.as_str(),
+            messages: stats.messages,
+            durable_messages: stats.durable_messages,
+            durable: self.journal.durable(),
+            queued_bytes: stats.queued_bytes,
+            segments: stats.segments,
+            disk_free_bytes: stats.free_disk_bytes,
+            gaps: self.folds.gaps.load(Ordering::Relaxed),
+            commit: HistogramReading {
+                buckets: stats.sync_seconds.buckets,
+                count: stats.sync_seconds.count,
+                sum_s: stats.sync_seconds.sum_s,
+            },
+        }
+    }
+
+    fn folds(&self) -> FoldReading {
+        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let consumed = Lsn(self.folds.consumed.load(Ordering::Acquire));
+        let lag_ms = if consumed >= self.journal.durable() {
+            0
+        } else {
+            self.clock.now().0 - self.folds.last_received_ms.load(Ordering::Relaxed)
+        };
+        FoldReading {
+            consumed,
+            messages: load(&self.folds.messages),
+            replayed_messages: load(&self.folds.replayed_messages),
+            undecodable_messages: load(&self.folds.undecodable),
+            fixes: self.fixes_before + load(&self.folds.fixes),
+            lag_s: lag_ms.max(0) as f64 / 1e3,
+        }
+    }
+
+    fn tracks(&self) -> TrackReading {
+        let stats = self.tracks.stats();
+        TrackReading {
+            stored_fixes: stats.stored,
+            duplicate_fixes: stats.duplicates,
+            pending_fixes: stats.pending,
+            files: stats.files,
+            rows: stats.stored,
+            bytes: stats.bytes,
+        }
+    }
+
+    fn sources(&self) -> SourceReading {
+        SourceReading {
+            links_open: self.links.len() as u64,
+            links_closed: self.links.closed(),
+            replies_waiting: self.acks.len() as u64,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Replies that wait for the durable mark.
+//!
+//! Entries are pushed under the journal's append lock, so the queue is in journal order and a group commit
+//! releases a prefix of it. One task pops that prefix and writes straight to the sockets: waking a task per
+//! link and frame would cost more than the write itself. What a socket does not take at once goes to the
+//! link's own backlog ([`super::links::Link::send`]).
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::ids::Lsn;
+use crate::telemetry::Counters;
+
+use super::links::Link;
+
+/// Bytes of a reply that need no allocation: one 0x8001 of either header width, with room for escapes.
+const INLINE_BYTES: usize = 38;
+
+/// Replies released in one go before other tasks of the thread get their turn.
+const YIELD_EVERY: usize = 256;
+
+/// The replies to one read of one link.
+#[derive(Debug)]
+enum Replies {
+    Inline([u8; INLINE_BYTES], u8),
+    Heap(Box<[u8]>),
+}
+
+impl Replies {
+    fn new(bytes: &[u8]) -> Self {
+        let mut inline = [0; INLINE_BYTES];
+        match (inline.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
+            (Some(slot), Ok(len)) => {
+                slot.copy_from_slice(bytes);
+                Self::Inline(inline, len)
+            }
+            _ => Self::Heap(bytes.into()),
+        }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Inline(bytes, len) => bytes.get(..usize::from(*len)).unwrap_or(&[]),
+            Self::Heap(bytes) => bytes,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Waiting {
+    durable_at: Lsn,
+    link: Arc<Link>,
+    replies: Replies,
+    /// Bytes of raw messages these replies answer: what the link's unacknowledged total goes down by.
+    raw_bytes: usize,
+    received: Instant,
+}
+
+/// The queue. Cloned freely; there is one per journal.
+#[derive(Clone, Debug, Default)]
+pub struct AckQueue {
+    waiting: Arc<Mutex<VecDeque<Waiting>>>,
+}
+
+impl AckQueue {
+    /// Adds the replies of a record that ends at `durable_at`. Call it in journal order, that is from inside
+    /// [`crate::journal::Journal::append_with`].
+    pub(super) fn push(
+        &self,
+        durable_at: Lsn,
+        link: &Arc<Link>,
+        replies: &[u8],
+        raw_bytes: usize,
+        received: Instant,
+    ) {
+        let entry = Waiting {
+            durable_at,
+            link: Arc::clone(link),
+            replies: Replies::new(replies),
+            raw_bytes,
+            received,
+        };
+        self.lock().push_back(entry);
+    }
+
+    /// Reads waiting for their acknowledgement.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sends replies as the durable mark advances, until `stop`; then sends what is durable by that time.
+    pub async fn run(
+        self,
+        mut durable: watch::Receiver<Lsn>,
+        counters: Arc<Counters>,
+        stop: CancellationToken,
+    ) {
+        let mut ready = Vec::new();
+        loop {
+            let stopping = tokio::select! {
+                changed = durable.changed() => changed.is_err(),
+                () = stop.cancelled() => true,
+            };
+            let mark = *durable.borrow_and_update();
+            self.take_durable(mark, &mut ready);
+            for (sent, waiting) in ready.drain(..).enumerate() {
+                counters.ack_latency.record(waiting.received.elapsed());
+                waiting.link.send(waiting.replies.as_slice());
+                waiting.link.acknowledged(waiting.raw_bytes);
+                if sent % YIELD_EVERY == YIELD_EVERY - 1 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            if stopping {
+                return;
+            }
+        }
+    }
+
+    fn take_durable(&self, mark: Lsn, ready: &mut Vec<Waiting>) {
+        let mut waiting = self.lock();
+        let durable = waiting.partition_point(|entry| entry.durable_at <= mark);
+        ready.extend(waiting.drain(..durable));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

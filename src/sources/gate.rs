@@ -1,0 +1,96 @@
+//! Who may come in: the [`Gate`] of one link, over the registry's snapshot.
+//!
+//! Called by the session in the middle of a read, so it only looks things up. What has to be written
+//! (quarantine, what a terminal says about itself) is handed to the registry, which writes it later.
+
+use std::sync::Arc;
+
+use motorpool_protocols::{
+    Admission, Gate, Protocol, Refusal, Registration, RegistrationVerdict, TerminalId, UtcMillis,
+};
+
+use crate::config::SecondLink;
+use crate::ids::DeviceId;
+use crate::journal::Health;
+use crate::registry::{Device, DeviceState};
+
+use super::links::Link;
+use super::listener::Context;
+
+/// The gate of one read of one link.
+pub(super) struct LinkGate<'a> {
+    link: &'a Arc<Link>,
+    context: &'a Context,
+    now: UtcMillis,
+}
+
+impl<'a> LinkGate<'a> {
+    pub(super) const fn new(link: &'a Arc<Link>, context: &'a Context, now: UtcMillis) -> Self {
+        Self { link, context, now }
+    }
+
+    /// The approved device of a terminal; an unknown one is noted for the quarantine.
+    fn lookup(
+        &self,
+        terminal: &TerminalId,
+        registration: Option<&Registration>,
+    ) -> Result<Arc<Device>, Refusal> {
+        let registry = &self.context.registry;
+        let snapshot = registry.snapshot();
+        match snapshot.find(self.link.protocol, terminal) {
+            Some(device) if device.state == DeviceState::Approved => Ok(Arc::clone(device)),
+            Some(_) => Err(Refusal::Blocked),
+            None => {
+                let peer = self.link.peer.ip();
+                registry.quarantine_seen(self.link.protocol, terminal, peer, self.now, registration);
+                Err(Refusal::Unknown)
+            }
+        }
+    }
+
+    fn is_taken(&self, device: DeviceId) -> bool {
+        self.context.config.second_link == SecondLink::Refuse
+            && self.context.links.has_other(device, self.link.id)
+    }
+}
+
+impl Gate for LinkGate<'_> {
+    fn register(&mut self, terminal: &TerminalId, registration: &Registration) -> RegistrationVerdict {
+        if self.context.journal.health() != Health::Ok {
+            return RegistrationVerdict::Unavailable;
+        }
+        match self.lookup(terminal, Some(registration)) {
+            Err(Refusal::Blocked) => RegistrationVerdict::NoSuchVehicle,
+            Err(_) => RegistrationVerdict::NoSuchTerminal,
+            Ok(device) if self.is_taken(device.id) => RegistrationVerdict::TerminalTaken,
+            Ok(device) => {
+                self.context.registry.registered(device.id, registration, self.now);
+                RegistrationVerdict::Accepted {
+                    device: device.id.0,
+                    code: self.context.registry.code_for(&device),
+                    profile: Arc::clone(&device.profile),
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, terminal: &TerminalId, _protocol: Protocol, code: Option<&[u8]>) -> Admission {
+        if self.context.journal.health() != Health::Ok {
+            return Admission::Unavailable;
+        }
+        let device = match self.lookup(terminal, None) {
+            Ok(device) => device,
+            Err(refusal) => return Admission::Refused(refusal),
+        };
+        let refusal = match code {
+            Some(code) if !self.context.registry.check_code(&device, code) => Some(Refusal::WrongCode),
+            None if !device.profile.skips_authentication => Some(Refusal::NotLoggedIn),
+            _ if self.is_taken(device.id) => Some(Refusal::AlreadyConnected),
+            _ => None,
+        };
+        match refusal {
+            Some(refusal) => Admission::Refused(refusal),
+            None => Admission::Admitted { device: device.id.0, profile: Arc::clone(&device.profile) },
+        }
+    }
+}

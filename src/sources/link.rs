@@ -1,0 +1,320 @@
+//! One link: read, run the session, append, stop reading when too much is unacknowledged.
+//!
+//! The read buffer and the outbox belong to the thread, not to the link: a link that is idle holds nothing but
+//! the beginning of a frame, and a link with a backlog reads up to `read_buffer_max` at once. Between taking
+//! the thread's buffers and giving them back there is no `.await`.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use motorpool_protocols::{Outbox, RejectReason, Session, UtcMillis};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
+
+use crate::ids::DeviceId;
+use crate::journal::{AppendError, Batch};
+
+use super::gate::LinkGate;
+use super::links::{CloseReason, Link};
+use super::listener::Context as SourceContext;
+
+/// What a thread lends to the link it is serving.
+struct Scratch {
+    buffer: Vec<u8>,
+    outbox: Outbox,
+    ends: Vec<u32>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> =
+        const { RefCell::new(Scratch { buffer: Vec::new(), outbox: new_outbox(), ends: Vec::new() }) };
+}
+
+const fn new_outbox() -> Outbox {
+    Outbox {
+        raw: Vec::new(),
+        messages: Vec::new(),
+        replies: Vec::new(),
+        immediate: Vec::new(),
+        rejected: Vec::new(),
+        logged_in: false,
+        lenient_frames: 0,
+        held_packets: 0,
+    }
+}
+
+/// What to do after a read.
+enum Next {
+    /// Read again when there is something.
+    Read,
+    /// The buffer was filled: let other links have a turn, then read again.
+    Yield,
+    /// The journal's queue is full: append the rest of this when there is room.
+    Retry(Box<Outbox>, Progress),
+    /// The link is over.
+    Close,
+}
+
+/// How far an outbox has been appended.
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    messages: usize,
+    raw_bytes: u32,
+}
+
+/// Serves one link until it ends. Never returns an error: a broken link is an ordinary end.
+pub(super) async fn serve(
+    mut socket: OwnedReadHalf,
+    link: Arc<Link>,
+    mut session: Box<dyn Session>,
+    context: Arc<SourceContext>,
+) {
+    let mut partial = Vec::new();
+    loop {
+        if wait_for_input(&socket, session.as_mut(), &link, &context).await.is_err() {
+            break;
+        }
+        let next = poll_fn(|task| {
+            Poll::Ready(read_once(task, &mut socket, &link, session.as_mut(), &mut partial, &context))
+        })
+        .await;
+        match next {
+            Next::Read => {}
+            Next::Yield => tokio::task::yield_now().await,
+            Next::Retry(outbox, progress) => {
+                let waiting = (outbox.messages.len() - progress.messages) as u64;
+                context.counters.messages_waiting.fetch_add(waiting, Ordering::Relaxed);
+                let appended = append_when_room(&outbox, progress, &link, &context).await;
+                context.counters.messages_waiting.fetch_sub(waiting, Ordering::Relaxed);
+                if appended.is_err() {
+                    break;
+                }
+            }
+            Next::Close => break,
+        }
+        while link.unacked_bytes() > context.config.unacked_bytes_per_link_max.0 {
+            context.counters.backpressure_waits.fetch_add(1, Ordering::Relaxed);
+            link.wait_acknowledged().await;
+        }
+    }
+    if let Some(device) = link.device() {
+        context.live.link_closed(device, link.id);
+    }
+    context.links.ended(&link);
+}
+
+/// Waits until the socket has something, and meanwhile does what the session's own timers ask for.
+async fn wait_for_input(
+    socket: &OwnedReadHalf,
+    session: &mut dyn Session,
+    link: &Arc<Link>,
+    context: &SourceContext,
+) -> std::io::Result<()> {
+    loop {
+        let Some(deadline) = session.next_timeout() else { return socket.readable().await };
+        let wait_ms = u64::try_from(deadline.0.saturating_sub(context.clock.now().0)).unwrap_or(0);
+        tokio::select! {
+            ready = socket.readable() => return ready,
+            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {
+                let mut outbox = new_outbox();
+                session.handle_timeout(context.clock.now(), &mut outbox);
+                settle_refusals(&outbox, link, context);
+            }
+        }
+    }
+}
+
+/// One read and everything that follows from it, without waiting for anything.
+fn read_once(
+    task: &mut Context<'_>,
+    socket: &mut OwnedReadHalf,
+    link: &Arc<Link>,
+    session: &mut dyn Session,
+    partial: &mut Vec<u8>,
+    context: &SourceContext,
+) -> Next {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let Scratch { buffer, outbox, ends } = scratch;
+        let capacity = context.config.read_buffer_max.0.max(2 * session.frame_bytes_max());
+        buffer.resize(capacity, 0);
+        let Some((pending, free)) = buffer.split_at_mut_checked(partial.len()) else { return Next::Close };
+        pending.copy_from_slice(partial);
+        let mut read = ReadBuf::new(free);
+        let count = match Pin::new(socket).poll_read(task, &mut read) {
+            Poll::Ready(Ok(())) => read.filled().len(),
+            Poll::Ready(Err(_)) => return Next::Close,
+            Poll::Pending => return Next::Read,
+        };
+        if count == 0 {
+            return Next::Close;
+        }
+        let received = Instant::now();
+        let filled = partial.len() + count;
+        let is_full = filled == capacity;
+        context.counters.bytes_received.fetch_add(count as u64, Ordering::Relaxed);
+
+        let now = context.clock.now();
+        let input = buffer.get(..filled).unwrap_or(&[]);
+        outbox.clear();
+        let outcome = {
+            let mut gate = LinkGate::new(link, context, now);
+            session.receive(now, input, &mut gate, outbox)
+        };
+        let done = *outcome.as_ref().unwrap_or(&filled);
+        keep_rest(partial, input.get(done..).unwrap_or(&[]));
+        link.read(now, done > 0, !partial.is_empty());
+
+        settle_refusals(outbox, link, context);
+        note_login(session, outbox, link, context, now);
+        let mut progress = Progress::default();
+        let appended = append(outbox, &mut progress, ends, link, context, now, received);
+        if let Err(error) = outcome {
+            tracing::debug!(link = link.id.0, %error, "session ended");
+            context.links.close(link, CloseReason::Misbehaved);
+            return Next::Close;
+        }
+        match appended {
+            Err(AppendError::Full) => {
+                Next::Retry(Box::new(std::mem::replace(outbox, new_outbox())), progress)
+            }
+            _ if is_full => Next::Yield,
+            _ => Next::Read,
+        }
+    })
+}
+
+/// Keeps the beginning of a frame, and gives memory back when there is none.
+fn keep_rest(partial: &mut Vec<u8>, rest: &[u8]) {
+    if rest.is_empty() {
+        if partial.capacity() > 0 {
+            *partial = Vec::new();
+        }
+        return;
+    }
+    partial.clear();
+    partial.extend_from_slice(rest);
+}
+
+/// Sends the replies that promise nothing and counts what was refused.
+fn settle_refusals(outbox: &Outbox, link: &Arc<Link>, context: &SourceContext) {
+    link.send(&outbox.immediate);
+    for rejected in &outbox.rejected {
+        context.counters.rejected(rejected.reason, 1);
+    }
+    let received = outbox.messages.len() + outbox.rejected.len();
+    context.counters.messages_received.fetch_add(received as u64, Ordering::Relaxed);
+    if outbox.lenient_frames > 0 {
+        context.counters.lenient_frames.fetch_add(u64::from(outbox.lenient_frames), Ordering::Relaxed);
+    }
+}
+
+fn note_login(
+    session: &dyn Session,
+    outbox: &Outbox,
+    link: &Arc<Link>,
+    context: &SourceContext,
+    now: UtcMillis,
+) {
+    if !outbox.logged_in {
+        return;
+    }
+    let Some(last) = outbox.messages.last() else { return };
+    let device = DeviceId(last.device);
+    let before = link.device();
+    let Some(links) = context.links.logged_in(link, device, context.config.second_link) else { return };
+    if let Some(before) = before {
+        context.live.link_closed(before, link.id);
+    }
+    context.live.link_opened(device, link.id, now);
+    if links > 1 {
+        let terminal = session.terminal().map(|terminal| terminal.masked()).unwrap_or_default();
+        tracing::warn!(%terminal, peer = %link.peer.ip(), links, "terminal has several links");
+        context.counters.second_links.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Appends the outbox from `progress` on, one record for each run of messages of one device, and queues the
+/// replies behind the last of them.
+fn append(
+    outbox: &Outbox,
+    progress: &mut Progress,
+    ends: &mut Vec<u32>,
+    link: &Arc<Link>,
+    context: &SourceContext,
+    now: UtcMillis,
+    received: Instant,
+) -> Result<(), AppendError> {
+    if outbox.messages.is_empty() {
+        answer_again(outbox, link, context);
+    }
+    while let Some(rest) = outbox.messages.get(progress.messages..).filter(|rest| !rest.is_empty()) {
+        let device = rest.first().map_or(0, |message| message.device);
+        let run = rest.iter().take_while(|message| message.device == device).count();
+        ends.clear();
+        ends.extend(rest.iter().take(run).map(|message| message.end - progress.raw_bytes));
+        let raw_end = progress.raw_bytes + ends.last().copied().unwrap_or(0);
+        let batch = Batch {
+            device: DeviceId(device),
+            link: link.id,
+            protocol: link.protocol,
+            received_at: now,
+            ends,
+            raw: outbox.raw.get(progress.raw_bytes as usize..raw_end as usize).unwrap_or(&[]),
+        };
+        let appended = if run == rest.len() {
+            context.journal.append_with(&batch, |end| {
+                link.appended(outbox.raw.len(), end);
+                context.acks.push(end, link, &outbox.replies, outbox.raw.len(), received);
+            })
+        } else {
+            context.journal.append(&batch)
+        };
+        if let Err(error) = appended {
+            if error != AppendError::Full {
+                // No reply at all: the terminal keeps the messages and sends them again.
+                context.counters.rejected(RejectReason::Unavailable, rest.len() as u64);
+            }
+            return Err(error);
+        }
+        context.counters.messages_journaled.fetch_add(run as u64, Ordering::Relaxed);
+        progress.messages += run;
+        progress.raw_bytes = raw_end;
+    }
+    Ok(())
+}
+
+/// Sends replies that repeat earlier ones, for packets that came again. While the message they answer is not
+/// durable its first reply is still queued, and says the same.
+fn answer_again(outbox: &Outbox, link: &Arc<Link>, context: &SourceContext) {
+    if link.last_appended() <= context.journal.durable() {
+        link.send(&outbox.replies);
+    }
+}
+
+/// Appends the rest of an outbox that found the journal's queue full, as soon as there is room.
+async fn append_when_room(
+    outbox: &Outbox,
+    mut progress: Progress,
+    link: &Arc<Link>,
+    context: &SourceContext,
+) -> Result<(), AppendError> {
+    let mut ends = Vec::new();
+    let waiting = &context.counters.messages_waiting;
+    loop {
+        // Received, but neither journaled nor refused yet: the self-check needs to know.
+        let left = (outbox.messages.len() - progress.messages) as u64;
+        waiting.fetch_add(left, Ordering::Relaxed);
+        context.counters.backpressure_waits.fetch_add(1, Ordering::Relaxed);
+        context.journal.wait_space().await;
+        waiting.fetch_sub(left, Ordering::Relaxed);
+        match append(outbox, &mut progress, &mut ends, link, context, context.clock.now(), Instant::now()) {
+            Err(AppendError::Full) => {}
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What other modules count themselves, read when somebody asks.
+
+use crate::ids::Lsn;
+
+use super::HistogramReading;
+
+/// Numbers of the parts of the server at one moment. Counts are since the process started.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a record, built field by field by the composition root")]
+pub struct Readings {
+    /// The journal.
+    pub journal: JournalReading,
+    /// The fold thread.
+    pub folds: FoldReading,
+    /// The track archive.
+    pub tracks: TrackReading,
+    /// The tracker listeners.
+    pub sources: SourceReading,
+}
+
+/// The journal's numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a record, built field by field by the composition root")]
+pub struct JournalReading {
+    /// Whether it takes messages.
+    pub is_writable: bool,
+    /// Its state in one word, for people: `ok`, or what is wrong.
+    pub health: &'static str,
+    /// Messages appended.
+    pub messages: u64,
+    /// Messages on stable storage.
+    pub durable_messages: u64,
+    /// The address behind the last durable byte.
+    pub durable: Lsn,
+    /// Bytes appended and not yet durable.
+    pub queued_bytes: u64,
+    /// Segments that can be read.
+    pub segments: u64,
+    /// Bytes free on its disk when last looked at.
+    pub disk_free_bytes: u64,
+    /// Damaged ranges that were named and passed over.
+    pub gaps: u64,
+    /// Time that the sync of a group took.
+    pub commit: HistogramReading,
+}
+
+/// The fold thread's numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a record, built field by field by the composition root")]
+pub struct FoldReading {
+    /// The address up to which the journal was consumed.
+    pub consumed: Lsn,
+    /// Messages consumed.
+    pub messages: u64,
+    /// Of those, messages that were in the journal before the process started.
+    pub replayed_messages: u64,
+    /// Messages that could not be decoded; they stay in the journal.
+    pub undecodable_messages: u64,
+    /// Fixes decoded and handed to the archive.
+    pub fixes: u64,
+    /// How far the last consumed message lies behind now, seconds; 0 when there is nothing to consume.
+    pub lag_s: f64,
+}
+
+/// The track archive's numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a record, built field by field by the composition root")]
+pub struct TrackReading {
+    /// Fixes handed in that are kept, in files or about to be.
+    pub stored_fixes: u64,
+    /// Fixes handed in that were there already.
+    pub duplicate_fixes: u64,
+    /// Fixes handed in of which it is not known yet whether they are duplicates.
+    pub pending_fixes: u64,
+    /// Files.
+    pub files: u64,
+    /// Rows in files.
+    pub rows: u64,
+    /// Bytes of the files.
+    pub bytes: u64,
+}
+
+/// The tracker listeners' numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a record, built field by field by the composition root")]
+pub struct SourceReading {
+    /// Links open now, logged in or not.
+    pub links_open: u64,
+    /// Links closed by the server, by reason.
+    pub links_closed: Vec<(&'static str, u64)>,
+    /// Replies waiting for the durable mark.
+    pub replies_waiting: u64,
+}

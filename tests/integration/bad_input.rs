@@ -1,0 +1,316 @@
+//! Bad input is answered as the standard says, counted, closed when it goes on, and costs nobody else anything.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use crate::support::{PATIENCE, Served, scratch, wait_until};
+
+const TERMINAL: &str = "013900000001";
+const BYSTANDER: &str = "013900000002";
+
+/// A JT/T 808-2013 frame made here, independent of the codec under test.
+fn frame(message_id: u16, terminal: &str, serial: u16, body: &[u8]) -> Vec<u8> {
+    let mut plain = message_id.to_be_bytes().to_vec();
+    plain.extend((body.len() as u16).to_be_bytes());
+    plain.extend(terminal.as_bytes().chunks(2).map(|pair| ((pair[0] - b'0') << 4) | (pair[1] - b'0')));
+    plain.extend(serial.to_be_bytes());
+    plain.extend(body);
+    plain.push(plain.iter().fold(0, |check, byte| check ^ byte));
+    let mut frame = vec![0x7e];
+    for byte in plain {
+        match byte {
+            0x7e => frame.extend([0x7d, 0x02]),
+            0x7d => frame.extend([0x7d, 0x01]),
+            _ => frame.push(byte),
+        }
+    }
+    frame.push(0x7e);
+    frame
+}
+
+/// A position body: 31.2304 N, 121.4737 E, 2024-05-06 07:08:`second` GMT+8.
+fn position(second: u8) -> Vec<u8> {
+    let mut body = vec![0, 0, 0, 0, 0, 0, 0, 3];
+    body.extend(31_230_400_u32.to_be_bytes());
+    body.extend(121_473_700_u32.to_be_bytes());
+    body.extend([0, 10, 1, 0x90, 0, 90]);
+    body.extend([0x24, 0x05, 0x06, 0x07, 0x08, ((second / 10) << 4) | (second % 10)]);
+    body
+}
+
+/// A terminal that speaks only when told to.
+struct Terminal {
+    socket: TcpStream,
+    pending: Vec<u8>,
+}
+
+impl Terminal {
+    fn connect(server: &Served) -> Self {
+        let socket = TcpStream::connect(server.trackers).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, pending: Vec::new() }
+    }
+
+    /// Connects, registers and logs in with the code it gets.
+    fn logged_in(server: &Served, terminal: &str) -> Self {
+        let mut link = Self::connect(server);
+        let mut body = vec![0; 37];
+        body[36] = 1;
+        body.extend(b"TEST");
+        link.send(&frame(0x0100, terminal, 0, &body));
+        let answer = link.receive();
+        assert_eq!((&answer[..2], answer[14]), (&[0x81, 0x00][..], 0), "{answer:02x?}");
+        let code = answer[15..answer.len() - 1].to_vec();
+        link.send(&frame(0x0102, terminal, 1, &code));
+        assert_eq!(link.result(), 0);
+        link
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).unwrap();
+    }
+
+    /// The next frame of the server, unescaped, without delimiters.
+    fn receive(&mut self) -> Vec<u8> {
+        self.try_receive().expect("a reply before the end of the stream")
+    }
+
+    fn try_receive(&mut self) -> Option<Vec<u8>> {
+        loop {
+            let begin = self.pending.iter().position(|byte| *byte == 0x7e);
+            if let Some(begin) = begin {
+                let end = self.pending[begin + 1..].iter().position(|byte| *byte == 0x7e);
+                if let Some(length) = end {
+                    let escaped: Vec<u8> = self.pending.drain(..begin + length + 2).collect();
+                    return Some(unescape(&escaped[begin + 1..begin + 1 + length]));
+                }
+            }
+            let mut chunk = [0; 4_096];
+            match self.socket.read(&mut chunk) {
+                Ok(0) => return None,
+                Ok(count) => self.pending.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// The result of the general reply (0x8001) that comes next.
+    fn result(&mut self) -> u8 {
+        let reply = self.receive();
+        assert_eq!(&reply[..2], [0x80, 0x01], "{reply:02x?}");
+        reply[16]
+    }
+
+    /// Whether the server ends the stream, whatever it says before.
+    fn is_closed(&mut self) -> bool {
+        while self.try_receive().is_some() {}
+        true
+    }
+}
+
+fn unescape(escaped: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let mut bytes = escaped.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            0x7d => plain.push(if bytes.next() == Some(&0x02) { 0x7e } else { 0x7d }),
+            byte => plain.push(*byte),
+        }
+    }
+    plain
+}
+
+fn serving() -> (tempfile::TempDir, Served) {
+    let folder = scratch();
+    let server = Served::start(folder.path());
+    server.enrol(&[TERMINAL, BYSTANDER]);
+    (folder, server)
+}
+
+/// Runs `mischief` while a well-behaved terminal goes on reporting, which must notice nothing.
+fn others_notice_nothing(server: &Served, mischief: impl FnOnce()) {
+    let mut honest = Terminal::logged_in(server, BYSTANDER);
+    honest.send(&frame(0x0200, BYSTANDER, 2, &position(1)));
+    assert_eq!(honest.result(), 0);
+    mischief();
+    honest.send(&frame(0x0200, BYSTANDER, 3, &position(2)));
+    assert_eq!(honest.result(), 0);
+}
+
+#[test]
+fn an_unknown_terminal_is_refused_and_quarantined_not_promised_anything() {
+    let (_folder, server) = serving();
+    let mut stranger = Terminal::connect(&server);
+    stranger.send(&frame(0x0200, "013911112222", 9, &position(1)));
+    assert_ne!(stranger.result(), 0);
+    let mut body = vec![0; 37];
+    body.extend(b"X");
+    stranger.send(&frame(0x0100, "013911112222", 10, &body));
+    let answer = stranger.receive();
+    assert_eq!((&answer[..2], answer[14]), (&[0x81, 0x00][..], 4), "no such terminal: {answer:02x?}");
+    let quarantine = wait_until(|| {
+        let list = server.get_json("/api/v1/quarantine");
+        list.to_string().contains("13911112222").then_some(list)
+    });
+    assert!(quarantine.to_string().contains("jt808"), "{quarantine}");
+    assert_eq!(server.metric("motorpool_messages_journaled_total"), 0.0);
+    assert!(server.metric("motorpool_messages_rejected_total") >= 2.0);
+}
+
+#[test]
+fn a_wrong_code_does_not_come_in() {
+    let (_folder, server) = serving();
+    let mut thief = Terminal::connect(&server);
+    thief.send(&frame(0x0102, TERMINAL, 1, b"0000000000000000"));
+    assert_eq!(thief.result(), 1);
+    thief.send(&frame(0x0200, TERMINAL, 2, &position(1)));
+    assert_ne!(thief.result(), 0);
+}
+
+#[test]
+fn flipped_bits_are_rejected_and_counted_without_a_reply() {
+    let (_folder, server) = serving();
+    others_notice_nothing(&server, || {
+        let mut link = Terminal::logged_in(&server, TERMINAL);
+        let good = frame(0x0200, TERMINAL, 7, &position(3));
+        let before = server.metric("motorpool_messages_rejected_total");
+        for at in [5, 12, 20, 30] {
+            let mut bad = good.clone();
+            bad[at] ^= 0x04;
+            link.send(&bad);
+        }
+        link.send(&good);
+        assert_eq!(link.result(), 0, "the good frame behind the bad ones is answered, and it alone");
+        assert_eq!(server.metric("motorpool_messages_rejected_total") - before, 4.0);
+    });
+}
+
+#[test]
+fn a_truncated_body_is_stored_and_answered_as_a_bad_message() {
+    let (_folder, server) = serving();
+    let mut link = Terminal::logged_in(&server, TERMINAL);
+    link.send(&frame(0x0200, TERMINAL, 5, &position(1)[..20]));
+    assert_eq!(link.result(), 2);
+}
+
+#[test]
+fn a_flood_of_delimiters_costs_nothing() {
+    let (_folder, server) = serving();
+    others_notice_nothing(&server, || {
+        let mut link = Terminal::logged_in(&server, TERMINAL);
+        link.send(&vec![0x7e; 1 << 20]);
+        link.send(&frame(0x0200, TERMINAL, 5, &position(4)));
+        assert_eq!(link.result(), 0);
+    });
+}
+
+#[test]
+fn endless_garbage_closes_the_link() {
+    let (_folder, server) = serving();
+    others_notice_nothing(&server, || {
+        let mut link = Terminal::connect(&server);
+        let garbage: Vec<u8> = (0..64 * 1_024_u32).map(|at| (at % 125) as u8).collect();
+        // The server may close in the middle of it.
+        while link.socket.write_all(&garbage).is_ok() {}
+        assert!(link.is_closed());
+    });
+    assert!(server.metric("motorpool_links_closed_total") >= 1.0);
+}
+
+#[test]
+fn a_frame_that_never_ends_is_closed_by_its_deadline() {
+    let folder = scratch();
+    let server = Served::start_with(
+        folder.path(),
+        &[
+            ("MOTORPOOL__TRACKERS__FIRST_BYTE_TIMEOUT", "1s"),
+            ("MOTORPOOL__TRACKERS__LOGIN_TIMEOUT", "2s"),
+            ("MOTORPOOL__TRACKERS__FRAME_TIMEOUT", "1s"),
+        ],
+    );
+    server.enrol(&[TERMINAL]);
+    let mut silent = Terminal::connect(&server);
+    let mut slow = Terminal::logged_in(&server, TERMINAL);
+    slow.send(&frame(0x0200, TERMINAL, 5, &position(1))[..10]);
+    assert!(silent.is_closed(), "a link that says nothing");
+    assert!(slow.is_closed(), "a link that does not finish its frame");
+}
+
+#[test]
+fn packets_that_never_complete_a_message_are_bounded_and_given_up() {
+    let (_folder, server) = serving();
+    others_notice_nothing(&server, || {
+        let mut link = Terminal::logged_in(&server, TERMINAL);
+        for message in 0..200_u16 {
+            // The first of 1,000 packets, again and again, each of a message of its own.
+            let mut body = 1_000_u16.to_be_bytes().to_vec();
+            body.extend(1_u16.to_be_bytes());
+            body.extend([0x55; 800]);
+            let mut packet = frame(0x0801, TERMINAL, message.wrapping_mul(301), &body);
+            packet = with_packet_flag(&packet);
+            link.send(&packet);
+        }
+        link.send(&frame(0x0002, TERMINAL, 9, &[]));
+        let mut replies = std::iter::from_fn(|| link.try_receive());
+        assert!(
+            replies.any(|reply| reply[..2] == [0x80, 0x01] && reply[14..16] == [0x00, 0x02]),
+            "the heartbeat behind them is answered"
+        );
+    });
+    assert!(server.metric("motorpool_messages_rejected_total") > 100.0);
+}
+
+/// Turns a frame whose body begins with total and index into a sub-package: sets bit 13 and takes the four
+/// bytes out of the stated length.
+fn with_packet_flag(frame: &[u8]) -> Vec<u8> {
+    let mut plain = unescape(&frame[1..frame.len() - 1]);
+    plain.pop();
+    let properties = (u16::from_be_bytes([plain[2], plain[3]]) - 4) | (1 << 13);
+    plain[2..4].copy_from_slice(&properties.to_be_bytes());
+    plain.push(plain.iter().fold(0, |check, byte| check ^ byte));
+    let mut packet = vec![0x7e];
+    for byte in plain {
+        match byte {
+            0x7e => packet.extend([0x7d, 0x02]),
+            0x7d => packet.extend([0x7d, 0x01]),
+            _ => packet.push(byte),
+        }
+    }
+    packet.push(0x7e);
+    packet
+}
+
+#[test]
+fn a_second_link_of_one_terminal_replaces_the_first_and_is_seen() {
+    let (_folder, server) = serving();
+    let mut first = Terminal::logged_in(&server, TERMINAL);
+    let mut second = Terminal::logged_in(&server, TERMINAL);
+    assert!(first.is_closed());
+    second.send(&frame(0x0200, TERMINAL, 5, &position(1)));
+    assert_eq!(second.result(), 0);
+    assert!(server.metric("motorpool_second_links_total") >= 1.0);
+}
+
+#[test]
+fn strangers_of_one_address_are_capped() {
+    let folder = scratch();
+    let cap = [("MOTORPOOL__TRACKERS__UNAUTHENTICATED_LINKS_PER_IP_MAX", "3")];
+    let server = Served::start_with(folder.path(), &cap);
+    server.enrol(&[TERMINAL]);
+    let honest = Terminal::logged_in(&server, TERMINAL);
+    let strangers: Vec<Terminal> = (0..3).map(|_| Terminal::connect(&server)).collect();
+    wait_until(|| (server.metric("motorpool_links_open") == 4.0).then_some(()));
+    let mut one_too_many = Terminal::connect(&server);
+    assert!(one_too_many.is_closed());
+    drop((honest, strangers));
+}
+
+#[test]
+fn a_terminal_that_half_closes_still_gets_its_reply() {
+    let (_folder, server) = serving();
+    let mut link = Terminal::logged_in(&server, TERMINAL);
+    link.send(&frame(0x0200, TERMINAL, 5, &position(1)));
+    link.socket.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(link.result(), 0);
+}

@@ -13,7 +13,8 @@
 //! fold begins again at [`Tracks::checkpoint`] and nothing is missing or twice. The merger joins the files of
 //! a day. Readers take memory and files together and remove duplicates; see [`row`] for what a duplicate is.
 //!
-//! A damaged file is named and left out; all others are read.
+//! A damaged file is named and left out; all others are read. Only the manifest says which files count: a program
+//! that takes all of `*/*.parquet` beside a running server may for a moment see a merged file and its sources.
 //!
 //! This module and [`crate::journal`] alone write data files. It never reads the clock and never drops a fix.
 
@@ -133,6 +134,8 @@ pub struct Stats {
     pub days: u64,
     /// Tables that wait for the sealer.
     pub frozen_tables: u64,
+    /// How often the writer waited because two tables were still to be written.
+    pub writer_waits: u64,
 }
 
 impl Tracks {
@@ -274,6 +277,7 @@ impl Tracks {
             bytes: files().map(|file| file.meta.bytes).sum(),
             days: state.version.files.len() as u64,
             frozen_tables: state.frozen.len() as u64,
+            writer_waits: state.writer_waits,
         }
     }
 
@@ -402,6 +406,7 @@ impl TracksWriter {
         if state.active.weight() < store.config.memory_rows_max && !is_old {
             return;
         }
+        state.writer_waits += u64::from(state.frozen.len() >= FROZEN_MAX);
         while state.frozen.len() >= FROZEN_MAX && !state.is_stopping {
             state = store.wait(state);
         }

@@ -109,6 +109,8 @@ pub(super) struct State {
     pub(super) active_since: Option<UtcMillis>,
     /// When a day last got a file.
     pub(super) touched: FxHashMap<Partition, UtcMillis>,
+    /// How often the writer waited for the sealer.
+    pub(super) writer_waits: u64,
     pub(super) is_stopping: bool,
     /// Why the sealer's last try failed.
     pub(super) failure: Option<String>,
@@ -156,6 +158,7 @@ impl Store {
             now: UtcMillis(0),
             active_since: None,
             touched: FxHashMap::default(),
+            writer_waits: 0,
             is_stopping: false,
             failure: None,
         };

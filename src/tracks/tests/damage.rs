@@ -111,20 +111,24 @@ fn a_flipped_byte_is_never_read_as_a_fix() {
     }
     // With a sidecar only the pages that are read are checked; a flip elsewhere is left to `verify`.
     let length = fs::metadata(&victim.large).unwrap().len() as usize;
+    let mut found = 0;
     for at in (0..length).step_by(length / 9) {
         victim.with(
             &victim.large,
             |bytes| bytes[at] ^= 0x10,
             |victim| {
                 let (rows, named) = victim.read();
-                assert!(
-                    named == [victim.large.clone()] && rows == SMALL || rows == LARGE + SMALL,
-                    "byte {at}"
-                );
+                if named.is_empty() {
+                    assert_eq!(rows, LARGE + SMALL, "byte {at}");
+                } else {
+                    assert_eq!((rows, named), (SMALL, vec![victim.large.clone()]), "byte {at}");
+                    found += 1;
+                }
                 assert_eq!(victim.verified(), Err(victim.large.clone()), "byte {at}");
             },
         );
     }
+    assert!(found > 0);
 }
 
 #[test]
@@ -133,7 +137,7 @@ fn a_lost_or_damaged_sidecar_is_made_again() {
     let sidecar = victim.large.with_extension("idx");
     let whole = fs::read(&sidecar).unwrap();
     fs::remove_file(&sidecar).unwrap();
-    assert_eq!(victim.verified().unwrap().sidecars_missing, [sidecar.clone()]);
+    assert_eq!(victim.verified().unwrap().sidecars_missing, std::slice::from_ref(&sidecar));
     assert_eq!(victim.read(), (LARGE + SMALL, vec![]));
     assert_eq!(fs::read(&sidecar).unwrap(), whole);
 
@@ -154,7 +158,7 @@ fn an_export_goes_on_behind_a_damaged_file() {
             assert_eq!(rows.by_ref().filter_map(Result::ok).count(), SMALL);
             let named: Vec<_> =
                 rows.take_damaged().iter().map(|error| error.path().unwrap().to_owned()).collect();
-            assert_eq!(named, [victim.large.clone()]);
+            assert_eq!(named, std::slice::from_ref(&victim.large));
         },
     );
 }

@@ -228,9 +228,10 @@ fn load(path: &Path) -> Vec<(DeviceId, Fix)> {
         });
         let device = DeviceId(u32::try_from(device + 1).unwrap());
         let time: jiff::Timestamp = record[1].parse().unwrap();
-        let e7 = |degrees: f64| (degrees * 1e6).round() as i32 * 10;
-        let mut fix =
-            Fix::new(UtcMillis(time.as_millisecond()), e7(number(2).unwrap()), e7(number(3).unwrap()));
+        // The sets have a few impossible places; the protocol's decoder clamps them as well.
+        let e7 = |degrees: f64, limit: f64| (degrees.clamp(-limit, limit) * 1e6).round() as i32 * 10;
+        let place = (e7(number(2).unwrap(), 90.0), e7(number(3).unwrap(), 180.0));
+        let mut fix = Fix::new(UtcMillis(time.as_millisecond()), place.0, place.1);
         fix.altitude_m = Some(number(4).unwrap_or(0.0) as i16);
         let west = if fix.lon_e7 < 0 { Status::WEST.0 } else { 0 };
         fix.status = Status(Status::IGNITION.0 | Status::POSITIONED.0 | west);
@@ -247,8 +248,10 @@ fn load(path: &Path) -> Vec<(DeviceId, Fix)> {
 
 fn derived(from: &Fix, to: &Fix) -> (u16, u16) {
     let metres = 0.011_132;
-    let north = f64::from(to.lat_e7 - from.lat_e7) * metres;
-    let east = f64::from(to.lon_e7 - from.lon_e7) * metres * (f64::from(to.lat_e7) * 1e-7).to_radians().cos();
+    let north = (f64::from(to.lat_e7) - f64::from(from.lat_e7)) * metres;
+    let east = (f64::from(to.lon_e7) - f64::from(from.lon_e7))
+        * metres
+        * (f64::from(to.lat_e7) * 1e-7).to_radians().cos();
     let seconds = (to.fix_time.0 - from.fix_time.0) as f64 / 1e3;
     let distance = north.hypot(east);
     if distance == 0.0 || seconds <= 0.0 {

@@ -177,7 +177,8 @@ fn merge(store: &Store, job: &Job) -> Result<(), TracksError> {
         writer.push(&row?)?;
     }
     let duplicates = merged.duplicates();
-    let files = store.settle(vec![(job.day, seq, writer.finish()?)], job.is_whole)?;
+    let mut files = store.settle(vec![(job.day, seq, writer.finish()?)])?;
+    files.iter_mut().for_each(|file| file.is_final = job.is_whole);
     discard.keep();
     store.commit(
         |manifest| {

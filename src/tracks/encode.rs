@@ -14,6 +14,7 @@ use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 
 use super::error::{At, TracksError};
+use super::footer::footer;
 use super::row::Row;
 use super::schema::{self, COLUMNS, Column, ColumnSet};
 
@@ -199,9 +200,29 @@ impl Write for Sink {
     }
 }
 
+/// A sink that can be told to swallow what follows.
+#[derive(Debug)]
+struct Muted<W> {
+    out: Option<W>,
+    is_muted: bool,
+}
+
+impl<W: Write> Write for Muted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.out {
+            Some(out) if !self.is_muted => out.write(bytes),
+            _ => Ok(bytes.len()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
 /// Rows as one Parquet file, to anything that takes bytes.
 pub(super) struct RowWriter<W: Write + Send> {
-    writer: SerializedFileWriter<W>,
+    writer: SerializedFileWriter<Muted<W>>,
     group: RowGroup,
     rows: u64,
 }
@@ -212,6 +233,7 @@ impl<W: Write + Send> RowWriter<W> {
         columns: ColumnSet,
         properties: &WriterPropertiesPtr,
     ) -> parquet::errors::Result<Self> {
+        let out = Muted { out: Some(out), is_muted: false };
         let writer = SerializedFileWriter::new(out, schema::file_schema(columns), Arc::clone(properties))?;
         Ok(Self { writer, group: RowGroup::new(columns), rows: 0 })
     }
@@ -234,7 +256,13 @@ impl<W: Write + Send> RowWriter<W> {
         if self.group.rows > 0 {
             self.flush()?;
         }
-        Ok((self.writer.into_inner()?, self.rows))
+        // The crate's own footer goes nowhere; a smaller one takes its place.
+        self.writer.flush()?;
+        self.writer.inner_mut().is_muted = true;
+        let written = self.writer.finish()?;
+        let mut out = self.writer.inner_mut().out.take().expect("it is taken here only");
+        out.write_all(&footer(self.group.set, &written))?;
+        Ok((out, self.rows))
     }
 }
 

@@ -101,9 +101,8 @@ impl Manifest {
 
     /// The text with its checksum, and the checksum.
     fn text(mut self) -> (Vec<u8>, u32) {
-        let print = |manifest: &Self| {
-            serde_json::to_vec_pretty(manifest).expect("numbers and texts can always be printed")
-        };
+        let print =
+            |manifest: &Self| serde_json::to_vec(manifest).expect("numbers and texts can always be printed");
         self.crc32c = 0;
         self.crc32c = crc32c::crc32c(&print(&self));
         (print(&self), self.crc32c)

@@ -23,6 +23,7 @@ mod compact;
 mod encode;
 mod error;
 pub mod export;
+mod footer;
 mod index;
 mod manifest;
 mod memtable;

@@ -180,10 +180,13 @@ static TYPES: LazyLock<Vec<TypePtr>> = LazyLock::new(|| {
 static DESCRIPTORS: LazyLock<Vec<ColumnDescPtr>> =
     LazyLock::new(|| SchemaDescriptor::new(file_schema(ColumnSet::ALL)).columns().to_vec());
 
+/// The name of the root of the schema.
+pub(super) const ROOT: &str = "fix";
+
 /// The schema of a file with these columns.
 pub(super) fn file_schema(columns: ColumnSet) -> TypePtr {
     let fields = columns.iter().map(|column| Arc::clone(&TYPES[column])).collect();
-    let group = Type::group_type_builder("fix").with_fields(fields);
+    let group = Type::group_type_builder(ROOT).with_fields(fields);
     Arc::new(group.build().expect("a group of primitive types is always valid"))
 }
 
@@ -212,7 +215,7 @@ pub(super) fn properties(page_rows: usize, effort: Effort) -> WriterProperties {
     };
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
-        .set_created_by("motorpool".to_owned())
+        .set_created_by(super::footer::CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(level).expect("a level that zstd has")))
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::None)

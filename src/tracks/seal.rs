@@ -17,6 +17,9 @@ use super::store::{Frozen, Store};
 /// Wait after a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// Tables up to this size are compressed as well as can be.
+const SMALL_ROWS: usize = 1 << 18;
+
 /// Runs until the store stops.
 pub(super) fn run(store: &Store) {
     let mut prepared = None;
@@ -81,7 +84,9 @@ fn seal(store: &Store, frozen: &Frozen, prepared: &mut Option<Prepared>) -> Resu
 pub(super) fn write_files(store: &Store, frozen: &Frozen) -> Result<Prepared, TracksError> {
     let table = &frozen.table;
     let columns = store.columns().with(table.needs());
-    let properties = Arc::new(properties(store.config.page_rows, Effort::Quick));
+    // A table sealed for its age is small: it can have the best compression at once.
+    let effort = if table.len() <= SMALL_ROWS { Effort::Utmost } else { Effort::Quick };
+    let properties = Arc::new(properties(store.config.page_rows, effort));
     let sorted = table.sorted();
     let mut written: Vec<(Partition, u64, Written)> = Vec::new();
     let mut duplicates = 0;
@@ -109,7 +114,11 @@ pub(super) fn write_files(store: &Store, frozen: &Frozen) -> Result<Prepared, Tr
         duplicates += dedup.duplicates;
         written.push((*day, seq, writer.finish()?));
     }
-    let files = store.settle(written, false)?;
+    let mut files = store.settle(written)?;
+    let version = Arc::clone(&store.state().version);
+    for file in &mut files {
+        file.is_final = effort == Effort::Utmost && !version.files.contains_key(&file.day);
+    }
     discard.keep();
     Ok(Prepared { files, duplicates })
 }

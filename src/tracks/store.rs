@@ -214,14 +214,19 @@ impl Store {
     pub(super) fn settle(
         &self,
         written: Vec<(Partition, u64, Written)>,
-        is_final: bool,
     ) -> Result<Vec<FileMeta>, TracksError> {
         let mut metas = Vec::with_capacity(written.len());
         let by_file_system = written.len() > FSYNC_FILES_MAX;
         for (day, seq, file) in written {
             fs::rename(&file.temporary, &file.path).at(&file.path)?;
-            let meta =
-                FileMeta { day, seq, rows: file.rows, bytes: file.bytes, crc32c: file.crc32c, is_final };
+            let meta = FileMeta {
+                day,
+                seq,
+                rows: file.rows,
+                bytes: file.bytes,
+                crc32c: file.crc32c,
+                is_final: false,
+            };
             if meta.rows >= SIDECAR_ROWS_MIN {
                 let opened = File::open(&file.path).at(&file.path)?;
                 write_sidecar(&meta.index_path(&self.dir), &build_index(&file.path, &opened, &meta)?)?;

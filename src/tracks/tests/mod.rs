@@ -1,5 +1,9 @@
 //! The archive as a whole, against a plain vector.
 
+mod damage;
+mod life;
+mod real_tracks;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -199,6 +203,14 @@ impl Rig {
             }
         }
     }
+}
+
+/// A fix of `device`, `second` seconds after the start, that says nothing else.
+fn plain(device: u32, second: i64) -> Record {
+    let fix_time = UtcMillis(START_MS + second * 1_000);
+    let fix =
+        Fix { speed_dkmh: Some(300), status: Status(3), ..Fix::new(fix_time, 399_000_000, 1_163_000_000) };
+    Record { device: DeviceId(device), received_at: fix_time, fix, extra: Vec::new() }
 }
 
 proptest! {

@@ -1,0 +1,139 @@
+//! Sealing by age, failing disks, crashes around a merge, reading without a server.
+
+use std::fs;
+
+use super::*;
+
+#[test]
+fn an_old_table_is_sealed_and_an_idle_archive_moves_its_checkpoint() {
+    let mut rig = Rig::new(config(1_000));
+    rig.append(vec![plain(1, 0)]);
+    rig.writer.advance(Lsn(8), UtcMillis(START_MS));
+    assert_eq!(rig.tracks.store().state().active.len(), 1);
+    rig.writer.advance(Lsn(16), UtcMillis(START_MS + 299_999));
+    assert_eq!(rig.tracks.store().state().active.len(), 1);
+    rig.writer.advance(Lsn(24), UtcMillis(START_MS + 300_000));
+    assert_eq!(rig.tracks.store().state().active.len(), 0);
+    wait_for_checkpoint(&rig.tracks, Lsn(24));
+    assert_eq!(rig.tracks.stats().files, 1);
+
+    // Heartbeats only: no rows, but the journal may be released.
+    rig.writer.advance(Lsn(32), UtcMillis(START_MS + 700_000));
+    wait_for_checkpoint(&rig.tracks, Lsn(32));
+    assert_eq!(rig.tracks.stats().files, 1);
+}
+
+fn wait_for_checkpoint(tracks: &Tracks, lsn: Lsn) {
+    let store = tracks.store();
+    let mut state = store.state();
+    while state.version.checkpoint != lsn {
+        state = store.wait(state);
+    }
+}
+
+#[test]
+fn what_the_disk_refuses_stays_in_memory_until_it_does_not() {
+    let mut rig = Rig::new(config(1_000));
+    rig.append(vec![plain(1, 0), plain(1, 10)]);
+    rig.advance();
+    let obstacle = rig.dir.path().join("tracks/day=2024-03-01");
+    fs::write(&obstacle, b"not a folder").unwrap();
+    let error = rig.tracks.seal_now().unwrap_err();
+    assert!(error.to_string().contains("day=2024-03-01"), "{error}");
+    rig.check();
+    assert_eq!((rig.tracks.checkpoint(), rig.tracks.stats().pending), (Lsn(0), 2));
+
+    fs::remove_file(&obstacle).unwrap();
+    // The sealer may be between two tries; the next one succeeds.
+    while rig.tracks.seal_now().is_err() {}
+    rig.check();
+    assert_eq!((rig.tracks.checkpoint(), rig.tracks.stats().stored), (Lsn(2), 2));
+}
+
+#[test]
+fn a_crash_between_the_commit_of_a_merge_and_its_clean_up_repeats_nothing() {
+    let mut rig = Rig::new(config(1_000));
+    for part in 0..2 {
+        rig.append((0..5).map(|i| plain(1, part * 100 + i)).collect());
+        rig.advance();
+        rig.tracks.seal_now().unwrap();
+    }
+    let day = rig.dir.path().join("tracks/day=2024-03-01");
+    let aside = tempfile::tempdir().unwrap();
+    let names = |dir: &Path| {
+        let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names(&day);
+    for name in &before {
+        fs::copy(day.join(name), aside.path().join(name)).unwrap();
+    }
+    rig.tracks.compact_all().unwrap();
+    let merged = names(&day);
+    assert_eq!((before.len(), merged.len()), (2, 1));
+    // As if the process had died before it removed what was merged.
+    for name in &before {
+        fs::copy(aside.path().join(name), day.join(name)).unwrap();
+    }
+    rig.crash();
+    assert_eq!(names(&day), merged);
+    rig.check();
+}
+
+#[test]
+fn a_long_track_is_cut_at_the_front_rows() {
+    let mut rig = Rig::new(config(1_000));
+    // Over midnight, half in files, half in memory.
+    rig.append((0..20).map(|i| plain(1, 86_390 + i)).collect());
+    rig.advance();
+    rig.tracks.seal_now().unwrap();
+    rig.append((0..20).map(|i| plain(1, 86_410 + i)).collect());
+    rig.advance();
+    let all = rig.tracks.track(DeviceId(1), ALWAYS.0, ALWAYS.1, TrackOptions::default());
+    assert_eq!((all.rows.len(), all.is_truncated), (40, false));
+    for rows_max in [1, 9, 10, 11, 25, 39] {
+        let cut =
+            rig.tracks.track(DeviceId(1), ALWAYS.0, ALWAYS.1, TrackOptions::default().rows_max(rows_max));
+        assert_eq!((&cut.rows[..], cut.is_truncated), (&all.rows[..rows_max], true));
+    }
+    let second = |s: i64| UtcMillis(START_MS + s * 1_000);
+    let window = rig.tracks.track(DeviceId(1), second(86_395), second(86_415), TrackOptions::default());
+    assert_eq!(window.rows, all.rows[5..25]);
+}
+
+#[test]
+fn without_a_server_files_and_the_rest_of_the_journal_make_the_whole() {
+    let mut rig = Rig::new(config(1_000));
+    rig.append((0..30).map(|i| plain(1 + i % 3, i64::from(i) * 4_000)).collect());
+    rig.advance();
+    rig.tracks.seal_now().unwrap();
+    // A late duplicate, a suspect clock, and rows of a day that has no file yet.
+    rig.append(vec![plain(1, 0), plain(2, -30 * 365 * 86_400), plain(3, 3 * 86_400 + 5)]);
+    rig.advance();
+
+    let archive = Archive::open(&rig.dir.path().join("tracks")).unwrap();
+    let checkpoint = usize::try_from(archive.checkpoint().0).unwrap();
+    assert_eq!(checkpoint, 30);
+    let read = |selection: Selection| {
+        let rest = rig.journal[checkpoint..].iter();
+        let rest = rest.map(|r| (r.device, r.received_at, r.fix, r.extra.clone()));
+        let rows = archive.rows(selection, tail_rows(rest, &selection));
+        rows.collect::<Result<Vec<Row>, _>>().unwrap()
+    };
+    for device in 1..4 {
+        for include_suspect in [false, true] {
+            let device = DeviceId(device);
+            let mut rows = read(Selection { device: Some(device), include_suspect, ..Selection::all() });
+            rows.sort_by(Row::archive_cmp);
+            assert_eq!(rows, expected(&rig.journal, device, include_suspect));
+        }
+    }
+    let all = read(Selection::all());
+    assert_eq!(all.len(), 32);
+    assert!(all.is_sorted_by(|a, b| (a.partition(), a.key()) < (b.partition(), b.key())));
+    let second = |s: i64| UtcMillis(START_MS + s * 1_000);
+    let window = read(Selection { from: second(8_000), to: second(100_000), ..Selection::all() });
+    let inside = |row: &&Row| row.fix.fix_time >= second(8_000) && row.fix.fix_time < second(100_000);
+    assert_eq!(window, all.iter().filter(inside).cloned().collect::<Vec<_>>());
+}

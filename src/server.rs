@@ -10,6 +10,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -28,6 +29,9 @@ use crate::sources::acks::AckQueue;
 use crate::sources::{Links, Listener, listener};
 use crate::telemetry::Counters;
 use crate::tracks::Tracks;
+
+/// How long answers may take that are under way when the server stops.
+const HTTP_DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// What the server is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,11 +297,19 @@ async fn close_blocked(registry: Arc<Registry>, links: Links, stop: Cancellation
     }
 }
 
+/// Serves HTTP until `stop`; answers under way get a few seconds, connections that say nothing do not.
 async fn serve_http(listener: tokio::net::TcpListener, router: axum::Router, stop: CancellationToken) {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "HTTP ended");
+    let served = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let patience = async {
+        stop.cancelled().await;
+        tokio::time::sleep(HTTP_DRAIN_MAX).await;
+    };
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            tracing::error!(%error, "HTTP ended");
+        },
+        () = patience => tracing::info!("HTTP connections were still open and are cut"),
     }
 }
 

@@ -204,7 +204,23 @@ fn data_folder(data: &Path) -> Vec<Check> {
     if data.join("journal").exists() {
         checks.push(journal(data));
     }
+    let archive = data.join("tracks");
+    if archive.exists() {
+        checks.push(tracks(&archive));
+    }
     checks
+}
+
+fn tracks(archive: &Path) -> Check {
+    let advice = "the other files are read all the same; restore this one from a backup, or replay its day from the raw blocks";
+    match crate::tracks::verify(archive, |_, _| {}) {
+        Ok(verified) => {
+            let finding =
+                format!("{} rows in {} files, {} bytes", verified.rows, verified.files, verified.bytes);
+            Check::new("tracks", Verdict::Good, finding, advice)
+        }
+        Err(error) => Check::new("tracks", Verdict::Bad, error.to_string(), advice),
+    }
 }
 
 fn journal(data: &Path) -> Check {

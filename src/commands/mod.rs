@@ -12,6 +12,7 @@ pub mod replay;
 pub mod serve;
 pub mod simulate;
 pub mod token;
+pub mod tracks;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,9 @@ enum Command {
     /// Check or dump a journal, offline
     #[command(subcommand, after_help = "Example:\n  motorpool journal verify /var/lib/motorpool")]
     Journal(journal::JournalCommand),
+    /// Check the track archive, or write tracks out
+    #[command(subcommand, after_help = "Example:\n  motorpool tracks export --data data --format csv")]
+    Tracks(tracks::TracksCommand),
     Registry(registry::Args),
     Token(token::Args),
     CheckConfig(check_config::Args),
@@ -61,6 +65,7 @@ pub fn run() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Journal(command) => journal::run(&command),
+        Command::Tracks(command) => tracks::run(&command),
         Command::Registry(args) => registry::run(&args),
         Command::Token(args) => token::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),

@@ -22,6 +22,7 @@ const WHO: &str = "command line";
 
 /// Look after devices and terminals in quarantine
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  motorpool registry device approve --all")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

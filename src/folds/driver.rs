@@ -6,17 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use motorpool_protocols::{Observations, Profile, observe};
+use motorpool_protocols::Observations;
 
 use crate::clock::Clock;
 use crate::ids::Lsn;
 use crate::journal::{Batch, Consumer, Event, Gap, Journal, Reader};
 use crate::live::{Live, LiveBatch};
 use crate::registry::{Registry, Snapshot};
-use crate::tracks::row::judged;
 use crate::tracks::{Tracks, TracksWriter};
 
-use super::FoldCounts;
+use super::{FoldCounts, decode_batch};
 
 /// How long the thread waits for news before it looks at its timers.
 const TICK: Duration = Duration::from_millis(200);
@@ -180,6 +179,7 @@ impl Folds {
         is_empty
     }
 
+    /// Applies one record and returns how many messages it held.
     fn apply(
         &mut self,
         batch: &Batch<'_>,
@@ -187,20 +187,7 @@ impl Folds {
         for_tracks: bool,
         mut live: Option<&mut LiveBatch<'_>>,
     ) -> u64 {
-        let standard = Profile::default();
-        let profile = snapshot.device(batch.device).map_or(&standard, |device| &device.profile);
-        let (mut messages, mut undecodable) = (0, 0);
-        self.observations.clear();
-        for raw in batch.messages() {
-            messages += 1;
-            if let Err(error) = observe(batch.protocol, raw, profile, &mut self.observations) {
-                undecodable += 1;
-                tracing::debug!(device = batch.device.0, %error, "message can't be decoded");
-            }
-        }
-        for fix in &mut self.observations.fixes {
-            fix.quality = judged(fix.quality, fix.fix_time, batch.received_at);
-        }
+        let decoded = decode_batch(batch, snapshot, &mut self.observations);
         if for_tracks {
             for fix in &self.observations.fixes {
                 let extra = self.observations.extra_of(fix);
@@ -209,16 +196,16 @@ impl Folds {
             self.fixes_applied += self.observations.fixes.len() as u64;
         }
         if let Some(states) = live.as_mut() {
-            states.messages(batch.device, batch.received_at, messages);
+            states.messages(batch.device, batch.received_at, decoded.messages);
             for fix in &self.observations.fixes {
                 states.apply(batch.device, batch.received_at, fix);
             }
         }
-        FoldCounts::add(&self.counts.messages, u64::from(messages));
-        FoldCounts::add(&self.counts.undecodable, undecodable);
+        FoldCounts::add(&self.counts.messages, u64::from(decoded.messages));
+        FoldCounts::add(&self.counts.undecodable, u64::from(decoded.undecodable));
         FoldCounts::add(&self.counts.malformed_items, u64::from(self.observations.malformed_items));
         self.counts.last_received_ms.store(batch.received_at.0, Ordering::Relaxed);
-        u64::from(messages)
+        u64::from(decoded.messages)
     }
 
     fn pass_over(&self, gap: Gap) {

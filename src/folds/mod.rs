@@ -8,7 +8,9 @@
 //! It must never write to the journal or speak to a terminal.
 
 mod counts;
+mod decode;
 mod driver;
 
 pub use counts::FoldCounts;
+pub use decode::{Decoded, decode_batch};
 pub use driver::{Driver, DriverParts};

@@ -12,7 +12,7 @@ const BYSTANDER: &str = "013900000002";
 fn frame(message_id: u16, terminal: &str, serial: u16, body: &[u8]) -> Vec<u8> {
     let mut plain = message_id.to_be_bytes().to_vec();
     plain.extend((body.len() as u16).to_be_bytes());
-    plain.extend(terminal.as_bytes().chunks(2).map(|pair| (pair[0] - b'0') << 4 | (pair[1] - b'0')));
+    plain.extend(terminal.as_bytes().chunks(2).map(|pair| ((pair[0] - b'0') << 4) | (pair[1] - b'0')));
     plain.extend(serial.to_be_bytes());
     plain.extend(body);
     plain.push(plain.iter().fold(0, |check, byte| check ^ byte));
@@ -34,7 +34,7 @@ fn position(second: u8) -> Vec<u8> {
     body.extend(31_230_400_u32.to_be_bytes());
     body.extend(121_473_700_u32.to_be_bytes());
     body.extend([0, 10, 1, 0x90, 0, 90]);
-    body.extend([0x24, 0x05, 0x06, 0x07, 0x08, (second / 10) << 4 | second % 10]);
+    body.extend([0x24, 0x05, 0x06, 0x07, 0x08, ((second / 10) << 4) | (second % 10)]);
     body
 }
 
@@ -266,7 +266,7 @@ fn packets_that_never_complete_a_message_are_bounded_and_given_up() {
 fn with_packet_flag(frame: &[u8]) -> Vec<u8> {
     let mut plain = unescape(&frame[1..frame.len() - 1]);
     plain.pop();
-    let properties = u16::from_be_bytes([plain[2], plain[3]]) - 4 | 1 << 13;
+    let properties = (u16::from_be_bytes([plain[2], plain[3]]) - 4) | (1 << 13);
     plain[2..4].copy_from_slice(&properties.to_be_bytes());
     plain.push(plain.iter().fold(0, |check, byte| check ^ byte));
     let mut packet = vec![0x7e];

@@ -1,5 +1,7 @@
 //! One integration binary: the product as its users meet it, over real sockets and real files.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that goes wrong")]
+
 mod bad_input;
 mod commands;
 mod kill;

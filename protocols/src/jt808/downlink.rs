@@ -2,7 +2,7 @@
 //!
 //! What to say and when is the session's to decide.
 
-use crate::jt808::frame::{self, DELIMITER};
+use crate::jt808::frame::{self, DELIMITER, ESCAPE};
 use crate::jt808::header::{HEADER_BYTES_MAX, IdBytes, Packet, encode_raw};
 use crate::jt808::ids;
 
@@ -76,12 +76,13 @@ impl Downlink {
         frame[body_at..check_at].copy_from_slice(&body);
         frame[check_at] = check;
         let content = &frame[1..=check_at];
-        if frame::is_plain(content) {
-            out.extend_from_slice(&frame[..check_at + 2]);
-        } else {
+        // Byte by byte: wider reads would have to wait for the small writes above.
+        if content.iter().any(|byte| matches!(*byte, DELIMITER | ESCAPE)) {
             out.push(DELIMITER);
             frame::escape(content, out);
             out.push(DELIMITER);
+        } else {
+            out.extend_from_slice(&frame[..check_at + 2]);
         }
     }
 }

@@ -40,7 +40,7 @@ pub fn write<W: Write>(
             }
             text.push_str("<trk><name>");
             escape(&mut text, terminal);
-            write!(text, "</name><number>{}</number><trkseg>\n", row.device)
+            writeln!(text, "</name><number>{}</number><trkseg>", row.device)
                 .expect("a String takes every text");
             last_day = Some(day);
         }

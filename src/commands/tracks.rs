@@ -1,0 +1,219 @@
+//! `motorpool tracks`: checks the archive and writes tracks out, beside a running server or without one.
+//!
+//! Rows that are still in the server's memory are taken from the journal behind the archive's checkpoint, so an
+//! export holds everything that was acknowledged when it began.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use indicatif::ProgressBar;
+use motorpool_protocols::{Fix, Observations, Protocol, TerminalId, UtcMillis};
+
+use super::Outcome;
+use crate::config::{self, Config};
+use crate::folds::decode_batch;
+use crate::ids::{DeviceId, Lsn};
+use crate::journal::Event;
+use crate::journal::verify::each_event;
+use crate::registry::{REGISTRY_FILE, Registry, Snapshot};
+use crate::tracks::export::{ExportError, Format, write};
+use crate::tracks::{Archive, Row, Selection, tail_rows, verify};
+
+/// Check the track archive, or write tracks out
+#[derive(Debug, clap::Subcommand)]
+pub enum TracksCommand {
+    /// Check every file of the archive and name the first bad one
+    #[command(after_help = "Example:\n  motorpool tracks verify --data /var/lib/motorpool")]
+    Verify(VerifyArgs),
+    /// Write tracks as CSV, Parquet, GeoJSON or GPX; works beside a running server
+    #[command(
+        after_help = "Example:\n  motorpool tracks export --data /var/lib/motorpool --device 013912345678 \
+                            --from 2024-05-01T00:00:00+08:00 --to 2024-05-02T00:00:00+08:00 --format gpx"
+    )]
+    Export(ExportArgs),
+}
+
+/// Arguments of `tracks verify`.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// The data folder
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `tracks export`.
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    /// The data folder
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Only this device: its terminal id, or our number for it
+    #[arg(long, value_name = "ID")]
+    device: Option<String>,
+    /// Fixes from this time on, RFC 3339
+    #[arg(long, value_name = "T", value_parser = instant)]
+    from: Option<UtcMillis>,
+    /// Fixes before this time, RFC 3339
+    #[arg(long, value_name = "T", value_parser = instant)]
+    to: Option<UtcMillis>,
+    /// What to write
+    #[arg(long, value_enum, default_value = "csv")]
+    format: Format,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+fn instant(text: &str) -> Result<UtcMillis, String> {
+    let parsed: jiff::Timestamp = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    Ok(UtcMillis(parsed.as_millisecond()))
+}
+
+/// Runs the command on standard output.
+///
+/// # Errors
+/// When the data folder can't be used.
+pub fn run(command: &TracksCommand) -> anyhow::Result<Outcome> {
+    match command {
+        TracksCommand::Verify(args) => run_verify(args),
+        TracksCommand::Export(args) => run_export(args),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this command's answer")]
+fn run_verify(args: &VerifyArgs) -> anyhow::Result<Outcome> {
+    let dir = args.data.join("tracks");
+    if !dir.exists() {
+        bail!("{} does not exist", dir.display());
+    }
+    let bar = if io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    let verified = verify(&dir, |done, of| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    match (verified, args.json) {
+        (Ok(verified), true) => println!("{}", serde_json::json!({ "sound": true, "verified": verified })),
+        (Ok(verified), false) => {
+            println!("tracks: {} files, {} rows, {} bytes", verified.files, verified.rows, verified.bytes);
+            for sidecar in &verified.sidecars_missing {
+                println!("missing sidecar, made again when it is needed: {}", sidecar.display());
+            }
+            println!("sound");
+        }
+        (Err(error), json) => {
+            if json {
+                println!("{}", serde_json::json!({ "sound": false, "first_bad_item": error.to_string() }));
+            } else {
+                println!("first bad item: {error}");
+            }
+            return Ok(Outcome::FoundWrong);
+        }
+    }
+    Ok(Outcome::Good)
+}
+
+fn run_export(args: &ExportArgs) -> anyhow::Result<Outcome> {
+    let snapshot = devices(&args.data)?;
+    let device = args.device.as_deref().map(|id| device_of(&snapshot, id)).transpose()?;
+    let selection = Selection {
+        device,
+        from: args.from.unwrap_or(Selection::all().from),
+        to: args.to.unwrap_or(Selection::all().to),
+        include_suspect: args.from.is_none() && args.to.is_none(),
+    };
+    let archive = Archive::open(&args.data.join("tracks"))?;
+    // The journal first: rows that are sealed meanwhile are then in both, and come once.
+    let tail = tail(&args.data, archive.checkpoint(), &snapshot, &selection)?;
+    let terminal_of =
+        |device: DeviceId| snapshot.device(device).map(|known| known.terminal.as_str().to_owned());
+    let mut rows = archive.rows(selection, tail);
+    let written = match &args.out {
+        Some(path) => {
+            let file = File::create(path).with_context(|| format!("can't create {}", path.display()))?;
+            export(args.format, BufWriter::new(file), &mut rows, &terminal_of)
+        }
+        None => export(args.format, BufWriter::new(io::stdout()), &mut rows, &terminal_of),
+    };
+    match written {
+        // Whoever reads our output has seen enough.
+        Err(ExportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            return Ok(Outcome::Good);
+        }
+        other => other.context("the export ended early")?,
+    };
+    let damaged = rows.take_damaged();
+    for error in &damaged {
+        tell(&format!("rows are missing: {error}"));
+    }
+    Ok(if damaged.is_empty() { Outcome::Good } else { Outcome::FoundWrong })
+}
+
+fn export(
+    format: Format,
+    mut out: impl Write + Send,
+    rows: &mut crate::tracks::Rows,
+    terminal_of: &dyn Fn(DeviceId) -> Option<String>,
+) -> Result<u64, ExportError> {
+    let written = write(format, &mut out, rows, terminal_of)?;
+    out.flush()?;
+    Ok(written)
+}
+
+#[expect(clippy::print_stderr, reason = "standard output holds the export")]
+fn tell(message: &str) {
+    eprintln!("motorpool: {message}");
+}
+
+/// The devices of a data folder, read beside a running server.
+fn devices(data: &Path) -> anyhow::Result<std::sync::Arc<Snapshot>> {
+    if !data.join(REGISTRY_FILE).exists() {
+        bail!("there is no registry in {}", data.display());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let config = Config { data: data.to_owned(), ..config::load(None)? };
+        let registry = Registry::open(data, &config).await?;
+        let snapshot = registry.snapshot();
+        registry.close().await;
+        Ok(snapshot)
+    })
+}
+
+fn device_of(snapshot: &Snapshot, id: &str) -> anyhow::Result<DeviceId> {
+    let by_terminal = TerminalId::new(id)
+        .and_then(|terminal| Protocol::ALL.iter().find_map(|protocol| snapshot.find(*protocol, &terminal)));
+    let by_number = || id.parse().ok().and_then(|number| snapshot.device(DeviceId(number)));
+    by_terminal.or_else(by_number).map(|device| device.id).with_context(|| format!("no device `{id}`"))
+}
+
+/// The rows behind the archive's checkpoint, out of the journal.
+fn tail(data: &Path, from: Lsn, snapshot: &Snapshot, selection: &Selection) -> anyhow::Result<Vec<Row>> {
+    let mut observations = Observations::default();
+    let mut fixes: Vec<(DeviceId, UtcMillis, Fix, Vec<u8>)> = Vec::new();
+    let journal = data.join("journal");
+    if !journal.exists() {
+        return Ok(Vec::new());
+    }
+    each_event(&journal, from, &mut |event| {
+        match event {
+            Event::Entry(entry) if selection.device.is_none_or(|device| device == entry.batch.device) => {
+                decode_batch(&entry.batch, snapshot, &mut observations);
+                fixes.extend(observations.fixes.iter().map(|fix| {
+                    let extra = observations.extra_of(fix).to_vec();
+                    (entry.batch.device, entry.batch.received_at, *fix, extra)
+                }));
+            }
+            Event::Entry(_) => {}
+            Event::Gap(gap) => tell(&format!("the journal can't be read from {} to {}", gap.from, gap.to)),
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(tail_rows(fixes.into_iter(), selection))
+}

@@ -4,7 +4,6 @@
 //! Stop: no new links, replies drained, journal flushed, folds caught up and checkpointed, HTTP last, so that
 //! nobody is told of a failure that did not happen.
 
-mod connect;
 mod readings;
 
 use std::fs;
@@ -197,8 +196,8 @@ impl Server {
         let router = api::router(ApiState::new(ApiParts {
             registry: Arc::clone(&registry),
             live,
-            tracks: Arc::new(tracks.clone()),
-            links: Arc::new(links.clone()),
+            tracks: tracks.clone(),
+            links: links.clone(),
             readings: Arc::new(move || readings.read()),
             counters: Arc::clone(&counters),
             clock: Arc::clone(&clock),

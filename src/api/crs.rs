@@ -6,6 +6,7 @@
 
 use std::f64::consts::PI;
 
+use motorpool_protocols::{Fix, Quality};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -23,6 +24,16 @@ pub(super) enum Crs {
 }
 
 impl Crs {
+    /// `fix` with its place in this system, for an answer. Encrypted coordinates are no WGS-84: they stay as they came.
+    pub(super) fn apply(self, fix: &mut Fix) {
+        if self == Self::Wgs84 || fix.quality.contains(Quality::CRS_ENCRYPTED) {
+            return;
+        }
+        let (lat, lon) = self.degrees(fix.lat_e7, fix.lon_e7);
+        // The offsets are far smaller than what an i32 has room for beyond 180 degrees.
+        (fix.lat_e7, fix.lon_e7) = ((lat * 1e7).round() as i32, (lon * 1e7).round() as i32);
+    }
+
     /// A place in degrees in this system, from WGS-84 in 1e-7 degrees: (latitude, longitude), with 7 decimals.
     pub(super) fn degrees(self, lat_e7: i32, lon_e7: i32) -> (f64, f64) {
         let (lat, lon) = (f64::from(lat_e7) / 1e7, f64::from(lon_e7) / 1e7);
@@ -125,6 +136,17 @@ mod tests {
             near(Crs::Gcj02.degrees(wgs84.0, wgs84.1), gcj);
             near(Crs::Bd09.degrees(wgs84.0, wgs84.1), bd);
         }
+    }
+
+    #[test]
+    fn a_fix_is_moved_unless_its_place_is_encrypted() {
+        let mut fix = Fix::new(motorpool_protocols::UtcMillis(0), 399_010_500, 1_164_207_900);
+        Crs::Gcj02.apply(&mut fix);
+        assert!((fix.lat_e7 - 399_024_463).abs() <= 1 && (fix.lon_e7 - 1_164_270_221).abs() <= 1, "{fix:?}");
+        let moved = fix;
+        fix.quality = Quality::CRS_ENCRYPTED;
+        Crs::Bd09.apply(&mut fix);
+        assert_eq!((fix.lat_e7, fix.lon_e7), (moved.lat_e7, moved.lon_e7));
     }
 
     #[test]

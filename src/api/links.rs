@@ -11,8 +11,8 @@ use super::ApiState;
 use super::auth::Reader;
 use super::extract::{Page, Params, cursor, cursor_parts, limit_of};
 use super::problem::{Problem, ProblemBody};
-use super::seams::LinkRow;
 use crate::registry::{Scope, Snapshot};
+use crate::sources::LinkState;
 use crate::telemetry::logging::masked_ip;
 
 /// An open link.
@@ -43,17 +43,17 @@ pub(super) struct LinkView {
 }
 
 impl LinkView {
-    fn of(row: &LinkRow, snapshot: &Snapshot, shows_peers: bool) -> Self {
-        let device = row.device.and_then(|device| snapshot.device(device));
+    fn of(state: &LinkState, snapshot: &Snapshot, shows_peers: bool) -> Self {
+        let device = state.device.and_then(|device| snapshot.device(device));
         Self {
-            link: row.link.0,
-            device: row.device.map(|device| device.0),
+            link: state.id.0,
+            device: state.device.map(|device| device.0),
             terminal: device.map(|device| device.terminal.to_string()),
-            protocol: row.protocol,
-            peer: if shows_peers { row.peer.to_string() } else { masked_ip(row.peer.ip()) },
-            opened_at: row.opened_at,
-            last_byte_at: row.last_byte_at,
-            is_closing: row.is_closing,
+            protocol: state.protocol.name(),
+            peer: if shows_peers { state.peer.to_string() } else { masked_ip(state.peer.ip()) },
+            opened_at: state.opened_at,
+            last_byte_at: state.last_byte_at,
+            is_closing: state.is_closing,
         }
     }
 }
@@ -89,15 +89,15 @@ pub(super) async fn list(
         }
         None => 0,
     };
-    let mut rows = match params.device {
-        Some(id) => state.links().links_of(state.device(&id)?.id),
-        None => state.links().links(),
+    let mut open = match params.device {
+        Some(id) => state.links().of_device(state.device(&id)?.id),
+        None => state.links().all(),
     };
-    rows.retain(|row| row.link.0 > after);
-    rows.sort_unstable_by_key(|row| row.link);
-    rows.truncate(limit as usize + 1);
+    open.retain(|link| link.id.0 > after);
+    open.sort_unstable_by_key(|link| link.id);
+    open.truncate(limit as usize + 1);
     let snapshot = state.registry().snapshot();
     let shows_peers = token.allows(Scope::Admin);
-    let views = rows.iter().map(|row| LinkView::of(row, &snapshot, shows_peers)).collect();
+    let views = open.iter().map(|link| LinkView::of(link, &snapshot, shows_peers)).collect();
     Ok(Page::cut(views, limit, |view: &LinkView| cursor(&[&view.link.to_string()])).answer(&uri))
 }

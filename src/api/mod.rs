@@ -2,7 +2,7 @@
 //!
 //! [`router`] gives everything under one roof: `/api/v1`, `/livez`, `/readyz`, `/metrics` and the console. Times are RFC 3339
 //! in UTC, places WGS-84 unless `crs` asks for something else, errors RFC 9457 problems with a stable `code`, lists are paged
-//! by keyset cursors. Nothing is let through without a bearer token but the short list in [`auth`].
+//! by keyset cursors. Nothing is let through without a bearer token but the short list in `auth`.
 //!
 //! The API reads the folds and the registry. It writes to the registry only, never to the journal or the
 //! archive, and opens no file.
@@ -12,7 +12,6 @@
 mod auth;
 mod crs;
 mod devices;
-mod export;
 mod extract;
 mod layers;
 mod links;
@@ -20,7 +19,6 @@ mod page;
 mod positions;
 mod problem;
 mod quarantine;
-mod seams;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -40,17 +38,20 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use seams::{LinkRow, LinkTable, ReadNumbers, TrackPart, TrackQuery, TrackRow, TrackSource};
-
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::live::Live;
 use crate::registry::{Device, Registry};
+use crate::sources::Links;
 use crate::telemetry::ledger::Imbalance;
 use crate::telemetry::metrics::Exporter;
 use crate::telemetry::{Counters, Readings};
+use crate::tracks::Tracks;
 use problem::{Code, Problem};
 use throttle::Throttle;
+
+/// Reads the numbers that other parts keep.
+pub type ReadNumbers = Arc<dyn Fn() -> Readings + Send + Sync>;
 
 /// What the API is made of.
 #[expect(clippy::exhaustive_structs, reason = "built field by field by the composition root")]
@@ -60,9 +61,9 @@ pub struct ApiParts {
     /// Last states.
     pub live: Arc<Live>,
     /// Tracks.
-    pub tracks: Arc<dyn TrackSource>,
+    pub tracks: Tracks,
     /// Open links.
-    pub links: Arc<dyn LinkTable>,
+    pub links: Links,
     /// Numbers that other parts keep.
     pub readings: ReadNumbers,
     /// What hot paths count.
@@ -118,12 +119,12 @@ impl ApiState {
         &self.inner.parts.live
     }
 
-    fn tracks(&self) -> Arc<dyn TrackSource> {
-        Arc::clone(&self.inner.parts.tracks)
+    fn tracks(&self) -> &Tracks {
+        &self.inner.parts.tracks
     }
 
-    fn links(&self) -> &dyn LinkTable {
-        self.inner.parts.links.as_ref()
+    fn links(&self) -> &Links {
+        &self.inner.parts.links
     }
 
     fn counters(&self) -> &Counters {

@@ -1,6 +1,12 @@
 //! `/devices/{id}/track`: the fixes of one device, streamed.
+//!
+//! Reads [`crate::tracks::Tracks`], moves the rows into the system asked for, and leaves CSV, GeoJSON, GPX and
+//! Parquet to [`export`]. JSON is the API's own:
+//! `{"device":…,"terminal":…,"crs":…,"items":[…],"next_from":…}`.
 
+use std::io::{self, BufWriter, Write};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
@@ -8,19 +14,20 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use hyper::body::Frame;
-use motorpool_protocols::UtcMillis;
-use serde::Deserialize;
+use motorpool_protocols::{Alarms, Quality, Status, UtcMillis};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::auth::Reader;
 use super::crs::Crs;
-use super::export::{FixView, TrackForm, TrackWriter};
 use super::extract::{Id, Params, instant, next_link, with_link};
-use super::positions::accepts;
+use super::positions::{accepts, ignition, tenths};
 use super::problem::{Problem, ProblemBody};
-use super::seams::{TrackPart, TrackQuery, TrackRow};
+use crate::registry::Device;
+use crate::tracks::export::{self, ExportError, Format};
+use crate::tracks::{Row, Track, TrackOptions};
 
 /// Bytes of one piece of a streamed answer.
 const PIECE_BYTES: usize = 64 << 10;
@@ -44,13 +51,138 @@ pub(super) struct TrackParams {
     /// Fixes of this answer, up to the configured maximum, which is the default.
     #[param(minimum = 1)]
     limit: Option<usize>,
-    /// `json`, `geojson`, `csv` or `gpx`; when absent `Accept` decides.
+    /// `json`, `geojson`, `csv`, `gpx` (without fixes that have no valid position) or `parquet` (the archive's
+    /// columns); when absent `Accept` decides.
     #[param(inline)]
     format: Option<TrackForm>,
-    /// Coordinate system of the answer; `wgs84` when absent.
+    /// Coordinate system of the answer; `wgs84` when absent, and the only one of `parquet`.
     #[param(inline)]
     #[serde(default)]
     crs: Crs,
+}
+
+/// The form of a track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum TrackForm {
+    /// `application/json`.
+    Json,
+    /// `application/geo+json`.
+    Geojson,
+    /// `text/csv`.
+    Csv,
+    /// `application/gpx+xml`.
+    Gpx,
+    /// `application/vnd.apache.parquet`.
+    Parquet,
+}
+
+impl TrackForm {
+    /// The export that writes it; JSON is the API's own.
+    const fn export(self) -> Option<Format> {
+        match self {
+            Self::Json => None,
+            Self::Geojson => Some(Format::GeoJson),
+            Self::Csv => Some(Format::Csv),
+            Self::Gpx => Some(Format::Gpx),
+            Self::Parquet => Some(Format::Parquet),
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        self.export().map_or("application/json", Format::media_type)
+    }
+
+    /// The form that `Accept` names.
+    fn accepted(headers: &HeaderMap) -> Self {
+        [Self::Geojson, Self::Csv, Self::Gpx, Self::Parquet]
+            .into_iter()
+            .find(|form| accepts(headers, form.content_type().split(';').next().unwrap_or("")))
+            .unwrap_or(Self::Json)
+    }
+}
+
+/// One fix in JSON.
+#[derive(Serialize, ToSchema)]
+pub(super) struct FixView {
+    /// When it was taken, by the terminal's clock.
+    #[schema(value_type = String, format = DateTime)]
+    fix_time: UtcMillis,
+    /// When it was received first.
+    #[schema(value_type = String, format = DateTime)]
+    received_at: UtcMillis,
+    /// Latitude, degrees.
+    lat: f64,
+    /// Longitude, degrees.
+    lon: f64,
+    /// Whether the terminal called the position valid.
+    valid: bool,
+    /// Height above sea level, metres.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    altitude_m: Option<i16>,
+    /// Speed over ground.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speed_kmh: Option<f64>,
+    /// Course, degrees clockwise from true north.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    course_deg: Option<u16>,
+    /// Whether the ignition is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignition: Option<bool>,
+    /// Satellites used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    satellites: Option<u8>,
+    /// Distance counter, metres.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    odometer_m: Option<u32>,
+    /// Fuel in the tank, litres.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fuel_l: Option<f64>,
+    /// Speed by the vehicle's own sensor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vehicle_speed_kmh: Option<f64>,
+    /// Engine speed, revolutions per minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engine_rpm: Option<u16>,
+    /// Alarms the terminal reports.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    alarms: Vec<&'static str>,
+    /// State bits that are set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    status: Vec<&'static str>,
+    /// What is doubtful about the fix.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    quality: Vec<&'static str>,
+}
+
+impl FixView {
+    fn of(row: &Row) -> Self {
+        let fix = &row.fix;
+        // The rows are in the system of the answer already.
+        let (lat, lon) = Crs::Wgs84.degrees(fix.lat_e7, fix.lon_e7);
+        Self {
+            fix_time: fix.fix_time,
+            received_at: row.received_at,
+            lat,
+            lon,
+            valid: fix.is_valid(),
+            altitude_m: fix.altitude_m,
+            speed_kmh: fix.speed_dkmh.map(tenths),
+            course_deg: fix.course_deg,
+            ignition: ignition(fix.status, fix.quality),
+            satellites: fix.satellites,
+            odometer_m: fix.odometer_m,
+            fuel_l: fix.fuel_dl.map(tenths),
+            vehicle_speed_kmh: fix.vehicle_speed_dkmh.map(tenths),
+            engine_rpm: fix.engine_rpm,
+            alarms: Alarms::names(fix.alarms).collect(),
+            status: Status::names(fix.status).collect(),
+            quality: Quality::names(fix.quality).collect(),
+        }
+    }
 }
 
 /// The track of a device.
@@ -79,10 +211,12 @@ pub(super) struct TrackView {
     params(("id" = String, Path, description = "Our number, or the terminal's identity"), TrackParams),
     responses(
         (status = 200, description = "The fixes", headers(
+            ("x-motorpool-crs" = String, description = "The coordinate system of the answer"),
             ("x-motorpool-damaged-files" = u32, description = "Archive files that could not be read; their fixes are missing"),
         ), content(
             (TrackView = "application/json"), (Object = "application/geo+json"),
             (String = "text/csv"), (String = "application/gpx+xml"),
+            (String = "application/vnd.apache.parquet"),
         )),
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
@@ -106,91 +240,149 @@ pub(super) async fn track(
     if from >= to {
         return Err(Problem::parameter("from", "must be before `to`"));
     }
+    let form = params.format.unwrap_or_else(|| TrackForm::accepted(&headers));
+    let crs = params.crs;
+    if form == TrackForm::Parquet && crs != Crs::Wgs84 {
+        return Err(Problem::parameter("crs", "must be wgs84: the columns of Parquet are defined so"));
+    }
     tracing::info!(token = token.id, device = device.id.0, %from, %to, "track read");
-    let form = params.format.unwrap_or_else(|| form_of(&headers));
-    let query = TrackQuery { device: device.id, from, to, rows_max: limit };
-    let source = state.tracks();
-    let part = tokio::task::spawn_blocking(move || source.track(query));
-    let part = part.await.map_err(|error| Problem::internal(&error))?;
-    let (part, next_from) = cut_at_an_instant(part);
-    let link = next_from.map(|next| next_link(&uri, "from", &next.to_string()));
-    let damaged = part.damaged_files;
-    let terminal = device.terminal.to_string();
-    let writer = TrackWriter::new(form, params.crs, device.id.0, terminal.clone());
-    let mut response = Response::new(stream(writer, part.rows, next_from));
+    let (tracks, id) = (state.tracks().clone(), device.id);
+    let options = TrackOptions::default().rows_max(limit);
+    let track = tokio::task::spawn_blocking(move || tracks.track(id, from, to, options));
+    let (track, next_from) = cut_at_an_instant(track.await.map_err(|error| Problem::internal(&error))?);
+    let damaged = track.damaged.len();
+    let disposition = disposition(form, device.terminal.as_str());
+    let mut response = Response::new(stream(Answer { device, form, crs, rows: track.rows, next_from }));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
+    headers.insert("x-motorpool-crs", HeaderValue::from_static(crs.as_str()));
     if damaged > 0 {
         headers.insert("x-motorpool-damaged-files", HeaderValue::from(damaged));
     }
-    if matches!(form, TrackForm::Csv | TrackForm::Gpx) {
-        let name: String = terminal.chars().filter(char::is_ascii_alphanumeric).collect();
-        let disposition = format!("attachment; filename=\"track-{name}.{}\"", form.extension());
-        if let Ok(value) = HeaderValue::from_str(&disposition) {
-            headers.insert(header::CONTENT_DISPOSITION, value);
-        }
+    if let Some(value) = disposition {
+        headers.insert(header::CONTENT_DISPOSITION, value);
     }
+    let link = next_from.map(|next| next_link(&uri, "from", &next.to_string()));
     Ok(with_link(response, link))
 }
 
-fn form_of(headers: &HeaderMap) -> TrackForm {
-    [TrackForm::Geojson, TrackForm::Csv, TrackForm::Gpx]
-        .into_iter()
-        .find(|form| accepts(headers, form.content_type().split(';').next().unwrap_or("")))
-        .unwrap_or(TrackForm::Json)
+/// The name under which a browser saves what it can't show.
+fn disposition(form: TrackForm, terminal: &str) -> Option<HeaderValue> {
+    let format = form.export().filter(|format| *format != Format::GeoJson)?;
+    let name: String = terminal.chars().filter(char::is_ascii_alphanumeric).collect();
+    HeaderValue::from_str(&format!("attachment; filename=\"track-{name}.{}\"", format.extension())).ok()
 }
 
 /// A part that was cut by the limit ends before its last instant, so that the next one can begin there and no
 /// fix is missing or twice. A single instant with more fixes than the limit is given as far as it goes.
-fn cut_at_an_instant(mut part: TrackPart) -> (TrackPart, Option<UtcMillis>) {
-    let last = part.rows.last().map(|row| row.fix.fix_time);
-    let Some(last) = last.filter(|_| part.is_truncated) else { return (part, None) };
-    let end = part.rows.partition_point(|row| row.fix.fix_time < last);
+fn cut_at_an_instant(mut track: Track) -> (Track, Option<UtcMillis>) {
+    let last = track.rows.last().map(|row| row.fix.fix_time);
+    let Some(last) = last.filter(|_| track.is_truncated) else { return (track, None) };
+    let end = track.rows.partition_point(|row| row.fix.fix_time < last);
     if end == 0 {
-        return (part, Some(UtcMillis(last.0 + 1)));
+        return (track, Some(UtcMillis(last.0 + 1)));
     }
-    part.rows.truncate(end);
-    (part, Some(last))
+    track.rows.truncate(end);
+    (track, Some(last))
+}
+
+/// What is written.
+struct Answer {
+    device: Arc<Device>,
+    form: TrackForm,
+    crs: Crs,
+    rows: Vec<Row>,
+    next_from: Option<UtcMillis>,
+}
+
+impl Answer {
+    fn write(self, mut out: impl Write + Send) -> Result<(), ExportError> {
+        let Self { device, form, crs, rows, next_from } = self;
+        let terminal = device.terminal.as_str();
+        let rows = rows.into_iter().map(|mut row| {
+            crs.apply(&mut row.fix);
+            row
+        });
+        let Some(format) = form.export() else {
+            let (id, terminal) = (device.id, serde_json::to_string(terminal).map_err(io::Error::from)?);
+            let crs = crs.as_str();
+            write!(out, "{{\"device\":{id},\"terminal\":{terminal},\"crs\":\"{crs}\",\"items\":")?;
+            write_items(&mut out, rows)?;
+            if let Some(next) = next_from {
+                write!(out, ",\"next_from\":\"{next}\"")?;
+            }
+            out.write_all(b"}")?;
+            return Ok(out.flush()?);
+        };
+        // Maps draw a line through every point of a GPX track, and a place that is not valid may be anywhere.
+        let rows = rows.filter(|row| format != Format::Gpx || row.fix.is_valid());
+        export::write(format, out, rows.map(Ok), &|_| Some(terminal.to_owned()))?;
+        Ok(())
+    }
+}
+
+fn write_items(out: &mut impl Write, rows: impl Iterator<Item = Row>) -> io::Result<()> {
+    let mut separator = b"[";
+    for row in rows {
+        out.write_all(separator)?;
+        serde_json::to_writer(&mut *out, &FixView::of(&row))?;
+        separator = b",";
+    }
+    out.write_all(if separator == b"[" { b"[]" } else { b"]" })
 }
 
 /// Writes on a blocking thread, a few pieces ahead of the reader.
-fn stream(mut writer: TrackWriter, rows: Vec<TrackRow>, next_from: Option<UtcMillis>) -> Body {
-    let (pieces, received) = mpsc::channel::<Bytes>(PIECES_MAX);
+fn stream(answer: Answer) -> Body {
+    let (pieces, received) = mpsc::channel(PIECES_MAX);
     // Ends by itself: with the last row, or when the reader has gone.
     drop(tokio::task::spawn_blocking(move || {
-        let mut out = Vec::with_capacity(PIECE_BYTES + 1_024);
-        writer.begin(&mut out);
-        for row in &rows {
-            writer.row(&mut out, row);
-            if out.len() >= PIECE_BYTES {
-                let piece = std::mem::replace(&mut out, Vec::with_capacity(PIECE_BYTES + 1_024));
-                if pieces.blocking_send(piece.into()).is_err() {
-                    return;
-                }
+        let out = BufWriter::with_capacity(PIECE_BYTES, Sender { pieces: pieces.clone() });
+        match answer.write(out) {
+            Ok(()) => {}
+            Err(ExportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                tracing::debug!("the reader of a track has gone");
             }
-        }
-        writer.end(&mut out, next_from);
-        if pieces.blocking_send(out.into()).is_err() {
-            tracing::debug!("the reader of a track has gone");
+            // Breaks the answer off, so that nobody takes the part for the whole.
+            Err(error) => {
+                tracing::error!(%error, "a track could not be written");
+                drop(pieces.blocking_send(Err(io::Error::other(error))));
+            }
         }
     }));
     Body::new(Pieces { received })
 }
 
+/// Hands what is written over to the body.
+struct Sender {
+    pieces: mpsc::Sender<io::Result<Bytes>>,
+}
+
+impl Write for Sender {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = Bytes::copy_from_slice(bytes);
+        self.pieces.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A body of pieces that another thread writes.
 struct Pieces {
-    received: mpsc::Receiver<Bytes>,
+    received: mpsc::Receiver<io::Result<Bytes>>,
 }
 
 impl hyper::body::Body for Pieces {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.received.poll_recv(context).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+        self.received.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 }
 
@@ -199,15 +391,16 @@ mod tests {
     use motorpool_protocols::Fix;
 
     use super::*;
+    use crate::ids::DeviceId;
 
-    fn part(times: &[i64], is_truncated: bool) -> TrackPart {
-        let row = |ms: &i64| TrackRow { received_at: UtcMillis(0), fix: Fix::new(UtcMillis(*ms), 0, 0) };
-        TrackPart { rows: times.iter().map(row).collect(), is_truncated, damaged_files: 0 }
+    fn part(times: &[i64], is_truncated: bool) -> Track {
+        let row = |ms: &i64| Row::new(DeviceId(1), UtcMillis(0), &Fix::new(UtcMillis(*ms), 0, 0), b"");
+        Track { rows: times.iter().map(row).collect(), is_truncated, ..Track::default() }
     }
 
     #[test]
     fn a_part_never_splits_an_instant() {
-        let times = |part: TrackPart| part.rows.iter().map(|row| row.fix.fix_time.0).collect::<Vec<_>>();
+        let times = |track: Track| track.rows.iter().map(|row| row.fix.fix_time.0).collect::<Vec<_>>();
         let (cut, next) = cut_at_an_instant(part(&[1, 2, 3, 3], true));
         assert_eq!((times(cut), next), (vec![1, 2], Some(UtcMillis(3))));
         let (whole, next) = cut_at_an_instant(part(&[1, 2, 3, 3], false));

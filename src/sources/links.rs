@@ -293,7 +293,7 @@ impl Links {
     }
 
     /// Enters a new connection, or `None` when its address has too many links that did not log in.
-    pub(super) fn open(
+    pub(crate) fn open(
         &self,
         socket: OwnedWriteHalf,
         peer: SocketAddr,
@@ -331,7 +331,7 @@ impl Links {
 
     /// Notes that `device` logged in over `link`, and closes its other links when the policy says so.
     /// Returns how many links the device had and has now, this one included; `None` when it was logged in here already.
-    pub(super) fn logged_in(
+    pub(crate) fn logged_in(
         &self,
         link: &Arc<Link>,
         device: DeviceId,

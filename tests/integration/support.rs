@@ -12,32 +12,32 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The longest any single wait of a test may take before it fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The binary under test.
-pub const MOTORPOOL: &str = env!("CARGO_BIN_EXE_motorpool");
+pub(crate) const MOTORPOOL: &str = env!("CARGO_BIN_EXE_motorpool");
 
 /// A scratch data folder.
-pub fn scratch() -> TempDir {
+pub(crate) fn scratch() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
 /// A running `motorpool serve`, killed when dropped.
-pub struct Served {
+pub(crate) struct Served {
     child: Child,
-    pub trackers: SocketAddr,
-    pub http: SocketAddr,
-    pub token: String,
+    pub(crate) trackers: SocketAddr,
+    pub(crate) http: SocketAddr,
+    pub(crate) token: String,
 }
 
 impl Served {
     /// Starts on free ports over `data`.
-    pub fn start(data: &Path) -> Self {
+    pub(crate) fn start(data: &Path) -> Self {
         Self::start_with(data, &[])
     }
 
     /// Starts with extra environment variables; they win over the defaults of the test.
-    pub fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(MOTORPOOL);
         command
             .args(["serve", "--data"])
@@ -69,18 +69,18 @@ impl Served {
     }
 
     /// The process id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// kill -9.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM, then waits for the end; fails when it takes too long or ends badly.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         let status = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
         assert!(status.success());
         let ended = wait_until(|| self.child.try_wait().unwrap());
@@ -88,19 +88,25 @@ impl Served {
     }
 
     /// GET with the token; fails on any status but 200.
-    pub fn get(&self, path: &str) -> String {
+    pub(crate) fn get(&self, path: &str) -> String {
         let answer = self.request("GET", path, Some(&self.token), None);
         assert_eq!(answer.status, 200, "GET {path}: {}", answer.body);
         answer.body
     }
 
     /// GET of JSON with the token.
-    pub fn get_json(&self, path: &str) -> Value {
+    pub(crate) fn get_json(&self, path: &str) -> Value {
         serde_json::from_str(&self.get(path)).unwrap()
     }
 
     /// One request over a connection of its own.
-    pub fn request(&self, method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> Answer {
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> Answer {
         let mut socket = TcpStream::connect(self.http).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let body = body.map(Value::to_string).unwrap_or_default();
@@ -119,7 +125,7 @@ impl Served {
     }
 
     /// Enrols terminals.
-    pub fn enrol(&self, terminals: &[&str]) {
+    pub(crate) fn enrol(&self, terminals: &[&str]) {
         let devices: Vec<Value> = terminals
             .iter()
             .map(|terminal| serde_json::json!({"terminal": terminal, "protocol": "jt808"}))
@@ -130,7 +136,7 @@ impl Served {
     }
 
     /// The value of a metric, summed over its labels.
-    pub fn metric(&self, name: &str) -> f64 {
+    pub(crate) fn metric(&self, name: &str) -> f64 {
         let text = self.get("/metrics");
         text.lines()
             .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])))
@@ -139,7 +145,7 @@ impl Served {
     }
 
     /// Waits until the folds have applied everything that is durable.
-    pub fn wait_consumed(&self) {
+    pub(crate) fn wait_consumed(&self) {
         wait_until(|| {
             let status = self.get_json("/api/v1/status");
             (status["journal"]["consumed_lsn"] == status["journal"]["durable_lsn"]).then_some(())
@@ -155,9 +161,9 @@ impl Drop for Served {
 }
 
 /// An HTTP answer.
-pub struct Answer {
-    pub status: u16,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -194,12 +200,12 @@ fn dechunk(mut rest: &[u8]) -> Vec<u8> {
 }
 
 /// Runs a command of the binary to its end.
-pub fn motorpool(arguments: &[&str]) -> Output {
+pub(crate) fn motorpool(arguments: &[&str]) -> Output {
     Command::new(MOTORPOOL).args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
 /// Runs a command that must end with exit code 0 and returns what it printed.
-pub fn motorpool_ok(arguments: &[&str]) -> String {
+pub(crate) fn motorpool_ok(arguments: &[&str]) -> String {
     let output = motorpool(arguments);
     assert!(
         output.status.success(),
@@ -213,7 +219,7 @@ pub fn motorpool_ok(arguments: &[&str]) -> String {
 }
 
 /// Polls until there is an answer; fails after [`PATIENCE`].
-pub fn wait_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -225,7 +231,7 @@ pub fn wait_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A file of the shared material, or `None` (said loudly) when it is not beside the checkout.
-pub fn shared(path: &str) -> Option<PathBuf> {
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);
     if file.exists() {
         return Some(file);

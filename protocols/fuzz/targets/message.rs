@@ -21,7 +21,9 @@ fn decode(raw: &[u8], profile: &Profile) {
         assert_eq!(out.extra_of(fix).len(), fix.extra.len as usize);
     }
     if let Ok(description) = describe(Protocol::Jt808, raw, profile) {
-        assert!(observed.is_err() || description.observations.fixes.len() == out.fixes.len());
+        // The place of a picture is shown to people, but not stored: before 2013 it can't be told from pixels.
+        let is_picture = ["0x0801", "0x0802"].contains(&description.message.as_str());
+        assert!(observed.is_err() || is_picture || description.observations.fixes.len() == out.fixes.len());
         assert!(!description.message.is_empty());
     }
 }

@@ -35,7 +35,7 @@ pub const FRAME_BYTES_MAX: usize = CONTENT_BYTES_MAX + 2;
 /// Appends one frame: delimiters, header, body and check byte, escaped.
 ///
 /// The length in the header is the body's; a body that needs several frames goes through
-/// [`encode_message`](crate::jt808::encode_message).
+/// [`encode_message`].
 ///
 /// # Panics
 /// When `body` is longer than [`BODY_BYTES_MAX`]: a caller's mistake, not an outside byte.

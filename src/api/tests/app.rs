@@ -1,6 +1,5 @@
-//! A whole API over a scratch registry, with an archive and links made up by the test.
+//! A whole API over a scratch registry, archive and table of links.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -8,56 +7,19 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
-use motorpool_protocols::{Fix, UtcMillis};
+use motorpool_protocols::{Fix, Protocol, UtcMillis};
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::api::{
-    ApiParts, ApiState, LinkRow, LinkTable, TrackPart, TrackQuery, TrackRow, TrackSource, router,
-};
+use crate::api::{ApiParts, ApiState, router};
 use crate::clock::{Clock, wall_now};
-use crate::config::Config;
-use crate::ids::DeviceId;
+use crate::config::{Config, SecondLink, Trackers};
+use crate::ids::{DeviceId, LinkId, Lsn};
 use crate::live::Live;
 use crate::registry::{Registry, Scope};
+use crate::sources::Links;
 use crate::telemetry::{Counters, Readings};
-
-#[derive(Default)]
-pub(super) struct Archive {
-    pub(super) fixes: Mutex<BTreeMap<u32, Vec<Fix>>>,
-}
-
-impl TrackSource for Archive {
-    fn track(&self, query: TrackQuery) -> TrackPart {
-        let fixes = self.fixes.lock().unwrap();
-        let in_window = |fix: &&Fix| fix.fix_time >= query.from && fix.fix_time < query.to;
-        let mut rows: Vec<TrackRow> = fixes
-            .get(&query.device.0)
-            .into_iter()
-            .flatten()
-            .filter(in_window)
-            .map(|fix| TrackRow { received_at: UtcMillis(fix.fix_time.0 + 1_000), fix: *fix })
-            .collect();
-        let is_truncated = rows.len() > query.rows_max;
-        rows.truncate(query.rows_max);
-        TrackPart { rows, is_truncated, damaged_files: 0 }
-    }
-}
-
-#[derive(Default)]
-pub(super) struct OpenLinks {
-    pub(super) rows: Mutex<Vec<LinkRow>>,
-}
-
-impl LinkTable for OpenLinks {
-    fn links(&self) -> Vec<LinkRow> {
-        self.rows.lock().unwrap().clone()
-    }
-
-    fn links_of(&self, device: DeviceId) -> Vec<LinkRow> {
-        self.links().into_iter().filter(|row| row.device == Some(device)).collect()
-    }
-}
+use crate::tracks::{Tracks, TracksWriter};
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -107,12 +69,13 @@ impl Answer {
 pub(super) struct TestApp {
     pub(super) registry: Arc<Registry>,
     pub(super) live: Arc<Live>,
-    pub(super) archive: Arc<Archive>,
-    pub(super) links: Arc<OpenLinks>,
+    pub(super) tracks: Tracks,
+    pub(super) links: Links,
     pub(super) readings: Arc<Mutex<Readings>>,
     pub(super) token: String,
     router: Router,
-    _folder: tempfile::TempDir,
+    writer: Mutex<TracksWriter>,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl TestApp {
@@ -130,21 +93,22 @@ impl TestApp {
         readings.journal.is_writable = true;
         readings.journal.health = "ok";
         let readings = Arc::new(Mutex::new(readings));
-        let (live, archive, links) =
-            (Arc::new(Live::new()), Arc::new(Archive::default()), Arc::new(OpenLinks::default()));
+        let (live, links) = (Arc::new(Live::new()), Links::starting_at(UtcMillis(0)));
+        let tracks = Tracks::open(&folder.path().join("tracks"), &config.tracks).unwrap();
+        let writer = Mutex::new(tracks.writer());
         let shared = Arc::clone(&readings);
         let state = ApiState::new(ApiParts {
             registry: Arc::clone(&registry),
             live: Arc::clone(&live),
-            tracks: Arc::clone(&archive) as Arc<dyn TrackSource>,
-            links: Arc::clone(&links) as Arc<dyn LinkTable>,
+            tracks: tracks.clone(),
+            links: links.clone(),
             readings: Arc::new(move || shared.lock().unwrap().clone()),
             counters: Arc::new(Counters::default()),
             clock: Arc::new(Clock::starting_at(UtcMillis(0))),
             config: Arc::new(config),
             is_demo: false,
         });
-        Self { router: router(state), registry, live, archive, links, readings, token, _folder: folder }
+        Self { router: router(state), registry, live, tracks, links, readings, token, writer, folder }
     }
 
     /// A token that may do only this.
@@ -187,6 +151,31 @@ impl TestApp {
 
     pub(super) async fn post(&self, path: &str, body: Value) -> Answer {
         self.call("POST", path, Some(&self.token), Some(&body)).await
+    }
+
+    /// Gives fixes of a device to the archive, each received a second after it was taken.
+    pub(super) fn store(&self, device: u32, fixes: impl IntoIterator<Item = Fix>) {
+        let mut writer = self.writer.lock().unwrap();
+        let mut last = UtcMillis(0);
+        for fix in fixes {
+            last = UtcMillis(fix.fix_time.0 + 1_000);
+            writer.append(DeviceId(device), last, &fix, b"");
+        }
+        writer.advance(Lsn(1), last);
+    }
+
+    /// A link from 192.0.2.5 over which the device logged in, if there is one.
+    pub(super) async fn open_link(&self, device: Option<u32>) -> LinkId {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (_, socket) = socket.into_split();
+        let peer = SocketAddr::from(([192, 0, 2, 5], 700));
+        let now = UtcMillis(1_700_000_000_000);
+        let link = self.links.open(socket, peer, Protocol::Jt808, now, &Trackers::default()).unwrap();
+        if let Some(device) = device {
+            self.links.logged_in(&link, DeviceId(device), SecondLink::Keep);
+        }
+        link.id
     }
 
     /// Enrols `count` devices with the terminals 013900000001 and on.

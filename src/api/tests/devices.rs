@@ -1,15 +1,13 @@
 //! Enrolment, lists, blocks, quarantine, links; and every kind of mistake.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use axum::http::StatusCode;
 use motorpool_protocols::{Protocol, Registration, TerminalId, UtcMillis};
 use serde_json::json;
 
 use super::app::TestApp;
-use crate::api::LinkRow;
 use crate::config::Bytes;
-use crate::ids::{DeviceId, LinkId};
 use crate::registry::Scope;
 
 #[tokio::test]
@@ -120,24 +118,17 @@ async fn quarantine_is_listed_masked_and_approved() {
 async fn both_links_of_a_device_are_visible() {
     let app = TestApp::new().await;
     app.enrol(1).await;
-    let row = |link, device: Option<u32>| LinkRow {
-        link: LinkId(link),
-        device: device.map(DeviceId),
-        peer: SocketAddr::from(([192, 0, 2, 5], 700)),
-        protocol: "jt808",
-        opened_at: UtcMillis(1_700_000_000_000),
-        last_byte_at: None,
-        is_closing: false,
-    };
-    *app.links.rows.lock().unwrap() = vec![row(9, Some(1)), row(3, Some(1)), row(5, None)];
+    let first = app.open_link(Some(1)).await;
+    let stranger = app.open_link(None).await;
+    let second = app.open_link(Some(1)).await;
     let page = app.get("/api/v1/links?limit=2").await;
     let links = page.good();
-    assert_eq!((&links["items"][0]["link"], &links["items"][1]["link"]), (&json!(3), &json!(5)));
+    assert_eq!((&links["items"][0]["link"], &links["items"][1]["link"]), (&json!(first), &json!(stranger)));
     assert_eq!(
         (&links["items"][0]["terminal"], links["items"][1].get("terminal")),
         (&json!("013900000001"), None)
     );
-    assert_eq!(app.get(&page.next().unwrap()).await.good()["items"][0]["link"], 9);
+    assert_eq!(app.get(&page.next().unwrap()).await.good()["items"][0]["link"], json!(second));
     let of_one = app.get("/api/v1/links?device=013900000001").await.good();
     assert_eq!(of_one["items"].as_array().unwrap().len(), 2);
     let reader = app.token_for(&[Scope::Read]).await;

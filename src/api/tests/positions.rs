@@ -87,7 +87,9 @@ async fn positions_come_as_geojson_when_asked_for() {
 #[tokio::test]
 async fn a_track_comes_back_row_for_row_in_parts() {
     let app = fleet().await;
-    app.archive.fixes.lock().unwrap().insert(1, [0, 5, 5, 9, 3_600].map(fix).to_vec());
+    let mut fixes = [0, 5, 5, 9, 3_600].map(fix);
+    fixes[2].satellites = Some(9);
+    app.store(1, fixes);
     let window = "from=2024-05-01T00:00:00Z&to=2024-05-01T00:00:10%2B00:00";
     let mut path = Some(format!("/api/v1/devices/1/track?{window}&limit=2"));
     let mut times: Vec<Value> = Vec::new();
@@ -113,6 +115,7 @@ async fn a_track_comes_back_row_for_row_in_parts() {
     );
     let gpx = app.get(&format!("/api/v1/devices/1/track?{window}&format=gpx&crs=gcj02")).await;
     assert_eq!(gpx.text().matches("<trkpt lat=\"39.9024463\"").count(), 4);
+    assert_eq!((gpx.header("x-motorpool-crs"), csv.header("x-motorpool-crs")), ("gcj02", "wgs84"));
     let geo = app.get(&format!("/api/v1/devices/1/track?{window}&format=geojson")).await.good();
     assert_eq!(geo["features"].as_array().unwrap().len(), 4);
 }
@@ -120,10 +123,61 @@ async fn a_track_comes_back_row_for_row_in_parts() {
 #[tokio::test]
 async fn a_long_track_is_streamed_whole() {
     let app = fleet().await;
-    app.archive.fixes.lock().unwrap().insert(1, (0..5_000).map(fix).collect());
+    app.store(1, (0..5_000).map(fix));
     let path = "/api/v1/devices/1/track?from=2024-05-01T00:00:00Z&to=2024-05-02T00:00:00Z";
     let body = app.get(path).await.good();
     assert_eq!(body["items"].as_array().unwrap().len(), 5_000);
     let last = app.get(&format!("{path}&format=csv")).await.text().lines().last().unwrap().to_owned();
     assert!(last.starts_with("1,013900000001,2024-05-01T01:23:19Z,"), "{last}");
+}
+
+#[tokio::test]
+async fn every_form_of_a_track_says_the_same() {
+    let app = fleet().await;
+    let lost = Fix { quality: Quality::NOT_POSITIONED.with(Quality::IGNITION_UNKNOWN), ..fix(1) };
+    app.store(1, [Fix { altitude_m: Some(-3), ..fix(0) }, lost]);
+    let path = "/api/v1/devices/1/track?from=2024-05-01T00:00:00Z&to=2024-05-02T00:00:00Z";
+    let track = app.get(&format!("{path}&crs=bd09")).await.good();
+    assert_eq!((&track["crs"], &track["terminal"]), (&json!("bd09"), &json!("013900000001")));
+    assert!((track["items"][0]["lat"].as_f64().unwrap() - 39.908_499_7).abs() < 1.5e-7, "{track}");
+    assert_eq!(
+        (&track["items"][1]["valid"], track["items"][1].get("ignition")),
+        (&json!(false), None),
+        "{track}"
+    );
+    let geo = app.get(&format!("{path}&format=geojson")).await;
+    assert_eq!(geo.header("content-type"), "application/geo+json");
+    let geo = geo.good();
+    assert_eq!(geo["features"][0]["geometry"]["coordinates"], json!([116.42079, 39.90105, -3]));
+    assert_eq!(geo["features"][0]["properties"]["speed_kmh"], 60.5);
+    let gpx = app.get(&format!("{path}&format=gpx")).await;
+    assert_eq!(gpx.header("content-type"), "application/gpx+xml");
+    assert_eq!(gpx.text().matches("<trkpt").count(), 1, "no valid place, no point");
+    let csv = app.get(&format!("{path}&format=csv")).await;
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
+    let promised = "device,terminal,time_utc,lat,lon,altitude_m,speed_kmh,course_deg,valid,received_utc,";
+    assert!(csv.text().starts_with(promised));
+    assert_eq!(csv.text().lines().count(), 3);
+    let parquet = app.get(&format!("{path}&format=parquet")).await;
+    assert_eq!(parquet.header("content-disposition"), "attachment; filename=\"track-013900000001.parquet\"");
+    assert!(parquet.body.starts_with(b"PAR1") && parquet.body.ends_with(b"PAR1"));
+    assert_eq!(app.get(&format!("{path}&format=parquet&crs=gcj02")).await.problem(), "invalid_parameter");
+    let empty = app.get("/api/v1/devices/2/track").await.good();
+    assert_eq!((&empty["items"], empty.get("next_from")), (&json!([]), None));
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_told_and_the_rest_is_given() {
+    let app = fleet().await;
+    app.store(1, [fix(0)]);
+    app.tracks.seal_now().unwrap();
+    let day = app.folder.path().join("tracks/day=2024-05-01");
+    let file = std::fs::read_dir(&day).unwrap().map(|entry| entry.unwrap().path());
+    let file = file.into_iter().find(|path| path.extension().is_some_and(|end| end == "parquet")).unwrap();
+    let path = "/api/v1/devices/1/track?from=2024-05-01T00:00:00Z&to=2024-05-02T00:00:00Z";
+    std::fs::write(file, b"PAR1 no more PAR1").unwrap();
+    app.store(1, [fix(7)]);
+    let answer = app.get(path).await;
+    assert_eq!(answer.header("x-motorpool-damaged-files"), "1");
+    assert_eq!(answer.good()["items"].as_array().unwrap().len(), 1);
 }

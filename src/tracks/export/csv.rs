@@ -12,7 +12,8 @@ use crate::tracks::row::Row;
 
 /// The header.
 pub const HEADER: &str = "device,terminal,time_utc,lat,lon,altitude_m,speed_kmh,course_deg,valid,received_utc,\
-                          ignition,odometer_m,fuel_l,satellites,alarms,quality";
+                          ignition,odometer_m,fuel_l,satellites,vehicle_speed_kmh,engine_rpm,alarms,status,\
+                          quality";
 
 /// Writes the header and a line for each row; returns how many rows there were.
 ///
@@ -53,7 +54,11 @@ fn write_row(line: &mut String, row: &Row, terminal: &str) -> std::fmt::Result {
     optional(line, fix.odometer_m)?;
     optional(line, fix.fuel_dl.map(Tenths))?;
     optional(line, fix.satellites)?;
+    optional(line, fix.vehicle_speed_dkmh.map(Tenths))?;
+    optional(line, fix.engine_rpm)?;
     join(line, super::alarms(fix));
+    line.push(',');
+    join(line, super::status(fix));
     line.push(',');
     join(line, super::quality(fix));
     line.push_str("\r\n");
@@ -80,7 +85,7 @@ fn join<'a>(line: &mut String, names: impl Iterator<Item = std::borrow::Cow<'a, 
 
 /// A text field: never a formula, quoted where it must be.
 fn text(line: &mut String, value: &str) {
-    let is_formula = value.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let is_formula = value.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']);
     if !is_formula && !value.contains([',', '"', '\r', '\n']) {
         line.push_str(value);
         return;

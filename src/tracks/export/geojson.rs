@@ -34,8 +34,14 @@ struct Properties<'a> {
     fuel_l: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     satellites: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vehicle_speed_kmh: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engine_rpm: Option<u16>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     alarms: Vec<std::borrow::Cow<'static, str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    status: Vec<std::borrow::Cow<'static, str>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     quality: Vec<std::borrow::Cow<'static, str>>,
 }
@@ -91,7 +97,10 @@ fn properties<'a>(row: &Row, terminal: &'a str) -> Properties<'a> {
         odometer_m: fix.odometer_m,
         fuel_l: fix.fuel_dl.map(|dl| f64::from(dl) / 10.0),
         satellites: fix.satellites,
+        vehicle_speed_kmh: fix.vehicle_speed_dkmh.map(|dkmh| f64::from(dkmh) / 10.0),
+        engine_rpm: fix.engine_rpm,
         alarms: super::alarms(fix).collect(),
+        status: super::status(fix).collect(),
         quality: super::quality(fix).collect(),
     }
 }

@@ -1,7 +1,7 @@
 //! Rows written for other programs: CSV, Parquet, GeoJSON, GPX.
 //!
 //! Each writer takes rows as they come and holds none but the last, so an export of any size needs no more
-//! memory than a small one. Coordinates are WGS-84, times UTC. The names of terminals come from a closure, because
+//! memory than a small one. Coordinates are WGS-84 unless the caller moved the rows, times UTC. The names of terminals come from a closure, because
 //! only the registry knows them.
 //!
 //! This module opens no files.
@@ -48,6 +48,17 @@ impl Format {
             Self::Parquet => "application/vnd.apache.parquet",
             Self::GeoJson => "application/geo+json",
             Self::Gpx => "application/gpx+xml",
+        }
+    }
+
+    /// What a file of it is called behind the dot.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+            Self::GeoJson => "geojson",
+            Self::Gpx => "gpx",
         }
     }
 }
@@ -145,6 +156,11 @@ fn alarms(fix: &Fix) -> impl Iterator<Item = std::borrow::Cow<'static, str>> {
     use motorpool_protocols::Alarms;
     let named = Alarms::NAMED.iter().fold(0, |all, (bit, _)| all | bit.0);
     bit_names(fix.alarms.0, fix.alarms.names(), named)
+}
+
+fn status(fix: &Fix) -> impl Iterator<Item = std::borrow::Cow<'static, str>> {
+    let named = Status::NAMED.iter().fold(0, |all, (bit, _)| all | u64::from(bit.0));
+    bit_names(u64::from(fix.status.0), fix.status.names(), named)
 }
 
 fn quality(fix: &Fix) -> impl Iterator<Item = std::borrow::Cow<'static, str>> {

@@ -9,11 +9,13 @@ fn rows() -> Vec<Result<Row, TracksError>> {
         altitude_m: Some(-40),
         speed_dkmh: Some(605),
         course_deg: Some(7),
-        status: Status(Status::IGNITION.0),
+        status: Status(Status::IGNITION.0 | 1 << 31),
         alarms: Alarms(Alarms::OVERSPEED.0 | 1 << 40),
         satellites: Some(9),
         odometer_m: Some(1_234_500),
         fuel_dl: Some(412),
+        vehicle_speed_dkmh: Some(598),
+        engine_rpm: Some(2_100),
         // 2018-07-15T02:10:10.250Z
         ..Fix::new(UtcMillis(1_531_620_610_250), 122_222_220, -1_324_444_441)
     };
@@ -37,11 +39,11 @@ fn csv_has_the_columns_of_the_contract() {
     assert_eq!(
         text(Format::Csv, "013812345678"),
         "device,terminal,time_utc,lat,lon,altitude_m,speed_kmh,course_deg,valid,received_utc,\
-         ignition,odometer_m,fuel_l,satellites,alarms,quality\r\n\
+         ignition,odometer_m,fuel_l,satellites,vehicle_speed_kmh,engine_rpm,alarms,status,quality\r\n\
          7,013812345678,2018-07-15T02:10:10.250Z,12.2222220,-132.4444441,-40,60.5,7,true,2018-07-15T02:10:12Z,\
-         true,1234500,41.2,9,overspeed;bit40,\r\n\
+         true,1234500,41.2,9,59.8,2100,overspeed;bit40,ignition;bit31,\r\n\
          8,,2018-07-15T02:10:11Z,-0.0000005,0.0000000,,,,false,2018-07-15T02:10:12Z,\
-         ,,,,,not_positioned;ignition_unknown\r\n"
+         ,,,,,,,,not_positioned;ignition_unknown\r\n"
     );
 }
 
@@ -77,6 +79,7 @@ fn geojson_is_what_rfc_7946_says() {
                     "device": 7, "terminal": "t\"1", "time_utc": "2018-07-15T02:10:10.250Z", "altitude_m": -40,
                     "speed_kmh": 60.5, "course_deg": 7, "valid": true, "received_utc": "2018-07-15T02:10:12Z",
                     "ignition": true, "odometer_m": 1_234_500, "fuel_l": 41.2, "satellites": 9,
+                    "vehicle_speed_kmh": 59.8, "engine_rpm": 2_100, "status": ["ignition", "bit31"],
                     "alarms": ["overspeed", "bit40"]
                 }
             },

@@ -155,7 +155,7 @@ pub struct Tracks {
 impl Default for Tracks {
     fn default() -> Self {
         Self {
-            memory_rows_max: 1_000_000,
+            memory_rows_max: 500_000,
             seal_interval: Seconds(Duration::from_secs(300)),
             compact_files_min: 4,
             page_rows: 4_096,

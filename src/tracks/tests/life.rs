@@ -176,3 +176,92 @@ fn a_new_archive_has_a_manifest_before_it_has_files() {
     Tracks::open(dir.path(), &config(1_000)).unwrap();
     assert!(!day.exists());
 }
+
+/// An archive that can't write: a file is where the folder of the day should be.
+fn obstructed(memory_rows_max: usize) -> (Rig, std::path::PathBuf) {
+    let rig = Rig::new(config(memory_rows_max));
+    let obstacle = rig.dir.path().join("tracks/day=2024-03-01");
+    fs::write(&obstacle, b"not a folder").unwrap();
+    (rig, obstacle)
+}
+
+/// Feeds three full tables, two of which may wait for the sealer, from a thread of its own as the fold does, and
+/// asks for a stop when the writer waits. Gives back the rig once the writer came through, and the obstacle.
+fn stop_while_full() -> (Rig, std::path::PathBuf) {
+    let (rig, obstacle) = obstructed(10);
+    let tracks = rig.tracks.clone();
+    let fold = std::thread::spawn(move || {
+        let mut rig = rig;
+        for table in 0..3 {
+            rig.append((0..10).map(|i| plain(1, table * 10 + i)).collect());
+            rig.advance();
+        }
+        rig
+    });
+    let store = tracks.store();
+    let mut state = store.state();
+    while state.writer_waits == 0 {
+        state = store.wait_for(state, Duration::from_millis(5));
+    }
+    drop(state);
+    tracks.stop_waiting();
+    (fold.join().unwrap(), obstacle)
+}
+
+#[test]
+fn a_writer_that_waits_for_a_failing_disk_is_let_go_at_the_stop() {
+    let (mut rig, _) = stop_while_full();
+    assert_eq!((rig.tracks.stats().decoded, rig.tracks.stats().frozen_tables), (30, 2));
+    // What comes after that is left to the journal: memory is full.
+    rig.append((0..6).map(|i| plain(1, 100 + i)).collect());
+    rig.writer.advance(Lsn(36), rig.now());
+    assert_eq!((rig.writer.staged(), rig.tracks.stats().decoded), (0, 30));
+    rig.check();
+    assert!(rig.tracks.close().is_err());
+    assert_eq!(rig.tracks.checkpoint(), Lsn(0));
+    // The journal still has everything.
+    fs::remove_file(rig.dir.path().join("tracks/day=2024-03-01")).unwrap();
+    rig.crash();
+    assert_eq!(rig.tracks.stats().decoded, 36);
+    rig.check();
+}
+
+#[test]
+fn after_a_stop_that_did_not_wait_the_last_seal_still_happens() {
+    let (mut rig, obstacle) = stop_while_full();
+    rig.append((0..6).map(|i| plain(1, 100 + i)).collect());
+    rig.writer.advance(Lsn(36), rig.now());
+    fs::remove_file(obstacle).unwrap();
+    while rig.tracks.seal_now().is_err() {}
+    rig.tracks.close().unwrap();
+    // The six rows were not taken, and the checkpoint does not say they were.
+    assert_eq!((rig.tracks.checkpoint(), rig.tracks.stats().stored), (Lsn(30), 30));
+    rig.crash();
+    rig.check();
+    assert_eq!(rig.tracks.stats().decoded, 36);
+}
+
+#[test]
+fn a_sound_archive_takes_everything_after_a_stop_and_seals_it() {
+    let mut rig = Rig::new(config(10));
+    rig.tracks.stop_waiting();
+    for table in 0..8 {
+        rig.append((0..10).map(|i| plain(1, table * 10 + i)).collect());
+        rig.advance();
+    }
+    rig.append(vec![plain(2, 0)]);
+    rig.advance();
+    rig.tracks.close().unwrap();
+    assert_eq!((rig.tracks.checkpoint(), rig.tracks.stats().stored), (Lsn(81), 81));
+}
+
+#[test]
+fn an_empty_table_does_not_grow_old_behind_one_that_waits() {
+    let (mut rig, _obstacle) = obstructed(1_000);
+    rig.append(vec![plain(1, 0)]);
+    rig.advance();
+    for minutes in 1..60 {
+        rig.writer.advance(Lsn(1 + minutes), UtcMillis(START_MS + minutes as i64 * 600_000));
+    }
+    assert_eq!(rig.tracks.stats().frozen_tables, 1);
+}

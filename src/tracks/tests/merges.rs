@@ -53,3 +53,17 @@ fn a_merge_ends_when_the_archive_is_closed() {
     assert_eq!(names(&rig), before);
     rig.check();
 }
+
+#[test]
+fn a_table_pays_for_the_best_compression_of_its_small_days_only() {
+    let mut rig = Rig::new(config(1_000_000));
+    // A busy day, and two of back-fill.
+    rig.append((0..17_000).map(|i| plain(1 + i % 7, 2 * 86_400 + i64::from(i))).collect());
+    rig.append((0..90).map(|i| plain(1, i)).chain((0..40).map(|i| plain(2, 86_400 + i))).collect());
+    rig.advance();
+    rig.tracks.seal_now().unwrap();
+    let state = rig.tracks.store().state();
+    let files: Vec<_> = state.version.files.values().flatten().collect();
+    let found: Vec<_> = files.iter().map(|file| (file.meta.rows, file.meta.is_final)).collect();
+    assert_eq!(found, [(90, true), (40, true), (17_000, false)]);
+}

@@ -170,11 +170,24 @@ fn each_message_is_answered_as_the_standard_says() {
         (0x0704, batch.clone(), general(0x0704, 0)),
         (0x0704, batch[..20].to_vec(), general(0x0704, 2)),
         (0x0704, bytes("00"), general(0x0704, 2)),
+        (0x0005, bytes("0001 0002 0003"), general(0x0005, 2)),
+        (0x0005, bytes("0001"), general(0x0005, 2)),
         (0x0108, vec![0; 4], general(0x0108, 0)),
+        (0x0108, vec![0], general(0x0108, 2)),
+        (0x0303, vec![7, 1], general(0x0303, 0)),
+        (0x0303, vec![7], general(0x0303, 2)),
         (0x0702, bytes("02 251009165320"), general(0x0702, 0)),
+        (0x0702, vec![1], general(0x0702, 2)),
+        (0x0705, bytes("0001 1653200000 00000001 0102030405060708"), general(0x0705, 0)),
+        (0x0705, bytes("0005 1653200000"), general(0x0705, 2)),
+        (0x0800, vec![0; 7], general(0x0800, 2)),
         (0x0900, vec![1, 2], general(0x0900, 0)),
+        (0x0900, vec![], general(0x0900, 2)),
+        (0x0901, bytes("00000009 00"), general(0x0901, 2)),
         (0x0f01, vec![], general(0x0f01, 0)),
-        (0x1210, vec![], general(0x1210, 0)),
+        (0x1205, vec![], general(0x1205, 2)),
+        (0x1206, bytes("0001 00"), general(0x1206, 0)),
+        (0x1999, vec![], general(0x1999, 0)),
         (0xe001, vec![], general(0xe001, 0)),
         (0x0a00, vec![0; 132], general(0x0a00, 3)),
         (0x0b05, vec![], general(0x0b05, 3)),
@@ -182,6 +195,7 @@ fn each_message_is_answered_as_the_standard_says() {
         (0x0004, vec![], vec![(0x8004, bytes("251009085320"))]),
         (0x0801, [bytes("0000007b 00000000"), position()].concat(), vec![(0x8800, bytes("0000007b"))]),
         (0x0801, bytes("00"), general(0x0801, 2)),
+        (0x0801, bytes("0000007b 000000"), general(0x0801, 2)),
         (0x0001, vec![0; 5], vec![]),
         (0x0104, vec![0; 3], vec![]),
         (0x0107, vec![], vec![]),
@@ -213,15 +227,62 @@ fn who_logged_out_must_log_in_again() {
 }
 
 #[test]
-fn a_cipher_is_not_supported() {
-    let encrypted = Header { encryption: 1, ..header(0x0200, 4) };
-    let mut link = Link::logged_in();
-    let raw = frame(encrypted, &position());
-    let out = link.only(&raw);
-    assert_eq!(ours(&out.immediate), [(0x8001, bytes("0004 0200 03"))]);
-    assert!(out.raw.is_empty());
+fn a_message_under_a_cipher_is_stored_and_answered_as_not_supported() {
+    let limits = SessionLimits { rejects_in_a_row_max: 2, ..SessionLimits::default() };
+    let mut link = Link::logged_in_with(OneTerminal::default(), limits);
+    let asked = link.gate.asked.len();
+    let encrypted = |message_id| frame(Header { encryption: 1, ..header(message_id, 4) }, &position());
+    // Nobody can tell whether a log-out or a log-in is one before it is deciphered.
+    for message_id in [0x0200_u16, 0x0003, 0x0004, 0x0100, 0x0102, 0x0801, 0x0001] {
+        let raw = encrypted(message_id);
+        let out = link.only(&raw);
+        assert_eq!(out.raw, raw, "{message_id:#06x}");
+        assert_eq!(out.messages, [motorpool_protocols::Accepted { end: 43, device: 7 }]);
+        let [high, low] = message_id.to_be_bytes();
+        assert_eq!(ours(&out.replies), [(0x8001, vec![0, 4, high, low, 3])]);
+        assert!(out.immediate.is_empty() && out.rejected.is_empty() && !out.logged_in);
+        let (observations, result) = seen(&raw, &Profile::default());
+        assert_eq!(result, Err(DecodeError::new(2, "encrypted")));
+        assert!(observations.fixes.is_empty() && observations.other.is_empty());
+    }
+    assert_eq!(link.gate.asked.len(), asked, "a ciphered code is not shown to the gate");
+
+    let mut link = Link::new(OneTerminal::default());
+    let out = link.only(&encrypted(0x0200));
+    assert!(out.raw.is_empty() && out.replies.is_empty() && out.immediate.is_empty());
     assert_eq!(link.reasons(), [Encrypted]);
-    assert_eq!(seen(&raw, &Profile::default()).1, Err(DecodeError::new(2, "encrypted")));
+}
+
+#[test]
+fn packets_under_a_cipher_are_stored_and_answered_as_one_message() {
+    let packet = |index| {
+        let packet = Some(Packet { total: 2, index });
+        frame(Header { encryption: 1, packet, ..header(0x0801, 4 + index) }, &[index.to_be_bytes()[1]; 40])
+    };
+    let mut link = Link::logged_in();
+    assert_eq!(link.only(&packet(1)).held_packets, 1);
+    let out = link.only(&packet(2));
+    assert_eq!((out.raw.clone(), out.messages.len()), ([packet(1), packet(2)].concat(), 1));
+    assert_eq!(ours(&out.replies), [(0x8001, bytes("0005 0801 03"))]);
+    assert_eq!(seen(&out.raw, &Profile::default()).1, Err(DecodeError::new(2, "encrypted")));
+    assert_eq!(ours(&link.only(&packet(2)).replies), [(0x8001, bytes("0005 0801 03"))], "the same again");
+}
+
+#[test]
+fn one_packet_of_one_is_a_plain_message() {
+    let alone = |message_id, serial, index, body: &[u8]| {
+        frame(Header { packet: Some(Packet { total: 1, index }), ..header(message_id, serial) }, body)
+    };
+    let mut link = Link::new(OneTerminal::default());
+    let out = link.only(&alone(0x0100, 5, 1, &registration()));
+    assert_eq!(ours(&out.replies), [(0x8100, b"\x00\x05\x00secret".to_vec())]);
+    let raw = alone(0x0102, 6, 1, b"secret");
+    let out = link.only(&raw);
+    assert_eq!(ours(&out.replies), [(0x8001, bytes("0006 0102 00"))]);
+    assert!(out.logged_in);
+    assert_eq!(seen(&raw, &Profile::default()).0.other.len(), 1);
+    link.only(&alone(0x0102, 7, 2, b"secret"));
+    assert_eq!(link.reasons(), [RejectReason::Packet]);
 }
 
 #[test]

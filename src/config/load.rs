@@ -146,6 +146,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use motorpool_protocols::Profile;
+
     use super::*;
 
     fn variables(list: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
@@ -197,5 +199,17 @@ mod tests {
         let shown: toml::Table = text.parse().unwrap();
         let defaults = toml::Table::try_from(Config::default()).unwrap();
         assert_eq!(shown, defaults);
+
+        // The example of a profile, without its comment signs: every key but the name, which is the section's.
+        let (_, example) = text.split_once("#   [profiles.acme]").unwrap();
+        let lines: Vec<_> = example.lines().skip(1).map_while(|line| line.strip_prefix("#   ")).collect();
+        let profile: Profile = toml::from_str(&lines.join("\n")).unwrap();
+        let shown: toml::Table = lines.join("\n").parse().unwrap();
+        let mut keys = toml::Table::try_from(&profile).unwrap();
+        keys.remove("name");
+        assert_eq!(shown, keys);
+        for value in ["\"raw\"", "\"gps51\""] {
+            assert!(lines.iter().any(|line| line.starts_with("vendor_items") && line.contains(value)));
+        }
     }
 }

@@ -33,8 +33,8 @@ pub struct Config {
     pub http: Http,
     /// Limits on unknown terminals.
     pub quarantine: Quarantine,
-    /// `[profiles.NAME]`: how to read makes of terminals that differ from their standard, by name. A device that
-    /// names no profile, or an unknown one, is read by the standard.
+    /// `[profiles.NAME]`: how to read makes of terminals that differ from their standard, by name, besides those
+    /// of [`Profile::BUILT_IN`]. A device that names no profile, or an unknown one, is read by the standard.
     pub profiles: BTreeMap<String, Profile>,
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::Config;
+use crate::journal::RECORD_BYTES_MAX;
 
 /// The prefix of environment variables; sections and keys follow, separated by `__`.
 const ENV_PREFIX: &str = "MOTORPOOL__";
@@ -110,9 +111,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     let journal = &config.journal;
     let trackers = &config.trackers;
     expect(
-        journal.segment_size.0 >= 1 << 20 && journal.segment_size.0.is_multiple_of(4_096),
+        journal.segment_size.0 >= 4 << 20 && journal.segment_size.0.is_multiple_of(4_096),
         format!(
-            "journal.segment_size = \"{}\" must be at least 1MiB and a multiple of 4KiB",
+            "journal.segment_size = \"{}\" must be at least 4MiB and a multiple of 4KiB",
             journal.segment_size
         ),
     );
@@ -128,6 +129,13 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         format!(
             "journal.queue_max = \"{}\" must be smaller than journal.segment_size = \"{}\"",
             journal.queue_max, journal.segment_size
+        ),
+    );
+    expect(
+        config.sessions.partial_bytes_max.0 <= RECORD_BYTES_MAX / 2,
+        format!(
+            "sessions.partial_bytes_max = \"{}\" must fit into a journal record: at most 512KiB",
+            config.sessions.partial_bytes_max
         ),
     );
     expect(trackers.links_max > 0, "trackers.links_max must be at least 1".to_owned());

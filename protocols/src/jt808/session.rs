@@ -345,7 +345,7 @@ impl Jt808Session {
         }
         self.current = at;
         self.last_logged_in = Some(id.terminal(Default::default()));
-        out.logged_in = true;
+        out.logged_in.push(device);
         Ok(at)
     }
 
@@ -533,6 +533,10 @@ impl Session for Jt808Session {
 
     fn terminal(&self) -> Option<TerminalId> {
         self.last_logged_in
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.reassembly.memory_bytes()
     }
 
     fn send(&mut self, terminal: &TerminalId, message_id: u16, body: &[u8], out: &mut Outbox) -> Option<u16> {

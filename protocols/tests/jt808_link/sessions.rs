@@ -16,7 +16,7 @@ fn a_terminal_registers_logs_in_and_reports() {
     let mut link = Link::new(OneTerminal::default());
     let out = link.only(&message(0x0100, 5, &registration()));
     assert_eq!(ours(&out.replies), [(0x8100, b"\x00\x05\x00secret".to_vec())]);
-    assert_eq!((out.messages.len(), out.messages[0].device, out.logged_in), (1, 7, false));
+    assert_eq!((out.messages.len(), out.messages[0].device, !out.logged_in.is_empty()), (1, 7, false));
     assert!(out.immediate.is_empty());
 
     let out = link.only(&message(0x0200, 6, &position()));
@@ -26,7 +26,7 @@ fn a_terminal_registers_logs_in_and_reports() {
 
     let out = link.only(&message(0x0102, 7, b"secret"));
     assert_eq!(ours(&out.replies), [(0x8001, bytes("0007 0102 00"))]);
-    assert!(out.logged_in && out.immediate.is_empty());
+    assert!(!out.logged_in.is_empty() && out.immediate.is_empty());
     assert_eq!(link.session.terminal(), Some(id("013812345678")));
 
     let raw = message(0x0200, 8, &position());
@@ -78,7 +78,12 @@ fn strangers_are_refused_at_once_and_nothing_is_stored() {
         let mut link = Link::new(OneTerminal::default());
         let out = link.only(&raw);
         assert_eq!(ours(&out.immediate), [answer]);
-        assert!(out.replies.is_empty() && out.raw.is_empty() && out.messages.is_empty() && !out.logged_in);
+        assert!(
+            out.replies.is_empty()
+                && out.raw.is_empty()
+                && out.messages.is_empty()
+                && out.logged_in.is_empty()
+        );
         assert_eq!(link.reasons(), [reason]);
         assert_eq!(link.session.terminal(), None);
     }
@@ -104,7 +109,7 @@ fn a_profile_can_skip_the_log_in() {
     let profile = Profile { skips_authentication: true, ..Profile::default() };
     let mut link = Link::new(OneTerminal::with_profile(profile));
     let out = link.only(&message(0x0200, 1, &position()));
-    assert_eq!((out.messages.len(), out.logged_in), (1, true));
+    assert_eq!((out.messages.len(), out.logged_in.len()), (1, 1));
     link.only(&message(0x0002, 2, &[]));
     assert_eq!(link.gate.asked.len(), 1, "the gate is asked once");
 }
@@ -223,7 +228,7 @@ fn who_logged_out_must_log_in_again() {
     assert_eq!(ours(&out.replies), [(0x8001, bytes("0001 0003 00"))]);
     link.only(&message(0x0002, 2, &[]));
     assert_eq!(link.reasons(), [NotAdmitted]);
-    assert!(link.only(&message(0x0102, 3, b"secret")).logged_in);
+    assert!(!link.only(&message(0x0102, 3, b"secret")).logged_in.is_empty());
 }
 
 #[test]
@@ -305,7 +310,7 @@ fn a_terminal_keeps_its_identity_over_editions_but_logs_in_again() {
     let revised = |message_id, body: &[u8]| frame(Header::new(message_id, V2019, id("13812345678"), 1), body);
     link.only(&revised(0x0002, &[]));
     assert_eq!(link.reasons(), [NotAdmitted]);
-    assert!(link.only(&revised(0x0102, b"\x06secret")).logged_in);
+    assert!(!link.only(&revised(0x0102, b"\x06secret")).logged_in.is_empty());
     assert_eq!(link.only(&revised(0x0002, &[])).messages[0].device, 7);
     assert_eq!(link.only(&message(0x0002, 1, &[])).messages[0].device, 7);
 }
@@ -313,10 +318,10 @@ fn a_terminal_keeps_its_identity_over_editions_but_logs_in_again() {
 #[test]
 fn a_code_may_be_padded_or_without_its_length() {
     for body in [&b"secret\0\0"[..], b"secret"] {
-        assert!(Link::new(OneTerminal::default()).only(&message(0x0102, 1, body)).logged_in);
+        assert!(!Link::new(OneTerminal::default()).only(&message(0x0102, 1, body)).logged_in.is_empty());
     }
     for body in [&b"\x06secret"[..], b"\x08secret\0\x00123456789012345", b"secret"] {
         let raw = frame(Header::new(0x0102, V2019, id("13812345678"), 1), body);
-        assert!(Link::new(OneTerminal::default()).only(&raw).logged_in, "{body:?}");
+        assert!(!Link::new(OneTerminal::default()).only(&raw).logged_in.is_empty(), "{body:?}");
     }
 }

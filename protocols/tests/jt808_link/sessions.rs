@@ -245,7 +245,7 @@ fn a_message_under_a_cipher_is_stored_and_answered_as_not_supported() {
         assert_eq!(out.messages, [motorpool_protocols::Accepted { end: 43, device: 7 }]);
         let [high, low] = message_id.to_be_bytes();
         assert_eq!(ours(&out.replies), [(0x8001, vec![0, 4, high, low, 3])]);
-        assert!(out.immediate.is_empty() && out.rejected.is_empty() && !out.logged_in);
+        assert!(out.immediate.is_empty() && out.rejected.is_empty() && out.logged_in.is_empty());
         let (observations, result) = seen(&raw, &Profile::default());
         assert_eq!(result, Err(DecodeError::new(2, "encrypted")));
         assert!(observations.fixes.is_empty() && observations.other.is_empty());
@@ -284,7 +284,7 @@ fn one_packet_of_one_is_a_plain_message() {
     let raw = alone(0x0102, 6, 1, b"secret");
     let out = link.only(&raw);
     assert_eq!(ours(&out.replies), [(0x8001, bytes("0006 0102 00"))]);
-    assert!(out.logged_in);
+    assert_eq!(out.logged_in, [7]);
     assert_eq!(seen(&raw, &Profile::default()).0.other.len(), 1);
     link.only(&alone(0x0102, 7, 2, b"secret"));
     assert_eq!(link.reasons(), [RejectReason::Packet]);

@@ -1,8 +1,8 @@
 //! The composition root: opens the parts in order, connects them, and stops them in order.
 //!
 //! Start: lock and recover the journal, open registry, tracks and live, start the fold thread, then listen.
-//! Stop: no new links, replies drained, journal flushed, folds caught up and checkpointed, HTTP last, so that
-//! nobody is told of a failure that did not happen.
+//! Stop: no new links, replies drained, folds caught up, journal flushed and closed, tracks sealed, HTTP last, so
+//! that nobody is told of a failure that did not happen.
 
 mod readings;
 
@@ -257,28 +257,30 @@ impl Server {
         Arc::clone(&self.registry)
     }
 
-    /// Stops in order: no new links, replies of what is durable sent, journal flushed, folds caught up and
-    /// checkpointed, HTTP last.
+    /// Stops in order: no new links, replies of what is durable sent, folds caught up, journal flushed and closed,
+    /// tracks sealed, HTTP last.
     ///
     /// # Errors
-    /// When a thread could not be waited for.
+    /// When a thread could not be waited for, or the last rows could not be sealed; all the same everything is
+    /// stopped then.
     pub async fn stop(self) -> anyhow::Result<()> {
         let Self { journal, tracks, driver, trackers, acks, rest, http, registry, .. } = self;
         trackers.end().await;
         acks.end().await;
         let closed = tokio::task::spawn_blocking(move || {
+            tracks.stop_waiting();
             driver.stop();
-            let closed = tracks.close();
+            // Nothing appends any more; a long seal must not cost the mark of an orderly stop.
             journal.close();
-            closed
+            tracks.close()
         });
-        closed
-            .await
-            .context("a storage thread broke down")?
-            .context("the last rows were not written; the journal has them")?;
+        let closed = closed.await;
         rest.end().await;
         http.end().await;
         registry.close().await;
+        closed
+            .context("a storage thread broke down")?
+            .context("the last rows were not written; the journal has them")?;
         tracing::info!("stopped");
         Ok(())
     }

@@ -179,7 +179,7 @@ pub struct Journal {
     pub queue_max: Bytes,
     /// Stop accepting when the disk has less than this left.
     pub disk_reserve: Bytes,
-    /// How long raw messages are kept, in days.
+    /// How long raw messages are kept, in days on which any were received.
     pub raw_retention_days: u32,
 }
 

@@ -10,6 +10,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -24,7 +25,7 @@ use crate::folds::{Driver, DriverParts};
 use crate::ids::Lsn;
 use crate::journal::Journal;
 use crate::live::Live;
-use crate::registry::{DeviceState, Registry};
+use crate::registry::Registry;
 use crate::sources::acks::AckQueue;
 use crate::sources::{Links, Listener, listener};
 use crate::telemetry::Counters;
@@ -170,6 +171,8 @@ impl Server {
             (Stage::default(), Stage::default(), Stage::default(), Stage::default());
         let context = listener::Context {
             config: config.trackers.clone(),
+            sessions: config.sessions.clone(),
+            held_bytes: AtomicUsize::new(0),
             clock: Arc::clone(&clock),
             journal: journal.clone(),
             acks: acks.clone(),
@@ -212,7 +215,6 @@ impl Server {
         let background = Arc::clone(&registry);
         let background_stop = rest.stop.clone();
         rest.tasks.spawn(async move { background.run(background_stop).await });
-        rest.tasks.spawn(close_blocked(Arc::clone(&registry), links, rest.stop.clone()));
         http.tasks.spawn(serve_http(http_listener, router, http.stop.clone()));
 
         write_addresses(&config.data, addresses)?;
@@ -283,21 +285,6 @@ impl Server {
             .context("the last rows were not written; the journal has them")?;
         tracing::info!("stopped");
         Ok(())
-    }
-}
-
-/// Closes the links of devices that were blocked, whenever the registry changes.
-async fn close_blocked(registry: Arc<Registry>, links: Links, stop: CancellationToken) {
-    let mut changed = registry.subscribe();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            change = changed.changed() => if change.is_err() { return },
-        }
-        let snapshot = registry.snapshot();
-        for device in snapshot.devices().filter(|device| device.state == DeviceState::Blocked) {
-            links.close_device(device.id);
-        }
     }
 }
 

@@ -222,7 +222,7 @@ async fn approve(args: &ApproveArgs, registry: &Registry) -> anyhow::Result<Outc
             .with_context(|| format!("there is no protocol `{}`", args.protocol))?;
         let profile = args.profile.as_deref();
         if let Some(name) = profile.filter(|name| !registry.has_profile(name)) {
-            bail!("the configuration has no profile `{name}`");
+            bail!("there is no profile `{name}`");
         }
         let mut terminals = Vec::with_capacity(args.terminals.len());
         for text in &args.terminals {

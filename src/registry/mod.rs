@@ -113,7 +113,7 @@ pub struct Registry {
     quarantine_max: usize,
 }
 
-/// The device profiles that can be named.
+/// The device profiles that can be named: those built in, and those of the configuration, which win.
 #[derive(Debug)]
 struct Profiles {
     by_name: BTreeMap<String, Arc<Profile>>,
@@ -122,11 +122,12 @@ struct Profiles {
 
 impl Profiles {
     fn new(config: &Config) -> Self {
-        let configured = config.profiles.iter();
-        let by_name = configured.map(|(name, profile)| {
-            (name.clone(), Arc::new(Profile { name: name.clone(), ..profile.clone() }))
-        });
-        Self { by_name: by_name.collect(), standard: Arc::default() }
+        let built_in = Profile::BUILT_IN.iter().filter_map(|name| Profile::built_in(name));
+        let configured =
+            config.profiles.iter().map(|(name, profile)| Profile { name: name.clone(), ..profile.clone() });
+        let by_name =
+            built_in.chain(configured).map(|profile| (profile.name.clone(), Arc::new(profile))).collect();
+        Self { by_name, standard: Arc::default() }
     }
 
     /// The profile of that name; the standard one when there is none.
@@ -270,7 +271,7 @@ impl Registry {
     /// Whether a device can be given that profile.
     #[must_use]
     pub fn has_profile(&self, name: &str) -> bool {
-        name == self.profiles.standard.name || self.profiles.by_name.contains_key(name)
+        self.profiles.by_name.contains_key(name)
     }
 
     /// Closes every connection. Notes that were not flushed are lost.

@@ -17,9 +17,9 @@ use super::store::{Frozen, Store};
 /// Wait after a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// So many rows of a table, in files that are whole, are compressed as well as can be: such a file is never written
-/// again if nothing is added to its day. At some 8 µs a row this bounds what a table costs beside ingest; the rest
-/// is compressed quickly, and well when it is merged.
+/// So many rows of a table, in files that are whole, are compressed as well as can be: such a file is never
+/// written again if nothing is added to its day. That takes about 1 µs a row, ten times as long as quickly; the
+/// limit bounds what a table costs beside ingest. The rest is compressed well when it is merged.
 const UTMOST_ROWS_MAX: usize = 1 << 14;
 
 /// Runs until the store stops.

@@ -130,6 +130,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             journal.queue_max, journal.segment_size
         ),
     );
+    expect(config.http.connections_max > 0, "http.connections_max must be at least 1".to_owned());
     expect(trackers.links_max > 0, "trackers.links_max must be at least 1".to_owned());
     expect(
         trackers.read_buffer_max.0 >= 8 << 10,

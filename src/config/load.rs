@@ -12,6 +12,9 @@ const ENV_PREFIX: &str = "MOTORPOOL__";
 /// Files the process must be able to open besides links: segments, archive files, sockets of the API.
 pub const FILES_RESERVED: usize = 1_000;
 
+/// Of these, files of journal, archive and registry.
+const FILES_OF_STORES: usize = 200;
+
 /// Why a configuration can't be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -130,7 +133,14 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             journal.queue_max, journal.segment_size
         ),
     );
-    expect(config.http.connections_max > 0, "http.connections_max must be at least 1".to_owned());
+    expect(
+        (1..=FILES_RESERVED - FILES_OF_STORES).contains(&config.http.connections_max),
+        format!(
+            "http.connections_max = {} must be between 1 and {}",
+            config.http.connections_max,
+            FILES_RESERVED - FILES_OF_STORES
+        ),
+    );
     expect(trackers.links_max > 0, "trackers.links_max must be at least 1".to_owned());
     expect(
         trackers.read_buffer_max.0 >= 8 << 10,

@@ -136,7 +136,10 @@ fn a_long_track_is_cut_at_the_front_rows() {
     for rows_max in [1, 9, 10, 11, 25, 39] {
         let cut =
             rig.tracks.track(DeviceId(1), ALWAYS.0, ALWAYS.1, TrackOptions::default().rows_max(rows_max));
-        assert_eq!((&cut.rows[..], cut.next_from), (&all.rows[..rows_max], Some(all.rows[rows_max].fix.fix_time)));
+        assert_eq!(
+            (&cut.rows[..], cut.next_from),
+            (&all.rows[..rows_max], Some(all.rows[rows_max].fix.fix_time))
+        );
     }
     let second = |s: i64| UtcMillis(START_MS + s * 1_000);
     let window = rig.tracks.track(DeviceId(1), second(86_395), second(86_415), TrackOptions::default());

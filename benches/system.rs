@@ -10,7 +10,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -164,7 +164,6 @@ struct Served {
     trackers: String,
     http: String,
     token: String,
-    data: PathBuf,
 }
 
 impl Served {
@@ -186,7 +185,7 @@ impl Served {
             serde_json::from_slice(&fs::read(data.join("addresses.json")).unwrap()).unwrap();
         let text = |key: &str| addresses[key].as_str().unwrap().to_owned();
         let token = fs::read_to_string(data.join("api-token")).unwrap().trim().to_owned();
-        Self { child, trackers: text("trackers"), http: text("http"), token, data: data.to_owned() }
+        Self { child, trackers: text("trackers"), http: text("http"), token }
     }
 
     fn simulate(&self, pinned_to: Option<u32>, load: &[&str], duration_s: u32) -> Value {
@@ -266,7 +265,6 @@ impl Drop for Served {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
-        drop(fs::remove_dir_all(&self.data));
     }
 }
 

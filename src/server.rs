@@ -1,8 +1,8 @@
 //! The composition root: opens the parts in order, connects them, and stops them in order.
 //!
 //! Start: lock and recover the journal, open registry, tracks and live, start the fold thread, then listen.
-//! Stop: no new links, replies drained, journal flushed, folds caught up and checkpointed, HTTP last, so that
-//! nobody is told of a failure that did not happen.
+//! Stop: no new links, replies drained, folds caught up, journal flushed and closed, tracks sealed, HTTP last, so
+//! that nobody is told of a failure that did not happen.
 
 mod http;
 mod readings;
@@ -11,6 +11,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -25,7 +26,7 @@ use crate::folds::{Driver, DriverParts};
 use crate::ids::Lsn;
 use crate::journal::Journal;
 use crate::live::Live;
-use crate::registry::{self, DeviceState, Registry};
+use crate::registry::{self, Registry};
 use crate::sources::acks::AckQueue;
 use crate::sources::{Links, Listener, listener};
 use crate::telemetry::Counters;
@@ -167,6 +168,8 @@ impl Server {
             (Stage::default(), Stage::default(), Stage::default(), Stage::default());
         let context = listener::Context {
             config: config.trackers.clone(),
+            sessions: config.sessions.clone(),
+            held_bytes: AtomicUsize::new(0),
             clock: Arc::clone(&clock),
             journal: journal.clone(),
             acks: acks.clone(),
@@ -213,7 +216,6 @@ impl Server {
         let background = Arc::clone(&registry);
         let background_stop = rest.stop.clone();
         rest.tasks.spawn(async move { background.run(background_stop).await });
-        rest.tasks.spawn(close_blocked(Arc::clone(&registry), links, rest.stop.clone()));
         http.tasks.spawn(http_server.run(http.stop.clone()));
 
         write_addresses(&config.data, addresses)?;
@@ -258,45 +260,32 @@ impl Server {
         Arc::clone(&self.registry)
     }
 
-    /// Stops in order: no new links, replies of what is durable sent, journal flushed, folds caught up and
-    /// checkpointed, HTTP last.
+    /// Stops in order: no new links, replies of what is durable sent, folds caught up, journal flushed and closed,
+    /// tracks sealed, HTTP last.
     ///
     /// # Errors
-    /// When a thread could not be waited for.
+    /// When a thread could not be waited for, or the last rows could not be sealed; all the same everything is
+    /// stopped then.
     pub async fn stop(self) -> anyhow::Result<()> {
         let Self { journal, tracks, driver, trackers, acks, rest, http, registry, .. } = self;
         trackers.end().await;
         acks.end().await;
         let closed = tokio::task::spawn_blocking(move || {
+            tracks.stop_waiting();
             driver.stop();
-            let closed = tracks.close();
+            // Nothing appends any more; a long seal must not cost the mark of an orderly stop.
             journal.close();
-            closed
+            tracks.close()
         });
-        closed
-            .await
-            .context("a storage thread broke down")?
-            .context("the last rows were not written; the journal has them")?;
+        let closed = closed.await;
         rest.end().await;
         http.end().await;
         registry.close().await;
+        closed
+            .context("a storage thread broke down")?
+            .context("the last rows were not written; the journal has them")?;
         tracing::info!("stopped");
         Ok(())
-    }
-}
-
-/// Closes the links of devices that were blocked, whenever the registry changes.
-async fn close_blocked(registry: Arc<Registry>, links: Links, stop: CancellationToken) {
-    let mut changed = registry.subscribe();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            change = changed.changed() => if change.is_err() { return },
-        }
-        let snapshot = registry.snapshot();
-        for device in snapshot.devices().filter(|device| device.state == DeviceState::Blocked) {
-            links.close_device(device.id);
-        }
     }
 }
 

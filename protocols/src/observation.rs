@@ -4,6 +4,8 @@
 //! source did not send is `None`, never a guess. Items that have no field here stay as bytes in
 //! [`Observations::extra`].
 
+use std::borrow::Cow;
+
 use crate::{TerminalId, UtcMillis};
 
 /// One GNSS solution.
@@ -116,6 +118,16 @@ macro_rules! bits {
             /// The names of the bits that are set, lowest first; bits without a name are left out.
             pub fn names(self) -> impl Iterator<Item = &'static str> {
                 Self::NAMED.iter().filter(move |(bit, _)| self.contains(*bit)).map(|(_, name)| *name)
+            }
+
+            /// As [`Self::names`], but no bit is left out: one without a name is its number, `bit_31`.
+            pub fn labels(self) -> impl Iterator<Item = Cow<'static, str>> {
+                (0..<$int>::BITS).filter(move |bit| self.0 >> bit & 1 == 1).map(|bit| {
+                    match Self::NAMED.iter().find(|(named, _)| named.0 >> bit & 1 == 1) {
+                        Some((_, name)) => Cow::Borrowed(*name),
+                        None => Cow::Owned(format!("bit_{bit}")),
+                    }
+                })
             }
         }
     };

@@ -41,6 +41,9 @@ impl Default for Profile {
 }
 
 impl Profile {
+    /// The names that [`Profile::built_in`] knows.
+    pub const BUILT_IN: &'static [&'static str] = &["standard", "lenient", "gcj02", "gps51"];
+
     /// The profile with this name among those that need no configuration: `standard`, `lenient` (wrong
     /// checksums are accepted), `gcj02` (coordinates are GCJ-02), `gps51` (GPS51's items).
     #[must_use]

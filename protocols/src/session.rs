@@ -47,6 +47,11 @@ pub trait Session: Send + std::fmt::Debug {
     /// The terminal that logged in last on this link.
     fn terminal(&self) -> Option<TerminalId>;
 
+    /// Memory held for messages that are not complete, bytes. The driver bounds the sum over all links.
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
     /// Writes a message to a terminal that is admitted on this link into [`Outbox::immediate`], in as many
     /// packets as it needs, and returns the serial the terminal will answer to.
     ///
@@ -77,8 +82,9 @@ pub struct Outbox {
     pub immediate: Vec<u8>,
     /// What was refused, in order.
     pub rejected: Vec<Rejected>,
-    /// The terminal logged in during this call.
-    pub logged_in: bool,
+    /// Device numbers of the terminals that were admitted during this call, whether or not a message of theirs
+    /// is complete.
+    pub logged_in: Vec<u32>,
     /// Frames accepted although their checksum was wrong, under a lenient profile.
     pub lenient_frames: u32,
     /// Packets of unfinished messages that are being held, in this call.
@@ -93,7 +99,7 @@ impl Outbox {
         self.replies.clear();
         self.immediate.clear();
         self.rejected.clear();
-        self.logged_in = false;
+        self.logged_in.clear();
         self.lenient_frames = 0;
         self.held_packets = 0;
     }
@@ -304,8 +310,8 @@ impl Default for SessionLimits {
         Self {
             terminals_per_link_max: 64,
             partial_messages_max: 4,
-            partial_bytes_max: 1 << 20,
-            packets_max: 1_024,
+            partial_bytes_max: 256 << 10,
+            packets_max: 512,
             packet_wait_ms: 5_000,
             packet_requests_max: 3,
             rejects_in_a_row_max: 64,

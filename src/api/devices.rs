@@ -315,12 +315,10 @@ fn to_enrol(state: &ApiState, item: &EnrolItem) -> Result<Enrol, String> {
     Ok(Enrol { protocol, terminal, name: item.name.clone(), profile: item.profile.clone() })
 }
 
-/// Whether the configuration has that profile.
+/// Whether that profile is built in or configured.
 pub(super) fn known_profile(state: &ApiState, profile: Option<&str>) -> Result<(), String> {
     match profile {
-        Some(name) if !state.registry().has_profile(name) => {
-            Err(format!("the configuration has no profile `{name}`"))
-        }
+        Some(name) if !state.registry().has_profile(name) => Err(format!("there is no profile `{name}`")),
         _ => Ok(()),
     }
 }

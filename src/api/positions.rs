@@ -1,10 +1,12 @@
 //! `/positions`: where the cars are, and one car's last position.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use motorpool_protocols::{Alarms, Quality, Status, UtcMillis};
+use motorpool_protocols::{Quality, Status, UtcMillis};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -78,15 +80,15 @@ pub(super) struct PositionView {
     /// Fuel in the tank, litres.
     #[serde(skip_serializing_if = "Option::is_none")]
     fuel_l: Option<f64>,
-    /// Alarms the terminal reports.
+    /// Alarms the terminal reports; one without a name is `bit_` and its number.
     #[schema(value_type = Vec<String>)]
-    alarms: Vec<&'static str>,
-    /// State bits that are set.
+    alarms: Vec<Cow<'static, str>>,
+    /// State bits that are set; one without a name is `bit_` and its number.
     #[schema(value_type = Vec<String>)]
-    status: Vec<&'static str>,
+    status: Vec<Cow<'static, str>>,
     /// What is doubtful about the fix.
     #[schema(value_type = Vec<String>)]
-    quality: Vec<&'static str>,
+    quality: Vec<Cow<'static, str>>,
     /// Messages received of it, ever.
     messages: u64,
     /// Fixes received of it, ever, repeated ones included.
@@ -127,9 +129,9 @@ impl PositionView {
             satellites: fix.and_then(|fix| fix.satellites),
             odometer_m: fix.and_then(|fix| fix.odometer_m),
             fuel_l: fix.and_then(|fix| fix.fuel_dl).map(tenths),
-            alarms: fix.map(|fix| Alarms::names(fix.alarms).collect()).unwrap_or_default(),
-            status: fix.map(|fix| Status::names(fix.status).collect()).unwrap_or_default(),
-            quality: fix.map(|fix| Quality::names(fix.quality).collect()).unwrap_or_default(),
+            alarms: fix.map(|fix| fix.alarms.labels().collect()).unwrap_or_default(),
+            status: fix.map(|fix| fix.status.labels().collect()).unwrap_or_default(),
+            quality: fix.map(|fix| fix.quality.labels().collect()).unwrap_or_default(),
             messages: last.messages,
             fixes: last.fixes,
         }

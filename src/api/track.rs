@@ -4,6 +4,7 @@
 //! Parquet to [`export`]. JSON is the API's own:
 //! `{"device":…,"terminal":…,"crs":…,"items":[…],"next_from":…}`.
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use hyper::body::Frame;
-use motorpool_protocols::{Alarms, Quality, Status, UtcMillis};
+use motorpool_protocols::UtcMillis;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -174,18 +175,18 @@ pub(super) struct FixView {
     /// Engine speed, revolutions per minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     engine_rpm: Option<u16>,
-    /// Alarms the terminal reports.
+    /// Alarms the terminal reports; one without a name is `bit_` and its number.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
-    alarms: Vec<&'static str>,
-    /// State bits that are set.
+    alarms: Vec<Cow<'static, str>>,
+    /// State bits that are set; one without a name is `bit_` and its number.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
-    status: Vec<&'static str>,
+    status: Vec<Cow<'static, str>>,
     /// What is doubtful about the fix.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
-    quality: Vec<&'static str>,
+    quality: Vec<Cow<'static, str>>,
 }
 
 impl FixView {
@@ -208,9 +209,9 @@ impl FixView {
             fuel_l: fix.fuel_dl.map(tenths),
             vehicle_speed_kmh: fix.vehicle_speed_dkmh.map(tenths),
             engine_rpm: fix.engine_rpm,
-            alarms: Alarms::names(fix.alarms).collect(),
-            status: Status::names(fix.status).collect(),
-            quality: Quality::names(fix.quality).collect(),
+            alarms: fix.alarms.labels().collect(),
+            status: fix.status.labels().collect(),
+            quality: fix.quality.labels().collect(),
         }
     }
 }

@@ -26,10 +26,10 @@ use crate::clock::wall_now;
 
 /// Decode frames, one hex string a line, and print one JSON object for each message
 ///
-/// A line is one datagram or one piece of the stream. Lines that begin with # and empty lines are passed over
-/// but counted. All lines go through one session, as over one link. A line that holds no whole message gives
+/// A line is one datagram or one piece of the stream. Lines that begin with #, after blanks or not, and empty
+/// lines are passed over but counted. All lines go through one session, as over one link. A line that holds no whole message gives
 /// an object with an error: `incomplete` when more is needed, `rejected` when it is broken, `fatal` when a
-/// server would close the link. Exit code 1 when there was an error, 2 when the input could not be read.
+/// server would close the link. What a server would answer is its `reply`, beside an error as well. Exit code 1 when there was an error, 2 when the input could not be read.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   motorpool decode --protocol jt808 frames.txt
@@ -195,7 +195,7 @@ impl<W: Write> Decoder<W> {
     fn line(&mut self, number: u64, line: &[u8]) -> std::io::Result<()> {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.trim_ascii().is_empty() || line.first() == Some(&b'#') {
+        if matches!(line.trim_ascii_start(), [] | [b'#', ..]) {
             return Ok(());
         }
         self.printed = 0;
@@ -265,8 +265,10 @@ impl<W: Write> Decoder<W> {
             let reply = if is_last { [&*out.replies, &*out.immediate].concat() } else { Vec::new() };
             self.message(number, start, raw, &reply)?;
         }
-        for rejected in &out.rejected {
-            self.error(number, "rejected", start + rejected.at, rejected.reason.as_str())?;
+        for (index, rejected) in out.rejected.iter().enumerate() {
+            let is_last = out.messages.is_empty() && index + 1 == out.rejected.len();
+            let reply = if is_last { &*out.immediate } else { &[] };
+            self.answered(number, "rejected", start + rejected.at, rejected.reason.as_str(), reply)?;
         }
         self.out = out;
         Ok(())
@@ -275,7 +277,8 @@ impl<W: Write> Decoder<W> {
     fn message(&mut self, number: u64, start: usize, raw: &[u8], reply: &[u8]) -> std::io::Result<()> {
         let mut description = match describe(self.protocol, raw, &self.profile) {
             Ok(description) => description,
-            Err(error) => return self.error(number, "rejected", start + error.at, error.reason),
+            // It is stored all the same, and answered.
+            Err(error) => return self.answered(number, "rejected", start + error.at, error.reason, reply),
         };
         if let Some(terminal) = description.terminal {
             match description.version {
@@ -289,9 +292,21 @@ impl<W: Write> Decoder<W> {
     }
 
     fn error(&mut self, number: u64, kind: &str, at: usize, reason: &str) -> std::io::Result<()> {
+        self.answered(number, kind, at, reason, &[])
+    }
+
+    /// An error of a message that is answered nevertheless.
+    fn answered(
+        &mut self,
+        number: u64,
+        kind: &str,
+        at: usize,
+        reason: &str,
+        reply: &[u8],
+    ) -> std::io::Result<()> {
         self.printed += 1;
         self.has_errors = true;
-        writeln!(self.output, "{}", json::error(number, kind, at, reason))
+        writeln!(self.output, "{}", json::error(number, kind, at, reason, reply))
     }
 
     /// Says what the line left unfinished, or that it held nothing.

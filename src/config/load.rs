@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::Config;
+use crate::journal::RECORD_BYTES_MAX;
 
 /// The prefix of environment variables; sections and keys follow, separated by `__`.
 const ENV_PREFIX: &str = "MOTORPOOL__";
@@ -113,9 +114,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     let journal = &config.journal;
     let trackers = &config.trackers;
     expect(
-        journal.segment_size.0 >= 1 << 20 && journal.segment_size.0.is_multiple_of(4_096),
+        journal.segment_size.0 >= 4 << 20 && journal.segment_size.0.is_multiple_of(4_096),
         format!(
-            "journal.segment_size = \"{}\" must be at least 1MiB and a multiple of 4KiB",
+            "journal.segment_size = \"{}\" must be at least 4MiB and a multiple of 4KiB",
             journal.segment_size
         ),
     );
@@ -141,6 +142,13 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             FILES_RESERVED - FILES_OF_STORES
         ),
     );
+    expect(
+        config.sessions.partial_bytes_max.0 <= RECORD_BYTES_MAX / 2,
+        format!(
+            "sessions.partial_bytes_max = \"{}\" must fit into a journal record: at most 512KiB",
+            config.sessions.partial_bytes_max
+        ),
+    );
     expect(trackers.links_max > 0, "trackers.links_max must be at least 1".to_owned());
     expect(
         trackers.read_buffer_max.0 >= 8 << 10,
@@ -157,6 +165,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use motorpool_protocols::Profile;
+
     use super::*;
 
     fn variables(list: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
@@ -208,5 +218,17 @@ mod tests {
         let shown: toml::Table = text.parse().unwrap();
         let defaults = toml::Table::try_from(Config::default()).unwrap();
         assert_eq!(shown, defaults);
+
+        // The example of a profile, without its comment signs: every key but the name, which is the section's.
+        let (_, example) = text.split_once("#   [profiles.acme]").unwrap();
+        let lines: Vec<_> = example.lines().skip(1).map_while(|line| line.strip_prefix("#   ")).collect();
+        let profile: Profile = toml::from_str(&lines.join("\n")).unwrap();
+        let shown: toml::Table = lines.join("\n").parse().unwrap();
+        let mut keys = toml::Table::try_from(&profile).unwrap();
+        keys.remove("name");
+        assert_eq!(shown, keys);
+        for value in ["\"raw\"", "\"gps51\""] {
+            assert!(lines.iter().any(|line| line.starts_with("vendor_items") && line.contains(value)));
+        }
     }
 }

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use motorpool_protocols::Profile;
+use motorpool_protocols::SessionLimits;
 use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, FILES_RESERVED, load};
@@ -25,6 +26,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The tracker listener.
     pub trackers: Trackers,
+    /// Limits of what is spoken on one link.
+    pub sessions: Sessions,
     /// The journal.
     pub journal: Journal,
     /// The track archive.
@@ -33,8 +36,9 @@ pub struct Config {
     pub http: Http,
     /// Limits on unknown terminals.
     pub quarantine: Quarantine,
-    /// `[profiles.NAME]`: how to read makes of terminals that differ from their standard, by name. A device that
-    /// names no profile is read by the standard; so is one that names an unknown profile, and the log complains.
+    /// `[profiles.NAME]`: how to read makes of terminals that differ from their standard, by name, besides those
+    /// of [`Profile::BUILT_IN`]. A device that names no profile is read by the standard; so is one that names an
+    /// unknown profile, and the log complains.
     pub profiles: BTreeMap<String, Profile>,
 }
 
@@ -43,6 +47,7 @@ impl Default for Config {
         Self {
             data: PathBuf::from("data"),
             trackers: Trackers::default(),
+            sessions: Sessions::default(),
             journal: Journal::default(),
             tracks: Tracks::default(),
             http: Http::default(),
@@ -95,6 +100,60 @@ impl Default for Trackers {
     }
 }
 
+/// `[sessions]`: limits of what is spoken on one link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sessions {
+    /// Terminals that may speak over one link.
+    pub terminals_per_link_max: usize,
+    /// Messages being put together from packets at one time, for each link.
+    pub partial_messages_max: usize,
+    /// Bytes of packets held for the unfinished messages of one link.
+    pub partial_bytes_max: Bytes,
+    /// Memory that unfinished messages of all links may take; the link that passes it is closed.
+    pub partial_bytes_total_max: Bytes,
+    /// Packets of one message.
+    pub packets_max: u16,
+    /// How long to wait for a missing packet before asking for it.
+    pub packet_wait: Seconds,
+    /// How often to ask before giving up.
+    pub packet_requests_max: u8,
+    /// Refused frames in a row after which the link is closed.
+    pub rejects_in_a_row_max: u32,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        let limits = SessionLimits::default();
+        Self {
+            terminals_per_link_max: limits.terminals_per_link_max,
+            partial_messages_max: limits.partial_messages_max,
+            partial_bytes_max: Bytes(limits.partial_bytes_max),
+            partial_bytes_total_max: Bytes(64 << 20),
+            packets_max: limits.packets_max,
+            packet_wait: Seconds(Duration::from_millis(limits.packet_wait_ms.unsigned_abs())),
+            packet_requests_max: limits.packet_requests_max,
+            rejects_in_a_row_max: limits.rejects_in_a_row_max,
+        }
+    }
+}
+
+impl Sessions {
+    /// These settings as a session takes them.
+    #[must_use]
+    pub fn limits(&self) -> SessionLimits {
+        SessionLimits {
+            terminals_per_link_max: self.terminals_per_link_max,
+            partial_messages_max: self.partial_messages_max,
+            partial_bytes_max: self.partial_bytes_max.0,
+            packets_max: self.packets_max,
+            packet_wait_ms: i64::try_from(self.packet_wait.0.as_millis()).unwrap_or(i64::MAX),
+            packet_requests_max: self.packet_requests_max,
+            rejects_in_a_row_max: self.rejects_in_a_row_max,
+        }
+    }
+}
+
 /// What to do with two links of one terminal. Both stay visible in the API either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -121,7 +180,7 @@ pub struct Journal {
     pub queue_max: Bytes,
     /// Stop accepting when the disk has less than this left.
     pub disk_reserve: Bytes,
-    /// How long raw messages are kept, in days.
+    /// How long raw messages are kept, in days on which any were received.
     pub raw_retention_days: u32,
 }
 

@@ -10,7 +10,7 @@ use motorpool_protocols::Observations;
 
 use crate::clock::Clock;
 use crate::ids::Lsn;
-use crate::journal::{Batch, Consumer, Event, Gap, Journal, Reader};
+use crate::journal::{Batch, Consumer, Event, Gap, GapKind, Journal, Reader};
 use crate::live::{Live, LiveBatch};
 use crate::registry::{Registry, Snapshot};
 use crate::tracks::{Tracks, TracksWriter};
@@ -172,7 +172,8 @@ impl Folds {
             }
         }
         drop(states);
-        self.writer.advance(end, self.clock.now());
+        // Live may have to read again what the archive has committed; the archive does not go back.
+        self.writer.advance(end.max(self.tracks_from), self.clock.now());
         // Counted when the archive counts them too, so that the books agree.
         FoldCounts::add(&self.counts.fixes, std::mem::take(&mut self.fixes_applied));
         self.counts.consumed.store(end.0, Ordering::Release);
@@ -209,6 +210,15 @@ impl Folds {
     }
 
     fn pass_over(&self, gap: Gap) {
+        let is_loss = match gap.kind {
+            GapKind::Torn => false,
+            GapKind::Released => gap.to > self.tracks_from,
+            _ => true,
+        };
+        if !is_loss {
+            tracing::info!(from = gap.from.0, to = gap.to.0, kind = ?gap.kind, "nothing to read in this range");
+            return;
+        }
         FoldCounts::add(&self.counts.gaps, 1);
         tracing::error!(from = gap.from.0, to = gap.to.0, kind = ?gap.kind, "a range of the journal can't be read");
     }

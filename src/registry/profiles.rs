@@ -32,7 +32,7 @@ pub fn write_profiles(data_dir: &Path, config: &Config) -> Result<(), Error> {
         .map_err(|source| Error::Io { path, source })
 }
 
-/// The profiles that the server which ran last in this folder knew besides the standard; none when it never ran.
+/// The profiles that the server which ran last in this folder knew besides the built-in ones; none when it never ran.
 ///
 /// # Errors
 /// When the file can't be read or is not what [`write_profiles`] writes.
@@ -46,32 +46,31 @@ pub fn read_profiles(data_dir: &Path) -> Result<BTreeMap<String, Profile>, Error
         .map_err(|source| Error::Io { path, source })
 }
 
-/// The profiles that devices can be given.
+/// The profiles that devices can be given: those built in, and those of the configuration, which win.
 #[derive(Debug)]
 pub(super) struct Profiles {
     by_name: BTreeMap<String, Arc<Profile>>,
-    standard: Arc<Profile>,
 }
 
 impl Profiles {
     pub(super) fn new(config: &Config) -> Self {
-        let configured = config.profiles.iter();
-        let by_name = configured.map(|(name, profile)| {
-            (name.clone(), Arc::new(Profile { name: name.clone(), ..profile.clone() }))
-        });
-        Self { by_name: by_name.collect(), standard: Arc::default() }
+        let built_in = Profile::BUILT_IN.iter().filter_map(|name| Profile::built_in(name));
+        let configured =
+            config.profiles.iter().map(|(name, profile)| Profile { name: name.clone(), ..profile.clone() });
+        let by_name =
+            built_in.chain(configured).map(|profile| (profile.name.clone(), Arc::new(profile))).collect();
+        Self { by_name }
     }
 
     /// Whether devices can be given that profile.
     pub(super) fn has(&self, name: &str) -> bool {
-        name == self.standard.name || self.by_name.contains_key(name)
+        self.by_name.contains_key(name)
     }
 
     /// The profile of that name. An unknown one reads by the standard and keeps its name, so that it can be told.
     pub(super) fn named(&self, name: &str) -> Arc<Profile> {
         match self.by_name.get(name) {
             Some(profile) => Arc::clone(profile),
-            None if name == self.standard.name => Arc::clone(&self.standard),
             None => Arc::new(Profile { name: name.to_owned(), ..Profile::default() }),
         }
     }

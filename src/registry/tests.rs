@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use motorpool_protocols::{Protocol, TerminalId};
+use motorpool_protocols::{Profile, Protocol, TerminalId};
 
 const NOW: UtcMillis = UtcMillis(1_700_000_000_000);
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
@@ -257,4 +257,24 @@ async fn tokens_expire_are_revoked_and_only_their_hash_is_kept() {
     let secret = first.rsplit('_').next().unwrap();
     let database = std::fs::read(folder.path().join(format!("{REGISTRY_FILE}-wal"))).unwrap();
     assert!(!database.windows(secret.len()).any(|window| window == secret.as_bytes()));
+}
+
+#[tokio::test]
+async fn built_in_profiles_can_be_named_unless_the_configuration_has_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mine = Profile { signed_altitude: false, ..Profile::default() };
+    let profiles = [("gcj02".to_owned(), mine.clone()), ("acme".to_owned(), mine)].into();
+    let config = Config { profiles, ..Config::default() };
+    let registry = Registry::open(folder.path(), &config).await.unwrap();
+    for name in ["standard", "lenient", "gcj02", "gps51", "acme"] {
+        assert!(registry.has_profile(name), "{name}");
+    }
+    assert!(!registry.has_profile("nobody"));
+    let named = |terminal, profile: &str| Enrol { profile: Some(profile.to_owned()), ..wanted(terminal) };
+    registry.enrol(&[named("1", "lenient"), named("2", "gcj02")], "test", NOW).await.unwrap();
+    let snapshot = registry.snapshot();
+    let profile = |id| Profile::clone(&snapshot.device(DeviceId(id)).unwrap().profile);
+    assert_eq!(profile(1), Profile::built_in("lenient").unwrap());
+    let configured = Profile { name: "gcj02".to_owned(), signed_altitude: false, ..Profile::default() };
+    assert_eq!(profile(2), configured);
 }

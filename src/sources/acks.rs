@@ -3,10 +3,10 @@
 //! Entries are pushed under the journal's append lock, so the queue is in journal order and a group commit
 //! releases a prefix of it. One task pops that prefix and writes straight to the sockets: waking a task per
 //! link and frame would cost more than the write itself. What a socket does not take at once goes to the
-//! link's own backlog ([`super::links::Link::send`]).
+//! link's own backlog (`Link::send`).
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::ids::Lsn;
 use crate::telemetry::Counters;
 
-use super::links::Link;
+use super::connection::Link;
+use super::lock;
 
 /// Bytes of a reply that need no allocation: one 0x8001 of either header width, with room for escapes.
 const INLINE_BYTES: usize = 38;
@@ -84,13 +85,13 @@ impl AckQueue {
             raw_bytes,
             received,
         };
-        self.lock().push_back(entry);
+        lock(&self.waiting).push_back(entry);
     }
 
     /// Reads waiting for their acknowledgement.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lock().len()
+        lock(&self.waiting).len()
     }
 
     /// Whether nothing waits.
@@ -129,12 +130,8 @@ impl AckQueue {
     }
 
     fn take_durable(&self, mark: Lsn, ready: &mut Vec<Waiting>) {
-        let mut waiting = self.lock();
+        let mut waiting = lock(&self.waiting);
         let durable = waiting.partition_point(|entry| entry.durable_at <= mark);
         ready.extend(waiting.drain(..durable));
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,7 +14,7 @@ use crate::ids::DeviceId;
 use crate::journal::Health;
 use crate::registry::{Device, DeviceState};
 
-use super::links::Link;
+use super::connection::Link;
 use super::listener::Context;
 
 /// The gate of one read of one link.

@@ -18,10 +18,15 @@ use tokio::net::tcp::OwnedReadHalf;
 
 use crate::ids::DeviceId;
 use crate::journal::{AppendError, Batch};
+use crate::telemetry::logging::masked_ip;
 
+use super::connection::{CloseReason, Link};
 use super::gate::LinkGate;
-use super::links::{CloseReason, Link};
 use super::listener::Context as SourceContext;
+
+/// Raw bytes of one record; the rest of a longer read goes into records behind it. Leaves room in the journal's
+/// longest record for the table of lengths.
+const RECORD_RAW_BYTES_MAX: u32 = (crate::journal::RECORD_BYTES_MAX / 2) as u32;
 
 /// What a thread lends to the link it is serving.
 struct Scratch {
@@ -42,7 +47,7 @@ const fn new_outbox() -> Outbox {
         replies: Vec::new(),
         immediate: Vec::new(),
         rejected: Vec::new(),
-        logged_in: false,
+        logged_in: Vec::new(),
         lenient_frames: 0,
         held_packets: 0,
     }
@@ -76,56 +81,60 @@ pub(super) async fn serve(
 ) {
     let mut partial = Vec::new();
     loop {
-        if wait_for_input(&socket, session.as_mut(), &link, &context).await.is_err() {
-            break;
-        }
-        let next = poll_fn(|task| {
-            Poll::Ready(read_once(task, &mut socket, &link, session.as_mut(), &mut partial, &context))
-        })
-        .await;
+        let next = next_read(&mut socket, &link, session.as_mut(), &mut partial, &context).await;
         match next {
             Next::Read => {}
             Next::Yield => tokio::task::yield_now().await,
             Next::Retry(outbox, progress) => {
-                let waiting = (outbox.messages.len() - progress.messages) as u64;
-                context.counters.messages_waiting.fetch_add(waiting, Ordering::Relaxed);
-                let appended = append_when_room(&outbox, progress, &link, &context).await;
-                context.counters.messages_waiting.fetch_sub(waiting, Ordering::Relaxed);
-                if appended.is_err() {
+                if append_when_room(&outbox, progress, &link, &context).await.is_err() {
+                    link.close(CloseReason::Unavailable);
                     break;
                 }
             }
             Next::Close => break,
         }
-        while link.unacked_bytes() > context.config.unacked_bytes_per_link_max.0 {
-            context.counters.backpressure_waits.fetch_add(1, Ordering::Relaxed);
-            link.wait_acknowledged().await;
-        }
+        wait_for_replies(&link, &context).await;
     }
-    if let Some(device) = link.device() {
+    context.held_bytes.fetch_sub(link.held_bytes(0), Ordering::Relaxed);
+    for device in context.links.ended(&link) {
         context.live.link_closed(device, link.id);
     }
-    context.links.ended(&link);
 }
 
-/// Waits until the socket has something, and meanwhile does what the session's own timers ask for.
-async fn wait_for_input(
-    socket: &OwnedReadHalf,
-    session: &mut dyn Session,
+/// Stops reading while too much of this link is unacknowledged.
+async fn wait_for_replies(link: &Link, context: &SourceContext) {
+    let is_too_much = || link.unacked_bytes() > context.config.unacked_bytes_per_link_max.0;
+    if !is_too_much() {
+        return;
+    }
+    link.pause(true);
+    while is_too_much() && !link.is_closing() {
+        context.counters.backpressure_waits.fetch_add(1, Ordering::Relaxed);
+        link.news().await;
+    }
+    link.pause(false);
+}
+
+/// Waits for input and handles one read of it; meanwhile does what the session's own timers ask for.
+async fn next_read(
+    socket: &mut OwnedReadHalf,
     link: &Arc<Link>,
+    session: &mut dyn Session,
+    partial: &mut Vec<u8>,
     context: &SourceContext,
-) -> std::io::Result<()> {
+) -> Next {
     loop {
-        let Some(deadline) = session.next_timeout() else { return socket.readable().await };
+        let deadline = session.next_timeout();
+        let read = poll_fn(|task| read_once(task, socket, link, session, partial, context));
+        let Some(deadline) = deadline else { return read.await };
         let wait_ms = u64::try_from(deadline.0.saturating_sub(context.clock.now().0)).unwrap_or(0);
         tokio::select! {
-            ready = socket.readable() => return ready,
-            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {
-                let mut outbox = new_outbox();
-                session.handle_timeout(context.clock.now(), &mut outbox);
-                settle_refusals(&outbox, link, context);
-            }
+            next = read => return next,
+            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
         }
+        let mut outbox = new_outbox();
+        session.handle_timeout(context.clock.now(), &mut outbox);
+        settle_refusals(&outbox, link, context);
     }
 }
 
@@ -137,21 +146,23 @@ fn read_once(
     session: &mut dyn Session,
     partial: &mut Vec<u8>,
     context: &SourceContext,
-) -> Next {
+) -> Poll<Next> {
     SCRATCH.with_borrow_mut(|scratch| {
         let Scratch { buffer, outbox, ends } = scratch;
         let capacity = context.config.read_buffer_max.0.max(2 * session.frame_bytes_max());
         buffer.resize(capacity, 0);
-        let Some((pending, free)) = buffer.split_at_mut_checked(partial.len()) else { return Next::Close };
+        let Some((pending, free)) = buffer.split_at_mut_checked(partial.len()) else {
+            return Poll::Ready(Next::Close);
+        };
         pending.copy_from_slice(partial);
         let mut read = ReadBuf::new(free);
         let count = match Pin::new(socket).poll_read(task, &mut read) {
             Poll::Ready(Ok(())) => read.filled().len(),
-            Poll::Ready(Err(_)) => return Next::Close,
-            Poll::Pending => return Next::Read,
+            Poll::Ready(Err(_)) => return Poll::Ready(Next::Close),
+            Poll::Pending => return Poll::Pending,
         };
         if count == 0 {
-            return Next::Close;
+            return Poll::Ready(Next::Close);
         }
         let received = Instant::now();
         let filled = partial.len() + count;
@@ -167,24 +178,37 @@ fn read_once(
         };
         let done = *outcome.as_ref().unwrap_or(&filled);
         keep_rest(partial, input.get(done..).unwrap_or(&[]));
-        link.read(now, done > 0, !partial.is_empty());
+        link.read(done > 0, !partial.is_empty());
 
         settle_refusals(outbox, link, context);
-        note_login(session, outbox, link, context, now);
+        note_logins(outbox, link, context, now);
         let mut progress = Progress::default();
         let appended = append(outbox, &mut progress, ends, link, context, now, received);
         if let Err(error) = outcome {
             tracing::debug!(link = link.id.0, %error, "session ended");
-            context.links.close(link, CloseReason::Misbehaved);
-            return Next::Close;
+            if appended == Err(AppendError::Full) {
+                let left = outbox.messages.len() - progress.messages;
+                context.counters.rejected(RejectReason::Unavailable, left as u64);
+            }
+            link.close(CloseReason::Misbehaved);
+            return Poll::Ready(Next::Close);
         }
-        match appended {
+        if !hold(session, link, context) {
+            link.close(CloseReason::PacketsHeld);
+            return Poll::Ready(Next::Close);
+        }
+        Poll::Ready(match appended {
             Err(AppendError::Full) => {
                 Next::Retry(Box::new(std::mem::replace(outbox, new_outbox())), progress)
             }
-            _ if is_full => Next::Yield,
-            _ => Next::Read,
-        }
+            // The session believes that it has answered: what it remembers of the messages must go with the link.
+            Err(_) => {
+                link.close(CloseReason::Unavailable);
+                Next::Close
+            }
+            Ok(()) if is_full => Next::Yield,
+            Ok(()) => Next::Read,
+        })
     })
 }
 
@@ -213,29 +237,33 @@ fn settle_refusals(outbox: &Outbox, link: &Arc<Link>, context: &SourceContext) {
     }
 }
 
-fn note_login(
-    session: &dyn Session,
-    outbox: &Outbox,
-    link: &Arc<Link>,
-    context: &SourceContext,
-    now: UtcMillis,
-) {
-    if !outbox.logged_in {
-        return;
+/// Enters every terminal that was admitted into the table of links.
+fn note_logins(outbox: &Outbox, link: &Arc<Link>, context: &SourceContext, now: UtcMillis) {
+    for &device in &outbox.logged_in {
+        let device = DeviceId(device);
+        let Some(links) = context.links.logged_in(link, device, context.config.second_link) else { continue };
+        context.live.link_opened(device, link.id, now);
+        if links > 1 {
+            tracing::warn!(device = device.0, peer = %masked_ip(link.peer.ip()), links, "a terminal has several links");
+            context.counters.second_links.fetch_add(1, Ordering::Relaxed);
+        }
     }
-    let Some(last) = outbox.messages.last() else { return };
-    let device = DeviceId(last.device);
-    let before = link.device();
-    let Some(links) = context.links.logged_in(link, device, context.config.second_link) else { return };
-    if let Some(before) = before {
-        context.live.link_closed(before, link.id);
+}
+
+/// Keeps the memory that unfinished messages of all links take within its bound. Whether this link may go on.
+fn hold(session: &dyn Session, link: &Link, context: &SourceContext) -> bool {
+    let now = session.held_bytes();
+    let before = link.held_bytes(now);
+    if now == before {
+        return true;
     }
-    context.live.link_opened(device, link.id, now);
-    if links > 1 {
-        let terminal = session.terminal().map(|terminal| terminal.masked()).unwrap_or_default();
-        tracing::warn!(%terminal, peer = %link.peer.ip(), links, "terminal has several links");
-        context.counters.second_links.fetch_add(1, Ordering::Relaxed);
-    }
+    let all = if now > before {
+        context.held_bytes.fetch_add(now - before, Ordering::Relaxed) + now - before
+    } else {
+        context.held_bytes.fetch_sub(before - now, Ordering::Relaxed);
+        0
+    };
+    all <= context.sessions.partial_bytes_total_max.0
 }
 
 /// Appends the outbox from `progress` on, one record for each run of messages of one device, and queues the
@@ -254,7 +282,10 @@ fn append(
     }
     while let Some(rest) = outbox.messages.get(progress.messages..).filter(|rest| !rest.is_empty()) {
         let device = rest.first().map_or(0, |message| message.device);
-        let run = rest.iter().take_while(|message| message.device == device).count();
+        let fits = |end: u32| end - progress.raw_bytes <= RECORD_RAW_BYTES_MAX;
+        let of_run = rest.iter().take_while(|message| message.device == device && fits(message.end));
+        // A message that is too long for any record is tried alone, and refused by the journal.
+        let run = of_run.count().max(1);
         ends.clear();
         ends.extend(rest.iter().take(run).map(|message| message.end - progress.raw_bytes));
         let raw_end = progress.raw_bytes + ends.last().copied().unwrap_or(0);
@@ -266,14 +297,14 @@ fn append(
             ends,
             raw: outbox.raw.get(progress.raw_bytes as usize..raw_end as usize).unwrap_or(&[]),
         };
-        let appended = if run == rest.len() {
-            context.journal.append_with(&batch, |end| {
-                link.appended(outbox.raw.len(), end);
+        let is_last = run == rest.len();
+        let appended = context.journal.append_with(&batch, |end| {
+            link.appended(end);
+            if is_last {
+                link.awaits_reply(outbox.raw.len());
                 context.acks.push(end, link, &outbox.replies, outbox.raw.len(), received);
-            })
-        } else {
-            context.journal.append(&batch)
-        };
+            }
+        });
         if let Err(error) = appended {
             if error != AppendError::Full {
                 // No reply at all: the terminal keeps the messages and sends them again.
@@ -310,11 +341,31 @@ async fn append_when_room(
         let left = (outbox.messages.len() - progress.messages) as u64;
         waiting.fetch_add(left, Ordering::Relaxed);
         context.counters.backpressure_waits.fetch_add(1, Ordering::Relaxed);
-        context.journal.wait_space().await;
+        let has_room = wait_for_room(link, context).await;
         waiting.fetch_sub(left, Ordering::Relaxed);
+        if !has_room {
+            context.counters.rejected(RejectReason::Unavailable, left);
+            return Err(AppendError::Full);
+        }
         match append(outbox, &mut progress, &mut ends, link, context, context.clock.now(), Instant::now()) {
             Err(AppendError::Full) => {}
             other => return other,
         }
     }
+}
+
+/// Waits until the journal has room; `false` when the link is being closed meanwhile.
+async fn wait_for_room(link: &Link, context: &SourceContext) -> bool {
+    link.pause(true);
+    let closing = async {
+        while !link.is_closing() {
+            link.news().await;
+        }
+    };
+    let has_room = tokio::select! {
+        () = context.journal.wait_space() => true,
+        () = closing => false,
+    };
+    link.pause(false);
+    has_room
 }

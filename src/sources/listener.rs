@@ -3,10 +3,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use motorpool_protocols::Protocol;
 use motorpool_protocols::jt808::Jt808Session;
-use motorpool_protocols::{Protocol, SessionLimits};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::journal::Journal;
 use crate::live::Live;
-use crate::registry::Registry;
+use crate::registry::{DeviceState, Registry};
 use crate::telemetry::Counters;
 
 use super::acks::AckQueue;
@@ -37,6 +38,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 pub struct Context {
     /// The settings of `[trackers]`.
     pub config: config::Trackers,
+    /// The settings of `[sessions]`.
+    pub sessions: config::Sessions,
+    /// Memory held for unfinished messages of all links, bytes.
+    pub held_bytes: AtomicUsize,
     /// The only clock.
     pub clock: Arc<Clock>,
     /// Where accepted messages go.
@@ -89,7 +94,7 @@ impl Listener {
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = sweep.tick() => self.context.links.sweep(self.context.clock.now(), &self.context.config),
+                _ = sweep.tick() => self.sweep(),
                 accepted = accept(&self.listener, &permits) => match accepted {
                     Ok((stream, peer, permit)) => self.start(stream, peer, permit, &links),
                     Err(error) => {
@@ -107,6 +112,14 @@ impl Listener {
         self.context.links.drained().await;
     }
 
+    /// Closes links that are overdue, and those of devices that were blocked since they logged in.
+    fn sweep(&self) {
+        let snapshot = self.context.registry.snapshot();
+        let is_blocked =
+            |device| snapshot.device(device).is_none_or(|known| known.state == DeviceState::Blocked);
+        self.context.links.sweep(&self.context.config, is_blocked);
+    }
+
     fn start(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit, links: &TaskTracker) {
         // A reply is one small write: it must not wait for the next one.
         if let Err(error) = stream.set_nodelay(true) {
@@ -119,7 +132,7 @@ impl Listener {
             return;
         };
         let context = Arc::clone(&self.context);
-        let session = Box::new(Jt808Session::new(SessionLimits::default()));
+        let session = Box::new(Jt808Session::new(self.context.sessions.limits()));
         links.spawn(async move {
             link::serve(read, link, session, context).await;
             drop(permit);

@@ -12,16 +12,25 @@
 //! ```
 //!
 //! - [`listener`]: accepts, with a permit taken before `accept` and caps on strangers per address.
-//! - [`link`]: one connection: read, run the session, append, back-pressure.
+//! - `link`: one link's task: read, run the session, append, back-pressure.
 //! - [`acks`]: replies waiting for the durable mark, in journal order.
-//! - [`links`]: the table of open links; two links of one terminal; deadlines.
-//! - [`gate`]: who may come in, asked of the registry's snapshot.
+//! - [`links`]: the table of open links; two links of one terminal; the sweep.
+//! - `connection`: what is shared of one link: its socket's sending half, its deadlines, why it is closed.
+//! - `gate`: who may come in, asked of the registry's snapshot.
 
 pub mod acks;
-pub mod gate;
-pub mod link;
+pub(crate) mod connection;
+mod gate;
+mod link;
 pub mod links;
 pub mod listener;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 pub use links::{LinkState, Links};
 pub use listener::Listener;
+
+/// Every change under these locks is whole after each statement, so a panic of another task can't have broken it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -71,7 +71,7 @@ list! {
     ConsumerLagBytes, Gauge, "motorpool_consumer_lag_bytes", "Durable journal bytes that are not consumed";
     ConsumerLagSeconds, Gauge, "motorpool_consumer_lag_seconds", "Age of the last consumed message";
     FixesDecoded, Counter, "motorpool_fixes_decoded_total", "Fixes decoded and handed to the archive";
-    FixesStored, Counter, "motorpool_fixes_stored_total", "Fixes kept";
+    FixesStored, Gauge, "motorpool_fixes_stored", "Fixes in files; merging takes duplicates away";
     FixesDuplicate, Counter, "motorpool_fixes_duplicate_total", "Fixes that were there already";
     FixesPending, Gauge, "motorpool_fixes_pending", "Fixes not yet told apart from duplicates";
     LedgerImbalance, Gauge, "motorpool_ledger_imbalance", "Difference of a self-check; 0 when the books are right";

@@ -3,6 +3,9 @@
 //! `manifest.json` is replaced as a whole: written beside, made durable, renamed, the folder made durable. A
 //! file that it does not name is not part of the archive. Its `crc32c` is taken over its own text with that
 //! number 0.
+//!
+//! A new archive gets an empty manifest at once. Files without any manifest are therefore never what a crash
+//! left, but an archive that lost its manifest: nothing is opened then, and nothing removed.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -19,6 +22,11 @@ use crate::ids::Lsn;
 pub(super) const NAME: &str = "manifest.json";
 
 const VERSION: u32 = 1;
+
+/// What is wrong with data without a manifest, and what can be done.
+const LOST: &str = "manifest.json is missing, but there are track files; nothing was changed. Put manifest.json \
+                    back from a backup, or move this folder away to begin a new archive with what the journal \
+                    still has";
 
 /// One Parquet file of the archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,12 +88,15 @@ impl Default for Manifest {
 }
 
 impl Manifest {
-    /// The manifest in `dir`; an empty one when there is none.
+    /// The manifest in `dir`; an empty one when there is neither manifest nor data. Data without a manifest
+    /// are an error.
     pub(super) fn load(dir: &Path) -> Result<Self, TracksError> {
         let path = dir.join(NAME);
         let text = match fs::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return if has_data(dir)? { Err(TracksError::bad(dir, LOST)) } else { Ok(Self::default()) };
+            }
             Err(error) => return Err(error).at(&path),
         };
         let manifest: Self =
@@ -127,6 +138,35 @@ pub(super) fn sync_dir(dir: &Path) -> Result<(), TracksError> {
     File::open(dir).and_then(|file| file.sync_all()).at(dir)
 }
 
+/// The folders of days under `dir`.
+fn day_folders(dir: &Path) -> Result<Vec<PathBuf>, TracksError> {
+    let mut folders = Vec::new();
+    for folder in fs::read_dir(dir).at(dir)? {
+        let folder = folder.at(dir)?.path();
+        let is_ours =
+            folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("day="));
+        if is_ours && folder.is_dir() {
+            folders.push(folder);
+        }
+    }
+    Ok(folders)
+}
+
+/// Whether there is any Parquet file under `dir`, which need not exist.
+fn has_data(dir: &Path) -> Result<bool, TracksError> {
+    if !dir.exists() {
+        return Ok(false);
+    }
+    for folder in day_folders(dir)? {
+        for file in fs::read_dir(&folder).at(&folder)? {
+            if file.at(&folder)?.path().extension().is_some_and(|kind| kind == "parquet") {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 /// Removes every file under `dir` that `manifest` does not name: what a crash left before or after its
 /// commit. Returns how many there were.
 pub(super) fn remove_orphans(dir: &Path, manifest: &Manifest) -> Result<usize, TracksError> {
@@ -136,13 +176,7 @@ pub(super) fn remove_orphans(dir: &Path, manifest: &Manifest) -> Result<usize, T
         known.insert(file.index_path(dir));
     }
     let mut removed = 0;
-    for folder in fs::read_dir(dir).at(dir)? {
-        let folder = folder.at(dir)?.path();
-        let is_ours =
-            folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("day="));
-        if !is_ours || !folder.is_dir() {
-            continue;
-        }
+    for folder in day_folders(dir)? {
         let mut left = 0;
         for file in fs::read_dir(&folder).at(&folder)? {
             let file = file.at(&folder)?.path();

@@ -158,6 +158,13 @@ impl Staging {
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
+
+    /// Forgets the rows.
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.arena.clear();
+        self.needs = ColumnSet::default();
+    }
 }
 
 /// The columns without which `row` can't be stored.

@@ -145,10 +145,14 @@ impl Tracks {
     ///
     /// # Errors
     ///
-    /// When the folder can't be read or written, or the manifest is damaged.
+    /// When the folder can't be read or written, or the manifest is damaged, or missing though there are files.
     pub fn open(dir: &Path, config: &config::Tracks) -> Result<Self, TracksError> {
         fs::create_dir_all(dir).at(dir)?;
         let manifest = Manifest::load(dir)?;
+        if manifest == Manifest::default() {
+            // From now on a missing manifest is a lost one.
+            manifest.store(dir)?;
+        }
         let orphans = manifest::remove_orphans(dir, &manifest)?;
         if orphans > 0 {
             tracing::info!(orphans, "removed track files that were never committed");
@@ -166,7 +170,7 @@ impl Tracks {
     ///
     /// # Errors
     ///
-    /// When the manifest can't be read or is damaged.
+    /// When the manifest can't be read, is damaged, or missing though there are files.
     pub fn checkpoint_in(dir: &Path) -> Result<Lsn, TracksError> {
         Ok(Manifest::load(dir)?.checkpoint)
     }
@@ -330,6 +334,13 @@ impl Tracks {
         compact::merge_all(self.store(), None)
     }
 
+    /// To be called before the writer's thread is asked to end: from now on the writer waits for the sealer only
+    /// while the sealer succeeds. What it can't take any more is in the journal behind the checkpoint.
+    pub fn stop_waiting(&self) {
+        self.store().state().is_winding_down = true;
+        self.store().notify();
+    }
+
     /// Writes every published row to files and ends the threads. Reading still works; the writer does nothing
     /// any more.
     ///
@@ -408,24 +419,32 @@ impl TracksWriter {
 
     /// Says that the fixes of every record before `lsn` have been appended, and shows them to readers.
     ///
-    /// Hands the table in memory to the sealer when it is full or, by `now`, old enough; waits while
-    /// two such tables are still to be written. To be called from time to time even when nothing arrives.
+    /// Hands the table in memory to the sealer when it is full or, by `now`, old enough; waits while it is full
+    /// and two such tables are still to be written. To be called from time to time even when nothing arrives.
+    ///
+    /// After [`Tracks::stop_waiting`], when there is nothing to wait for, the fixes are left to the journal:
+    /// [`Tracks::checkpoint`] will not pass them.
     pub fn advance(&mut self, lsn: Lsn, now: UtcMillis) {
         let store = &self.handle.store;
         let mut state = store.state();
+        if state.is_refusing {
+            self.staging.clear();
+            return;
+        }
         debug_assert!(lsn >= state.applied, "addresses do not go back");
         state.decoded += self.staging.len() as u64;
         state.active.absorb(&mut self.staging);
         state.applied = lsn;
         state.now = now;
-        let since = *state.active_since.get_or_insert(now);
-        let interval = i64::try_from(store.config.seal_interval.0.as_millis()).unwrap_or(i64::MAX);
-        let is_old = now.0.saturating_sub(since.0) >= interval && lsn > state.version.checkpoint;
-        if state.active.weight() < store.config.memory_rows_max && !is_old {
+        if state.active.weight() < store.config.memory_rows_max && !state.is_due(&store.config) {
             return;
         }
         state.writer_waits += u64::from(state.frozen.len() >= FROZEN_MAX);
         while state.frozen.len() >= FROZEN_MAX && !state.is_stopping {
+            if state.is_winding_down && state.failure.is_some() {
+                state.is_refusing = true;
+                return;
+            }
             state = store.wait(state);
         }
         if !state.is_stopping {

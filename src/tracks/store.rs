@@ -112,6 +112,10 @@ pub(super) struct State {
     /// How often the writer waited for the sealer.
     pub(super) writer_waits: u64,
     pub(super) is_stopping: bool,
+    /// The writer must not wait for a sealer that fails.
+    pub(super) is_winding_down: bool,
+    /// Memory is full for good: what follows is not taken, and `applied` stays.
+    pub(super) is_refusing: bool,
     /// Why the sealer's last try failed.
     pub(super) failure: Option<String>,
 }
@@ -122,6 +126,16 @@ impl State {
         let table = std::mem::take(&mut self.active);
         self.frozen.push_back(Arc::new(Frozen { table, upto: self.applied }));
         self.active_since = Some(self.now);
+    }
+
+    /// Whether the active table is to be sealed for its age. Without rows it is when that moves the checkpoint
+    /// and no table before it waits; with rows, while there is a place among the frozen ones.
+    pub(super) fn is_due(&mut self, config: &config::Tracks) -> bool {
+        let since = *self.active_since.get_or_insert(self.now);
+        let interval = i64::try_from(config.seal_interval.0.as_millis()).unwrap_or(i64::MAX);
+        let is_old = self.now.0.saturating_sub(since.0) >= interval && self.applied > self.version.checkpoint;
+        let places = if self.active.len() == 0 { 1 } else { FROZEN_MAX };
+        is_old && self.frozen.len() < places
     }
 
     /// Rows in memory.
@@ -160,6 +174,8 @@ impl Store {
             touched: FxHashMap::default(),
             writer_waits: 0,
             is_stopping: false,
+            is_winding_down: false,
+            is_refusing: false,
             failure: None,
         };
         Self {

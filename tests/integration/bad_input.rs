@@ -54,6 +54,13 @@ impl Terminal {
     /// Connects, registers and logs in with the code it gets.
     fn logged_in(server: &Served, terminal: &str) -> Self {
         let mut link = Self::connect(server);
+        link.log_in(terminal);
+        link
+    }
+
+    /// Registers and logs in, perhaps as one of several on this link.
+    fn log_in(&mut self, terminal: &str) {
+        let link = self;
         let mut body = vec![0; 37];
         body[36] = 1;
         body.extend(b"TEST");
@@ -63,7 +70,6 @@ impl Terminal {
         let code = answer[15..answer.len() - 1].to_vec();
         link.send(&frame(0x0102, terminal, 1, &code));
         assert_eq!(link.result(), 0);
-        link
     }
 
     fn send(&mut self, bytes: &[u8]) {
@@ -243,8 +249,8 @@ fn packets_that_never_complete_a_message_are_bounded_and_given_up() {
     others_notice_nothing(&server, || {
         let mut link = Terminal::logged_in(&server, TERMINAL);
         for message in 0..200_u16 {
-            // The first of 1,000 packets, again and again, each of a message of its own.
-            let mut body = 1_000_u16.to_be_bytes().to_vec();
+            // The first of 500 packets, again and again, each of a message of its own.
+            let mut body = 500_u16.to_be_bytes().to_vec();
             body.extend(1_u16.to_be_bytes());
             body.extend([0x55; 800]);
             let mut packet = frame(0x0801, TERMINAL, message.wrapping_mul(301), &body);
@@ -313,4 +319,55 @@ fn a_terminal_that_half_closes_still_gets_its_reply() {
     link.send(&frame(0x0200, TERMINAL, 5, &position(1)));
     link.socket.shutdown(Shutdown::Write).unwrap();
     assert_eq!(link.result(), 0);
+}
+
+#[test]
+fn blocking_one_terminal_of_a_shared_link_ends_the_link() {
+    let (_folder, server) = serving();
+    let mut shared = Terminal::logged_in(&server, TERMINAL);
+    shared.log_in(BYSTANDER);
+    shared.send(&frame(0x0200, TERMINAL, 2, &position(1)));
+    assert_eq!(shared.result(), 0);
+    let path = format!("/api/v1/devices/{TERMINAL}/block");
+    let answer = server.request("POST", &path, Some(&server.token), None);
+    assert!((200..300).contains(&answer.status), "{} {}", answer.status, answer.body);
+    assert!(shared.is_closed());
+    let mut again = Terminal::connect(&server);
+    again.send(&frame(0x0200, TERMINAL, 3, &position(2)));
+    assert_ne!(again.result(), 0);
+}
+
+#[test]
+fn a_full_disk_answers_nothing_not_even_what_is_sent_again() {
+    let folder = scratch();
+    let server = Served::start(folder.path());
+    server.enrol(&[TERMINAL]);
+    let mut link = Terminal::logged_in(&server, TERMINAL);
+    let packets: Vec<Vec<u8>> = (1..=2_u16)
+        .map(|index| {
+            let mut body = 2_u16.to_be_bytes().to_vec();
+            body.extend(index.to_be_bytes());
+            body.extend([0x11; 40]);
+            with_packet_flag(&frame(0x0801, TERMINAL, 100 + index, &body))
+        })
+        .collect();
+    link.send(&packets.concat());
+    let answer = link.receive();
+    assert_eq!(&answer[..2], [0x88, 0x00], "a whole picture is answered with 0x8800: {answer:02x?}");
+    // The same packets again are answered again: the message is durable.
+    link.send(&packets.concat());
+    assert_eq!(&link.receive()[..2], [0x88, 0x00]);
+    drop(link);
+    server.stop();
+
+    // More than any disk has: the journal is full from the first look on.
+    let full = [("MOTORPOOL__JOURNAL__DISK_RESERVE", "999999GiB")];
+    let server = Served::start_with(folder.path(), &full);
+    wait_until(|| (server.get_json("/api/v1/status")["journal"]["health"] == "disk_full").then_some(()));
+    let mut link = Terminal::connect(&server);
+    link.send(&frame(0x0102, TERMINAL, 1, b"0000000000000000"));
+    link.send(&packets.concat());
+    link.socket.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(link.try_receive(), None, "a server that can't store anything says nothing");
+    server.stop();
 }

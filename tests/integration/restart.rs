@@ -89,3 +89,28 @@ fn a_second_server_on_the_same_folder_is_refused() {
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(message.contains("lock") || message.contains("another"), "{message}");
 }
+
+#[test]
+fn a_lost_live_snapshot_is_made_again_behind_a_sealed_archive() {
+    let folder = scratch();
+    let small_tables = [("MOTORPOOL__TRACKS__MEMORY_ROWS_MAX", "1000")];
+    let server = Served::start_with(folder.path(), &small_tables);
+    let report = simulate(&server, "20");
+    server.wait_consumed();
+    wait_until(|| (server.metric("motorpool_fixes_stored") > 0.0).then_some(()));
+    let before = server.get_json("/api/v1/positions");
+    server.kill();
+    std::fs::remove_file(folder.path().join("live.snapshot")).ok();
+
+    let server = Served::start_with(folder.path(), &small_tables);
+    server.wait_consumed();
+    let after = server.get_json("/api/v1/positions");
+    assert_eq!(before["items"].as_array().map(Vec::len), after["items"].as_array().map(Vec::len));
+    let status = server.get_json("/api/v1/status");
+    assert!(status["checks"].as_array().unwrap().iter().all(|check| check["ok"] == true), "{status}");
+    // Still folding: what comes now arrives.
+    let more = simulate(&server, "20");
+    assert_eq!((report["lost"].as_u64(), more["lost"].as_u64()), (Some(0), Some(0)));
+    server.wait_consumed();
+    server.stop();
+}

@@ -138,10 +138,13 @@ impl Served {
     /// The value of a metric, summed over its labels.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let text = self.get("/metrics");
-        text.lines()
+        let values: Vec<f64> = text
+            .lines()
             .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])))
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum()
+            .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
+            .collect();
+        assert!(!values.is_empty(), "no metric {name}");
+        values.iter().sum()
     }
 
     /// Waits until the folds have applied everything that is durable.

@@ -6,9 +6,9 @@
 use serde_json::{Map, Value};
 
 use crate::jt808::message::{Edition, Item, Message};
-use crate::jt808::registration::decode_registration;
-use crate::jt808::{Version, bcd, decode_location, decode_message, ids, observe};
-use crate::{DecodeError, Description, Observations, Profile, Quality, UnknownItem};
+use crate::jt808::registration::edition_of;
+use crate::jt808::{bcd, decode_location, decode_message, observe};
+use crate::{DecodeError, Description, Fix, Observations, Profile, Quality, UnknownItem};
 
 /// Describes the one message in `raw`.
 ///
@@ -25,7 +25,7 @@ pub(crate) fn describe(raw: &[u8], profile: &Profile) -> Result<Description, Dec
     let mut unknown = Vec::new();
     let mut attributes = Vec::with_capacity(observations.fixes.len());
     for fix in &observations.fixes {
-        attributes.push(attributes_of(observations.extra_of(fix), profile, &mut unknown));
+        attributes.push(attributes_of(fix, observations.extra_of(fix), profile, &mut unknown));
     }
     if !rest.is_empty() {
         unknown.push(UnknownItem { id: "trailing".to_owned(), hex: bcd::digits(rest) });
@@ -62,25 +62,20 @@ fn add_places_of_media(message: &Message, profile: &Profile, observations: &mut 
     }
 }
 
-/// 2019 by the header's flag; 2011 when a registration proves it; otherwise 2013.
-fn edition_of(message_id: u16, version: Version, body: &[u8]) -> Edition {
-    match version {
-        Version::V2019 { .. } => Edition::E2019,
-        Version::V2013 if message_id == ids::REGISTER => {
-            decode_registration(body, version).map_or(Edition::E2013, |(_, edition)| edition)
-        }
-        Version::V2013 => Edition::E2013,
-    }
-}
-
 /// The items of one fix that have no column, by name; bytes that nobody can read go to `unknown`.
-fn attributes_of(extra: &[u8], profile: &Profile, unknown: &mut Vec<UnknownItem>) -> Map<String, Value> {
+fn attributes_of(
+    fix: &Fix,
+    extra: &[u8],
+    profile: &Profile,
+    unknown: &mut Vec<UnknownItem>,
+) -> Map<String, Value> {
     let (items, tail) = Item::read_all(extra, profile.vendor_items);
     let mut attributes = Map::new();
     for item in items {
         match item.attribute() {
-            // A second item of one kind is kept as bytes: the first is the one that counts.
-            Some((name, value)) if !attributes.contains_key(name) => {
+            // A second item of one kind is kept as bytes: the one in the column, or the first, is the one that
+            // counts.
+            Some((name, value)) if !attributes.contains_key(name) && !has_column(fix, &item) => {
                 attributes.insert(name.to_owned(), value);
             }
             _ => {
@@ -95,6 +90,18 @@ fn attributes_of(extra: &[u8], profile: &Profile, unknown: &mut Vec<UnknownItem>
         unknown.push(UnknownItem { id: format!("{id:#04x}"), hex: bcd::digits(value) });
     }
     attributes
+}
+
+/// Whether the fix has what the item says in a column.
+const fn has_column(fix: &Fix, item: &Item) -> bool {
+    match item {
+        Item::Odometer(_) => fix.odometer_m.is_some(),
+        Item::Fuel(_) => fix.fuel_dl.is_some(),
+        Item::RecorderSpeed(_) => fix.vehicle_speed_dkmh.is_some(),
+        Item::RadioSignal(_) => fix.signal.is_some(),
+        Item::Satellites(_) => fix.satellites.is_some(),
+        _ => false,
+    }
 }
 
 /// Every field of a message that is not a position; an empty object for a position.
@@ -117,7 +124,7 @@ mod tests {
 
     use super::*;
     use crate::TerminalId;
-    use crate::jt808::{Header, encode_message};
+    use crate::jt808::{Header, Version, encode_message};
 
     fn described(message_id: u16, version: Version, body: &[u8]) -> Description {
         let terminal = TerminalId::new("013812345678").unwrap();
@@ -150,6 +157,29 @@ mod tests {
         // The last one states nine bytes and has one.
         assert_eq!(found.unknown, [unknown("0x52", "02"), unknown("0xe1", "0901")]);
         assert_eq!(found.observations.malformed_items, 1);
+    }
+
+    #[test]
+    fn fuel_in_percent_is_no_volume() {
+        let found = described(0x0200, Version::V2013, &[&BASIC[..], &[2, 2, 0x80, 0x32]].concat());
+        assert_eq!(found.observations.fixes[0].fuel_dl, None);
+        assert_eq!(Value::Object(found.attributes[0].clone()), json!({"fuel_percent": 50}));
+        assert!(found.unknown.is_empty());
+    }
+
+    #[test]
+    fn a_repetition_of_an_item_with_a_column_is_kept_as_bytes() {
+        let items = [
+            &[0x01, 4, 0, 0, 0, 100, 0x01, 4, 0, 0, 0, 200][..],
+            &[0x02, 2, 0, 1, 0x02, 2, 0, 2],
+            &[0x03, 2, 0, 1, 0x03, 2, 0, 2],
+            &[0x30, 1, 1, 0x30, 1, 2, 0x31, 1, 1, 0x31, 1, 2],
+        ];
+        let found = described(0x0200, Version::V2013, &[&BASIC[..], &items.concat()].concat());
+        assert_eq!(found.observations.fixes[0].odometer_m, Some(10_000));
+        assert!(found.attributes[0].is_empty(), "{:?}", found.attributes);
+        let unknown: Vec<_> = found.unknown.iter().map(|item| format!("{} {}", item.id, item.hex)).collect();
+        assert_eq!(unknown, ["0x01 000000c8", "0x02 0002", "0x03 0002", "0x30 02", "0x31 02"]);
     }
 
     #[test]

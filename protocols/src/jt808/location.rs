@@ -27,7 +27,7 @@ const STANDARD_ITEMS: std::ops::RangeInclusive<u8> = 0x01..=0x31;
 const LATITUDE_E6_MAX: u32 = 90_000_000;
 const LONGITUDE_E6_MAX: u32 = 180_000_000;
 /// Fuel is a percentage when this bit is set (seen in the field).
-const FUEL_IS_PERCENT: u16 = 1 << 15;
+pub(crate) const FUEL_IS_PERCENT: u16 = 1 << 15;
 
 /// Decodes one position report and appends it to `out`, marked with `quality`.
 ///

@@ -8,9 +8,10 @@
 //! [`Observation::Other`].
 
 use crate::jt808::frame::{self, Content, DELIMITER, PAYLOAD_BYTES_MAX, Piece, Splitter};
-use crate::jt808::header::{Frame, Header, IdBytes, Packet};
+use crate::jt808::header::{Frame, Header, IdBytes, Packet, Version};
 use crate::jt808::location::{BASIC_BYTES, decode_location};
-use crate::jt808::registration::{decode_registration, text};
+use crate::jt808::message::Message;
+use crate::jt808::registration::{decode_registration, edition_of, text};
 use crate::jt808::{bcd, ids};
 use crate::{DecodeError, Observation, Observations, Profile, Quality, RejectReason};
 
@@ -268,11 +269,13 @@ fn batch_item(items: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Whether a body has the structure its message wants, as far as an answer "bad message" hangs on it: a
-/// position report needs its basic part, a batch its items whole. A bad additional item is no such fault: the
-/// position before it is good.
-pub(crate) fn is_well_formed(message_id: u16, body: &[u8]) -> bool {
+/// position report needs its basic part, a batch its items whole, any other message what [`Message`] needs to
+/// read it. A bad additional item is no such fault: the position before it is good.
+#[inline]
+pub(crate) fn is_well_formed(message_id: u16, version: Version, body: &[u8]) -> bool {
     match message_id {
         ids::LOCATION => body.len() >= BASIC_BYTES,
+        ids::HEARTBEAT => true,
         ids::BATCH => {
             let Some((_, items)) = body.split_first_chunk::<3>() else { return false };
             let mut rest = items;
@@ -284,9 +287,14 @@ pub(crate) fn is_well_formed(message_id: u16, body: &[u8]) -> bool {
             }
             rest.is_empty()
         }
-        ids::MEDIA => body.len() >= 4,
-        _ => true,
+        // All but these few kinds are rare.
+        _ => can_be_read(message_id, version, body),
     }
+}
+
+#[inline(never)]
+fn can_be_read(message_id: u16, version: Version, body: &[u8]) -> bool {
+    Message::decode(message_id, edition_of(message_id, version, body), body).is_ok()
 }
 
 /// A driver's card.

@@ -97,6 +97,12 @@ pub(crate) struct Reassembly {
 }
 
 impl Reassembly {
+    /// Memory that unfinished messages take: their packets and the tables of their places.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let of = |partial: &Partial| partial.bytes.len() + size_of_val(partial.parts.as_slice());
+        self.partials.iter().map(of).sum()
+    }
+
     /// Takes one packet: its parsed frame and its bytes with both delimiters.
     ///
     /// The second value is a message that had to make room.

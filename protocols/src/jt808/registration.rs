@@ -14,7 +14,7 @@
 use encoding_rs::GBK;
 
 use crate::Registration;
-use crate::jt808::Version;
+use crate::jt808::{Version, ids};
 
 /// Bytes up to and with the plate colour.
 const FIXED_2011: usize = 25;
@@ -36,7 +36,7 @@ pub enum Edition {
 /// Decodes a registration, or `None` when it is too short for its edition.
 #[must_use]
 pub fn decode_registration(body: &[u8], version: Version) -> Option<(Registration, Edition)> {
-    let edition = edition_of(body, version);
+    let edition = edition_of_registration(body, version);
     let (maker, model, terminal_id) = match edition {
         Edition::E2011 => (5, 8, 7),
         Edition::E2013 => (5, 20, 7),
@@ -59,8 +59,18 @@ pub fn decode_registration(body: &[u8], version: Version) -> Option<(Registratio
     Some((registration, edition))
 }
 
+/// The edition a message is written in: 2019 by the header's flag; 2011 when a registration proves it;
+/// otherwise 2013.
+pub(crate) fn edition_of(message_id: u16, version: Version, body: &[u8]) -> Edition {
+    match version {
+        Version::V2019 { .. } => Edition::E2019,
+        Version::V2013 if message_id == ids::REGISTER => edition_of_registration(body, version),
+        Version::V2013 => Edition::E2013,
+    }
+}
+
 /// 2019 by the header; otherwise 2013 when its layout fits and has a plate colour where one belongs.
-fn edition_of(body: &[u8], version: Version) -> Edition {
+fn edition_of_registration(body: &[u8], version: Version) -> Edition {
     match version {
         Version::V2019 { .. } if body.len() >= FIXED_2019 => Edition::E2019,
         // JT/T 415: 0 none, 1 to 5 and 9; 91 to 94 were added. In the 2011 layout a character of the plate or

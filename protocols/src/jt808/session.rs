@@ -14,7 +14,9 @@
 //! - A message in packets is stored and answered once, as a whole, with the serial of its first packet: that is
 //!   the number by which the standard names such a message (0x8003, 0x0005).
 //! - A message whose body breaks its structure is stored and answered with 2, one that is not supported is
-//!   stored and answered with 3; both count as accepted.
+//!   stored and answered with 3; both count as accepted. So is a message under a cipher: it is not supported,
+//!   and whatever it may be (even a log-in or a log-out) is not acted upon. Strangers' are refused unanswered.
+//! - A message that says it is packet 1 of 1 is a plain one.
 //! - 0x0004 is answered with 0x8004 in UTC, as the standard says (some terminals expect GMT+8: a matter for a
 //!   profile).
 //! - Answers are written in the shape of the terminal's own header (version byte, width and bytes of its id);
@@ -24,8 +26,7 @@
 //!   looked up once, as the first thing on a link, and never registered.
 //! - The version is recognised by bit 14 of the properties in every frame.
 //!
-//! Not spoken: the dialects with delimiter `e7`, BYTE serials (0x5501) or ASCII time requests, and ciphers
-//! (answered with 3, not stored).
+//! Not spoken: the dialects with delimiter `e7`, BYTE serials (0x5501) or ASCII time requests, and ciphers.
 
 use std::sync::Arc;
 
@@ -36,9 +37,10 @@ use crate::jt808::frame::{
 };
 use crate::jt808::header::{Frame, HEADER_BYTES_MAX, IdBytes, Packet, Version};
 use crate::jt808::ids::{self, Answer};
+use crate::jt808::message::Message;
 use crate::jt808::observe::{decode_message, is_well_formed};
 use crate::jt808::reassembly::{DoneAnswer, Reassembly, SentMessages, Step};
-use crate::jt808::registration::decode_registration;
+use crate::jt808::registration::{decode_registration, edition_of};
 use crate::{
     Accepted, Admission, Gate, Outbox, Profile, Protocol, Refusal, RegistrationVerdict, RejectReason,
     Rejected, Session, SessionError, SessionLimits, TerminalId, UtcMillis,
@@ -169,7 +171,8 @@ impl Jt808Session {
             if ids::answer_to(frame.message_id) == Answer::General {
                 wire.copy_to(&mut call.out.raw);
                 call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
-                let result = if is_well_formed(frame.message_id, frame.body) { DONE } else { BAD_MESSAGE };
+                let well_formed = is_well_formed(frame.message_id, frame.id.version, frame.body);
+                let result = if well_formed { DONE } else { BAD_MESSAGE };
                 self.ours.answer(&frame.id, frame.serial, frame.message_id, result, &mut call.out.replies);
                 return Ok(());
             }
@@ -191,21 +194,12 @@ impl Jt808Session {
             self.forgive_checksum(frame, call)?;
         }
         let known = self.find(&frame.id);
-        if frame.encryption() != 0 {
-            if known.is_some() {
-                self.ours.answer(
-                    &frame.id,
-                    frame.serial,
-                    frame.message_id,
-                    UNSUPPORTED,
-                    &mut call.out.immediate,
-                );
-            }
+        let is_encrypted = frame.encryption() != 0;
+        if is_encrypted && known.is_none() {
             return Err(RejectReason::Encrypted);
         }
-        let answer = ids::answer_to(frame.message_id);
-        if frame.packet.is_none() {
-            match answer {
+        if !is_encrypted && frame.packet.is_none_or(|packet| packet == Packet { total: 1, index: 1 }) {
+            match ids::answer_to(frame.message_id) {
                 Answer::Registration => return self.register(frame, known, wire, call),
                 Answer::LogIn => return self.log_in(frame, wire, call),
                 _ => {}
@@ -351,7 +345,7 @@ impl Jt808Session {
         }
         self.current = at;
         self.last_logged_in = Some(id.terminal(Default::default()));
-        out.logged_in = true;
+        out.logged_in.push(device);
         Ok(at)
     }
 
@@ -399,15 +393,20 @@ impl Jt808Session {
         body: &[u8],
         call: &mut Call<'_>,
     ) -> DoneAnswer {
-        let well_formed = is_well_formed(frame.message_id, body);
+        let well_formed = is_well_formed(frame.message_id, frame.id.version, body);
         let mut done = DoneAnswer {
             result: if well_formed { DONE } else { BAD_MESSAGE },
             media_id: body.first_chunk().copied().unwrap_or_default(),
         };
         let replies = &mut call.out.replies;
+        if frame.encryption() != 0 {
+            done.result = UNSUPPORTED;
+            self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);
+            return done;
+        }
         match ids::answer_to(frame.message_id) {
             Answer::Nothing => {}
-            Answer::Packets => self.send_again(frame, body, &mut call.out.immediate),
+            Answer::Packets if well_formed => self.send_again(frame, body, &mut call.out.immediate),
             Answer::Time => {
                 let time = bcd::encode_time(call.now, 0);
                 self.ours.write(&frame.id, ids::SERVER_TIME, &time, replies);
@@ -420,7 +419,7 @@ impl Jt808Session {
                 self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);
                 self.forget(&frame.id);
             }
-            Answer::General | Answer::Media => {
+            Answer::General | Answer::Media | Answer::Packets => {
                 self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);
             }
             // A registration or a log-in in packets is in no edition.
@@ -439,20 +438,18 @@ impl Jt808Session {
             Answer::Media if answer.result == DONE => {
                 self.ours.write(&frame.id, ids::MEDIA_ANSWER, &answer.media_id, replies);
             }
-            Answer::Nothing | Answer::Packets | Answer::Time => {}
+            Answer::Nothing | Answer::Packets | Answer::Time if answer.result == DONE => {}
             _ => self.ours.answer(&frame.id, frame.first_serial(), frame.message_id, answer.result, replies),
         }
     }
 
-    /// Sends the packets again that the terminal asks for: serial of the first packet WORD, count BYTE (2019:
-    /// WORD), indexes WORD each.
+    /// Sends the packets again that the terminal asks for.
     fn send_again(&self, frame: &Frame<'_>, body: &[u8], out: &mut Vec<u8>) {
-        let count_bytes = if frame.id.version == Version::V2013 { 1 } else { 2 };
-        if let Some((serial, rest)) = body.split_first_chunk::<2>()
-            && let Some(indexes) = rest.get(count_bytes..)
+        let edition = edition_of(frame.message_id, frame.id.version, body);
+        if let Ok(Message::TerminalRetransmissionRequest(request)) =
+            Message::decode(frame.message_id, edition, body)
         {
-            let indexes = indexes.as_chunks::<2>().0.iter().map(|index| u16::from_be_bytes(*index));
-            self.sent.resend(&frame.id, u16::from_be_bytes(*serial), indexes, out);
+            self.sent.resend(&frame.id, request.first_serial, request.packets.into_iter(), out);
         }
     }
 
@@ -536,6 +533,10 @@ impl Session for Jt808Session {
 
     fn terminal(&self) -> Option<TerminalId> {
         self.last_logged_in
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.reassembly.memory_bytes()
     }
 
     fn send(&mut self, terminal: &TerminalId, message_id: u16, body: &[u8], out: &mut Outbox) -> Option<u16> {

@@ -199,9 +199,16 @@ fn what_we_send_in_packets_is_sent_again_on_demand() {
     assert_eq!(third_and_first, [sent[2].clone(), sent[0].clone()]);
     assert!(out.replies.is_empty());
     assert!(all.windows(7).any(|bytes| *bytes == out.immediate[..7]));
+    // The length of the body shows how wide the count is, not the edition.
+    let out = link.only(&message(0x0005, 9, &bytes("0001 0002 0003 0001")));
+    assert_eq!(ours(&out.immediate), third_and_first);
     for useless in ["0002 01 0001", "0001 01 0004", "0001 01 0000", "0001", ""] {
         assert!(link.only(&message(0x0005, 9, &bytes(useless))).immediate.is_empty());
     }
-    assert_eq!(link.session.send(&terminal, 0x8104, &[], &mut link.out), Some(4), "three serials were used");
+    assert_eq!(
+        link.session.send(&terminal, 0x8104, &[], &mut link.out),
+        Some(6),
+        "three packets, and two answers to cut requests"
+    );
     assert_eq!(link.session.send(&id("1"), 0x8104, &[], &mut link.out), None, "not on this link");
 }

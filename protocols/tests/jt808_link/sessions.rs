@@ -16,7 +16,7 @@ fn a_terminal_registers_logs_in_and_reports() {
     let mut link = Link::new(OneTerminal::default());
     let out = link.only(&message(0x0100, 5, &registration()));
     assert_eq!(ours(&out.replies), [(0x8100, b"\x00\x05\x00secret".to_vec())]);
-    assert_eq!((out.messages.len(), out.messages[0].device, out.logged_in), (1, 7, false));
+    assert_eq!((out.messages.len(), out.messages[0].device, !out.logged_in.is_empty()), (1, 7, false));
     assert!(out.immediate.is_empty());
 
     let out = link.only(&message(0x0200, 6, &position()));
@@ -26,7 +26,7 @@ fn a_terminal_registers_logs_in_and_reports() {
 
     let out = link.only(&message(0x0102, 7, b"secret"));
     assert_eq!(ours(&out.replies), [(0x8001, bytes("0007 0102 00"))]);
-    assert!(out.logged_in && out.immediate.is_empty());
+    assert!(!out.logged_in.is_empty() && out.immediate.is_empty());
     assert_eq!(link.session.terminal(), Some(id("013812345678")));
 
     let raw = message(0x0200, 8, &position());
@@ -78,7 +78,12 @@ fn strangers_are_refused_at_once_and_nothing_is_stored() {
         let mut link = Link::new(OneTerminal::default());
         let out = link.only(&raw);
         assert_eq!(ours(&out.immediate), [answer]);
-        assert!(out.replies.is_empty() && out.raw.is_empty() && out.messages.is_empty() && !out.logged_in);
+        assert!(
+            out.replies.is_empty()
+                && out.raw.is_empty()
+                && out.messages.is_empty()
+                && out.logged_in.is_empty()
+        );
         assert_eq!(link.reasons(), [reason]);
         assert_eq!(link.session.terminal(), None);
     }
@@ -104,7 +109,7 @@ fn a_profile_can_skip_the_log_in() {
     let profile = Profile { skips_authentication: true, ..Profile::default() };
     let mut link = Link::new(OneTerminal::with_profile(profile));
     let out = link.only(&message(0x0200, 1, &position()));
-    assert_eq!((out.messages.len(), out.logged_in), (1, true));
+    assert_eq!((out.messages.len(), out.logged_in.len()), (1, 1));
     link.only(&message(0x0002, 2, &[]));
     assert_eq!(link.gate.asked.len(), 1, "the gate is asked once");
 }
@@ -170,11 +175,24 @@ fn each_message_is_answered_as_the_standard_says() {
         (0x0704, batch.clone(), general(0x0704, 0)),
         (0x0704, batch[..20].to_vec(), general(0x0704, 2)),
         (0x0704, bytes("00"), general(0x0704, 2)),
+        (0x0005, bytes("0001 0002 0003"), general(0x0005, 2)),
+        (0x0005, bytes("0001"), general(0x0005, 2)),
         (0x0108, vec![0; 4], general(0x0108, 0)),
+        (0x0108, vec![0], general(0x0108, 2)),
+        (0x0303, vec![7, 1], general(0x0303, 0)),
+        (0x0303, vec![7], general(0x0303, 2)),
         (0x0702, bytes("02 251009165320"), general(0x0702, 0)),
+        (0x0702, vec![1], general(0x0702, 2)),
+        (0x0705, bytes("0001 1653200000 00000001 0102030405060708"), general(0x0705, 0)),
+        (0x0705, bytes("0005 1653200000"), general(0x0705, 2)),
+        (0x0800, vec![0; 7], general(0x0800, 2)),
         (0x0900, vec![1, 2], general(0x0900, 0)),
+        (0x0900, vec![], general(0x0900, 2)),
+        (0x0901, bytes("00000009 00"), general(0x0901, 2)),
         (0x0f01, vec![], general(0x0f01, 0)),
-        (0x1210, vec![], general(0x1210, 0)),
+        (0x1205, vec![], general(0x1205, 2)),
+        (0x1206, bytes("0001 00"), general(0x1206, 0)),
+        (0x1999, vec![], general(0x1999, 0)),
         (0xe001, vec![], general(0xe001, 0)),
         (0x0a00, vec![0; 132], general(0x0a00, 3)),
         (0x0b05, vec![], general(0x0b05, 3)),
@@ -182,6 +200,7 @@ fn each_message_is_answered_as_the_standard_says() {
         (0x0004, vec![], vec![(0x8004, bytes("251009085320"))]),
         (0x0801, [bytes("0000007b 00000000"), position()].concat(), vec![(0x8800, bytes("0000007b"))]),
         (0x0801, bytes("00"), general(0x0801, 2)),
+        (0x0801, bytes("0000007b 000000"), general(0x0801, 2)),
         (0x0001, vec![0; 5], vec![]),
         (0x0104, vec![0; 3], vec![]),
         (0x0107, vec![], vec![]),
@@ -209,19 +228,66 @@ fn who_logged_out_must_log_in_again() {
     assert_eq!(ours(&out.replies), [(0x8001, bytes("0001 0003 00"))]);
     link.only(&message(0x0002, 2, &[]));
     assert_eq!(link.reasons(), [NotAdmitted]);
-    assert!(link.only(&message(0x0102, 3, b"secret")).logged_in);
+    assert!(!link.only(&message(0x0102, 3, b"secret")).logged_in.is_empty());
 }
 
 #[test]
-fn a_cipher_is_not_supported() {
-    let encrypted = Header { encryption: 1, ..header(0x0200, 4) };
-    let mut link = Link::logged_in();
-    let raw = frame(encrypted, &position());
-    let out = link.only(&raw);
-    assert_eq!(ours(&out.immediate), [(0x8001, bytes("0004 0200 03"))]);
-    assert!(out.raw.is_empty());
+fn a_message_under_a_cipher_is_stored_and_answered_as_not_supported() {
+    let limits = SessionLimits { rejects_in_a_row_max: 2, ..SessionLimits::default() };
+    let mut link = Link::logged_in_with(OneTerminal::default(), limits);
+    let asked = link.gate.asked.len();
+    let encrypted = |message_id| frame(Header { encryption: 1, ..header(message_id, 4) }, &position());
+    // Nobody can tell whether a log-out or a log-in is one before it is deciphered.
+    for message_id in [0x0200_u16, 0x0003, 0x0004, 0x0100, 0x0102, 0x0801, 0x0001] {
+        let raw = encrypted(message_id);
+        let out = link.only(&raw);
+        assert_eq!(out.raw, raw, "{message_id:#06x}");
+        assert_eq!(out.messages, [motorpool_protocols::Accepted { end: 43, device: 7 }]);
+        let [high, low] = message_id.to_be_bytes();
+        assert_eq!(ours(&out.replies), [(0x8001, vec![0, 4, high, low, 3])]);
+        assert!(out.immediate.is_empty() && out.rejected.is_empty() && out.logged_in.is_empty());
+        let (observations, result) = seen(&raw, &Profile::default());
+        assert_eq!(result, Err(DecodeError::new(2, "encrypted")));
+        assert!(observations.fixes.is_empty() && observations.other.is_empty());
+    }
+    assert_eq!(link.gate.asked.len(), asked, "a ciphered code is not shown to the gate");
+
+    let mut link = Link::new(OneTerminal::default());
+    let out = link.only(&encrypted(0x0200));
+    assert!(out.raw.is_empty() && out.replies.is_empty() && out.immediate.is_empty());
     assert_eq!(link.reasons(), [Encrypted]);
-    assert_eq!(seen(&raw, &Profile::default()).1, Err(DecodeError::new(2, "encrypted")));
+}
+
+#[test]
+fn packets_under_a_cipher_are_stored_and_answered_as_one_message() {
+    let packet = |index| {
+        let packet = Some(Packet { total: 2, index });
+        frame(Header { encryption: 1, packet, ..header(0x0801, 4 + index) }, &[index.to_be_bytes()[1]; 40])
+    };
+    let mut link = Link::logged_in();
+    assert_eq!(link.only(&packet(1)).held_packets, 1);
+    let out = link.only(&packet(2));
+    assert_eq!((out.raw.clone(), out.messages.len()), ([packet(1), packet(2)].concat(), 1));
+    assert_eq!(ours(&out.replies), [(0x8001, bytes("0005 0801 03"))]);
+    assert_eq!(seen(&out.raw, &Profile::default()).1, Err(DecodeError::new(2, "encrypted")));
+    assert_eq!(ours(&link.only(&packet(2)).replies), [(0x8001, bytes("0005 0801 03"))], "the same again");
+}
+
+#[test]
+fn one_packet_of_one_is_a_plain_message() {
+    let alone = |message_id, serial, index, body: &[u8]| {
+        frame(Header { packet: Some(Packet { total: 1, index }), ..header(message_id, serial) }, body)
+    };
+    let mut link = Link::new(OneTerminal::default());
+    let out = link.only(&alone(0x0100, 5, 1, &registration()));
+    assert_eq!(ours(&out.replies), [(0x8100, b"\x00\x05\x00secret".to_vec())]);
+    let raw = alone(0x0102, 6, 1, b"secret");
+    let out = link.only(&raw);
+    assert_eq!(ours(&out.replies), [(0x8001, bytes("0006 0102 00"))]);
+    assert_eq!(out.logged_in, [7]);
+    assert_eq!(seen(&raw, &Profile::default()).0.other.len(), 1);
+    link.only(&alone(0x0102, 7, 2, b"secret"));
+    assert_eq!(link.reasons(), [RejectReason::Packet]);
 }
 
 #[test]
@@ -244,7 +310,7 @@ fn a_terminal_keeps_its_identity_over_editions_but_logs_in_again() {
     let revised = |message_id, body: &[u8]| frame(Header::new(message_id, V2019, id("13812345678"), 1), body);
     link.only(&revised(0x0002, &[]));
     assert_eq!(link.reasons(), [NotAdmitted]);
-    assert!(link.only(&revised(0x0102, b"\x06secret")).logged_in);
+    assert!(!link.only(&revised(0x0102, b"\x06secret")).logged_in.is_empty());
     assert_eq!(link.only(&revised(0x0002, &[])).messages[0].device, 7);
     assert_eq!(link.only(&message(0x0002, 1, &[])).messages[0].device, 7);
 }
@@ -252,10 +318,10 @@ fn a_terminal_keeps_its_identity_over_editions_but_logs_in_again() {
 #[test]
 fn a_code_may_be_padded_or_without_its_length() {
     for body in [&b"secret\0\0"[..], b"secret"] {
-        assert!(Link::new(OneTerminal::default()).only(&message(0x0102, 1, body)).logged_in);
+        assert!(!Link::new(OneTerminal::default()).only(&message(0x0102, 1, body)).logged_in.is_empty());
     }
     for body in [&b"\x06secret"[..], b"\x08secret\0\x00123456789012345", b"secret"] {
         let raw = frame(Header::new(0x0102, V2019, id("13812345678"), 1), body);
-        assert!(Link::new(OneTerminal::default()).only(&raw).logged_in, "{body:?}");
+        assert!(!Link::new(OneTerminal::default()).only(&raw).logged_in.is_empty(), "{body:?}");
     }
 }

@@ -70,6 +70,13 @@ pub(crate) const LIST: &[Divergence] = &[
     of(JT808, "7b1671f6", "", "the source stops at a broken frame; here the next one is found"),
     of(JT808, "ef439f3f", "", "the check byte 7d is not escaped; the standard escapes it"),
     of(JT808, "6f441c08", "reply", "the source answers with an empty 0x8001, a body that no edition knows"),
+    of(JT808, "e99ec20a", "Time", "the source reads the server's time as GMT+8; the standard says UTC"),
+    of(
+        JT808,
+        "ebf3b0d2",
+        "((JT808_0x8004)",
+        "the source reads the server's time as GMT+8; the standard says UTC",
+    ),
     of(JT808, "29bcca06", "reject", "one item is bad; the position before it is good and is kept"),
     of(
         JT808,

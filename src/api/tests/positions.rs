@@ -1,6 +1,6 @@
 //! Last positions and tracks, in every form and coordinate system.
 
-use motorpool_protocols::{Fix, Quality, Status, UtcMillis};
+use motorpool_protocols::{Alarms, Fix, Quality, Status, UtcMillis};
 use serde_json::{Value, json};
 
 use super::app::TestApp;
@@ -11,7 +11,8 @@ const DAY: i64 = 1_714_521_600_000;
 
 fn fix(second: i64) -> Fix {
     let mut fix = Fix::new(UtcMillis(DAY + second * 1_000), 399_010_500, 1_164_207_900);
-    fix.status = Status::IGNITION.with(Status::POSITIONED);
+    fix.status = Status::IGNITION.with(Status::POSITIONED).with(Status(1 << 31));
+    fix.alarms = Alarms(1 << 40);
     fix.speed_dkmh = Some(605);
     fix
 }
@@ -47,6 +48,10 @@ async fn positions_keep_the_last_certain_place() {
     assert_eq!(
         (&one["speed_kmh"], &one["ignition"], &one["name"]),
         (&json!(60.5), &json!(true), &json!("car 1"))
+    );
+    assert_eq!(
+        (&one["status"], &one["alarms"]),
+        (&json!(["ignition", "positioned", "bit_31"]), &json!(["bit_40"]))
     );
     assert_eq!((&two["links"], &two["online_since"]), (&json!(1), &json!("2024-05-01T01:00:00Z")));
     assert_eq!(two.get("lat"), None);
@@ -96,6 +101,7 @@ async fn a_track_comes_back_row_for_row_in_parts() {
     while let Some(next) = path {
         let answer = app.get(&next).await;
         let body = answer.good();
+        assert_eq!(body["items"][0]["status"], json!(["ignition", "positioned", "bit_31"]));
         times.extend(body["items"].as_array().unwrap().iter().map(|item| item["fix_time"].clone()));
         assert_eq!(body.get("next_from").is_some(), answer.next().is_some());
         path = answer.next();

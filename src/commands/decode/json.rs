@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write};
 
-use motorpool_protocols::{Alarms, Description, Fix, Protocol, Quality, Status};
+use motorpool_protocols::{Description, Fix, Protocol, Quality, Status};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -39,14 +39,12 @@ pub(super) fn message(line: u64, protocol: Protocol, description: &Description, 
     object.raw("fixes", format_args!("[{}]", fixes.join(",")));
     object.field("body", &description.body);
     object.field("unknown", &description.unknown);
-    if !reply.is_empty() {
-        object.field("reply", &hex(reply));
-    }
+    object.reply(reply);
     object.finish()
 }
 
-/// The line of an error.
-pub(super) fn error(line: u64, kind: &str, at: usize, reason: &str) -> String {
+/// The line of an error, with what it is answered with.
+pub(super) fn error(line: u64, kind: &str, at: usize, reason: &str, reply: &[u8]) -> String {
     let mut inner = Object::new();
     inner.field("kind", kind);
     inner.field("at", &at);
@@ -54,6 +52,7 @@ pub(super) fn error(line: u64, kind: &str, at: usize, reason: &str) -> String {
     let mut object = Object::new();
     object.field("line", &line);
     object.raw("error", format_args!("{}", inner.finish()));
+    object.reply(reply);
     object.finish()
 }
 
@@ -86,23 +85,12 @@ fn fix(fix: &Fix, attributes: &Map<String, Value>) -> String {
     if let Some(fuel) = fix.fuel_dl {
         object.raw("fuel_l", format_args!("{}", Scaled(i64::from(fuel), 1)));
     }
-    object.field("alarms", &alarms(fix.alarms));
+    object.field("alarms", &fix.alarms.labels().collect::<Vec<_>>());
     if let Some(rpm) = fix.engine_rpm {
         object.field("obd", &json!({ "rpm": rpm }));
     }
     object.field("attributes", &all_attributes(fix, attributes));
     object.finish()
-}
-
-/// Names of the alarm bits; a bit without a name shows as its number.
-fn alarms(alarms: Alarms) -> Vec<String> {
-    (0..64)
-        .map(|bit| Alarms(1 << bit))
-        .filter(|bit| alarms.contains(*bit))
-        .map(|bit| {
-            bit.names().next().map_or_else(|| format!("bit_{}", bit.0.trailing_zeros()), str::to_owned)
-        })
-        .collect()
 }
 
 /// The items without a column, and the columns that have no place in the line.
@@ -117,11 +105,11 @@ fn all_attributes(fix: &Fix, attributes: &Map<String, Value>) -> Map<String, Val
     if let Some(speed) = fix.vehicle_speed_dkmh {
         put("recorder_speed_kmh", json!(f64::from(speed) / 10.0));
     }
-    let status: Vec<_> = Status(fix.status.0 & !SHOWN_ELSEWHERE.0).names().collect();
+    let status: Vec<_> = Status(fix.status.0 & !SHOWN_ELSEWHERE.0).labels().collect();
     if !status.is_empty() {
         put("status", json!(status));
     }
-    let quality: Vec<_> = Quality(fix.quality.0 & !EVIDENT.0).names().collect();
+    let quality: Vec<_> = Quality(fix.quality.0 & !EVIDENT.0).labels().collect();
     if !quality.is_empty() {
         put("quality", json!(quality));
     }
@@ -166,6 +154,12 @@ impl Object {
         let comma = if self.0.len() > 1 { "," } else { "" };
         // Writing to a string can't fail.
         let _ok = write!(self.0, "{comma}\"{name}\":{value}");
+    }
+
+    fn reply(&mut self, reply: &[u8]) {
+        if !reply.is_empty() {
+            self.field("reply", &hex(reply));
+        }
     }
 
     fn finish(mut self) -> String {

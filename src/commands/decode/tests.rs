@@ -57,7 +57,7 @@ fn a_position_is_one_line_with_its_fields_in_order() {
 
 #[test]
 fn comments_and_blank_lines_are_counted_and_passed_over() {
-    let (lines, _) = decode(&args(), &["# frames", "", "  ", HEARTBEAT]);
+    let (lines, _) = decode(&args(), &["# frames", "", "  \t# more", HEARTBEAT]);
     assert_eq!(lines.len(), 1);
     assert_eq!(parsed(&lines[0])["line"], 4);
 }
@@ -162,4 +162,47 @@ fn what_is_not_hex_is_rejected_where_it_begins() {
 fn a_line_of_delimiters_gives_an_object_too() {
     let (lines, _) = decode(&args(), &["7e7e"]);
     assert_eq!(parsed(&lines[0])["error"]["kind"], "incomplete");
+}
+
+/// A frame of terminal 013812345678.
+fn framed(
+    message_id: u16,
+    body: &[u8],
+    change: impl FnOnce(&mut motorpool_protocols::jt808::Header),
+) -> String {
+    use motorpool_protocols::TerminalId;
+    use motorpool_protocols::jt808::{Header, Version, encode_frame};
+
+    let terminal = TerminalId::new("013812345678").unwrap();
+    let mut header = Header::new(message_id, Version::V2013, terminal, 7);
+    change(&mut header);
+    let mut raw = Vec::new();
+    encode_frame(&header, body, &mut raw);
+    raw.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn what_is_stored_but_cannot_be_decoded_shows_its_answer_beside_the_error() {
+    let answer = |line: &str| (parsed(line)["error"]["reason"].clone(), reply_bytes(line, 26..36));
+    let (lines, has_errors) = decode(&args(), &[&framed(0x0200, &[0; 27], |_| {})]);
+    assert_eq!(answer(&lines[0]), (json!("truncated"), "0007020002".to_owned()));
+    assert!(has_errors);
+    let (lines, _) = decode(&args(), &[&framed(0x0702, &[1], |_| {})]);
+    assert_eq!(answer(&lines[0]), (json!("truncated"), "0007070202".to_owned()));
+    // Under a cipher, once the terminal is known; before that there is no answer.
+    let encrypted = framed(0x0200, &[0; 28], |header| header.encryption = 1);
+    let (lines, _) = decode(&args(), &[&encrypted, &framed(0x0002, &[], |_| {}), &encrypted]);
+    assert_eq!(lines[0], r#"{"line":1,"error":{"kind":"rejected","at":0,"reason":"encrypted"}}"#);
+    assert_eq!(answer(&lines[2]), (json!("encrypted"), "0007020003".to_owned()));
+    // A broken registration is refused, and answered all the same.
+    let (lines, _) = decode(&args(), &[&framed(0x0100, &[0; 9], |_| {})]);
+    assert_eq!(answer(&lines[0]), (json!("truncated"), "0007010002".to_owned()));
+}
+
+#[test]
+fn bits_without_a_name_show_their_numbers() {
+    let mut body = [0; 28];
+    body[4..8].copy_from_slice(&[0x04, 0x80, 0x00, 0x03]);
+    let (lines, _) = decode(&args(), &[&framed(0x0200, &body, |_| {})]);
+    assert_eq!(parsed(&lines[0])["fixes"][0]["attributes"]["status"], json!(["bit_23", "bit_26"]));
 }

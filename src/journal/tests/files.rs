@@ -8,7 +8,7 @@ use super::*;
 use crate::journal::queue::{AppendError, Health};
 use crate::journal::segments::segment_name;
 use crate::journal::writer::Outcome;
-use crate::journal::{GapKind, archive};
+use crate::journal::{GapKind, archive, raw};
 
 const SEGMENT: usize = 16 << 10;
 const HEADER: u64 = 4_096;
@@ -405,7 +405,7 @@ fn a_segment_with_unreadable_ranges_is_archived_and_set_aside() {
     assert!(fs.files(&journal_dir()).contains(&path.with_extension("bad")));
     let mut archived = Vec::new();
     let all = UtcMillis(i64::MIN)..=UtcMillis(i64::MAX);
-    let report = crate::journal::raw::read_in(&fs, &Path::new(DATA).join("raw"), None, all, &mut |entry| {
+    let report = raw::read_in(&fs, &Path::new(DATA).join("raw"), None, all, &mut |entry| {
         archived.push((entry.lsn, Sent::of(&entry.batch)));
     })
     .unwrap();
@@ -414,4 +414,29 @@ fn a_segment_with_unreadable_ranges_is_archived_and_set_aside() {
     archived.sort_by_key(|(lsn, _)| *lsn);
     assert_eq!(archived[0].1, sent[1]);
     archive::step(&life.shared).unwrap();
+}
+
+#[test]
+fn a_segment_with_a_bad_sector_is_archived_without_it_and_holds_nothing_up() {
+    let fs = SimFs::new();
+    let mut life = Life::open(&fs, 64 << 10).unwrap();
+    let ends: Vec<Lsn> = (0..300).map(|n| life.append_durably(&Sent::numbered(n, 1, 1_000))).collect();
+    let archived = life.shared.segments.all().len() - 2;
+    let limit = life.shared.segments.all()[archived].base;
+    // The same sector of every segment.
+    fs.spoil(HEADER + 20_480..HEADER + 20_992);
+    life.archive(life.durable()).unwrap();
+    assert_eq!(life.shared.segments.all().len(), 2);
+
+    let mut found = Vec::new();
+    let always = UtcMillis(i64::MIN)..=UtcMillis(i64::MAX);
+    let raw = Path::new(DATA).join("raw");
+    let report = raw::read_in(&fs, &raw, None, always, &mut |entry| found.push(entry.end)).unwrap();
+    found.sort_unstable();
+    assert_eq!(report.gaps.len(), archived);
+    // 4 KiB are given up around the sector, and the rest of the records on its borders.
+    assert!(report.gaps.iter().all(|gap| gap.end.0 - gap.start.0 < 7 << 10), "{:?}", report.gaps);
+    let is_lost = |end: Lsn| report.gaps.iter().any(|gap| gap.start < end && end <= gap.end);
+    let readable: Vec<Lsn> = ends.into_iter().filter(|end| end.0 <= limit && !is_lost(*end)).collect();
+    assert_eq!(found, readable);
 }

@@ -105,24 +105,37 @@ fn a_flipped_byte_is_found_and_the_rest_is_read() {
     }
 }
 
-#[test]
-fn days_past_their_retention_are_removed() {
+/// Journals twelve records on each of `days`, archives with a retention of three days, and lists what is left.
+fn kept_of(days: &[i64]) -> Vec<String> {
     let fs = SimFs::new();
     let config = config::Journal { raw_retention_days: 3, ..small_config(16 << 10) };
     let mut life = Life::open_with(&fs, &config).unwrap();
-    for day in 0..8 {
+    for day in days {
         for n in 0..12 {
             let at = MIDNIGHT + day * DAY + n;
             life.append_durably(&Sent { received_at: at, ..Sent::numbered(n as u64, 1, 1_000) });
         }
+        // As it runs beside a server: day by day.
+        life.archive(life.durable()).unwrap();
     }
-    life.archive(life.durable()).unwrap();
-    let mut days: Vec<String> = fs
-        .files(&raw_dir())
-        .iter()
-        .map(|path| path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned())
-        .collect();
+    let files = fs.files(&raw_dir());
+    let folder = |path: &PathBuf| path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+    let mut days: Vec<String> = files.iter().map(folder).collect();
     days.dedup();
+    days
+}
+
+#[test]
+fn a_day_of_a_clock_that_ran_wild_removes_no_other() {
+    // The fourth day of records says 2036.
+    let kept = kept_of(&[0, 1, 2, 4_500, 3]);
+    let expected = ["day=2023-11-15", "day=2023-11-16", "day=2023-11-17", "day=2036-03-11"];
+    assert!(expected.iter().all(|day| kept.iter().any(|kept| kept == day)), "{kept:?}");
+}
+
+#[test]
+fn days_past_their_retention_are_removed() {
+    let days = kept_of(&[0, 1, 2, 3, 4, 5, 6, 7]);
     let newest = days.last().unwrap().clone();
     assert!(days.len() <= 4 && newest.as_str() >= "day=2023-11-20", "{days:?}");
 }

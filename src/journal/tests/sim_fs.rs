@@ -55,6 +55,8 @@ struct State {
     plan: HashMap<u64, Fault>,
     crashed: bool,
     free_bytes: u64,
+    /// Offsets, in every file, that can't be read.
+    bad_sectors: Vec<std::ops::Range<u64>>,
     retried_syncs: u64,
     log: Vec<String>,
 }
@@ -131,6 +133,11 @@ impl SimFs {
 
     pub(in crate::journal) fn set_free_bytes(&self, free: u64) {
         self.state().free_bytes = free;
+    }
+
+    /// Makes every read fail that touches `offsets` of any file.
+    pub(in crate::journal) fn spoil(&self, offsets: std::ops::Range<u64>) {
+        self.state().bad_sectors.push(offsets);
     }
 
     /// Syncs through a descriptor that a sync had failed through before.
@@ -360,6 +367,10 @@ impl File for SimFile {
         let content = &state.inodes[self.inode].visible;
         let from = (offset as usize).min(content.len());
         let len = buffer.len().min(content.len() - from);
+        let (first, end) = (from as u64, (from + len) as u64);
+        if state.bad_sectors.iter().any(|bad| first < bad.end && bad.start < end) {
+            return Err(io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error()));
+        }
         buffer[..len].copy_from_slice(&content[from..from + len]);
         Ok(len)
     }

@@ -56,11 +56,11 @@ fn write_row(line: &mut String, row: &Row, terminal: &str) -> std::fmt::Result {
     optional(line, fix.satellites)?;
     optional(line, fix.vehicle_speed_dkmh.map(Tenths))?;
     optional(line, fix.engine_rpm)?;
-    join(line, super::alarms(fix));
+    join(line, fix.alarms.labels());
     line.push(',');
-    join(line, super::status(fix));
+    join(line, fix.status.labels());
     line.push(',');
-    join(line, super::quality(fix));
+    join(line, fix.quality.labels());
     line.push_str("\r\n");
     Ok(())
 }

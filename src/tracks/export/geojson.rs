@@ -99,8 +99,8 @@ fn properties<'a>(row: &Row, terminal: &'a str) -> Properties<'a> {
         satellites: fix.satellites,
         vehicle_speed_kmh: fix.vehicle_speed_dkmh.map(|dkmh| f64::from(dkmh) / 10.0),
         engine_rpm: fix.engine_rpm,
-        alarms: super::alarms(fix).collect(),
-        status: super::status(fix).collect(),
-        quality: super::quality(fix).collect(),
+        alarms: fix.alarms.labels().collect(),
+        status: fix.status.labels().collect(),
+        quality: fix.quality.labels().collect(),
     }
 }

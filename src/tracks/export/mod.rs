@@ -142,31 +142,5 @@ fn ignition(fix: &Fix) -> Option<bool> {
     (!fix.quality.contains(Quality::IGNITION_UNKNOWN)).then(|| fix.status.contains(Status::IGNITION))
 }
 
-/// The names of bits; a bit without a name is `bit7`.
-fn bit_names<'a>(
-    bits: u64,
-    names: impl Iterator<Item = &'a str> + 'a,
-    named: u64,
-) -> impl Iterator<Item = std::borrow::Cow<'a, str>> + 'a {
-    let unnamed = (0..64).filter(move |bit| bits & !named & 1 << bit != 0);
-    names.map(Into::into).chain(unnamed.map(|bit| format!("bit{bit}").into()))
-}
-
-fn alarms(fix: &Fix) -> impl Iterator<Item = std::borrow::Cow<'static, str>> {
-    use motorpool_protocols::Alarms;
-    let named = Alarms::NAMED.iter().fold(0, |all, (bit, _)| all | bit.0);
-    bit_names(fix.alarms.0, fix.alarms.names(), named)
-}
-
-fn status(fix: &Fix) -> impl Iterator<Item = std::borrow::Cow<'static, str>> {
-    let named = Status::NAMED.iter().fold(0, |all, (bit, _)| all | u64::from(bit.0));
-    bit_names(u64::from(fix.status.0), fix.status.names(), named)
-}
-
-fn quality(fix: &Fix) -> impl Iterator<Item = std::borrow::Cow<'static, str>> {
-    let named = Quality::NAMED.iter().fold(0, |all, (bit, _)| all | u64::from(bit.0));
-    bit_names(u64::from(fix.quality.0), fix.quality.names(), named)
-}
-
 #[cfg(test)]
 mod tests;

@@ -181,3 +181,131 @@ fn without_a_server_files_and_the_rest_of_the_journal_make_the_whole() {
     let inside = |row: &&Row| row.fix.fix_time >= second(8_000) && row.fix.fix_time < second(100_000);
     assert_eq!(window, all.iter().filter(inside).cloned().collect::<Vec<_>>());
 }
+
+#[test]
+fn an_archive_without_its_manifest_is_refused_and_left_alone() {
+    let mut rig = Rig::new(config(1_000));
+    rig.append(vec![plain(1, 0), plain(1, 86_400)]);
+    rig.advance();
+    rig.tracks.close().unwrap();
+    let dir = rig.dir.path().join("tracks");
+    fs::rename(dir.join(manifest::NAME), dir.join("manifest.json.lost")).unwrap();
+    let refusals = [
+        Tracks::open(&dir, &rig.config).map(drop),
+        Tracks::checkpoint_in(&dir).map(drop),
+        Archive::open(&dir).map(drop),
+    ];
+    for refusal in refusals {
+        let error = refusal.unwrap_err();
+        assert_eq!(error.path(), Some(dir.as_path()));
+        assert!(error.to_string().contains("manifest.json"), "{error}");
+    }
+    // Put back, it is as it was.
+    fs::rename(dir.join("manifest.json.lost"), dir.join(manifest::NAME)).unwrap();
+    assert_eq!(verify(&dir, |_, _| {}).unwrap().rows, 2);
+}
+
+#[test]
+fn a_new_archive_has_a_manifest_before_it_has_files() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(Tracks::checkpoint_in(dir.path()).unwrap(), Lsn(0));
+    assert_eq!(Tracks::checkpoint_in(&dir.path().join("not made yet")).unwrap(), Lsn(0));
+    let tracks = Tracks::open(dir.path(), &config(1_000)).unwrap();
+    assert_eq!(verify(dir.path(), |_, _| {}).unwrap(), Verified::default());
+    drop(tracks);
+    // What a seal leaves that did not get to its commit.
+    let day = dir.path().join("day=2024-03-01");
+    fs::create_dir(&day).unwrap();
+    fs::write(day.join("00000001.parquet"), b"not committed").unwrap();
+    Tracks::open(dir.path(), &config(1_000)).unwrap();
+    assert!(!day.exists());
+}
+
+/// An archive that can't write: a file is where the folder of the day should be.
+fn obstructed(memory_rows_max: usize) -> (Rig, std::path::PathBuf) {
+    let rig = Rig::new(config(memory_rows_max));
+    let obstacle = rig.dir.path().join("tracks/day=2024-03-01");
+    fs::write(&obstacle, b"not a folder").unwrap();
+    (rig, obstacle)
+}
+
+/// Feeds three full tables, two of which may wait for the sealer, from a thread of its own as the fold does, and
+/// asks for a stop when the writer waits. Gives back the rig once the writer came through, and the obstacle.
+fn stop_while_full() -> (Rig, std::path::PathBuf) {
+    let (rig, obstacle) = obstructed(10);
+    let tracks = rig.tracks.clone();
+    let fold = std::thread::spawn(move || {
+        let mut rig = rig;
+        for table in 0..3 {
+            rig.append((0..10).map(|i| plain(1, table * 10 + i)).collect());
+            rig.advance();
+        }
+        rig
+    });
+    let store = tracks.store();
+    let mut state = store.state();
+    while state.writer_waits == 0 {
+        state = store.wait_for(state, Duration::from_millis(5));
+    }
+    drop(state);
+    tracks.stop_waiting();
+    (fold.join().unwrap(), obstacle)
+}
+
+#[test]
+fn a_writer_that_waits_for_a_failing_disk_is_let_go_at_the_stop() {
+    let (mut rig, _) = stop_while_full();
+    assert_eq!((rig.tracks.stats().decoded, rig.tracks.stats().frozen_tables), (30, 2));
+    // What comes after that is left to the journal: memory is full.
+    rig.append((0..6).map(|i| plain(1, 100 + i)).collect());
+    rig.writer.advance(Lsn(36), rig.now());
+    assert_eq!((rig.writer.staged(), rig.tracks.stats().decoded), (0, 30));
+    rig.check();
+    assert!(rig.tracks.close().is_err());
+    assert_eq!(rig.tracks.checkpoint(), Lsn(0));
+    // The journal still has everything.
+    fs::remove_file(rig.dir.path().join("tracks/day=2024-03-01")).unwrap();
+    rig.crash();
+    assert_eq!(rig.tracks.stats().decoded, 36);
+    rig.check();
+}
+
+#[test]
+fn after_a_stop_that_did_not_wait_the_last_seal_still_happens() {
+    let (mut rig, obstacle) = stop_while_full();
+    rig.append((0..6).map(|i| plain(1, 100 + i)).collect());
+    rig.writer.advance(Lsn(36), rig.now());
+    fs::remove_file(obstacle).unwrap();
+    while rig.tracks.seal_now().is_err() {}
+    rig.tracks.close().unwrap();
+    // The six rows were not taken, and the checkpoint does not say they were.
+    assert_eq!((rig.tracks.checkpoint(), rig.tracks.stats().stored), (Lsn(30), 30));
+    rig.crash();
+    rig.check();
+    assert_eq!(rig.tracks.stats().decoded, 36);
+}
+
+#[test]
+fn a_sound_archive_takes_everything_after_a_stop_and_seals_it() {
+    let mut rig = Rig::new(config(10));
+    rig.tracks.stop_waiting();
+    for table in 0..8 {
+        rig.append((0..10).map(|i| plain(1, table * 10 + i)).collect());
+        rig.advance();
+    }
+    rig.append(vec![plain(2, 0)]);
+    rig.advance();
+    rig.tracks.close().unwrap();
+    assert_eq!((rig.tracks.checkpoint(), rig.tracks.stats().stored), (Lsn(81), 81));
+}
+
+#[test]
+fn an_empty_table_does_not_grow_old_behind_one_that_waits() {
+    let (mut rig, _obstacle) = obstructed(1_000);
+    rig.append(vec![plain(1, 0)]);
+    rig.advance();
+    for minutes in 1..60 {
+        rig.writer.advance(Lsn(1 + minutes), UtcMillis(START_MS + minutes as i64 * 600_000));
+    }
+    assert_eq!(rig.tracks.stats().frozen_tables, 1);
+}

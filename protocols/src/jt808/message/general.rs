@@ -2,7 +2,7 @@
 //!
 //! It must not decide what to answer; that is the session's.
 
-use super::value::{BcdTime, as_hex};
+use super::value::{BcdTime, as_hex, as_utc};
 use super::wire::{Body, Byte, Dword, FixedBytes, Reader, Time, Wire, Word, Writer, body};
 use super::{Edition, EncodeError};
 use crate::DecodeError;
@@ -28,8 +28,8 @@ body! {
 body! {
     /// Server time, 0x8004 (JT/T 808-2019 8.5).
     ServerTime {
-        /// BCD\[6\]. The standard calls it UTC; it is printed as GMT+8 like every other time because that is
-        /// what terminals in the field expect.
+        /// BCD\[6\] in UTC, unlike every other time of the standard; [`BcdTime::utc`] does not hold for it.
+        #[serde(serialize_with = "as_utc")]
         time: BcdTime = Time,
     }
 }

@@ -11,6 +11,7 @@ use super::EncodeError;
 use super::safety::SafetyAlarm;
 use super::vendor::VendorItem;
 use super::wire::Writer;
+use crate::jt808::location::FUEL_IS_PERCENT;
 use crate::profile::VendorItems;
 
 /// One additional item.
@@ -19,7 +20,7 @@ use crate::profile::VendorItems;
 pub enum Item {
     /// 0x01: odometer, 0.1 km.
     Odometer(u32),
-    /// 0x02: fuel, 0.1 litres.
+    /// 0x02: fuel, 0.1 litres; percent when bit 15 is set (seen in the field).
     Fuel(u16),
     /// 0x03: speed by the driving recorder, 0.1 km/h.
     RecorderSpeed(u16),
@@ -278,6 +279,7 @@ impl Item {
     pub fn attribute(&self) -> Option<(&'static str, Value)> {
         Some(match self {
             Self::Odometer(v) => ("odometer_m", json!(u64::from(*v) * 100)),
+            Self::Fuel(v) if v & FUEL_IS_PERCENT != 0 => ("fuel_percent", json!(v & !FUEL_IS_PERCENT)),
             Self::Fuel(v) => ("fuel_l", tenths(*v)),
             Self::RecorderSpeed(v) => ("recorder_speed_kmh", tenths(*v)),
             Self::AlarmEvent(v) => ("alarm_event_id", json!(v)),

@@ -2,7 +2,7 @@
 //!
 //! Each keeps the bytes as they were sent, so that what was decoded can be encoded again byte for byte, and
 //! each prints and serialises as what it means. None of them reads a clock or a zone database: BCD times are
-//! GMT+8 as JT/T 808 says.
+//! GMT+8 as JT/T 808 says, but for the server's time ([`as_utc`]).
 
 use std::fmt;
 
@@ -136,6 +136,14 @@ fn decimal<const N: usize>(bcd: [u8; N]) -> Option<[u8; N]> {
     is_decimal.then(|| bcd.map(|byte| (byte >> 4) * 10 + (byte & 15)))
 }
 
+/// For `#[serde(serialize_with)]`: a time that is in UTC, not in GMT+8; its digits when it is no time.
+pub(crate) fn as_utc<S: Serializer>(time: &BcdTime, serializer: S) -> Result<S::Ok, S::Error> {
+    match bcd::decode_time(time.0, 0) {
+        Some(instant) => serializer.collect_str(&instant),
+        None => as_hex(&time.0, serializer),
+    }
+}
+
 /// For `#[serde(serialize_with)]`: bytes as lower-case hex.
 pub(crate) fn as_hex<B: AsRef<[u8]>, S: Serializer>(bytes: &B, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&bcd::digits(bytes.as_ref()))
@@ -152,6 +160,16 @@ mod tests {
         assert_eq!(plate.as_bytes(), [0xd4, 0xc1, b'A', b'1', b'2', b'3', b'4', b'5']);
         assert_eq!(plate.to_string(), "粤A12345");
         assert_eq!(Text::from_bytes(vec![0, 0, b'4', b'5']).to_string(), "45");
+    }
+
+    #[test]
+    fn the_server_time_is_utc() {
+        use crate::jt808::message::{Edition, Message};
+        let body = [0x25, 0x10, 0x09, 0x08, 0x53, 0x20];
+        let printed =
+            |body| serde_json::to_value(Message::decode(0x8004, Edition::E2013, body).unwrap()).unwrap();
+        assert_eq!(printed(&body), serde_json::json!({"time": "2025-10-09T08:53:20Z"}));
+        assert_eq!(printed(&[0; 6]), serde_json::json!({"time": "000000000000"}));
     }
 
     #[test]

@@ -1,0 +1,339 @@
+//! One open connection, shared between its task, the ack queue and the table of links.
+//!
+//! A connection knows when it was last heard, what is unacknowledged, and why it is being closed. It sends
+//! replies; it reads nothing and decides nothing about who may come in. Deadlines count monotonic time: a jump
+//! of the wall clock closes nobody. Time that the server made the link wait does not count.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use motorpool_protocols::{Protocol, UtcMillis};
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
+
+use crate::config;
+use crate::ids::{LinkId, Lsn};
+
+use super::lock;
+
+/// Why a link was closed by the server: a closed list, used as a metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum CloseReason {
+    /// Nothing came after it was accepted.
+    FirstByteTimeout = 1,
+    /// It did not log in in time.
+    LoginTimeout,
+    /// A frame stayed incomplete.
+    FrameTimeout,
+    /// It was silent for too long.
+    IdleTimeout,
+    /// The terminal logged in over a newer link.
+    Replaced,
+    /// It does not read its replies.
+    RepliesUnread,
+    /// The session gave up: too many refused frames.
+    Misbehaved,
+    /// Too many strangers from this address.
+    TooManyStrangers,
+    /// A person blocked the device.
+    Blocked,
+    /// What it sent could not be stored: it keeps it and sends it again.
+    Unavailable,
+    /// The packets of unfinished messages of all links took too much memory, and this link added to them.
+    PacketsHeld,
+    /// The server is stopping.
+    Shutdown,
+}
+
+impl CloseReason {
+    /// Every reason, in the order of its number.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::FirstByteTimeout,
+        Self::LoginTimeout,
+        Self::FrameTimeout,
+        Self::IdleTimeout,
+        Self::Replaced,
+        Self::RepliesUnread,
+        Self::Misbehaved,
+        Self::TooManyStrangers,
+        Self::Blocked,
+        Self::Unavailable,
+        Self::PacketsHeld,
+        Self::Shutdown,
+    ];
+
+    /// The word used as a metric label.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstByteTimeout => "first_byte_timeout",
+            Self::LoginTimeout => "login_timeout",
+            Self::FrameTimeout => "frame_timeout",
+            Self::IdleTimeout => "idle_timeout",
+            Self::Replaced => "replaced",
+            Self::RepliesUnread => "replies_unread",
+            Self::Misbehaved => "misbehaved",
+            Self::TooManyStrangers => "too_many_strangers",
+            Self::Blocked => "blocked",
+            Self::Unavailable => "unavailable",
+            Self::PacketsHeld => "packets_held",
+            Self::Shutdown => "shutdown",
+        }
+    }
+
+    /// The place in [`CloseReason::ALL`].
+    pub(super) const fn index(self) -> usize {
+        self as usize - 1
+    }
+}
+
+/// Most replies a link may leave unread before it is closed, bytes.
+const REPLIES_UNREAD_MAX: usize = 1 << 20;
+
+/// How long a socket may take no byte of waiting replies before the link is given up.
+const REPLY_STALL_MAX: Duration = Duration::from_secs(30);
+
+/// [`Link::close_reason`] of a link that is open.
+const OPEN: u8 = 0;
+
+/// A time that has not come yet, in milliseconds since the link was accepted.
+const NEVER: u64 = u64::MAX;
+
+/// One open connection.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// Unique for the life of the data folder.
+    pub(crate) id: LinkId,
+    /// The other end.
+    pub(crate) peer: SocketAddr,
+    /// What is spoken on it.
+    pub(crate) protocol: Protocol,
+    /// When it was accepted, for people.
+    pub(crate) opened_at: UtcMillis,
+    /// When it was accepted, for deadlines; the times below count from here.
+    opened: Instant,
+    is_logged_in: AtomicBool,
+    last_byte_ms: AtomicU64,
+    /// When the first byte of an incomplete frame came.
+    partial_since_ms: AtomicU64,
+    /// The server made it wait: no deadline runs.
+    is_paused: AtomicBool,
+    close_reason: AtomicU8,
+    unacked_bytes: AtomicUsize,
+    last_appended: AtomicU64,
+    held_bytes: AtomicUsize,
+    /// Rung when replies were sent and when the link is being closed; only its own task listens.
+    news: Notify,
+    socket: OwnedWriteHalf,
+    backlog: Mutex<Backlog>,
+    drains: TaskTracker,
+}
+
+/// Replies the socket did not take at once, and whether a task is at work on them.
+#[derive(Debug, Default)]
+struct Backlog {
+    bytes: Vec<u8>,
+    is_draining: bool,
+}
+
+impl Link {
+    pub(super) fn new(
+        id: LinkId,
+        socket: OwnedWriteHalf,
+        peer: SocketAddr,
+        protocol: Protocol,
+        now: UtcMillis,
+        drains: TaskTracker,
+    ) -> Self {
+        Self {
+            id,
+            peer,
+            protocol,
+            opened_at: now,
+            opened: Instant::now(),
+            is_logged_in: AtomicBool::new(false),
+            last_byte_ms: AtomicU64::new(NEVER),
+            partial_since_ms: AtomicU64::new(NEVER),
+            is_paused: AtomicBool::new(false),
+            close_reason: AtomicU8::new(OPEN),
+            unacked_bytes: AtomicUsize::new(0),
+            last_appended: AtomicU64::new(0),
+            held_bytes: AtomicUsize::new(0),
+            news: Notify::new(),
+            socket,
+            backlog: Mutex::default(),
+            drains,
+        }
+    }
+
+    /// Sends `bytes` after everything sent before: directly when the socket takes them, else from a task that
+    /// waits for it. A peer that leaves more than a mebibyte of replies unread loses its link.
+    pub(super) fn send(self: &Arc<Self>, bytes: &[u8]) {
+        if bytes.is_empty() || self.is_closing() {
+            return;
+        }
+        let mut backlog = lock(&self.backlog);
+        let sent = if backlog.is_draining { 0 } else { self.socket.try_write(bytes).unwrap_or(0) };
+        let rest = bytes.get(sent..).unwrap_or(&[]);
+        if rest.is_empty() {
+            return;
+        }
+        if backlog.bytes.len() + rest.len() > REPLIES_UNREAD_MAX {
+            drop(backlog);
+            self.close(CloseReason::RepliesUnread);
+            return;
+        }
+        backlog.bytes.extend_from_slice(rest);
+        if !backlog.is_draining {
+            backlog.is_draining = true;
+            self.drains.spawn(drain(Arc::clone(self)));
+        }
+    }
+
+    /// Shuts the socket down; the link's task then sees the end of the stream and ends. The first reason counts.
+    pub(super) fn close(&self, reason: CloseReason) {
+        let first = self
+            .close_reason
+            .compare_exchange(OPEN, reason as u8, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+        if !first {
+            return;
+        }
+        tracing::debug!(link = self.id.0, reason = reason.as_str(), "link closed");
+        if let Err(error) = rustix::net::shutdown(self.socket.as_ref(), rustix::net::Shutdown::Both) {
+            // The peer closed first.
+            tracing::trace!(%error, "nothing left to shut down");
+        }
+        self.news.notify_one();
+    }
+
+    /// Why the server closed or is closing this link; `None` while it is open, or when the peer closed it.
+    pub(super) fn close_reason(&self) -> Option<CloseReason> {
+        let number = usize::from(self.close_reason.load(Ordering::Acquire));
+        CloseReason::ALL.get(number.wrapping_sub(1)).copied()
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.close_reason.load(Ordering::Acquire) != OPEN
+    }
+
+    /// When the last byte came.
+    pub(crate) fn last_byte_at(&self) -> Option<UtcMillis> {
+        match self.last_byte_ms.load(Ordering::Relaxed) {
+            NEVER => None,
+            ms => Some(UtcMillis(self.opened_at.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))),
+        }
+    }
+
+    /// Notes that a terminal was admitted. Whether it is the first on this link.
+    pub(super) fn log_in(&self) -> bool {
+        !self.is_logged_in.swap(true, Ordering::Relaxed)
+    }
+
+    pub(super) fn is_logged_in(&self) -> bool {
+        self.is_logged_in.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a record of this link was appended.
+    pub(super) fn appended(&self, end: Lsn) {
+        self.last_appended.store(end.0, Ordering::Release);
+    }
+
+    /// The address behind the last record of this link.
+    pub(super) fn last_appended(&self) -> Lsn {
+        Lsn(self.last_appended.load(Ordering::Acquire))
+    }
+
+    /// Bytes of messages whose replies have not been sent.
+    pub(super) fn unacked_bytes(&self) -> usize {
+        self.unacked_bytes.load(Ordering::Acquire)
+    }
+
+    pub(super) fn awaits_reply(&self, raw_bytes: usize) {
+        self.unacked_bytes.fetch_add(raw_bytes, Ordering::AcqRel);
+    }
+
+    pub(super) fn acknowledged(&self, raw_bytes: usize) {
+        self.unacked_bytes.fetch_sub(raw_bytes, Ordering::AcqRel);
+        self.news.notify_one();
+    }
+
+    /// Waits until replies were sent or the link is being closed, at the latest since the last call.
+    pub(super) async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// Notes what the session holds of unfinished messages now, and returns what it held before.
+    pub(super) fn held_bytes(&self, now: usize) -> usize {
+        self.held_bytes.swap(now, Ordering::Relaxed)
+    }
+
+    /// Notes that bytes came. A frame's deadline runs from its first byte: a read that completed a frame
+    /// starts it anew for what is left over.
+    pub(super) fn read(&self, completed_a_frame: bool, has_partial_frame: bool) {
+        let now = self.elapsed_ms();
+        self.last_byte_ms.store(now, Ordering::Relaxed);
+        if !has_partial_frame {
+            self.partial_since_ms.store(NEVER, Ordering::Relaxed);
+        } else if completed_a_frame || self.partial_since_ms.load(Ordering::Relaxed) == NEVER {
+            self.partial_since_ms.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// Stops the deadlines while the server makes the link wait, and starts them anew afterwards.
+    pub(super) fn pause(&self, is_paused: bool) {
+        if !is_paused {
+            let has_partial_frame = self.partial_since_ms.load(Ordering::Relaxed) != NEVER;
+            self.read(true, has_partial_frame);
+        }
+        self.is_paused.store(is_paused, Ordering::Relaxed);
+    }
+
+    /// The deadline that has passed, if one has.
+    pub(super) fn overdue(&self, limits: &config::Trackers) -> Option<CloseReason> {
+        if self.is_paused.load(Ordering::Relaxed) {
+            return None;
+        }
+        let now = self.elapsed_ms();
+        let past = |since: u64, limit: Duration| u128::from(now.saturating_sub(since)) > limit.as_millis();
+        let last_byte = self.last_byte_ms.load(Ordering::Relaxed);
+        let partial_since = self.partial_since_ms.load(Ordering::Relaxed);
+        if last_byte == NEVER {
+            return past(0, limits.first_byte_timeout.0).then_some(CloseReason::FirstByteTimeout);
+        }
+        if !self.is_logged_in() && past(0, limits.login_timeout.0) {
+            return Some(CloseReason::LoginTimeout);
+        }
+        if partial_since != NEVER && past(partial_since, limits.frame_timeout.0) {
+            return Some(CloseReason::FrameTimeout);
+        }
+        past(last_byte, limits.idle_timeout.0).then_some(CloseReason::IdleTimeout)
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(NEVER - 1)
+    }
+}
+
+/// Sends the backlog of a link as its socket takes it, and gives up when it takes nothing for too long.
+async fn drain(link: Arc<Link>) {
+    while let Ok(Ok(())) = tokio::time::timeout(REPLY_STALL_MAX, link.socket.writable()).await {
+        let mut backlog = lock(&link.backlog);
+        match link.socket.try_write(&backlog.bytes) {
+            Ok(sent) => {
+                backlog.bytes.drain(..sent);
+                if backlog.bytes.is_empty() {
+                    *backlog = Backlog::default();
+                    return;
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => break,
+        }
+    }
+    link.close(CloseReason::RepliesUnread);
+    lock(&link.backlog).bytes = Vec::new();
+}

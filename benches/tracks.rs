@@ -78,7 +78,9 @@ fn device_day(devices: u32) {
         per_row(total, rows),
         1e3 / per_row(total, rows)
     );
-    seal_alone(&cars, &mut random);
+    for rows in [30_000, 200_000, 1_000_000] {
+        seal_alone(&cars, &mut random, rows);
+    }
     read_days(&tracks, devices, "as sealed");
     let at = Instant::now();
     let day = Partition::Day(i32::try_from(DAY_START_MS / 86_400_000).unwrap());
@@ -89,8 +91,8 @@ fn device_day(devices: u32) {
     assert_eq!((stats.stored, stats.pending, stats.files), (rows, 0, 1));
 }
 
-/// What the sealer needs for a full table when nothing else runs.
-fn seal_alone(cars: &[Fix], random: &mut Random) {
+/// What the sealer needs for a table of `rows` when nothing else runs.
+fn seal_alone(cars: &[Fix], random: &mut Random, rows: u64) {
     let dir = tempfile::tempdir().unwrap();
     let tracks = Tracks::open(
         dir.path(),
@@ -99,7 +101,6 @@ fn seal_alone(cars: &[Fix], random: &mut Random) {
     let tracks = tracks.unwrap();
     let mut writer = tracks.writer();
     let mut cars = cars.to_vec();
-    let rows = 1_000_000_u64;
     for i in 0..rows {
         let device = usize::try_from(i).unwrap() % cars.len();
         let time = DAY_START_MS + i64::try_from(i).unwrap() / i64::try_from(cars.len()).unwrap() * 1_000;
@@ -108,10 +109,11 @@ fn seal_alone(cars: &[Fix], random: &mut Random) {
     }
     let at = Instant::now();
     writer.advance(Lsn(rows), UtcMillis(DAY_START_MS));
-    println!("publish                {:7.1} ns/row", per_row(at.elapsed(), rows));
+    println!("publish                {:7.1} ns/row of {rows}", per_row(at.elapsed(), rows));
     let at = Instant::now();
     tracks.seal_now().unwrap();
-    println!("sort, encode, fsync    {:7.1} ns/row", per_row(at.elapsed(), rows));
+    let bytes = tracks.stats().bytes as f64 / rows as f64;
+    println!("sort, encode, fsync    {:7.1} ns/row, {bytes:.2} B/row", per_row(at.elapsed(), rows));
 }
 
 fn per_row(time: Duration, rows: u64) -> f64 {

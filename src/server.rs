@@ -113,6 +113,8 @@ impl Parts {
             let floor = live_checkpoint.max(Tracks::checkpoint_in(&tracks_dir)?);
             let journal = Journal::open_after(&folder, &journal_config, floor)?;
             let tracks = Tracks::open(&tracks_dir, &tracks_config)?;
+            // A merge must never be what makes the journal refuse.
+            tracks.keep_free((journal_config.disk_reserve.0 as u64).saturating_mul(2));
             Ok((live, live_checkpoint, journal, tracks))
         });
         let (live, live_checkpoint, (journal, recovery), tracks) = opened.await??;

@@ -2,15 +2,17 @@
 //!
 //! Two rules. Files of about the same size are merged when there are `compact_files_min` of them, so that a
 //! row is rewritten only a logarithmic number of times. And a day that has been quiet for a while is merged
-//! into one file with the best compression. Memory is bounded: sources are read a page at a time.
+//! into one file with the best compression. Memory is bounded: sources are read a page at a time. A merge needs
+//! room for as much as it reads, and is put off while that would not leave [`super::Tracks::keep_free`].
 
+use std::io;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use motorpool_protocols::UtcMillis;
 
 use super::encode::{Discard, FileWriter};
-use super::error::TracksError;
+use super::error::{At, TracksError};
 use super::merge::{Merge, Source};
 use super::read::{Cursor, OpenFile};
 use super::row::Partition;
@@ -32,24 +34,86 @@ const FILE_ROWS_MAX: u64 = 1 << 30;
 /// Looks for quiet days so often even when nothing is written.
 const WAKE_AFTER: Duration = Duration::from_secs(60);
 
+/// Files of a merge that the system refused are left alone so long.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// Rows merged between two looks at whether to stop.
+const STOP_CHECK_ROWS: usize = 1 << 16;
+
 /// Runs until the store stops.
 pub(super) fn run(store: &Store) {
-    let mut passed_over: Vec<u64> = Vec::new();
+    let mut passed_over = PassedOver::default();
     loop {
+        let room = room(store);
+        let now = Instant::now();
         let state = store.state();
         if state.is_stopping {
             return;
         }
-        let Some(job) = pick(&state, &store.config, &passed_over) else {
+        let is_possible = |files: &[Arc<DataFile>]| {
+            source_bytes(files) <= room && !files.iter().any(|file| passed_over.contains(file.meta.seq, now))
+        };
+        let Some(job) = pick(&state, &store.config, is_possible) else {
             drop(store.wait_for(state, WAKE_AFTER));
             continue;
         };
         drop(state);
-        if let Err(error) = merge(store, &job) {
-            tracing::error!(%error, day = %job.day, "track files can't be merged");
-            passed_over.extend(job.files.iter().map(|file| file.meta.seq));
+        match merge(store, &job) {
+            Ok(()) => {}
+            Err(TracksError::Closed) => return,
+            Err(error) => {
+                tracing::error!(%error, day = %job.day, "track files can't be merged");
+                passed_over.add(&error, &job, store, Instant::now());
+            }
         }
     }
+}
+
+/// Files that are not merged for now.
+#[derive(Debug, Default)]
+struct PassedOver {
+    /// They will not get better before the next start.
+    damaged: Vec<u64>,
+    /// The system refused something that it may allow later.
+    until: Vec<(u64, Instant)>,
+}
+
+impl PassedOver {
+    fn contains(&self, seq: u64, now: Instant) -> bool {
+        self.damaged.contains(&seq) || self.until.iter().any(|(held, until)| *held == seq && now < *until)
+    }
+
+    /// Passes over what `error` of merging `job` is about.
+    fn add(&mut self, error: &TracksError, job: &Job, store: &Store, now: Instant) {
+        let seqs = job.files.iter().map(|file| file.meta.seq);
+        if matches!(error, TracksError::BadFile { .. }) {
+            let is_named = |file: &&Arc<DataFile>| error.path() == Some(&*file.meta.path(&store.dir));
+            match job.files.iter().find(is_named) {
+                Some(file) => self.damaged.push(file.meta.seq),
+                // Not one of the sources: nothing tells which of them cannot be merged.
+                None => self.damaged.extend(seqs),
+            }
+        } else {
+            self.until.retain(|(_, until)| now < *until);
+            self.until.extend(seqs.map(|seq| (seq, now + RETRY_AFTER)));
+        }
+    }
+}
+
+/// Bytes that a merge may write now; none when that is unknown.
+fn room(store: &Store) -> u64 {
+    match store.free_bytes() {
+        Ok(free) => free.saturating_sub(store.keep_free()),
+        Err(error) => {
+            tracing::warn!(%error, "the free space of the archive's disk is unknown");
+            0
+        }
+    }
+}
+
+/// What a merge of `files` writes at most, nearly.
+fn source_bytes(files: &[Arc<DataFile>]) -> u64 {
+    files.iter().map(|file| file.meta.bytes).sum()
 }
 
 /// Files to merge.
@@ -61,20 +125,23 @@ pub(super) struct Job {
     pub(super) is_whole: bool,
 }
 
-/// What is worth merging most.
-fn pick(state: &State, config: &crate::config::Tracks, passed_over: &[u64]) -> Option<Job> {
+/// What is worth merging most, of what is possible.
+fn pick(
+    state: &State,
+    config: &crate::config::Tracks,
+    is_possible: impl Fn(&[Arc<DataFile>]) -> bool,
+) -> Option<Job> {
     for (day, files) in &state.version.files {
-        if files.iter().any(|file| passed_over.contains(&file.meta.seq)) {
-            continue;
-        }
-        let job = |files: Vec<Arc<DataFile>>, is_whole| Some(Job { day: *day, files, is_whole });
-        if is_settled(state, config, *day, files) {
-            let files: Vec<_> = files.iter().take(MERGE_FILES_MAX).map(Arc::clone).collect();
-            let is_whole = files.len() == state.version.files.get(day).map_or(0, Vec::len);
-            return job(files, is_whole);
-        }
-        if let Some(files) = pick_tier(files, config.compact_files_min) {
-            return job(files, false);
+        let job = if is_settled(state, config, *day, files) {
+            let first: Vec<_> = files.iter().take(MERGE_FILES_MAX).map(Arc::clone).collect();
+            let is_whole = first.len() == files.len();
+            Some(Job { day: *day, files: first, is_whole })
+        } else {
+            let tier = pick_tier(files, config.compact_files_min);
+            tier.map(|files| Job { day: *day, files, is_whole: false })
+        };
+        if let Some(job) = job.filter(|job| is_possible(&job.files)) {
+            return Some(job);
         }
     }
     None
@@ -155,6 +222,9 @@ fn merge(store: &Store, job: &Job) -> Result<(), TracksError> {
     if !is_current {
         return Ok(());
     }
+    if source_bytes(&job.files) > room(store) {
+        return Err(io::Error::from(io::ErrorKind::StorageFull)).at(&store.dir);
+    }
     let rows: u64 = job.files.iter().map(|file| file.meta.rows).sum();
     let effort = match (job.is_whole, rows <= SMALL_ROWS) {
         (true, true) => Effort::Utmost,
@@ -173,7 +243,10 @@ fn merge(store: &Store, job: &Job) -> Result<(), TracksError> {
     let mut discard = Discard::default();
     discard.add(&path);
     let mut writer = FileWriter::create(&path, store.columns(), &properties)?;
-    for row in merged.by_ref() {
+    for (number, row) in merged.by_ref().enumerate() {
+        if number.is_multiple_of(STOP_CHECK_ROWS) && store.state().is_stopping {
+            return Err(TracksError::Closed);
+        }
         writer.push(&row?)?;
     }
     let duplicates = merged.duplicates();
@@ -188,4 +261,64 @@ fn merge(store: &Store, job: &Job) -> Result<(), TracksError> {
         },
         |_| {},
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::manifest::{FileMeta, Manifest};
+    use super::*;
+
+    /// A store whose one day has files number 1 to 3.
+    fn store() -> (tempfile::TempDir, Store, Job) {
+        let dir = tempfile::tempdir().unwrap();
+        let day = Partition::Day(14_000);
+        let file = |seq| FileMeta { day, seq, rows: 5, bytes: 900, crc32c: 0, is_final: false };
+        let mut manifest = Manifest::default();
+        manifest.files.extend((1..=3).map(file));
+        let store = Store::new(dir.path(), &crate::config::Tracks::default(), manifest);
+        let files = store.state().version.files[&day].clone();
+        (dir, store, Job { day, files, is_whole: true })
+    }
+
+    #[test]
+    fn only_a_damaged_file_is_passed_over_for_good() {
+        let (_dir, store, job) = store();
+        let start = Instant::now();
+        let mut passed_over = PassedOver::default();
+        let held = |passed_over: &PassedOver, now| -> Vec<u64> {
+            (1..=4).filter(|seq| passed_over.contains(*seq, now)).collect()
+        };
+        let full = Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull)).at(&store.dir).unwrap_err();
+        passed_over.add(&full, &job, &store, start);
+        assert_eq!(held(&passed_over, start), [1, 2, 3]);
+        let later = start + RETRY_AFTER;
+        assert_eq!(held(&passed_over, later), [0; 0]);
+
+        let damaged = TracksError::bad(&job.files[1].meta.path(&store.dir), "checksum");
+        passed_over.add(&damaged, &job, &store, later);
+        assert_eq!(held(&passed_over, later), [2]);
+        assert_eq!(held(&passed_over, later + RETRY_AFTER * 1_000), [2]);
+    }
+
+    #[test]
+    fn a_day_that_can_not_be_merged_does_not_hold_up_another() {
+        let (_dir, store, job) = store();
+        let other = Partition::Day(14_001);
+        let mut manifest = Manifest::default();
+        manifest.files.extend(job.files.iter().map(|file| file.meta.clone()));
+        let more: Vec<FileMeta> = manifest
+            .files
+            .iter()
+            .map(|file| FileMeta { day: other, seq: file.seq + 10, ..file.clone() })
+            .collect();
+        manifest.files.extend(more);
+        let config = crate::config::Tracks { compact_files_min: 3, ..crate::config::Tracks::default() };
+        let store = Store::new(&store.dir, &config, manifest);
+        let state = store.state();
+        let all = pick(&state, &config, |_| true).unwrap();
+        assert_eq!(all.day, job.day);
+        let rest = pick(&state, &config, |files| files[0].meta.seq > 10).unwrap();
+        assert_eq!(rest.day, other);
+        assert!(pick(&state, &config, |_| false).is_none());
+    }
 }

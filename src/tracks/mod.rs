@@ -316,11 +316,18 @@ impl Tracks {
         Ok(())
     }
 
+    /// Has merges leave `bytes` of the disk free, 512 MiB unless this is called: writing what was received
+    /// comes before tidying up.
+    pub fn keep_free(&self, bytes: u64) {
+        self.store().set_keep_free(bytes);
+    }
+
     /// Merges the files of `day` into one.
     ///
     /// # Errors
     ///
-    /// When a file can't be read or written; the files stay as they are.
+    /// When a file can't be read or written, the disk has too little room, or the archive was closed; the files
+    /// stay as they are.
     pub fn compact_now(&self, day: Partition) -> Result<(), TracksError> {
         compact::merge_all(self.store(), Some(day))
     }

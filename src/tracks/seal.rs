@@ -17,8 +17,10 @@ use super::store::{Frozen, Store};
 /// Wait after a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Tables up to this size are compressed as well as can be.
-const SMALL_ROWS: usize = 1 << 18;
+/// So many rows of a table, in files that are whole, are compressed as well as can be: such a file is never written
+/// again if nothing is added to its day. At some 8 µs a row this bounds what a table costs beside ingest; the rest
+/// is compressed quickly, and well when it is merged.
+const UTMOST_ROWS_MAX: usize = 1 << 14;
 
 /// Runs until the store stops.
 pub(super) fn run(store: &Store) {
@@ -84,11 +86,12 @@ fn seal(store: &Store, frozen: &Frozen, prepared: &mut Option<Prepared>) -> Resu
 pub(super) fn write_files(store: &Store, frozen: &Frozen) -> Result<Prepared, TracksError> {
     let table = &frozen.table;
     let columns = store.columns().with(table.needs());
-    // A table sealed for its age is small: it can have the best compression at once.
-    let effort = if table.len() <= SMALL_ROWS { Effort::Utmost } else { Effort::Quick };
-    let properties = Arc::new(properties(store.config.page_rows, effort));
+    let [quick, utmost] =
+        [Effort::Quick, Effort::Utmost].map(|effort| Arc::new(properties(store.config.page_rows, effort)));
+    let mut utmost_rows_left = UTMOST_ROWS_MAX;
     let sorted = table.sorted();
     let mut written: Vec<(Partition, u64, Written)> = Vec::new();
+    let mut is_utmost = Vec::new();
     let mut duplicates = 0;
     let mut discard = Discard::default();
     for runs in sorted.runs.chunk_by(|a, b| a.0 == b.0) {
@@ -101,7 +104,11 @@ pub(super) fn write_files(store: &Store, frozen: &Frozen) -> Result<Prepared, Tr
         let seq = store.next_seq();
         let path = folder.join(format!("{seq:08}.parquet"));
         discard.add(&path);
-        let mut writer = FileWriter::create(&path, columns, &properties)?;
+        let rows: usize = runs.iter().map(|run| (run.2 - run.1) as usize).sum();
+        is_utmost.push(rows <= utmost_rows_left);
+        let properties = if rows <= utmost_rows_left { &utmost } else { &quick };
+        utmost_rows_left -= if rows <= utmost_rows_left { rows } else { 0 };
+        let mut writer = FileWriter::create(&path, columns, properties)?;
         let mut dedup = Dedup::default();
         for row in runs.iter().flat_map(|run| table.rows_of(&sorted, run)) {
             if let Some(row) = dedup.push(row) {
@@ -116,8 +123,8 @@ pub(super) fn write_files(store: &Store, frozen: &Frozen) -> Result<Prepared, Tr
     }
     let mut files = store.settle(written)?;
     let version = Arc::clone(&store.state().version);
-    for file in &mut files {
-        file.is_final = effort == Effort::Utmost && !version.files.contains_key(&file.day);
+    for (file, is_utmost) in files.iter_mut().zip(is_utmost) {
+        file.is_final = is_utmost && !version.files.contains_key(&file.day);
     }
     discard.keep();
     Ok(Prepared { files, duplicates })

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use motorpool_protocols::UtcMillis;
@@ -27,6 +27,9 @@ pub(super) const FROZEN_MAX: usize = 2;
 
 /// More new files than this are made durable by one `syncfs` instead of one `fdatasync` each.
 const FSYNC_FILES_MAX: usize = 4;
+
+/// Bytes of the disk that merges leave free unless told otherwise.
+const KEEP_FREE: u64 = 512 << 20;
 
 /// A file of the archive. Removed from disk when a merge has replaced it and the last reader is done.
 #[derive(Debug)]
@@ -158,6 +161,7 @@ pub(super) struct Store {
     manifest: Mutex<Manifest>,
     /// Held by whoever merges files.
     pub(super) merging: Mutex<()>,
+    keep_free: AtomicU64,
 }
 
 impl Store {
@@ -186,7 +190,25 @@ impl Store {
             changed: Condvar::new(),
             manifest: Mutex::new(manifest),
             merging: Mutex::new(()),
+            keep_free: AtomicU64::new(KEEP_FREE),
         }
+    }
+
+    /// Bytes of the disk that merges leave free.
+    pub(super) fn keep_free(&self) -> u64 {
+        self.keep_free.load(Ordering::Relaxed)
+    }
+
+    /// Changes [`Store::keep_free`].
+    pub(super) fn set_keep_free(&self, bytes: u64) {
+        self.keep_free.store(bytes, Ordering::Relaxed);
+        self.notify();
+    }
+
+    /// Bytes that may still be written to the disk of the archive.
+    pub(super) fn free_bytes(&self) -> Result<u64, TracksError> {
+        let disk = rustix::fs::statvfs(&self.dir).at(&self.dir)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     /// The state. A panic of another thread leaves it whole: every change is one assignment or push.

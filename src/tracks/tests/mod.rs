@@ -2,6 +2,7 @@
 
 mod damage;
 mod life;
+mod merges;
 mod real_tracks;
 
 use std::collections::BTreeMap;

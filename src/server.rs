@@ -4,6 +4,7 @@
 //! Stop: no new links, replies drained, folds caught up, journal flushed and closed, tracks sealed, HTTP last, so
 //! that nobody is told of a failure that did not happen.
 
+mod http;
 mod readings;
 
 use std::fs;
@@ -11,13 +12,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::http::HttpServer;
 use crate::api::{self, ApiParts, ApiState};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -25,14 +26,11 @@ use crate::folds::{Driver, DriverParts};
 use crate::ids::Lsn;
 use crate::journal::Journal;
 use crate::live::Live;
-use crate::registry::Registry;
+use crate::registry::{self, Registry};
 use crate::sources::acks::AckQueue;
 use crate::sources::{Links, Listener, listener};
 use crate::telemetry::Counters;
 use crate::tracks::Tracks;
-
-/// How long answers may take that are under way when the server stops.
-const HTTP_DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// What the server is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +134,7 @@ impl Parts {
                 "acknowledged messages may be missing in this range"
             );
         }
+        registry::write_profiles(data, config)?;
         let registry = Arc::new(Registry::open(data, config).await?);
         let clock = Arc::new(Clock::starting_at(journal.last_received_at()));
         Ok(Self { registry, journal, tracks, live: Arc::new(live), live_checkpoint, clock })
@@ -198,6 +197,7 @@ impl Server {
             fixes_before: archived.stored + archived.duplicates,
         };
         let config = Arc::new(config);
+        let http_config = config.http.clone();
         let router = api::router(ApiState::new(ApiParts {
             registry: Arc::clone(&registry),
             live,
@@ -210,12 +210,15 @@ impl Server {
             is_demo: mode == Mode::Demo,
         }));
 
+        let http_counters = Arc::clone(&counters);
+        let http_server =
+            HttpServer { listener: http_listener, router, config: http_config, counters: http_counters };
         ack_stage.tasks.spawn(acks.run(journal.subscribe_durable(), counters, ack_stage.stop.clone()));
         trackers.tasks.spawn(listener.run(trackers.stop.clone()));
         let background = Arc::clone(&registry);
         let background_stop = rest.stop.clone();
         rest.tasks.spawn(async move { background.run(background_stop).await });
-        http.tasks.spawn(serve_http(http_listener, router, http.stop.clone()));
+        http.tasks.spawn(http_server.run(http.stop.clone()));
 
         write_addresses(&config.data, addresses)?;
         tracing::info!(trackers = %addresses.trackers, http = %addresses.http, "listening");
@@ -250,7 +253,7 @@ impl Server {
     /// Where the first API token is kept.
     #[must_use]
     pub fn token_file(&self) -> PathBuf {
-        self.data.join(crate::registry::TOKEN_FILE)
+        self.data.join(registry::TOKEN_FILE)
     }
 
     /// Who is known: `demo` enrols its own fleet with it.
@@ -285,22 +288,6 @@ impl Server {
             .context("the last rows were not written; the journal has them")?;
         tracing::info!("stopped");
         Ok(())
-    }
-}
-
-/// Serves HTTP until `stop`; answers under way get a few seconds, connections that say nothing do not.
-async fn serve_http(listener: tokio::net::TcpListener, router: axum::Router, stop: CancellationToken) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let patience = async {
-        stop.cancelled().await;
-        tokio::time::sleep(HTTP_DRAIN_MAX).await;
-    };
-    tokio::select! {
-        served = served => if let Err(error) = served {
-            tracing::error!(%error, "HTTP ended");
-        },
-        () = patience => tracing::info!("HTTP connections were still open and are cut"),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::Uri;
-use axum::response::Response;
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::{IntoResponse, Response};
 use motorpool_protocols::{Protocol, TerminalId, UtcMillis};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -328,7 +328,7 @@ pub(super) fn known_profile(state: &ApiState, profile: Option<&str>) -> Result<(
 /// Enrolling is idempotent: a device that is known is answered as it is. So a request may be repeated with or
 /// without an `Idempotency-Key`.
 #[utoipa::path(post, path = "/api/v1/devices", tag = "devices", request_body = EnrolRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Accepted; the request is idempotent anyway")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Accepted and not stored; the request is idempotent anyway")),
     responses(
         (status = 200, body = EnrolAnswer, description = "What became of each device, in the order of the request"),
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
@@ -368,63 +368,107 @@ pub(super) async fn enrol(
 #[utoipa::path(get, path = "/api/v1/devices/{id}", tag = "devices",
     params(("id" = String, Path, description = "Our number, or the terminal's identity")),
     responses(
-        (status = 200, body = DeviceDetail),
+        (status = 200, body = DeviceDetail, headers(
+            ("etag" = String, description = "The last change of the device in the registry, for `If-Match`; links and last contact do not change it"),
+        )),
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn detail(
     _: Reader,
     State(state): State<ApiState>,
     Id(id): Id,
-) -> Result<Json<DeviceDetail>, Problem> {
+) -> Result<Response, Problem> {
     let device = state.device(&id)?.id;
-    let record = state.registry().device(device).await?.ok_or(Problem::new(Code::DeviceNotFound))?;
+    // The history first: a change in between makes the tag too old, never too new.
     let history = state.registry().device_history(device, HISTORY_MAX).await?;
+    let record = state.registry().device(device).await?.ok_or(Problem::new(Code::DeviceNotFound))?;
+    let etag = etag(history.first().map_or(0, |change| change.change));
     let history = history.into_iter().map(Into::into).collect();
-    Ok(Json(DeviceDetail { device: DeviceView::of(&state, record), history }))
+    let detail = DeviceDetail { device: DeviceView::of(&state, record), history };
+    Ok(([(header::ETAG, etag)], Json(detail)).into_response())
+}
+
+/// The tag of a device whose last change has this number.
+fn etag(change: i64) -> String {
+    format!("\"{change}\"")
+}
+
+/// Whether the caller's `If-Match`, if there is one, holds for a device whose last change has this number: RFC 9110, 13.1.1.
+fn matches(headers: &HeaderMap, change: i64) -> bool {
+    let etag = etag(change);
+    let mut values = headers.get_all(header::IF_MATCH).iter().peekable();
+    values.peek().is_none()
+        || values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .any(|tag| tag == "*" || tag == etag)
 }
 
 /// Let a device in again
 ///
-/// It must register again: the block took its code away.
+/// It must register again: the block took its code away. Approving is idempotent: a device that is approved stays as
+/// it is. So a request may be repeated, with or without an `Idempotency-Key`.
 #[utoipa::path(post, path = "/api/v1/devices/{id}/approve", tag = "devices",
-    params(("id" = String, Path, description = "Our number, or the terminal's identity")),
+    params(
+        ("id" = String, Path, description = "Our number, or the terminal's identity"),
+        ("If-Match" = Option<String>, Header, description = "The `etag` of the device as the caller knows it; another one is answered with 412. Without it the device is changed whatever it is"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Accepted and not stored; the request is idempotent anyway"),
+    ),
     responses(
-        (status = 200, body = DeviceView),
+        (status = 200, body = DeviceView, headers(("etag" = String, description = "As in the answer about one device"))),
+        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "The device was changed meanwhile"),
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn approve(
     Admin(token): Admin,
     State(state): State<ApiState>,
     Id(id): Id,
-) -> Result<Json<DeviceView>, Problem> {
-    change(&state, &id, DeviceState::Approved, &who(&token)).await
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    change(&state, &id, &headers, DeviceState::Approved, &who(&token)).await
 }
 
 /// Shut a device out
 ///
-/// Its code becomes worthless; what it sent before stays.
+/// Its code becomes worthless; what it sent before stays. Blocking is idempotent: a device that is blocked stays as it
+/// is. So a request may be repeated, with or without an `Idempotency-Key`.
 #[utoipa::path(post, path = "/api/v1/devices/{id}/block", tag = "devices",
-    params(("id" = String, Path, description = "Our number, or the terminal's identity")),
+    params(
+        ("id" = String, Path, description = "Our number, or the terminal's identity"),
+        ("If-Match" = Option<String>, Header, description = "The `etag` of the device as the caller knows it; another one is answered with 412. Without it the device is changed whatever it is"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Accepted and not stored; the request is idempotent anyway"),
+    ),
     responses(
-        (status = 200, body = DeviceView),
+        (status = 200, body = DeviceView, headers(("etag" = String, description = "As in the answer about one device"))),
+        (status = 412, body = ProblemBody, content_type = "application/problem+json", description = "The device was changed meanwhile"),
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn block(
     Admin(token): Admin,
     State(state): State<ApiState>,
     Id(id): Id,
-) -> Result<Json<DeviceView>, Problem> {
-    change(&state, &id, DeviceState::Blocked, &who(&token)).await
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    change(&state, &id, &headers, DeviceState::Blocked, &who(&token)).await
 }
 
 async fn change(
     state: &ApiState,
     id: &str,
+    headers: &HeaderMap,
     wanted: DeviceState,
     who: &str,
-) -> Result<Json<DeviceView>, Problem> {
+) -> Result<Response, Problem> {
     let device = state.device(id)?.id;
-    state.registry().set_state(&[device], wanted, who, state.now()).await?;
-    let record = state.registry().device(device).await?.ok_or(Problem::new(Code::DeviceNotFound))?;
-    Ok(Json(DeviceView::of(state, record)))
+    let registry = state.registry();
+    let is_expected = |change| matches(headers, change);
+    if !registry.set_state_if(device, is_expected, wanted, who, state.now()).await? {
+        return Err(Problem::new(Code::PreconditionFailed)
+            .detail("the device was changed meanwhile: read it again and decide again"));
+    }
+    let last = registry.device_history(device, 1).await?;
+    let record = registry.device(device).await?.ok_or(Problem::new(Code::DeviceNotFound))?;
+    let etag = etag(last.first().map_or(0, |change| change.change));
+    Ok(([(header::ETAG, etag)], Json(DeviceView::of(state, record))).into_response())
 }

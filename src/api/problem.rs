@@ -24,6 +24,8 @@ pub(super) enum Code {
     NotFound,
     /// There is no such device.
     DeviceNotFound,
+    /// `If-Match` does not name the present state.
+    PreconditionFailed,
     /// The path does not take this method.
     MethodNotAllowed,
     /// A parameter is unknown or wrong.
@@ -50,6 +52,7 @@ impl Code {
         Self::TooManyAttempts,
         Self::NotFound,
         Self::DeviceNotFound,
+        Self::PreconditionFailed,
         Self::MethodNotAllowed,
         Self::InvalidParameter,
         Self::InvalidBody,
@@ -71,6 +74,9 @@ impl Code {
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here"),
             Self::DeviceNotFound => (StatusCode::NOT_FOUND, "device_not_found", "There is no such device"),
+            Self::PreconditionFailed => {
+                (StatusCode::PRECONDITION_FAILED, "precondition_failed", "It is not what it was")
+            }
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take that method")
             }

@@ -115,7 +115,12 @@ pub(super) struct TerminalItem {
 }
 
 /// Approve terminals
-#[utoipa::path(post, path = "/api/v1/quarantine/approve", tag = "quarantine", request_body = ApproveRequest, responses(
+///
+/// Approving is idempotent: a terminal that is approved stays as it is. So a request may be repeated, with or
+/// without an `Idempotency-Key`.
+#[utoipa::path(post, path = "/api/v1/quarantine/approve", tag = "quarantine", request_body = ApproveRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Accepted and not stored; the request is idempotent anyway")),
+    responses(
     (status = 200, body = EnrolAnswer, description = "What became of each terminal"),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]

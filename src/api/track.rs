@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -17,6 +19,7 @@ use axum::response::Response;
 use hyper::body::Frame;
 use motorpool_protocols::UtcMillis;
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 
@@ -28,7 +31,7 @@ use super::positions::{accepts, ignition, tenths};
 use super::problem::{Problem, ProblemBody};
 use crate::registry::Device;
 use crate::tracks::export::{self, ExportError, Format};
-use crate::tracks::{Row, Track, TrackOptions};
+use crate::tracks::{Row, TrackOptions};
 
 /// Bytes of one piece of a streamed answer.
 const PIECE_BYTES: usize = 64 << 10;
@@ -49,7 +52,8 @@ pub(super) struct TrackParams {
     #[param(value_type = Option<String>, format = DateTime)]
     #[serde(default, deserialize_with = "instant")]
     to: Option<UtcMillis>,
-    /// Fixes of this answer, up to the configured maximum, which is the default.
+    /// Fixes of this answer, up to the configured maximum, which is the default. An instant is never split: when
+    /// the first one alone has more fixes, the answer holds all of them.
     #[param(minimum = 1)]
     limit: Option<usize>,
     /// `json`, `geojson`, `csv`, `gpx` (without fixes that have no valid position) or `parquet` (the archive's
@@ -60,6 +64,32 @@ pub(super) struct TrackParams {
     #[param(inline)]
     #[serde(default)]
     crs: Crs,
+    /// Fixes whose `fix_time` is not to be believed (before 2000, or more than a day after their receipt):
+    /// `exclude` when absent.
+    #[param(inline)]
+    #[serde(default)]
+    suspect: Suspect,
+}
+
+/// What to do with fixes whose clock is not believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Suspect {
+    /// Leave them out.
+    #[default]
+    Exclude,
+    /// Give them too, by the time they name.
+    Include,
+}
+
+impl Suspect {
+    /// The value of the header that tells it.
+    const fn told(self) -> &'static str {
+        match self {
+            Self::Exclude => "excluded",
+            Self::Include => "included",
+        }
+    }
 }
 
 /// The form of a track.
@@ -213,6 +243,7 @@ pub(super) struct TrackView {
     responses(
         (status = 200, description = "The fixes", headers(
             ("x-motorpool-crs" = String, description = "The coordinate system of the answer"),
+            ("x-motorpool-suspect" = String, description = "Whether fixes with a clock that is not believed are `excluded` or `included`"),
             ("x-motorpool-damaged-files" = u32, description = "Archive files that could not be read; their fixes are missing"),
         ), content(
             (TrackView = "application/json"), (Object = "application/geo+json"),
@@ -248,15 +279,18 @@ pub(super) async fn track(
     }
     tracing::info!(token = token.id, device = device.id.0, %from, %to, "track read");
     let (tracks, id) = (state.tracks().clone(), device.id);
-    let options = TrackOptions::default().rows_max(limit);
+    let options = TrackOptions::default().rows_max(limit).include_suspect(params.suspect == Suspect::Include);
     let track = tokio::task::spawn_blocking(move || tracks.track(id, from, to, options));
-    let (track, next_from) = cut_at_an_instant(track.await.map_err(|error| Problem::internal(&error))?);
+    let track = track.await.map_err(|error| Problem::internal(&error))?;
+    let next_from = track.next_from;
     let damaged = track.damaged.len();
     let disposition = disposition(form, device.terminal.as_str());
-    let mut response = Response::new(stream(Answer { device, form, crs, rows: track.rows, next_from }));
+    let answer = Answer { device, form, crs, rows: track.rows, next_from };
+    let mut response = Response::new(stream(answer, state.config().http.request_timeout.0));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
     headers.insert("x-motorpool-crs", HeaderValue::from_static(crs.as_str()));
+    headers.insert("x-motorpool-suspect", HeaderValue::from_static(params.suspect.told()));
     if damaged > 0 {
         headers.insert("x-motorpool-damaged-files", HeaderValue::from(damaged));
     }
@@ -272,19 +306,6 @@ fn disposition(form: TrackForm, terminal: &str) -> Option<HeaderValue> {
     let format = form.export().filter(|format| *format != Format::GeoJson)?;
     let name: String = terminal.chars().filter(char::is_ascii_alphanumeric).collect();
     HeaderValue::from_str(&format!("attachment; filename=\"track-{name}.{}\"", format.extension())).ok()
-}
-
-/// A part that was cut by the limit ends before its last instant, so that the next one can begin there and no
-/// fix is missing or twice. A single instant with more fixes than the limit is given as far as it goes.
-fn cut_at_an_instant(mut track: Track) -> (Track, Option<UtcMillis>) {
-    let last = track.rows.last().map(|row| row.fix.fix_time);
-    let Some(last) = last.filter(|_| track.is_truncated) else { return (track, None) };
-    let end = track.rows.partition_point(|row| row.fix.fix_time < last);
-    if end == 0 {
-        return (track, Some(UtcMillis(last.0 + 1)));
-    }
-    track.rows.truncate(end);
-    (track, Some(last))
 }
 
 /// What is written.
@@ -332,36 +353,45 @@ fn write_items(out: &mut impl Write, rows: impl Iterator<Item = Row>) -> io::Res
     out.write_all(if separator == b"[" { b"[]" } else { b"]" })
 }
 
-/// Writes on a blocking thread, a few pieces ahead of the reader.
-fn stream(answer: Answer) -> Body {
+/// Writes on a blocking thread, a few pieces ahead of the reader, who may take up to `patience` for each.
+fn stream(answer: Answer, patience: Duration) -> Body {
     let (pieces, received) = mpsc::channel(PIECES_MAX);
-    // Ends by itself: with the last row, or when the reader has gone.
+    let is_whole = Arc::new(AtomicBool::new(false));
+    let body = Pieces { received, is_whole: Arc::clone(&is_whole) };
+    let sender = Sender { pieces, patience, runtime: Handle::current() };
+    // Ends by itself: with the last row, when the reader has gone, or when it takes nothing for too long.
     drop(tokio::task::spawn_blocking(move || {
-        let out = BufWriter::with_capacity(PIECE_BYTES, Sender { pieces: pieces.clone() });
-        match answer.write(out) {
-            Ok(()) => {}
+        match answer.write(BufWriter::with_capacity(PIECE_BYTES, &sender)) {
+            Ok(()) => is_whole.store(true, Ordering::Release),
             Err(ExportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
                 tracing::debug!("the reader of a track has gone");
             }
-            // Breaks the answer off, so that nobody takes the part for the whole.
-            Err(error) => {
-                tracing::error!(%error, "a track could not be written");
-                drop(pieces.blocking_send(Err(io::Error::other(error))));
+            Err(ExportError::Output(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                tracing::info!("the reader of a track took nothing for too long");
             }
+            Err(error) => tracing::error!(%error, "a track could not be written"),
         }
+        // Only now does the body end.
+        drop(sender);
     }));
-    Body::new(Pieces { received })
+    Body::new(body)
 }
 
 /// Hands what is written over to the body.
 struct Sender {
-    pieces: mpsc::Sender<io::Result<Bytes>>,
+    pieces: mpsc::Sender<Bytes>,
+    patience: Duration,
+    runtime: Handle,
 }
 
-impl Write for Sender {
+impl Write for &Sender {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let piece = Bytes::copy_from_slice(bytes);
-        self.pieces.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        let sent = async { tokio::time::timeout(self.patience, self.pieces.send(piece)).await };
+        self.runtime
+            .block_on(sent)
+            .map_err(|_| io::ErrorKind::TimedOut)?
+            .map_err(|_| io::ErrorKind::BrokenPipe)?;
         Ok(bytes.len())
     }
 
@@ -372,7 +402,9 @@ impl Write for Sender {
 
 /// A body of pieces that another thread writes.
 struct Pieces {
-    received: mpsc::Receiver<io::Result<Bytes>>,
+    received: mpsc::Receiver<Bytes>,
+    /// Set before the sender goes when nothing is missing.
+    is_whole: Arc<AtomicBool>,
 }
 
 impl hyper::body::Body for Pieces {
@@ -383,30 +415,52 @@ impl hyper::body::Body for Pieces {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.received.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        let piece = std::task::ready!(self.received.poll_recv(context));
+        Poll::Ready(match piece {
+            Some(piece) => Some(Ok(Frame::data(piece))),
+            None if self.is_whole.swap(true, Ordering::AcqRel) => None,
+            // Breaks the answer off, so that nobody takes the part for the whole.
+            None => Some(Err(io::ErrorKind::UnexpectedEof.into())),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use motorpool_protocols::Fix;
+    use http_body_util::BodyExt;
+    use motorpool_protocols::{Fix, Protocol, TerminalId};
 
     use super::*;
     use crate::ids::DeviceId;
+    use crate::registry::{Enrol, Registry};
 
-    fn part(times: &[i64], is_truncated: bool) -> Track {
-        let row = |ms: &i64| Row::new(DeviceId(1), UtcMillis(0), &Fix::new(UtcMillis(*ms), 0, 0), b"");
-        Track { rows: times.iter().map(row).collect(), is_truncated, ..Track::default() }
-    }
-
-    #[test]
-    fn a_part_never_splits_an_instant() {
-        let times = |track: Track| track.rows.iter().map(|row| row.fix.fix_time.0).collect::<Vec<_>>();
-        let (cut, next) = cut_at_an_instant(part(&[1, 2, 3, 3], true));
-        assert_eq!((times(cut), next), (vec![1, 2], Some(UtcMillis(3))));
-        let (whole, next) = cut_at_an_instant(part(&[1, 2, 3, 3], false));
-        assert_eq!((times(whole), next), (vec![1, 2, 3, 3], None));
-        let (one, next) = cut_at_an_instant(part(&[5, 5], true));
-        assert_eq!((times(one), next), (vec![5, 5], Some(UtcMillis(6))));
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_reader_that_takes_nothing_gets_a_broken_answer_not_a_short_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::open(folder.path(), &crate::config::Config::default()).await.unwrap();
+        let terminal = TerminalId::new("1").unwrap();
+        let enrol = Enrol { protocol: Protocol::Jt808, terminal, name: None, profile: None };
+        registry.enrol(&[enrol], "test", UtcMillis(0)).await.unwrap();
+        let device = Arc::clone(registry.snapshot().device(DeviceId(1)).unwrap());
+        let row = Row::new(DeviceId(1), UtcMillis(0), &Fix::new(UtcMillis(0), 0, 0), b"");
+        // Far more than the pieces that may wait.
+        let rows = vec![row; 20_000];
+        let mine = Arc::strong_count(&device);
+        let given = Arc::clone(&device);
+        let answer = Answer { device: given, form: TrackForm::Csv, crs: Crs::Wgs84, rows, next_from: None };
+        let mut body = stream(answer, Duration::from_millis(1));
+        // The writer gives up by itself and lets go of the device: nothing is taken before it has.
+        while Arc::strong_count(&device) > mine {
+            tokio::task::yield_now().await;
+        }
+        let mut bytes = 0;
+        let broken = loop {
+            match body.frame().await {
+                Some(Ok(frame)) => bytes += frame.into_data().unwrap().len(),
+                Some(Err(_)) => break true,
+                None => break false,
+            }
+        };
+        assert!(broken && bytes > 0 && bytes <= (PIECES_MAX + 1) * PIECE_BYTES, "{broken} {bytes}");
     }
 }

@@ -1,6 +1,6 @@
 //! `motorpool registry`: devices and quarantine from the command line, with the server running or not.
 
-use std::io::{IsTerminal, Write as _};
+use std::io::{BufWriter, IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -12,7 +12,8 @@ use crate::clock::wall_now;
 use crate::config::{self, Config};
 use crate::ids::DeviceId;
 use crate::registry::{
-    DeviceFilter, DeviceRecord, DeviceState, QuarantineFilter, Quarantined, REGISTRY_FILE, Registry,
+    Device, DeviceFilter, DeviceRecord, DeviceState, QuarantineFilter, Quarantined, REGISTRY_FILE, Registry,
+    read_profiles,
 };
 
 /// Rows read at a time.
@@ -31,7 +32,11 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Devices: terminals that may connect, and those that were shut out
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  motorpool registry device list --quarantine\n  \
+                      motorpool registry device approve 013912345678"
+    )]
     Device(DeviceCommand),
 }
 
@@ -94,6 +99,9 @@ struct ApproveArgs {
     /// The profile to read them with
     #[arg(long, value_name = "NAME", conflicts_with = "all")]
     profile: Option<String>,
+    /// One JSON object a line for each terminal
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -103,6 +111,9 @@ struct BlockArgs {
     /// The devices' numbers or their terminals' identities
     #[arg(value_name = "DEVICE", required = true)]
     devices: Vec<String>,
+    /// One JSON object a line for each device
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the command.
@@ -132,6 +143,10 @@ pub(super) fn with_registry(
     let mut config = config::load(place.config.as_deref())?;
     if let Some(data) = &place.data {
         config.data.clone_from(data);
+    }
+    // A running server need not have been given the same file.
+    for (name, profile) in read_profiles(&config.data)? {
+        config.profiles.entry(name).or_insert(profile);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -215,14 +230,21 @@ fn quarantined_line(row: &Quarantined, as_json: bool) -> String {
 }
 
 async fn approve(args: &ApproveArgs, registry: &Registry) -> anyhow::Result<Outcome> {
-    let count = if args.all {
-        registry.approve_all_quarantined(WHO, wall_now()).await?.len()
+    let results = if args.all {
+        registry
+            .approve_all_quarantined(WHO, wall_now())
+            .await?
+            .into_iter()
+            .map(|(_, result)| result)
+            .collect()
     } else {
         let protocol = Protocol::from_name(&args.protocol)
             .with_context(|| format!("there is no protocol `{}`", args.protocol))?;
         let profile = args.profile.as_deref();
         if let Some(name) = profile.filter(|name| !registry.has_profile(name)) {
-            bail!("there is no profile `{name}`");
+            bail!(
+                "neither the configuration nor the server that ran last in the data folder has a profile `{name}`"
+            );
         }
         let mut terminals = Vec::with_capacity(args.terminals.len());
         for text in &args.terminals {
@@ -230,9 +252,11 @@ async fn approve(args: &ApproveArgs, registry: &Registry) -> anyhow::Result<Outc
                 .with_context(|| format!("`{text}` is no identity: 1 to 31 printable ASCII characters"))?;
             terminals.push((protocol, terminal));
         }
-        registry.approve_terminals(&terminals, profile, WHO, wall_now()).await?.len()
+        registry.approve_terminals(&terminals, profile, WHO, wall_now()).await?
     };
-    say(&format!("{count} approved"))
+    let snapshot = registry.snapshot();
+    let approved = results.iter().filter_map(|result| snapshot.device(result.device));
+    tell(approved.map(AsRef::as_ref), "approved", args.json)
 }
 
 async fn block(args: &BlockArgs, registry: &Registry) -> anyhow::Result<Outcome> {
@@ -241,15 +265,30 @@ async fn block(args: &BlockArgs, registry: &Registry) -> anyhow::Result<Outcome>
     for text in &args.devices {
         devices.push(snapshot.resolve(text).with_context(|| format!("there is no device `{text}`"))?.id);
     }
-    let count = registry.set_state(&devices, DeviceState::Blocked, WHO, wall_now()).await?;
-    say(&format!("{count} blocked"))
+    registry.set_state(&devices, DeviceState::Blocked, WHO, wall_now()).await?;
+    let snapshot = registry.snapshot();
+    let blocked = devices.iter().filter_map(|device| snapshot.device(*device));
+    tell(blocked.map(AsRef::as_ref), "blocked", args.json)
 }
 
-/// Tells a person; a program reads the exit code.
-fn say(text: &str) -> anyhow::Result<Outcome> {
-    let mut out = std::io::stdout().lock();
-    if out.is_terminal() {
-        writeln!(out, "{text}")?;
+/// One line for each device: its state now, whatever it was before. A person gets the number of them too.
+fn tell<'a>(devices: impl Iterator<Item = &'a Device>, what: &str, as_json: bool) -> anyhow::Result<Outcome> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut count = 0_usize;
+    for device in devices {
+        count += 1;
+        let (id, terminal, state) = (device.id.0, device.terminal.as_str(), device.state.as_str());
+        if as_json {
+            let protocol = device.protocol.name();
+            let line = json!({ "id": id, "protocol": protocol, "terminal": terminal, "state": state });
+            writeln!(out, "{line}")?;
+        } else {
+            writeln!(out, "{id:>6}  {terminal:<20}  {state}")?;
+        }
     }
+    if !as_json && std::io::stdout().is_terminal() {
+        writeln!(out, "{count} {what}")?;
+    }
+    out.flush()?;
     Ok(Outcome::Good)
 }

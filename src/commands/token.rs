@@ -16,6 +16,7 @@ const DAY_MS: i64 = 86_400_000;
 
 /// Make, list and revoke tokens of the API
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  motorpool token create --name console --scope read")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

@@ -1,24 +1,26 @@
 //! `motorpool tracks`: checks the archive and writes tracks out, beside a running server or without one.
 //!
 //! Rows that are still in the server's memory are taken from the journal behind the archive's checkpoint, so an
-//! export holds everything that was acknowledged when it began.
+//! export holds everything that was acknowledged when it began. They are decoded with the profiles that the server keeps
+//! in the data folder (`profiles.json`); a device whose profile is not among them is an error, never a guess.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use motorpool_protocols::{Fix, Observations, Protocol, TerminalId, UtcMillis};
 
 use super::Outcome;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::folds::decode_batch;
 use crate::ids::{DeviceId, Lsn};
 use crate::journal::Event;
 use crate::journal::verify::each_event;
-use crate::registry::{REGISTRY_FILE, Registry, Snapshot};
+use crate::registry::{REGISTRY_FILE, Registry, Snapshot, read_profiles};
 use crate::tracks::export::{ExportError, Format, write};
 use crate::tracks::{Archive, Row, Selection, tail_rows, verify};
 
@@ -62,6 +64,9 @@ pub struct ExportArgs {
     /// Fixes before this time, RFC 3339
     #[arg(long, value_name = "T", value_parser = instant)]
     to: Option<UtcMillis>,
+    /// Fixes whose clock is not to be believed too; without --from and --to they always come
+    #[arg(long)]
+    include_suspect: bool,
     /// What to write
     #[arg(long, value_enum, default_value = "csv")]
     format: Format,
@@ -120,17 +125,18 @@ fn run_verify(args: &VerifyArgs) -> anyhow::Result<Outcome> {
 }
 
 fn run_export(args: &ExportArgs) -> anyhow::Result<Outcome> {
-    let snapshot = devices(&args.data)?;
-    let device = args.device.as_deref().map(|id| device_of(&snapshot, id)).transpose()?;
+    let devices = Devices::read(&args.data)?;
+    let snapshot = &devices.snapshot;
+    let device = args.device.as_deref().map(|id| device_of(snapshot, id)).transpose()?;
     let selection = Selection {
         device,
         from: args.from.unwrap_or(Selection::all().from),
         to: args.to.unwrap_or(Selection::all().to),
-        include_suspect: args.from.is_none() && args.to.is_none(),
+        include_suspect: args.include_suspect || (args.from.is_none() && args.to.is_none()),
     };
     let archive = Archive::open(&args.data.join("tracks"))?;
     // The journal first: rows that are sealed meanwhile are then in both, and come once.
-    let tail = tail(&args.data, archive.checkpoint(), &snapshot, &selection)?;
+    let tail = tail(&args.data, archive.checkpoint(), &devices, &selection)?;
     let terminal_of =
         |device: DeviceId| snapshot.device(device).map(|known| known.terminal.as_str().to_owned());
     let mut rows = archive.rows(selection, tail);
@@ -171,19 +177,42 @@ fn tell(message: &str) {
     eprintln!("motorpool: {message}");
 }
 
-/// The devices of a data folder, read beside a running server.
-fn devices(data: &Path) -> anyhow::Result<std::sync::Arc<Snapshot>> {
-    if !data.join(REGISTRY_FILE).exists() {
-        bail!("there is no registry in {}", data.display());
+/// The devices of a data folder, read beside a running server, and how it reads them.
+struct Devices {
+    snapshot: Arc<Snapshot>,
+    registry: Registry,
+}
+
+impl Devices {
+    fn read(data: &Path) -> anyhow::Result<Self> {
+        if !data.join(REGISTRY_FILE).exists() {
+            bail!("there is no registry in {}", data.display());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let profiles = read_profiles(data)?;
+            let config = Config { data: data.to_owned(), profiles, ..Config::default() };
+            let registry = Registry::open(data, &config).await?;
+            let snapshot = registry.snapshot();
+            registry.close().await;
+            Ok(Self { snapshot, registry })
+        })
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let config = Config { data: data.to_owned(), ..config::load(None)? };
-        let registry = Registry::open(data, &config).await?;
-        let snapshot = registry.snapshot();
-        registry.close().await;
-        Ok(snapshot)
-    })
+
+    /// Whether the messages of `device` can be decoded as the server does.
+    fn check(&self, device: DeviceId) -> anyhow::Result<()> {
+        let Some(device) = self.snapshot.device(device) else { return Ok(()) };
+        let profile = &device.profile.name;
+        if !self.registry.has_profile(profile) {
+            bail!(
+                "device {} ({}) names the profile `{profile}`, which the server did not know when it ran last: \
+                 messages that are not in files yet can't be decoded",
+                device.id,
+                device.terminal
+            );
+        }
+        Ok(())
+    }
 }
 
 fn device_of(snapshot: &Snapshot, id: &str) -> anyhow::Result<DeviceId> {
@@ -194,7 +223,8 @@ fn device_of(snapshot: &Snapshot, id: &str) -> anyhow::Result<DeviceId> {
 }
 
 /// The rows behind the archive's checkpoint, out of the journal.
-fn tail(data: &Path, from: Lsn, snapshot: &Snapshot, selection: &Selection) -> anyhow::Result<Vec<Row>> {
+fn tail(data: &Path, from: Lsn, devices: &Devices, selection: &Selection) -> anyhow::Result<Vec<Row>> {
+    let mut checked = Ok(());
     let mut observations = Observations::default();
     let mut fixes: Vec<(DeviceId, UtcMillis, Fix, Vec<u8>)> = Vec::new();
     let journal = data.join("journal");
@@ -204,7 +234,11 @@ fn tail(data: &Path, from: Lsn, snapshot: &Snapshot, selection: &Selection) -> a
     each_event(&journal, from, &mut |event| {
         match event {
             Event::Entry(entry) if selection.device.is_none_or(|device| device == entry.batch.device) => {
-                decode_batch(&entry.batch, snapshot, &mut observations);
+                checked = devices.check(entry.batch.device);
+                if checked.is_err() {
+                    return ControlFlow::Break(());
+                }
+                decode_batch(&entry.batch, &devices.snapshot, &mut observations);
                 fixes.extend(observations.fixes.iter().map(|fix| {
                     let extra = observations.extra_of(fix).to_vec();
                     (entry.batch.device, entry.batch.received_at, *fix, extra)
@@ -215,5 +249,6 @@ fn tail(data: &Path, from: Lsn, snapshot: &Snapshot, selection: &Selection) -> a
         }
         ControlFlow::Continue(())
     })?;
+    checked?;
     Ok(tail_rows(fixes.into_iter(), selection))
 }

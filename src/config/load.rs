@@ -13,6 +13,9 @@ const ENV_PREFIX: &str = "MOTORPOOL__";
 /// Files the process must be able to open besides links: segments, archive files, sockets of the API.
 pub const FILES_RESERVED: usize = 1_000;
 
+/// Of these, files of journal, archive and registry.
+const FILES_OF_STORES: usize = 200;
+
 /// Why a configuration can't be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -129,6 +132,14 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         format!(
             "journal.queue_max = \"{}\" must be smaller than journal.segment_size = \"{}\"",
             journal.queue_max, journal.segment_size
+        ),
+    );
+    expect(
+        (1..=FILES_RESERVED - FILES_OF_STORES).contains(&config.http.connections_max),
+        format!(
+            "http.connections_max = {} must be between 1 and {}",
+            config.http.connections_max,
+            FILES_RESERVED - FILES_OF_STORES
         ),
     );
     expect(

@@ -37,7 +37,8 @@ pub struct Config {
     /// Limits on unknown terminals.
     pub quarantine: Quarantine,
     /// `[profiles.NAME]`: how to read makes of terminals that differ from their standard, by name, besides those
-    /// of [`Profile::BUILT_IN`]. A device that names no profile, or an unknown one, is read by the standard.
+    /// of [`Profile::BUILT_IN`]. A device that names no profile is read by the standard; so is one that names an
+    /// unknown profile, and the log complains.
     pub profiles: BTreeMap<String, Profile>,
 }
 
@@ -231,7 +232,11 @@ pub struct Http {
     pub body_max: Bytes,
     /// Most fixes or positions in one answer; the rest is on the next page.
     pub rows_max: usize,
-    /// The longest the server works on the beginning of an answer.
+    /// Connections open at one time; more wait until one ends.
+    pub connections_max: usize,
+    /// A connection that has not sent a whole request head for so long is closed; so is an idle one.
+    pub header_timeout: Seconds,
+    /// The longest the server works on the beginning of an answer, and waits for a reader to take the next piece of it.
     pub request_timeout: Seconds,
     /// Whether `/metrics` is shown without a token.
     pub metrics_public: bool,
@@ -245,6 +250,8 @@ impl Default for Http {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             body_max: Bytes(1 << 20),
             rows_max: 200_000,
+            connections_max: 512,
+            header_timeout: Seconds(Duration::from_secs(30)),
             request_timeout: Seconds(Duration::from_secs(30)),
             metrics_public: false,
             ready_lag_max: Seconds(Duration::from_secs(60)),

@@ -75,6 +75,15 @@ fn journal_dir(dir: &Path) -> Result<PathBuf, JournalError> {
     Err(JournalError::Io { path: dir.to_owned(), source })
 }
 
+/// The raw archive of the data (or journal) folder `dir`.
+///
+/// # Errors
+/// When there is no journal.
+pub fn raw_dir(dir: &Path) -> Result<PathBuf, JournalError> {
+    let journal = journal_dir(dir)?;
+    Ok(journal.parent().unwrap_or(&journal).join("raw"))
+}
+
 fn open(dir: &Path) -> Result<(PathBuf, Found), JournalError> {
     let dir = journal_dir(dir)?;
     let segments = Segments::new(Arc::new(RealFs), &dir, 0, 0);
@@ -107,7 +116,7 @@ pub fn verify(dir: &Path) -> Result<Verified, JournalError> {
         before = Some((segment, scan));
     }
     check_end(&found, &mut verified);
-    let raw_dir = dir.parent().unwrap_or(&dir).join("raw");
+    let raw_dir = raw_dir(&dir)?;
     let all = UtcMillis(i64::MIN)..=UtcMillis(i64::MAX);
     verified.raw = raw::read(&raw_dir, None, all, &mut |_| {})
         .map_err(|source| JournalError::Io { path: raw_dir, source })?;

@@ -280,7 +280,45 @@ impl Registry {
         who: &str,
         now: UtcMillis,
     ) -> Result<usize, Error> {
+        let write = self.write().await?;
+        self.set_state_in(write, devices, state, who, now).await
+    }
+
+    /// As [`Registry::set_state`] for one device, but only if `is_expected` agrees with the number of its last change.
+    /// Answers whether it did.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing was changed.
+    pub async fn set_state_if(
+        &self,
+        device: DeviceId,
+        is_expected: impl FnOnce(i64) -> bool,
+        state: DeviceState,
+        who: &str,
+        now: UtcMillis,
+    ) -> Result<bool, Error> {
         let mut write = self.write().await?;
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT MAX(change) FROM device_history WHERE device_id = $1")
+                .bind(i64::from(device.0))
+                .fetch_one(&mut *write.tx)
+                .await?;
+        if !is_expected(last.unwrap_or(0)) {
+            write.tx.rollback().await?;
+            return Ok(false);
+        }
+        self.set_state_in(write, &[device], state, who, now).await?;
+        Ok(true)
+    }
+
+    async fn set_state_in(
+        &self,
+        mut write: Write<'_>,
+        devices: &[DeviceId],
+        state: DeviceState,
+        who: &str,
+        now: UtcMillis,
+    ) -> Result<usize, Error> {
         let mut changed: Vec<Device> = Vec::new();
         let mut wanted = devices.to_vec();
         wanted.sort_unstable();

@@ -15,13 +15,13 @@ mod codes;
 mod devices;
 pub(crate) mod hex;
 mod inbox;
+mod profiles;
 mod quarantine;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
-use std::collections::BTreeMap;
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -29,12 +29,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use motorpool_protocols::{Profile, Registration, UtcMillis};
+use motorpool_protocols::{Registration, UtcMillis};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 pub use devices::{DeviceChange, DeviceFilter, DeviceRecord, Enrol, Enrolled, Registered};
+pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
 pub use quarantine::{QuarantineFilter, Quarantined};
 pub use snapshot::{Device, DeviceState, Snapshot};
 pub use tokens::{Scope, TOKEN_FILE, Token};
@@ -43,6 +44,7 @@ use crate::config::Config;
 use crate::ids::DeviceId;
 use codes::Codes;
 use inbox::Inbox;
+use profiles::Profiles;
 
 /// The database file in the data folder.
 pub const REGISTRY_FILE: &str = "registry.sqlite";
@@ -111,29 +113,6 @@ pub struct Registry {
     profiles: Profiles,
     inbox: Inbox,
     quarantine_max: usize,
-}
-
-/// The device profiles that can be named: those built in, and those of the configuration, which win.
-#[derive(Debug)]
-struct Profiles {
-    by_name: BTreeMap<String, Arc<Profile>>,
-    standard: Arc<Profile>,
-}
-
-impl Profiles {
-    fn new(config: &Config) -> Self {
-        let built_in = Profile::BUILT_IN.iter().filter_map(|name| Profile::built_in(name));
-        let configured =
-            config.profiles.iter().map(|(name, profile)| Profile { name: name.clone(), ..profile.clone() });
-        let by_name =
-            built_in.chain(configured).map(|profile| (profile.name.clone(), Arc::new(profile))).collect();
-        Self { by_name, standard: Arc::default() }
-    }
-
-    /// The profile of that name; the standard one when there is none.
-    fn named(&self, name: &str) -> Arc<Profile> {
-        Arc::clone(self.by_name.get(name).unwrap_or(&self.standard))
-    }
 }
 
 /// A write transaction with the turn to write and the snapshot it builds on.
@@ -271,7 +250,7 @@ impl Registry {
     /// Whether a device can be given that profile.
     #[must_use]
     pub fn has_profile(&self, name: &str) -> bool {
-        self.profiles.by_name.contains_key(name)
+        self.profiles.has(name)
     }
 
     /// Closes every connection. Notes that were not flushed are lost.
@@ -330,7 +309,9 @@ impl Registry {
 
     async fn read_snapshot(&self, tx: &mut SqliteConnection) -> Result<Snapshot, Error> {
         let mut snapshot = Snapshot::default();
-        for device in self.read_all(tx).await? {
+        let devices = self.read_all(tx).await?;
+        self.profiles.warn_of_unknown(devices.iter().map(|device| device.profile.name.as_str()));
+        for device in devices {
             snapshot.put(device);
         }
         snapshot.change =

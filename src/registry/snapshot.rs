@@ -55,7 +55,7 @@ pub struct Device {
     pub name: Option<Box<str>>,
     /// The plate it registered with last.
     pub plate: Option<Box<str>>,
-    /// How to read it.
+    /// How to read it: the standard under the name it was given when that is not configured.
     pub profile: Arc<Profile>,
     /// Counts up when its code is taken away.
     pub code_generation: u32,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use motorpool_protocols::{Protocol, TerminalId};
+use motorpool_protocols::{Profile, Protocol, TerminalId};
 
 const NOW: UtcMillis = UtcMillis(1_700_000_000_000);
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));

@@ -81,6 +81,8 @@ impl Source {
             files: stats.files,
             rows: stats.stored,
             bytes: stats.bytes,
+            frozen_tables: stats.frozen_tables,
+            writer_waits: stats.writer_waits,
         }
     }
 

@@ -44,6 +44,8 @@ pub struct Counters {
     pub ack_latency: Histogram,
     /// Answers of the API, by class: 2xx and 3xx, 4xx, 5xx.
     pub http_answers: [AtomicU64; 3],
+    /// Times every HTTP connection was taken when another could have been accepted.
+    pub http_connection_waits: AtomicU64,
     /// Requests to the API with a token that was missing or wrong.
     pub http_auth_failures: AtomicU64,
     rejected: [AtomicU64; REASONS.len() + 1],

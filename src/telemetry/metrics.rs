@@ -92,9 +92,12 @@ list! {
     TrackFiles, Gauge, "motorpool_track_files", "Files of the track archive";
     TrackRows, Gauge, "motorpool_track_rows", "Rows in the files of the track archive";
     TrackBytes, Gauge, "motorpool_track_bytes", "Bytes of the files of the track archive";
+    TrackTablesWaiting, Gauge, "motorpool_track_tables_waiting", "Full tables of fixes in memory that wait to be written";
+    TrackWriterWaits, Counter, "motorpool_track_writer_waits_total", "Times the fold waited because too many tables were still to be written";
     QuarantineTerminals, Gauge, "motorpool_quarantine_terminals", "Unknown terminals remembered";
     QuarantineDropped, Counter, "motorpool_quarantine_dropped_total", "Unknown terminals that found no room to be noted";
     HttpAnswers, Counter, "motorpool_http_answers_total", "Answers of the API by class";
+    HttpConnectionWaits, Counter, "motorpool_http_connection_waits_total", "Times every HTTP connection was taken and a new one had to wait";
     HttpAuthFailures, Counter, "motorpool_http_auth_failures_total", "Requests with a missing or wrong token";
 }
 
@@ -183,6 +186,7 @@ impl Exporter {
         for (reason, count) in counters.rejections() {
             self.counter(Metric::MessagesRejected, &[("reason", reason)], count);
         }
+        self.counter(Metric::HttpConnectionWaits, &[], load(&counters.http_connection_waits));
         self.counter(Metric::HttpAuthFailures, &[], load(&counters.http_auth_failures));
         for (class, count) in ["ok", "client_error", "server_error"].into_iter().zip(&counters.http_answers) {
             self.counter(Metric::HttpAnswers, &[("class", class)], load(count));
@@ -218,6 +222,8 @@ impl Exporter {
         self.gauge(Metric::TrackFiles, &[], float(tracks.files));
         self.gauge(Metric::TrackRows, &[], float(tracks.rows));
         self.gauge(Metric::TrackBytes, &[], float(tracks.bytes));
+        self.gauge(Metric::TrackTablesWaiting, &[], float(tracks.frozen_tables));
+        self.counter(Metric::TrackWriterWaits, &[], tracks.writer_waits);
     }
 
     fn counter(&self, metric: Metric, labels: &[(&'static str, &'static str)], value: u64) {
@@ -276,6 +282,9 @@ mod tests {
         counters.ack_latency.record(Duration::from_micros(900));
         let mut readings = Readings::default();
         readings.sources.links_closed = vec![("idle_timeout", 3)];
+        readings.tracks.writer_waits = 4;
+        readings.tracks.frozen_tables = 2;
+        counters.http_connection_waits.store(6, Ordering::Relaxed);
         readings.journal.durable = crate::ids::Lsn(100);
         let imbalance = Imbalance { received: 5, ..Imbalance::default() };
         let text = Exporter::new().render(&counters, &readings, imbalance, Population::default());
@@ -287,6 +296,9 @@ mod tests {
             "motorpool_messages_rejected_total{reason=\"checksum\"} 2",
             "motorpool_links_closed_total{reason=\"idle_timeout\"} 3",
             "motorpool_consumer_lag_bytes 100",
+            "motorpool_track_writer_waits_total 4",
+            "motorpool_track_tables_waiting 2",
+            "motorpool_http_connection_waits_total 6",
             "motorpool_ledger_imbalance{ledger=\"received\"} 5",
             "motorpool_ack_seconds_bucket{le=\"0.0005\"} 0",
             "motorpool_ack_seconds_bucket{le=\"0.001\"} 1",

@@ -78,6 +78,10 @@ pub struct TrackReading {
     pub rows: u64,
     /// Bytes of the files.
     pub bytes: u64,
+    /// Full tables in memory that wait to be written.
+    pub frozen_tables: u64,
+    /// How often the fold waited because too many tables were still to be written.
+    pub writer_waits: u64,
 }
 
 /// The tracker listeners' numbers.

@@ -76,7 +76,8 @@ struct Handle {
 pub struct TrackOptions {
     /// Whether to include fixes whose clock is not believed.
     pub include_suspect: bool,
-    /// Rows at most; the first ones of the window are given.
+    /// Rows at most; the first ones of the window are given. An instant is never split: when the first one alone
+    /// has more rows, all of them are given.
     pub rows_max: usize,
 }
 
@@ -94,7 +95,7 @@ impl TrackOptions {
         self
     }
 
-    /// With at most so many rows.
+    /// With at most so many rows, or those of one whole instant.
     #[must_use]
     pub const fn rows_max(mut self, rows_max: usize) -> Self {
         self.rows_max = rows_max;
@@ -108,8 +109,9 @@ impl TrackOptions {
 pub struct Track {
     /// By time, then ordinal; no duplicates.
     pub rows: Vec<Row>,
-    /// Whether there are more rows than were asked for.
-    pub is_truncated: bool,
+    /// The instant of the first row that was left out because of [`TrackOptions::rows_max`]: where the next part
+    /// begins. No row of it is in this part.
+    pub next_from: Option<UtcMillis>,
     /// Files that could not be read; their rows are missing.
     pub damaged: Vec<TracksError>,
 }
@@ -206,24 +208,29 @@ impl Tracks {
             state.active.collect(device, from, to, &mut in_memory);
             Arc::clone(&state.version)
         };
-        if !options.include_suspect {
-            in_memory.retain(|row| !row.is_clock_suspect());
-        }
-        self.merged(&version, device, from, to, options, in_memory)
+        // Their times say nothing about the day they belong to.
+        let (suspect, in_memory) = in_memory.into_iter().partition(Row::is_clock_suspect);
+        let suspect = options.include_suspect.then_some(suspect);
+        let (mut track, is_whole) =
+            self.merged(&version, device, (from, to), options.rows_max, in_memory, suspect);
+        cut(&mut track, options.rows_max, is_whole);
+        track
     }
 
+    /// The rows of whole days until there are more than `rows_max`, and whether these are all.
     fn merged(
         &self,
         version: &Version,
         device: DeviceId,
-        from: UtcMillis,
-        to: UtcMillis,
-        options: TrackOptions,
+        (from, to): (UtcMillis, UtcMillis),
+        rows_max: usize,
         mut in_memory: Vec<Row>,
-    ) -> Track {
+        suspect: Option<Vec<Row>>,
+    ) -> (Track, bool) {
         let mut track = Track::default();
+        let mut is_whole = true;
         if from >= to {
-            return track;
+            return (track, is_whole);
         }
         let read = |day: Partition, out: &mut Vec<Row>, damaged: &mut Vec<TracksError>| {
             for file in version.files.get(&day).into_iter().flatten() {
@@ -236,16 +243,13 @@ impl Tracks {
                 }
             }
         };
-        let mut suspect = Vec::new();
-        if options.include_suspect {
-            read(Partition::Unknown, &mut suspect, &mut track.damaged);
-        }
         in_memory.sort_unstable_by_key(|row| std::cmp::Reverse(row.fix.fix_time));
         let day = |instant: i64| Partition::Day(i32::try_from(UtcMillis(instant).day()).unwrap_or(i32::MAX));
         let (first, last) = (day(from.0.max(0)), day(to.0.saturating_sub(1).max(0)));
         for day in version.files.range(first..=last).map(|(day, _)| *day).chain([Partition::Unknown]) {
             // Rows before this day are complete now.
-            if track.rows.len() > options.rows_max {
+            if track.rows.len() > rows_max {
+                is_whole = false;
                 break;
             }
             let mut rows = Vec::new();
@@ -258,13 +262,15 @@ impl Tracks {
             row::sort_and_dedup(&mut rows);
             track.rows.append(&mut rows);
         }
-        if !suspect.is_empty() || options.include_suspect {
+        if let Some(mut suspect) = suspect {
+            read(Partition::Unknown, &mut suspect, &mut track.damaged);
+            // What lies behind the days that were read belongs to a later part.
+            let end = track.rows.last().filter(|_| !is_whole).map(|row| row.fix.fix_time);
+            suspect.retain(|row| end.is_none_or(|end| row.fix.fix_time <= end));
             track.rows.append(&mut suspect);
             row::sort_and_dedup(&mut track.rows);
         }
-        track.is_truncated = track.rows.len() > options.rows_max;
-        track.rows.truncate(options.rows_max);
-        track
+        (track, is_whole)
     }
 
     /// The ledger as it is now.
@@ -372,6 +378,18 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Leaves the first `rows_max` rows without splitting an instant. With `is_whole` there are no rows behind these.
+fn cut(track: &mut Track, rows_max: usize, is_whole: bool) {
+    let Some(over) = track.rows.get(rows_max).map(|row| row.fix.fix_time) else { return };
+    let mut end = track.rows.partition_point(|row| row.fix.fix_time < over);
+    if end == 0 {
+        end = track.rows.partition_point(|row| row.fix.fix_time <= over);
+    }
+    let behind = (!is_whole).then(|| UtcMillis(over.0.saturating_add(1)));
+    track.next_from = track.rows.get(end).map(|row| row.fix.fix_time).or(behind);
+    track.rows.truncate(end);
 }
 
 fn spawn(name: &str, nice: i32, store: &Arc<Store>, run: fn(&Store)) -> std::io::Result<JoinHandle<()>> {

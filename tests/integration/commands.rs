@@ -2,26 +2,78 @@
 
 use std::fs;
 
-use crate::support::{motorpool, motorpool_ok, scratch};
+use crate::support::{Served, motorpool, motorpool_ok, scratch};
+
+/// The subcommands that a help lists.
+fn subcommands(help: &str) -> Vec<String> {
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    listed
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|name| !name.is_empty() && *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for command in [
+    let mut commands: Vec<Vec<String>> =
+        subcommands(&motorpool_ok(&["--help"])).into_iter().map(|name| vec![name]).collect();
+    let mut seen = Vec::new();
+    while let Some(command) = commands.pop() {
+        let mut arguments: Vec<&str> = command.iter().map(String::as_str).collect();
+        let name = arguments.join(" ");
+        arguments.push("--help");
+        let help = motorpool_ok(&arguments);
+        assert!(help.contains("Example"), "{name}: {help}");
+        assert!(help.contains(&format!("motorpool {name} ")), "{name}: {help}");
+        let nested = subcommands(&help);
+        commands.extend(nested.into_iter().map(|sub| [command.as_slice(), &[sub]].concat()));
+        seen.push(name);
+    }
+    for expected in [
         "serve",
         "demo",
         "decode",
         "replay",
         "simulate",
-        "journal",
-        "tracks",
-        "registry",
+        "journal verify",
+        "journal dump",
+        "tracks verify",
+        "tracks export",
+        "registry device list",
+        "registry device approve",
+        "registry device block",
+        "token create",
+        "token list",
+        "token revoke",
         "check-config",
         "doctor",
     ] {
-        let help = motorpool_ok(&[command, "--help"]);
-        assert!(help.contains("Example"), "{command}: {help}");
-        assert!(help.contains("motorpool "), "{command}: {help}");
+        assert!(seen.iter().any(|name| name == expected), "{expected} is not among {seen:?}");
     }
+}
+
+#[test]
+fn approving_and_blocking_say_one_line_for_each_terminal() {
+    let folder = scratch();
+    let data = folder.path().to_str().unwrap();
+    Served::start(folder.path()).stop();
+    let devices = |command: &str, rest: &[&str]| {
+        let arguments = [&["registry", "device", command, "--data", data], rest].concat();
+        motorpool_ok(&arguments)
+    };
+    let text = devices("approve", &["013900000001", "013900000002"]);
+    let words: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words, [["1", "013900000001", "approved"], ["2", "013900000002", "approved"]]);
+    let json = devices("block", &["--json", "2"]);
+    let json: serde_json::Value = serde_json::from_str(json.trim_end()).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({ "id": 2, "protocol": "jt808", "terminal": "013900000002", "state": "blocked" })
+    );
+    let json = devices("approve", &["--json", "013900000002"]);
+    assert!(json.contains("\"state\":\"approved\""), "{json}");
 }
 
 #[test]

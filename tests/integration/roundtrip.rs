@@ -1,13 +1,13 @@
 //! Real tracks go in over TCP and come back the same: over HTTP and out of the files.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Served, motorpool_ok, scratch, shared};
+use crate::support::{Served, motorpool, motorpool_ok, scratch, shared};
 
 /// One row of a track: time as text, latitude and longitude in 1e-6 degrees.
 type Row = (String, i64, i64);
@@ -23,6 +23,47 @@ fn beijing_vehicle_days_come_back_row_for_row() {
 #[test]
 fn sf_cabs_come_back_row_for_row() {
     replayed_tracks_come_back("data/sf_cabs.csv.gz");
+}
+
+/// Profiles that only the server was told about are what an export beside it and after it decodes with.
+#[test]
+fn an_export_reads_terminals_as_the_server_did() {
+    let folder = scratch();
+    let data = folder.path();
+    let track = data.join("track.csv");
+    let rows = (0..20).map(|s| format!("one,2024-05-01T08:00:{s:02}Z,39.901050,116.420790\n"));
+    fs::write(&track, format!("device,time_utc,lat,lon\n{}", rows.collect::<String>())).unwrap();
+    let data = data.join("data");
+    let profiles =
+        [("MOTORPOOL__PROFILES__ACME__DATUM", "gcj02"), ("MOTORPOOL__PROFILES__ACME__CLOCK_OFFSET_S", "0")];
+    let server = Served::start_with(&data, &profiles);
+    let folder_of = data.to_str().unwrap().to_owned();
+    // The first replay tells which terminal stands for `one`; the device it enrols is of the standard.
+    let terminal = terminals_of(&replay(&server, &track))["one"].clone();
+    server.stop();
+    drop(fs::remove_dir_all(&data));
+    let server = Served::start_with(&data, &profiles);
+    let body = serde_json::json!({ "devices": [{ "terminal": terminal, "profile": "acme" }] });
+    assert_eq!(server.request("POST", "/api/v1/devices", Some(&server.token), Some(&body)).status, 200);
+    assert_eq!(replay(&server, &track)["acked"], 20);
+    server.wait_consumed();
+
+    // The replay speaks GMT+8 and WGS-84; this profile takes it for UTC and GCJ-02.
+    let window = "from=2024-05-01T16:00:00Z&to=2024-05-01T17:00:00Z&format=csv";
+    let by_http = server.get(&format!("/api/v1/devices/{terminal}/track?{window}"));
+    let by_http = rows_of(&by_http, "terminal", str::to_owned);
+    assert_eq!(by_http[&terminal].len(), 20);
+    assert!((by_http[&terminal][0].1 - 39_901_050).abs() > 500, "the datum was not applied");
+    assert_same(&by_http, &tracks_exported(&data), "beside the server");
+    server.kill();
+    assert_same(&by_http, &tracks_exported(&data), "after kill -9");
+
+    // Nobody knows the profile any more: no guess.
+    fs::write(data.join("profiles.json"), "{}").unwrap();
+    let refused = motorpool(&["tracks", "export", "--data", &folder_of]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("`acme`") && said.contains(&terminal), "{said}");
 }
 
 fn replayed_tracks_come_back(path: &str) {

@@ -153,6 +153,19 @@ impl TestApp {
         self.call("POST", path, Some(&self.token), Some(&body)).await
     }
 
+    /// A POST without a body under a condition.
+    pub(super) async fn post_if_match(&self, path: &str, tag: &str) -> Answer {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
+            .header(header::IF_MATCH, tag);
+        let mut request = request.body(Body::empty()).unwrap();
+        let peer = SocketAddr::from(([192, 0, 2, 9], 4_000));
+        request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+        self.send(request).await
+    }
+
     /// Gives fixes of a device to the archive, each received a second after it was taken.
     pub(super) fn store(&self, device: u32, fixes: impl IntoIterator<Item = Fix>) {
         let mut writer = self.writer.lock().unwrap();

@@ -115,6 +115,35 @@ async fn quarantine_is_listed_masked_and_approved() {
 }
 
 #[tokio::test]
+async fn a_device_is_changed_only_as_the_caller_knows_it() {
+    let app = TestApp::new().await;
+    app.enrol(2).await;
+    let known = app.get("/api/v1/devices/1").await.header("etag").to_owned();
+    assert!(known.starts_with('"') && known.ends_with('"') && known.len() > 2, "{known}");
+    let path = "/api/v1/devices/1/block";
+    let blocked = app.post_if_match(path, &known).await;
+    assert_eq!(blocked.good()["state"], "blocked");
+    let since = blocked.header("etag").to_owned();
+    assert_eq!(app.get("/api/v1/devices/1").await.header("etag"), since);
+    assert_ne!(since, known);
+
+    let path = "/api/v1/devices/1/approve";
+    for stale in [known.as_str(), "\"x\"", "W/\"3\"", "", &since.replace('"', "")] {
+        let refused = app.post_if_match(path, stale).await;
+        assert_eq!(refused.status, StatusCode::PRECONDITION_FAILED, "{stale}");
+        assert_eq!(refused.problem(), "precondition_failed");
+    }
+    assert_eq!(app.get("/api/v1/devices/1").await.good()["state"], "blocked");
+    // Another device's change is nobody else's business.
+    app.post("/api/v1/devices/2/block", json!({})).await.good();
+    assert_eq!(app.post_if_match(path, &format!("{known}, {since}")).await.good()["state"], "approved");
+    assert_eq!(app.post_if_match("/api/v1/devices/1/block", "*").await.good()["state"], "blocked");
+    // Repeated, it changes nothing, and is no conflict without a condition.
+    let tag = app.get("/api/v1/devices/1").await.header("etag").to_owned();
+    assert_eq!(app.post("/api/v1/devices/1/block", json!({})).await.header("etag"), tag);
+}
+
+#[tokio::test]
 async fn both_links_of_a_device_are_visible() {
     let app = TestApp::new().await;
     app.enrol(1).await;

@@ -127,6 +127,44 @@ async fn a_track_comes_back_row_for_row_in_parts() {
 }
 
 #[tokio::test]
+async fn an_instant_with_more_fixes_than_the_limit_is_given_whole() {
+    let app = fleet().await;
+    let crowded = (0..5).map(|speed| Fix { speed_dkmh: Some(speed), ..fix(5) });
+    app.store(1, crowded.chain([fix(0), fix(9)]));
+    let mut path =
+        Some("/api/v1/devices/1/track?from=2024-05-01T00:00:00Z&to=2024-05-02T00:00:00Z&limit=2".to_owned());
+    let mut parts = Vec::new();
+    while let Some(next) = path {
+        let answer = app.get(&next).await;
+        parts.push(answer.good()["items"].as_array().unwrap().len());
+        path = answer.next();
+    }
+    assert_eq!(parts, [1, 5, 1]);
+}
+
+#[tokio::test]
+async fn fixes_with_a_suspect_clock_come_when_asked_for() {
+    let app = fleet().await;
+    app.store(1, [fix(0)]);
+    // Received a second after 1999-01-01: before the earliest clock that is believed.
+    let wrong = Fix { fix_time: UtcMillis(915_148_800_000), ..fix(0) };
+    app.store(1, [wrong]);
+    let path = "/api/v1/devices/1/track?from=1990-01-01T00:00:00Z&to=2024-05-02T00:00:00Z";
+    for (asked, told, rows) in
+        [("", "excluded", 1), ("&suspect=exclude", "excluded", 1), ("&suspect=include", "included", 2)]
+    {
+        let answer = app.get(&format!("{path}{asked}")).await;
+        assert_eq!(answer.header("x-motorpool-suspect"), told, "{asked}");
+        assert_eq!(answer.good()["items"].as_array().unwrap().len(), rows, "{asked}");
+    }
+    let page = app.get(&format!("{path}&suspect=include&limit=1")).await;
+    assert_eq!(page.good()["items"][0]["fix_time"], "1999-01-01T00:00:00Z");
+    let next = app.get(&page.next().unwrap()).await;
+    assert_eq!(next.good()["items"][0]["fix_time"], "2024-05-01T00:00:00Z");
+    assert_eq!(app.get(&format!("{path}&suspect=maybe")).await.problem(), "invalid_parameter");
+}
+
+#[tokio::test]
 async fn a_long_track_is_streamed_whole() {
     let app = fleet().await;
     app.store(1, (0..5_000).map(fix));

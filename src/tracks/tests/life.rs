@@ -81,6 +81,47 @@ fn a_crash_between_the_commit_of_a_merge_and_its_clean_up_repeats_nothing() {
     rig.check();
 }
 
+/// Follows `next_from` to the end.
+fn in_parts(tracks: &Tracks, options: TrackOptions) -> Vec<Row> {
+    let mut from = Some(ALWAYS.0);
+    let mut rows = Vec::new();
+    while let Some(begin) = from {
+        let part = tracks.track(DeviceId(1), begin, ALWAYS.1, options);
+        assert!(part.next_from.is_none_or(|next| next > begin), "{:?}", part.next_from);
+        assert!(part.rows.iter().all(|row| part.next_from.is_none_or(|next| row.fix.fix_time < next)));
+        rows.extend(part.rows);
+        from = part.next_from;
+    }
+    rows
+}
+
+#[test]
+fn parts_of_any_size_hold_every_row_once_even_of_crowded_instants() {
+    let mut rig = Rig::new(config(1_000));
+    let at = |second: i64, speed: u16| {
+        let record = plain(1, second);
+        Record { fix: Fix { speed_dkmh: Some(speed), ..record.fix }, ..record }
+    };
+    // Six rows of one instant just before midnight, others on both days, and clocks that nobody believes.
+    let crowded = (0..6).map(|speed| at(86_399, speed));
+    let wrong = [-40 * 365 * 86_400, -40 * 365 * 86_400, -1_709_251_200, 400 * 86_400];
+    let wrong = |speed| wrong.into_iter().map(move |second| at(second, speed));
+    rig.append(crowded.chain([at(0, 1), at(0, 2), at(5, 3)]).chain(wrong(7)).collect());
+    rig.advance();
+    rig.tracks.seal_now().unwrap();
+    rig.append([at(3, 1), at(86_400, 1), at(86_400, 2), at(90_000, 1)].into_iter().chain(wrong(8)).collect());
+    rig.advance();
+    for include_suspect in [false, true] {
+        let options = TrackOptions::default().include_suspect(include_suspect);
+        let all = rig.tracks.track(DeviceId(1), ALWAYS.0, ALWAYS.1, options);
+        assert_eq!(all.rows.len(), if include_suspect { 19 } else { 15 }, "{:?}", all.rows);
+        for rows_max in 1..=20 {
+            let rows = in_parts(&rig.tracks, options.rows_max(rows_max));
+            assert_eq!(rows, all.rows, "{rows_max} at a time, suspect: {include_suspect}");
+        }
+    }
+}
+
 #[test]
 fn a_long_track_is_cut_at_the_front_rows() {
     let mut rig = Rig::new(config(1_000));
@@ -91,11 +132,14 @@ fn a_long_track_is_cut_at_the_front_rows() {
     rig.append((0..20).map(|i| plain(1, 86_410 + i)).collect());
     rig.advance();
     let all = rig.tracks.track(DeviceId(1), ALWAYS.0, ALWAYS.1, TrackOptions::default());
-    assert_eq!((all.rows.len(), all.is_truncated), (40, false));
+    assert_eq!((all.rows.len(), all.next_from), (40, None));
     for rows_max in [1, 9, 10, 11, 25, 39] {
         let cut =
             rig.tracks.track(DeviceId(1), ALWAYS.0, ALWAYS.1, TrackOptions::default().rows_max(rows_max));
-        assert_eq!((&cut.rows[..], cut.is_truncated), (&all.rows[..rows_max], true));
+        assert_eq!(
+            (&cut.rows[..], cut.next_from),
+            (&all.rows[..rows_max], Some(all.rows[rows_max].fix.fix_time))
+        );
     }
     let second = |s: i64| UtcMillis(START_MS + s * 1_000);
     let window = rig.tracks.track(DeviceId(1), second(86_395), second(86_415), TrackOptions::default());

@@ -68,7 +68,7 @@ fn survive_kills(rounds: u64, variables: &[(&str, &str)]) -> Outcome {
         server.kill();
         server = Served::start_with(&data, &restart_on);
     }
-    let ended = wait_until(|| load.try_wait().unwrap());
+    let ended = load.wait().unwrap();
     assert!(ended.success(), "simulate lost frames or could not run: {ended}");
     server.stop();
     compare(&ledger, &data)

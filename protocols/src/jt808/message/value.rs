@@ -2,7 +2,7 @@
 //!
 //! Each keeps the bytes as they were sent, so that what was decoded can be encoded again byte for byte, and
 //! each prints and serialises as what it means. None of them reads a clock or a zone database: BCD times are
-//! GMT+8 as JT/T 808 says, but for the server's time ([`as_utc`]).
+//! GMT+8 as JT/T 808 says, but for the server's time (`as_utc`).
 
 use std::fmt;
 

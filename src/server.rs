@@ -153,8 +153,6 @@ impl Server {
         let links = Links::starting_at(clock.now());
         let acks = AckQueue::default();
 
-        // Before the fold thread adds to it.
-        let archived = tracks.stats();
         let driver = Driver::start(DriverParts {
             journal: journal.clone(),
             registry: Arc::clone(&registry),
@@ -194,7 +192,6 @@ impl Server {
             links: links.clone(),
             acks: acks.clone(),
             clock: Arc::clone(&clock),
-            fixes_before: archived.stored + archived.duplicates,
         };
         let config = Arc::new(config);
         let http_config = config.http.clone();

@@ -9,8 +9,6 @@ pub struct FoldCounts {
     pub messages: AtomicU64,
     /// Messages that could not be decoded; they stay in the journal.
     pub undecodable: AtomicU64,
-    /// Fixes decoded and handed to the track archive.
-    pub fixes: AtomicU64,
     /// Additional items that broke their own format.
     pub malformed_items: AtomicU64,
     /// Ranges of the journal that were damaged and passed over.

@@ -101,7 +101,6 @@ struct Folds {
     started_at: Lsn,
     counts: Arc<FoldCounts>,
     observations: Observations,
-    fixes_applied: u64,
 }
 
 impl Folds {
@@ -124,7 +123,6 @@ impl Folds {
             clock: parts.clock,
             counts,
             observations: Observations::default(),
-            fixes_applied: 0,
         }
     }
 
@@ -174,8 +172,6 @@ impl Folds {
         drop(states);
         // Live may have to read again what the archive has committed; the archive does not go back.
         self.writer.advance(end.max(self.tracks_from), self.clock.now());
-        // Counted when the archive counts them too, so that the books agree.
-        FoldCounts::add(&self.counts.fixes, std::mem::take(&mut self.fixes_applied));
         self.counts.consumed.store(end.0, Ordering::Release);
         is_empty
     }
@@ -194,7 +190,6 @@ impl Folds {
                 let extra = self.observations.extra_of(fix);
                 self.writer.append(batch.device, batch.received_at, fix, extra);
             }
-            self.fixes_applied += self.observations.fixes.len() as u64;
         }
         if let Some(states) = live.as_mut() {
             states.messages(batch.device, batch.received_at, decoded.messages);

@@ -23,14 +23,14 @@ pub(super) struct Source {
     pub(super) links: Links,
     pub(super) acks: AckQueue,
     pub(super) clock: Arc<Clock>,
-    /// Fixes that earlier runs of the process had handed to the archive.
-    pub(super) fixes_before: u64,
 }
 
 impl Source {
     pub(super) fn read(&self) -> Readings {
-        let folds = self.folds();
-        Readings { journal: self.journal(), folds, tracks: self.tracks(), sources: self.sources() }
+        // Asked once: the archive counts what it took and where it is under one lock.
+        let archived = self.tracks.stats();
+        let folds = self.folds(archived.decoded);
+        Readings { journal: self.journal(), folds, tracks: tracks(&archived), sources: self.sources() }
     }
 
     fn journal(&self) -> JournalReading {
@@ -54,7 +54,7 @@ impl Source {
         }
     }
 
-    fn folds(&self) -> FoldReading {
+    fn folds(&self, decoded: u64) -> FoldReading {
         let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let consumed = Lsn(self.folds.consumed.load(Ordering::Acquire));
         let lag_ms = if consumed >= self.journal.durable() {
@@ -67,22 +67,8 @@ impl Source {
             messages: load(&self.folds.messages),
             replayed_messages: load(&self.folds.replayed_messages),
             undecodable_messages: load(&self.folds.undecodable),
-            fixes: self.fixes_before + load(&self.folds.fixes),
+            fixes: decoded,
             lag_s: lag_ms.max(0) as f64 / 1e3,
-        }
-    }
-
-    fn tracks(&self) -> TrackReading {
-        let stats = self.tracks.stats();
-        TrackReading {
-            stored_fixes: stats.stored,
-            duplicate_fixes: stats.duplicates,
-            pending_fixes: stats.pending,
-            files: stats.files,
-            rows: stats.stored,
-            bytes: stats.bytes,
-            frozen_tables: stats.frozen_tables,
-            writer_waits: stats.writer_waits,
         }
     }
 
@@ -92,5 +78,18 @@ impl Source {
             links_closed: self.links.closed(),
             replies_waiting: self.acks.len() as u64,
         }
+    }
+}
+
+fn tracks(stats: &crate::tracks::Stats) -> TrackReading {
+    TrackReading {
+        stored_fixes: stats.stored,
+        duplicate_fixes: stats.duplicates,
+        pending_fixes: stats.pending,
+        files: stats.files,
+        rows: stats.stored,
+        bytes: stats.bytes,
+        frozen_tables: stats.frozen_tables,
+        writer_waits: stats.writer_waits,
     }
 }

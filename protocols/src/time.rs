@@ -55,6 +55,44 @@ impl UtcMillis {
         }
     }
 
+    /// Reads what [`Display`](fmt::Display) writes: RFC 3339 with `T` and `Z`, up to three digits of a fraction.
+    /// `None` for anything else, other offsets among it.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let text = text.strip_suffix('Z')?;
+        let (date, time) = text.split_once('T')?;
+        // A year before 0 has a sign of its own.
+        let (sign, date) = date.strip_prefix('-').map_or((1, date), |rest| (-1, rest));
+        let number = |digits: &str, at_least: usize| -> Option<i32> {
+            (digits.len() >= at_least && digits.len() <= 9 && digits.bytes().all(|b| b.is_ascii_digit()))
+                .then(|| digits.parse().ok())
+                .flatten()
+        };
+        let mut date = date.split('-');
+        let mut time = time.split(':');
+        let year = number(date.next()?, 4)?.checked_mul(sign)?;
+        let (month, day) = (number(date.next()?, 2)?, number(date.next()?, 2)?);
+        let (hour, minute) = (number(time.next()?, 2)?, number(time.next()?, 2)?);
+        let seconds = time.next()?;
+        if date.next().is_some() || time.next().is_some() {
+            return None;
+        }
+        let (second, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+        let millisecond = number(fraction, 1)?;
+        let scale = 10_i32.checked_pow(3_u32.checked_sub(u32::try_from(fraction.len()).ok()?)?)?;
+        let field = |value: i32| u8::try_from(value).ok();
+        let civil = Civil {
+            year,
+            month: field(month)?,
+            day: field(day)?,
+            hour: field(hour)?,
+            minute: field(minute)?,
+            second: field(number(second, 2)?)?,
+            millisecond: u16::try_from(millisecond * scale).ok()?,
+        };
+        Self::from_civil(civil, 0)
+    }
+
     /// Whole UTC days since 1970-01-01.
     #[must_use]
     pub const fn day(self) -> i64 {
@@ -83,6 +121,25 @@ impl fmt::Debug for UtcMillis {
 impl serde::Serialize for UtcMillis {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for UtcMillis {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = UtcMillis;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an instant such as 2018-07-15T02:10:10Z")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<UtcMillis, E> {
+                UtcMillis::from_rfc3339(text)
+                    .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 
@@ -154,6 +211,24 @@ mod tests {
         assert_eq!(UtcMillis(1_531_620_610_000).to_string(), "2018-07-15T02:10:10Z");
         assert_eq!(UtcMillis(1_531_620_610_250).to_string(), "2018-07-15T02:10:10.250Z");
         assert_eq!(UtcMillis(951_782_400_000).to_string(), "2000-02-29T00:00:00Z");
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        for text in ["1970-01-01T00:00:00Z", "2018-07-15T02:10:10Z", "2018-07-15T02:10:10.250Z"] {
+            assert_eq!(UtcMillis::from_rfc3339(text).map(|t| t.to_string()).as_deref(), Some(text));
+        }
+        for text in ["", "2018-07-15", "2018-07-15T02:10:10", "2018-07-15T02:10:10+08:00", "2018-13-15T02:10:10Z"] {
+            assert_eq!(UtcMillis::from_rfc3339(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_printed_instant_is_read_back(ms in -60_000_000_000_000_i64..4_000_000_000_000) {
+            let instant = UtcMillis(ms);
+            prop_assert_eq!(UtcMillis::from_rfc3339(&instant.to_string()), Some(instant));
+        }
     }
 
     #[test]

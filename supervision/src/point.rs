@@ -1,0 +1,212 @@
+//! A fix as judgement sees it: the few fields that trips and rules use, in 40 bytes.
+
+use motorpool_protocols::{Alarms, Fix, Quality, Status, UtcMillis};
+use serde::{Deserialize, Serialize};
+
+/// A place only: WGS-84, 1e-7 degrees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a pair of coordinates")]
+pub struct Position {
+    /// Latitude, 1e-7 degrees, north positive.
+    pub lat_e7: i32,
+    /// Longitude, 1e-7 degrees, east positive.
+    pub lon_e7: i32,
+}
+
+impl Position {
+    /// The position at these degrees, rounded to 1e-7; out-of-range values saturate.
+    #[must_use]
+    pub fn from_degrees(lat: f64, lon: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+        let scaled = |degrees: f64| (degrees * 1e7).round() as i32;
+        Self { lat_e7: scaled(lat), lon_e7: scaled(lon) }
+    }
+
+    /// Latitude in degrees.
+    #[must_use]
+    pub fn lat(self) -> f64 {
+        f64::from(self.lat_e7) / 1e7
+    }
+
+    /// Longitude in degrees.
+    #[must_use]
+    pub fn lon(self) -> f64 {
+        f64::from(self.lon_e7) / 1e7
+    }
+
+    /// Distance in metres on the mean sphere (R = 6,371,008.8 m) by the equirectangular approximation with the mean
+    /// latitude: within 0.1 % of the great circle below 100 km away from the poles. Across the antimeridian the shorter
+    /// way counts.
+    #[must_use]
+    pub fn distance_m(self, other: Self) -> f64 {
+        const METRES_PER_E7: f64 = 6_371_008.8 * std::f64::consts::PI / 180.0 / 1e7;
+        const TURN_E7: i64 = 3_600_000_000;
+        let north = f64::from(other.lat_e7) - f64::from(self.lat_e7);
+        let mut east = i64::from(other.lon_e7) - i64::from(self.lon_e7);
+        if east > TURN_E7 / 2 {
+            east -= TURN_E7;
+        } else if east < -TURN_E7 / 2 {
+            east += TURN_E7;
+        }
+        let middle = (f64::from(self.lat_e7) + f64::from(other.lat_e7)) / 2e7;
+        #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+        let east = east as f64 * middle.to_radians().cos();
+        north.hypot(east) * METRES_PER_E7
+    }
+}
+
+macro_rules! signs {
+    ($($(#[$doc:meta])* $name:ident = $bit:expr;)*) => {
+        impl Signs {
+            $($(#[$doc])* pub const $name: Self = Self(1 << $bit);)*
+        }
+    };
+}
+
+/// What a terminal said beside the position that supervision looks at, and what is doubtful about the fix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+#[expect(clippy::exhaustive_structs, reason = "a set of bits")]
+pub struct Signs(pub u16);
+
+signs! {
+    /// The position can't be used: not positioned, (0,0), out of range, encrypted, or the time is impossible.
+    UNUSABLE = 0;
+    /// Main power lost (JT/T 808 alarm bit 8).
+    POWER_LOST = 1;
+    /// Main power under voltage.
+    UNDERVOLTAGE = 2;
+    /// GNSS module fault, antenna open or short (alarm bits 4 to 6).
+    ANTENNA_FAULT = 3;
+    /// The terminal reports that the car moves with its ignition off (alarm bit 28).
+    ILLEGAL_DISPLACEMENT = 4;
+    /// The terminal says that it is jammed.
+    JAMMED = 5;
+    /// Came late, out of the terminal's memory.
+    BACKFILL = 6;
+    /// The clock that made the time is not believed.
+    CLOCK_SUSPECT = 7;
+    /// The terminal counts the vehicle as moving.
+    MOVING = 8;
+}
+
+impl Signs {
+    /// Whether every bit of `other` is set.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether any bit of `other` is set.
+    #[must_use]
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// One fix, with what trips and rules need of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "built by every source of tracks")]
+pub struct Point {
+    /// When the position was taken.
+    pub time: UtcMillis,
+    /// Where.
+    #[serde(flatten)]
+    pub at: Position,
+    /// Speed over ground by GNSS, 0.1 km/h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed_dkmh: Option<u16>,
+    /// Speed by the vehicle's own sensor, 0.1 km/h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle_speed_dkmh: Option<u16>,
+    /// Engine speed, revolutions per minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_rpm: Option<u16>,
+    /// Distance counter, metres.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub odometer_m: Option<u32>,
+    /// Fuel in the tank, 0.1 litres.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel_dl: Option<u16>,
+    /// Whether the ignition is on; `None` when the source does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignition: Option<bool>,
+    /// Satellites used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub satellites: Option<u8>,
+    /// State and doubt.
+    #[serde(default)]
+    pub signs: Signs,
+}
+
+impl Point {
+    /// A point with nothing but time and place, all else unknown.
+    #[must_use]
+    pub const fn new(time: UtcMillis, at: Position) -> Self {
+        Self {
+            time,
+            at,
+            speed_dkmh: None,
+            vehicle_speed_dkmh: None,
+            engine_rpm: None,
+            odometer_m: None,
+            fuel_dl: None,
+            ignition: None,
+            satellites: None,
+            signs: Signs(0),
+        }
+    }
+
+    /// Whether the position may be used.
+    #[must_use]
+    pub const fn is_usable(&self) -> bool {
+        !self.signs.contains(Signs::UNUSABLE)
+    }
+}
+
+impl From<&Fix> for Point {
+    fn from(fix: &Fix) -> Self {
+        const UNUSABLE: u16 = Quality::NOT_POSITIONED.0
+            | Quality::TIME_INVALID.0
+            | Quality::ZERO_POSITION.0
+            | Quality::OUT_OF_RANGE.0
+            | Quality::CRS_ENCRYPTED.0;
+        let mut signs = Signs(0);
+        let mut mark = |is_set: bool, sign: Signs| {
+            if is_set {
+                signs = signs.with(sign);
+            }
+        };
+        let alarm = |bits: u64| fix.alarms.0 & bits != 0;
+        mark(fix.quality.0 & UNUSABLE != 0, Signs::UNUSABLE);
+        mark(fix.quality.contains(Quality::BACKFILL), Signs::BACKFILL);
+        mark(fix.quality.contains(Quality::CLOCK_SUSPECT), Signs::CLOCK_SUSPECT);
+        mark(alarm(Alarms::POWER_LOST.0), Signs::POWER_LOST);
+        mark(alarm(Alarms::UNDERVOLTAGE.0), Signs::UNDERVOLTAGE);
+        mark(
+            alarm(Alarms::GNSS_FAULT.0 | Alarms::ANTENNA_OPEN.0 | Alarms::ANTENNA_SHORT.0),
+            Signs::ANTENNA_FAULT,
+        );
+        mark(alarm(Alarms::ILLEGAL_DISPLACEMENT.0), Signs::ILLEGAL_DISPLACEMENT);
+        mark(fix.status.contains(Status::MOVING), Signs::MOVING);
+        Self {
+            time: fix.fix_time,
+            at: Position { lat_e7: fix.lat_e7, lon_e7: fix.lon_e7 },
+            speed_dkmh: fix.speed_dkmh,
+            vehicle_speed_dkmh: fix.vehicle_speed_dkmh,
+            engine_rpm: fix.engine_rpm,
+            odometer_m: fix.odometer_m,
+            fuel_dl: fix.fuel_dl,
+            ignition: (!fix.quality.contains(Quality::IGNITION_UNKNOWN))
+                .then_some(fix.status.contains(Status::IGNITION)),
+            satellites: fix.satellites,
+            signs,
+        }
+    }
+}

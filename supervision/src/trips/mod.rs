@@ -1,0 +1,191 @@
+//! Cuts the track of one device into trips, moves, stops and gaps.
+//!
+//! A *trip* is a use of the car of at least [`TripSettings::min_trip_m`]; a shorter one is a *move*. A *stop* lies between
+//! them. A *gap* is time without fixes; it may lie inside a trip (a tunnel) or end one. Start and end are the real departure
+//! and arrival, not the moment at which the engine became sure. Trips are never split at midnight.
+//!
+//! The cutter reads points in order of time, keeps a state of bounded size, and forgets: after a stop that is sure, what follows
+//! depends on that stop alone ([`Rest`]), so a late fix revises only what lies between two stops.
+
+use serde::{Deserialize, Serialize};
+
+use crate::UtcMillis;
+use crate::point::Position;
+
+/// What a piece of a track is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "segment", rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers must handle every kind")]
+pub enum Segment {
+    /// The car was used.
+    Trip(Trip),
+    /// The car stood.
+    Stop(Stop),
+    /// Nothing was heard.
+    Gap(Gap),
+}
+
+/// A use of the car.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a plain record")]
+pub struct Trip {
+    /// Trip, or a move of less than [`TripSettings::min_trip_m`].
+    pub kind: TripKind,
+    /// The departure.
+    pub start: UtcMillis,
+    /// The arrival.
+    pub end: UtcMillis,
+    /// Where it began.
+    pub start_at: Position,
+    /// Where it ended.
+    pub end_at: Position,
+    /// How far, metres.
+    pub distance_m: u32,
+    /// Where the distance comes from.
+    pub distance_source: DistanceSource,
+    /// Time in motion, seconds.
+    pub moving_s: u32,
+    /// Time standing within the trip, seconds.
+    pub idle_s: u32,
+    /// Highest believable speed, 0.1 km/h; `None` when neither a speed nor two fixes close in time tell.
+    pub max_speed_dkmh: Option<u16>,
+    /// Usable fixes from start to end, both included.
+    pub fixes: u32,
+    /// Fixes in that time that were marked (outliers, no position) and not used.
+    pub marked: u32,
+    /// Time inside gaps within the trip, seconds.
+    pub gap_s: u32,
+    /// How sure the cut is, 0 to 100.
+    pub confidence_pct: u8,
+    /// What shows that it began.
+    pub start_reason: StartReason,
+    /// What shows that it ended.
+    pub end_reason: EndReason,
+}
+
+/// Trip or move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "a contract of `audit`")]
+pub enum TripKind {
+    /// At least [`TripSettings::min_trip_m`].
+    Trip,
+    /// Less.
+    Move,
+}
+
+/// Where a distance comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DistanceSource {
+    /// Difference of the device's or the vehicle's odometer, which agreed with the fixes.
+    Odometer,
+    /// Sum over the fixes.
+    Fixes,
+    /// Sum over the fixes, with at least one gap bridged by a straight line.
+    FixesBridged,
+}
+
+/// What shows that a trip began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StartReason {
+    /// The ignition went on and the car left.
+    IgnitionOn,
+    /// The positions left the parking place.
+    Displacement,
+    /// The first fixes after a silence were already away or moving.
+    AfterGap,
+    /// The data begins in the middle of a trip.
+    StartOfData,
+}
+
+/// What shows that a trip ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The ignition went off.
+    IgnitionOff,
+    /// The car stayed in one place long enough.
+    Stayed,
+    /// Silence, and the next fix is at the same place.
+    SilentInPlace,
+    /// Silence of more than the limit, and the next fix is elsewhere.
+    SilentTooLong,
+    /// The next fix can't have been reached in the time.
+    Implausible,
+    /// The data ends.
+    EndOfData,
+}
+
+/// The car stood, from an arrival to the next departure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a plain record")]
+pub struct Stop {
+    /// The arrival.
+    pub start: UtcMillis,
+    /// The departure, or the last fix.
+    pub end: UtcMillis,
+    /// Where: a robust middle of the fixes.
+    pub at: Position,
+    /// Whether the next departure is not known yet.
+    pub is_open: bool,
+    /// Time with the ignition on, seconds, where the source says so.
+    pub ignition_on_s: Option<u32>,
+    /// Usable fixes within.
+    pub fixes: u32,
+    /// Longest time without a fix within, seconds.
+    pub longest_silence_s: u32,
+}
+
+/// Time without fixes of more than [`TripSettings::gap_s`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a plain record")]
+pub struct Gap {
+    /// The last fix before.
+    pub start: UtcMillis,
+    /// The first fix after.
+    pub end: UtcMillis,
+    /// Where the last fix before was.
+    pub from: Position,
+    /// Where the first fix after was.
+    pub to: Position,
+    /// Straight distance between them, metres.
+    pub displacement_m: u32,
+    /// What the odometer counted meanwhile, metres.
+    pub odometer_m: Option<u32>,
+    /// Whether the gap lies inside a trip, is where one was cut, or lies in a stop.
+    pub place: GapPlace,
+    /// Ignition at the last fix before.
+    pub ignition_before: Option<bool>,
+    /// Ignition at the first fix after.
+    pub ignition_after: Option<bool>,
+    /// Whether the terminal reported lost power at either end.
+    pub power_lost: bool,
+}
+
+/// Where a gap lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers must handle every kind")]
+pub enum GapPlace {
+    /// Inside a trip, which goes on.
+    InTrip,
+    /// It ends a trip, and the car was elsewhere afterwards.
+    BetweenTrips,
+    /// Inside a stop: the car was where it had been.
+    InStop,
+}
+
+/// The stop after which everything that came before is forgotten.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a plain record")]
+pub struct Rest {
+    /// Time of the last fix that the state has seen.
+    pub seen: UtcMillis,
+    /// The open stop.
+    pub stop: Stop,
+}

@@ -7,10 +7,21 @@
 //! The cutter reads points in order of time, keeps a state of bounded size, and forgets: after a stop that is sure, what follows
 //! depends on that stop alone ([`Rest`]), so a late fix revises only what lies between two stops.
 
+mod confidence;
+mod cutter;
+mod drive;
+pub mod outliers;
+mod settings;
+mod standing;
+mod tally;
+
 use serde::{Deserialize, Serialize};
 
+pub use cutter::{Cutter, cut};
+pub use settings::{SettingsError, TripSettings};
+
 use crate::UtcMillis;
-use crate::point::Position;
+use crate::point::{Point, Position};
 
 /// What a piece of a track is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -188,4 +199,6 @@ pub struct Rest {
     pub seen: UtcMillis,
     /// The open stop.
     pub stop: Stop,
+    /// The last fix in it: what the odometer read and whether the ignition was on when the car stood.
+    pub last: Point,
 }

@@ -7,7 +7,7 @@ use super::drive::{Drive, Outcome, gap, is_gap};
 use super::outliers::{Screen, Verdict, mark_alone, step_ms};
 use super::standing::Standing;
 use super::tally::{Step, says_driving};
-use super::{EndReason, Gap, GapPlace, Rest, Segment, StartReason, TripSettings};
+use super::{EndReason, Gap, GapPlace, Rest, Segment, StartReason, TripSettings, Wake};
 use crate::UtcMillis;
 use crate::point::{Point, Position};
 
@@ -32,10 +32,10 @@ enum State {
 #[derive(Clone, Debug)]
 struct Parked {
     standing: Standing,
-    /// Whether this is a stop; else it is only where the track begins, or begins again.
-    is_stop: bool,
-    /// What a trip from here began with, if this is no stop.
-    opening: StartReason,
+    /// What a trip from here begins with, if this is no stop but where the track begins, or begins again.
+    opening: Option<StartReason>,
+    /// When the device woke, if it slept here.
+    wake: Option<Wake>,
     away: Away,
 }
 
@@ -81,12 +81,8 @@ impl Cutter {
     /// A cutter that goes on from a stop. Feed it the fixes later than [`Rest::seen`].
     #[must_use]
     pub fn resume(settings: TripSettings, rest: Rest) -> Self {
-        let parked = Parked {
-            standing: Standing::from_rest(rest),
-            is_stop: true,
-            opening: StartReason::Displacement,
-            away: Away::No,
-        };
+        let standing = Standing { stop: rest.stop, last: rest.last };
+        let parked = Parked { standing, opening: rest.opening, wake: rest.wake, away: Away::No };
         Self { state: State::Standing(parked), ..Self::new(settings) }
     }
 
@@ -116,7 +112,7 @@ impl Cutter {
         match cutter.state {
             State::Empty => {}
             State::Standing(parked) => {
-                if parked.is_stop {
+                if parked.is_stop() {
                     out.push(Segment::Stop(parked.standing.stop));
                 }
             }
@@ -127,14 +123,12 @@ impl Cutter {
         }
     }
 
-    /// The stop that is all the state there is, if there is no more: the car stands for certain and every fix up to
-    /// [`Rest::seen`] is settled. What comes later does not depend on anything before.
+    /// The standing car that is all the state there is, if there is no more: nothing speaks for its leaving and every fix up
+    /// to [`Rest::seen`] is settled. What comes later does not depend on anything before.
     #[must_use]
     pub fn rest(&self) -> Option<Rest> {
         match &self.state {
-            State::Standing(Parked { standing, is_stop: true, away: Away::No, .. }) if self.screen.is_clear() => {
-                Some(standing.to_rest())
-            }
+            State::Standing(parked) if matches!(parked.away, Away::No) && self.screen.is_clear() => Some(parked.to_rest()),
             _ => None,
         }
     }
@@ -215,12 +209,13 @@ impl Cutter {
         match outcome {
             Outcome::GoesOn => {}
             Outcome::Lost(reason) => self.begin_elsewhere(point, reason, out),
-            Outcome::Arrived | Outcome::LeftAgain => {
-                out.push(Segment::Trip(drive.arrived(&self.settings)));
+            Outcome::Arrived | Outcome::Slept => {
+                let trip = if outcome == Outcome::Slept { drive.slept(&self.settings) } else { drive.arrived(&self.settings) };
+                out.push(Segment::Trip(trip));
                 out.extend(drive.gaps_in_stop().map(Segment::Gap));
-                let parked = Parked::stop(drive.stay.clone());
+                let parked = Parked { standing: drive.stay.clone(), opening: None, wake: None, away: Away::No };
                 self.state = State::Standing(parked);
-                if outcome == Outcome::LeftAgain {
+                if outcome == Outcome::Slept {
                     let distance_m = self.last().map_or(0.0, |last| last.at.distance_m(point.at));
                     self.take(point, distance_m, out);
                 }
@@ -257,11 +252,25 @@ enum Leaving {
 
 impl Parked {
     fn opening(point: &Point, reason: StartReason) -> Self {
-        Self { standing: Standing::begin(point, point.time), is_stop: false, opening: reason, away: Away::No }
+        let wake = (reason == StartReason::AfterGap).then_some(Wake { time: point.time, fixes_before: 0 });
+        Self { standing: Standing::begin(point, point.time), opening: Some(reason), wake, away: Away::No }
     }
 
-    const fn stop(standing: Standing) -> Self {
-        Self { standing, is_stop: true, opening: StartReason::Displacement, away: Away::No }
+    fn to_rest(&self) -> Rest {
+        let Standing { stop, last } = self.standing.clone();
+        Rest { seen: last.time, stop, last, wake: self.wake, opening: self.opening }
+    }
+
+    const fn is_stop(&self) -> bool {
+        self.opening.is_none()
+    }
+
+    /// Takes the place for a stop once the car has stood there long enough.
+    fn settle(&mut self, settings: &TripSettings) {
+        let enough_s = if self.wake.is_some() { settings.stay_awake_s } else { settings.stay_s };
+        if self.standing.age_ms() >= i64::from(enough_s) * 1_000 {
+            self.opening = None;
+        }
     }
 
     const fn last(&self) -> &Point {
@@ -306,8 +315,16 @@ impl Parked {
         if is_gap(&self.standing.last, point, settings) {
             out.push(Segment::Gap(gap(&self.standing.last, point, GapPlace::InStop)));
         }
+        let step_ms = step_ms(&self.standing.last, point);
+        if step_ms >= i64::from(settings.silent_stay_s) * 1_000 {
+            self.wake = Some(Wake { time: point.time, fixes_before: self.standing.stop.fixes });
+        }
+        let awake_ms = self.wake.map_or(0, |wake| point.time.0.saturating_sub(wake.time.0));
+        if awake_ms > i64::from(settings.stay_awake_s) * 1_000 {
+            self.wake = None;
+        }
         self.standing.absorb(point);
-        self.is_stop |= self.standing.age_ms() >= i64::from(settings.stay_s) * 1_000;
+        self.settle(settings);
     }
 
     /// What was outside was drift, and the car is where it was.
@@ -322,7 +339,7 @@ impl Parked {
     fn stay_there(&mut self, place: Position, settings: &TripSettings, out: &mut Vec<Segment>) {
         self.come_back(out);
         self.standing.stop.at = place;
-        self.is_stop |= self.standing.age_ms() >= i64::from(settings.stay_s) * 1_000;
+        self.settle(settings);
     }
 
     /// The first fix outside.
@@ -335,17 +352,20 @@ impl Parked {
         }
         if step.is_gap {
             out.push(Segment::Gap(gap(&self.standing.last, point, GapPlace::InStop)));
-            self.is_stop |= !is_far && step.ms >= i64::from(settings.silent_stay_s) * 1_000;
+            if !is_far && step.ms >= i64::from(settings.silent_stay_s) * 1_000 {
+                self.opening = None;
+                self.wake = Some(Wake { time: point.time, fixes_before: self.standing.stop.fixes });
+            }
         }
         let mut stayed = self.standing.clone();
         stayed.count(point);
-        let drive = Drive::leave(&self.standing, self.start_reason(point), point, step);
+        let drive = Drive::leave(&self.standing, self.start_reason(point), self.wake, point, step, settings);
         self.away = Away::Near(Box::new(Excursion { drive, stayed, passed: 0, farthest_m: 0.0 }));
     }
 
     fn start_reason(&self, point: &Point) -> StartReason {
-        if !self.is_stop {
-            self.opening
+        if let Some(opening) = self.opening {
+            opening
         } else if self.standing.saw_ignition_off() && point.ignition == Some(true) {
             StartReason::IgnitionOn
         } else {
@@ -362,7 +382,7 @@ impl Parked {
         let has_left = match outcome {
             Outcome::GoesOn => excursion.is_leaving(point, is_ignition_off, settings),
             Outcome::Arrived => place.distance_m(excursion.drive.stay.stop.at) >= f64::from(settings.leave_radius_m),
-            Outcome::LeftAgain | Outcome::Lost(_) => true,
+            Outcome::Slept | Outcome::Lost(_) => true,
         };
         if has_left {
             return self.depart(outcome, out);
@@ -381,7 +401,7 @@ impl Parked {
 
     fn depart(&mut self, outcome: Outcome, out: &mut Vec<Segment>) -> Leaving {
         let Away::Near(excursion) = std::mem::replace(&mut self.away, Away::No) else { return Leaving::No };
-        if self.is_stop {
+        if self.is_stop() {
             out.push(Segment::Stop(self.standing.closed(excursion.drive.start)));
         }
         Leaving::Departed(Box::new(excursion.drive), outcome)
@@ -390,7 +410,7 @@ impl Parked {
     /// Ends the stop where it was last seen, and gives the last fix in it.
     fn close(mut self, out: &mut Vec<Segment>) -> Point {
         self.come_back(out);
-        if self.is_stop {
+        if self.is_stop() {
             out.push(Segment::Stop(self.standing.closed(self.standing.last.time)));
         }
         self.standing.last

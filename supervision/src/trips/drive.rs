@@ -7,7 +7,7 @@
 use super::outliers::{ms_f64, step_ms};
 use super::standing::Standing;
 use super::tally::{Step, Tally, says_driving, to_metres};
-use super::{EndReason, Gap, GapPlace, StartReason, Trip, TripKind, TripSettings, confidence};
+use super::{EndReason, Gap, GapPlace, StartReason, Trip, TripKind, TripSettings, Wake, confidence};
 use crate::UtcMillis;
 use crate::point::{Point, Position, Signs};
 
@@ -28,8 +28,8 @@ pub(super) enum Outcome {
     GoesOn,
     /// The stay is a stop, and the fix lies in it.
     Arrived,
-    /// The silence before the fix was a stop at the stay; the fix is already outside, and not taken in.
-    LeftAgain,
+    /// The silence before the fix was a stop at the stay; the fix is not taken in and may lie outside.
+    Slept,
     /// The trip ended before the fix, which is elsewhere and not taken in.
     Lost(EndReason),
 }
@@ -42,6 +42,8 @@ pub(super) struct Drive {
     pub(super) start_reason: StartReason,
     /// Whether the stop before proved that this car's ignition goes off.
     ignition_goes_off: bool,
+    /// Whether the device slept before and wakes with the car.
+    woke: bool,
     pub(super) tally: Tally,
     pub(super) last: Point,
     pub(super) stay: Standing,
@@ -56,7 +58,7 @@ pub(super) struct Drive {
 
 impl Drive {
     /// Leaves `origin` for `point`, the first fix outside.
-    pub(super) fn leave(origin: &Standing, reason: StartReason, point: &Point, step: Step) -> Self {
+    pub(super) fn leave(origin: &Standing, reason: StartReason, wake: Option<Wake>, point: &Point, step: Step, settings: &TripSettings) -> Self {
         let last = &origin.last;
         let start = if step.ms > LONG_STEP_MS {
             let on_the_way_ms = unseen_ms(origin.stop.at.distance_m(point.at));
@@ -66,11 +68,20 @@ impl Drive {
         };
         let mut tally = Tally::start(last, origin.stop.at);
         tally.add(last, point, step);
+        let ready_ms = wake.map_or(0, |wake| last.time.0.saturating_sub(wake.time.0));
+        let start = match wake {
+            Some(wake) if ready_ms > i64::from(settings.run_on_s) * 1_000 && last.ignition.is_none() => {
+                tally.add_waiting(ready_ms, origin.stop.fixes.saturating_sub(wake.fixes_before).saturating_sub(1));
+                wake.time
+            }
+            _ => start,
+        };
         Self {
             start,
             start_at: origin.stop.at,
             start_reason: reason,
             ignition_goes_off: origin.saw_ignition_off(),
+            woke: wake.is_some(),
             tally,
             last: *point,
             stay: Standing::begin(point, point.time),
@@ -84,14 +95,14 @@ impl Drive {
     /// Takes the next fix, `distance_m` from the last.
     pub(super) fn add(&mut self, point: &Point, distance_m: f64, settings: &TripSettings) -> Outcome {
         let step = Step::new(&self.last, point, distance_m, settings);
-        let is_in_place = self.stay.stop.at.distance_m(point.at) <= f64::from(settings.stay_radius_m);
-        if is_in_place {
-            return self.add_in_place(point, step, settings);
-        }
         if step.is_gap
             && let Some(outcome) = ended_by_silence(step, settings)
         {
             return outcome;
+        }
+        let is_in_place = self.stay.stop.at.distance_m(point.at) <= f64::from(settings.stay_radius_m);
+        if is_in_place {
+            return self.add_in_place(point, step, settings);
         }
         if let Some(held) = self.held.take() {
             self.move_on(&held, Step::new(&self.last, &held, self.last.at.distance_m(held.at), settings));
@@ -141,23 +152,18 @@ impl Drive {
 
     fn has_arrived(&self, settings: &TripSettings) -> bool {
         let stood_ms = self.stay.age_ms();
-        let heard_ms = stood_ms.saturating_sub(self.tally.gap_ms.saturating_sub(self.at_arrival.gap_ms));
         let enough = |have_ms: i64, needed_s: u32| have_ms >= i64::from(needed_s) * 1_000;
-        if heard_ms < stood_ms && enough(stood_ms, settings.silent_stay_s) {
-            return true;
-        }
         if self.tally.is_ignition_proved() {
             match self.last.ignition {
                 Some(false) => {
                     let on_s = self.stay.stop.ignition_on_s.unwrap_or(0);
-                    let off_ms = heard_ms.saturating_sub(i64::from(on_s) * 1_000);
-                    return enough(off_ms, settings.stay_ignition_off_s) || enough(heard_ms, settings.stay_s);
+                    return enough(stood_ms.saturating_sub(i64::from(on_s) * 1_000), settings.stay_ignition_off_s);
                 }
-                Some(true) if self.ignition_goes_off => return enough(heard_ms, settings.stay_ignition_on_s),
+                Some(true) if self.ignition_goes_off => return enough(stood_ms, settings.stay_ignition_on_s),
                 _ => {}
             }
         }
-        enough(heard_ms, settings.stay_s)
+        enough(stood_ms, if self.woke { settings.stay_awake_s } else { settings.stay_s })
     }
 
     /// Gaps that lie in the stay, now that it is a stop.
@@ -172,28 +178,36 @@ impl Drive {
 
     /// The trip, ended by the arrival at the stay.
     pub(super) fn arrived(&self, settings: &TripSettings) -> Trip {
-        let mut tally = self.at_arrival;
-        tally.marked = self.tally.marked;
-        tally.add_last_leg(self.stay.stop.at);
-        let silent_ms = self.tally.gap_ms.saturating_sub(self.at_arrival.gap_ms);
-        let reason = if self.tally.is_ignition_proved() && self.last.ignition == Some(false) {
-            EndReason::IgnitionOff
-        } else if silent_ms.saturating_mul(2) > self.stay.age_ms() {
-            EndReason::SilentInPlace
-        } else {
-            EndReason::Stayed
-        };
-        self.trip(&tally, self.stay.stop.start, self.stay.stop.at, reason, settings)
+        let reason = if self.is_ignition_off() { EndReason::IgnitionOff } else { EndReason::Stayed };
+        self.back_dated(reason, settings)
+    }
+
+    /// The trip, ended by a silence that was spent standing. The stop that is left begins where it ends.
+    pub(super) fn slept(&mut self, settings: &TripSettings) -> Trip {
+        let trip = self.lost(EndReason::SilentInPlace, settings);
+        self.stay.stop.start = trip.end;
+        trip
     }
 
     /// The trip, ended because nothing more is known of it.
     pub(super) fn lost(&self, reason: EndReason, settings: &TripSettings) -> Trip {
-        if self.stay.age_ms() >= SETTLED_MS {
-            let mut tally = self.at_arrival;
-            tally.add_last_leg(self.stay.stop.at);
-            return self.trip(&tally, self.stay.stop.start, self.stay.stop.at, reason, settings);
+        let stood_ms = self.stay.age_ms();
+        let ran_on = stood_ms <= i64::from(settings.run_on_s) * 1_000 || self.last.ignition.is_some();
+        if stood_ms >= SETTLED_MS && ran_on {
+            return self.back_dated(reason, settings);
         }
         self.trip(&self.tally, self.last.time, self.last.at, reason, settings)
+    }
+
+    fn back_dated(&self, reason: EndReason, settings: &TripSettings) -> Trip {
+        let mut tally = self.at_arrival;
+        tally.marked = self.tally.marked;
+        tally.add_last_leg(self.stay.stop.at);
+        self.trip(&tally, self.stay.stop.start, self.stay.stop.at, reason, settings)
+    }
+
+    fn is_ignition_off(&self) -> bool {
+        self.tally.is_ignition_proved() && self.last.ignition == Some(false)
     }
 
     fn trip(&self, tally: &Tally, end: UtcMillis, end_at: Position, end_reason: EndReason, settings: &TripSettings) -> Trip {
@@ -226,7 +240,7 @@ fn ended_by_silence(step: Step, settings: &TripSettings) -> Option<Outcome> {
     let over = |ms: i64, limit_s: u32| ms >= i64::from(limit_s) * 1_000;
     let stood_ms = step.ms.saturating_sub(unseen_ms(step.distance_m));
     if step.distance_m <= f64::from(settings.near_m) && over(stood_ms, settings.silent_stay_s) {
-        Some(Outcome::LeftAgain)
+        Some(Outcome::Slept)
     } else if over(step.ms, settings.silence_limit_s) {
         Some(Outcome::Lost(EndReason::SilentTooLong))
     } else {

@@ -191,7 +191,7 @@ pub enum GapPlace {
     InStop,
 }
 
-/// The stop after which everything that came before is forgotten.
+/// A moment after which everything that came before is forgotten: the car stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "a plain record")]
 pub struct Rest {
@@ -201,4 +201,20 @@ pub struct Rest {
     pub stop: Stop,
     /// The last fix in it: what the odometer read and whether the ignition was on when the car stood.
     pub last: Point,
+    /// When the device woke, if it slept in this stop and has not been awake for long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake: Option<Wake>,
+    /// What a trip from here begins with when this is no stop yet, only where the track begins or begins again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<StartReason>,
+}
+
+/// The end of a device's sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a plain record")]
+pub struct Wake {
+    /// Time of the first fix after it.
+    pub time: UtcMillis,
+    /// Usable fixes of the stop before that one.
+    pub fixes_before: u32,
 }

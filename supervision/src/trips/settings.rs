@@ -28,6 +28,11 @@ pub struct TripSettings {
     pub stay_radius_m: u32,
     /// Seconds in that circle from which standing is a stop. A traffic light is shorter.
     pub stay_s: u32,
+    /// The same for a device that slept before this trip: it wakes with the car, so while it speaks the car is in use.
+    pub stay_awake_s: u32,
+    /// Seconds that such a device may stand awake at either end of a trip before that counts as use (waiting, loading). Up to
+    /// it the driver gets ready, or the device runs on. Where the ignition is told, it decides.
+    pub run_on_s: u32,
     /// The same with the ignition off, when the ignition has proved itself in this trip: fewer, because a driver at a light leaves it on.
     pub stay_ignition_off_s: u32,
     /// The same with the ignition on, when the stop before has proved that it goes off: more, for a jam that stands still.
@@ -54,6 +59,8 @@ impl Default for TripSettings {
             near_m: 500,
             stay_radius_m: 50,
             stay_s: 300,
+            stay_awake_s: 1_800,
+            run_on_s: 180,
             stay_ignition_off_s: 180,
             stay_ignition_on_s: 900,
             leave_radius_m: 100,
@@ -101,6 +108,8 @@ impl TripSettings {
             ("near_m", self.near_m, 10, 10_000),
             ("stay_radius_m", self.stay_radius_m, 10, 1_000),
             ("stay_s", self.stay_s, 30, DAY_S),
+            ("stay_awake_s", self.stay_awake_s, 30, DAY_S),
+            ("run_on_s", self.run_on_s, 0, DAY_S),
             ("stay_ignition_off_s", self.stay_ignition_off_s, 30, DAY_S),
             ("stay_ignition_on_s", self.stay_ignition_on_s, 30, DAY_S),
             ("leave_radius_m", self.leave_radius_m, 10, 10_000),

@@ -1,9 +1,9 @@
 //! A car that stands: the stop that grows with each fix in place. Decides nothing about leaving.
 //!
-//! What is here is exactly what a [`Rest`] keeps, so that a cutter resumed from one goes on as if it had never stopped.
+//! What is here is what a [`Rest`](super::Rest) keeps, so that a cutter resumed from one goes on as if it had never stopped.
 
 use super::outliers::step_ms;
-use super::{Rest, Stop};
+use super::Stop;
 use crate::UtcMillis;
 use crate::point::{Point, Position};
 
@@ -75,14 +75,6 @@ impl Standing {
     /// The stop as it is known when the car leaves at `departure`.
     pub(super) fn closed(&self, departure: UtcMillis) -> Stop {
         Stop { end: departure.max(self.stop.start), is_open: false, ..self.stop.clone() }
-    }
-
-    pub(super) fn to_rest(&self) -> Rest {
-        Rest { seen: self.last.time, stop: self.stop.clone(), last: self.last }
-    }
-
-    pub(super) fn from_rest(rest: Rest) -> Self {
-        Self { stop: rest.stop, last: rest.last }
     }
 }
 

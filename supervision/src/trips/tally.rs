@@ -105,6 +105,12 @@ impl Tally {
         }
     }
 
+    /// Time and fixes before the departure in which the car was in use already.
+    pub(super) fn add_waiting(&mut self, ms: i64, fixes: u32) {
+        self.idle_ms = self.idle_ms.saturating_add(ms);
+        self.fixes = self.fixes.saturating_add(fixes);
+    }
+
     /// The straight way from where the distance is counted to the place at which the car came to rest.
     pub(super) fn add_last_leg(&mut self, place: Position) {
         let counted_m = self.counted_to.distance_m(place);

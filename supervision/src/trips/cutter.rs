@@ -252,7 +252,7 @@ enum Leaving {
 
 impl Parked {
     fn opening(point: &Point, reason: StartReason) -> Self {
-        let wake = (reason == StartReason::AfterGap).then_some(Wake { time: point.time, fixes_before: 0 });
+        let wake = Some(Wake { time: point.time, fixes_before: 0 });
         Self { standing: Standing::begin(point, point.time), opening: Some(reason), wake, away: Away::No }
     }
 

@@ -96,7 +96,7 @@ impl Drive {
     pub(super) fn add(&mut self, point: &Point, distance_m: f64, settings: &TripSettings) -> Outcome {
         let step = Step::new(&self.last, point, distance_m, settings);
         if step.is_gap
-            && let Some(outcome) = ended_by_silence(step, settings)
+            && let Some(outcome) = self.ended_by_silence(step, settings)
         {
             return outcome;
         }
@@ -150,6 +150,20 @@ impl Drive {
         self.last = *point;
     }
 
+    /// Whether the silence before a fix ended the trip.
+    fn ended_by_silence(&self, step: Step, settings: &TripSettings) -> Option<Outcome> {
+        let over = |ms: i64, limit_s: u32| ms >= i64::from(limit_s) * 1_000;
+        let limit_s = if self.woke { settings.stay_awake_s } else { settings.silent_stay_s };
+        let stood_ms = step.ms.saturating_sub(unseen_ms(step.distance_m));
+        if step.distance_m <= f64::from(settings.near_m) && over(stood_ms, limit_s) {
+            Some(Outcome::Slept)
+        } else if over(step.ms, settings.silence_limit_s) {
+            Some(Outcome::Lost(EndReason::SilentTooLong))
+        } else {
+            None
+        }
+    }
+
     fn has_arrived(&self, settings: &TripSettings) -> bool {
         let stood_ms = self.stay.age_ms();
         let enough = |have_ms: i64, needed_s: u32| have_ms >= i64::from(needed_s) * 1_000;
@@ -192,7 +206,9 @@ impl Drive {
     /// The trip, ended because nothing more is known of it.
     pub(super) fn lost(&self, reason: EndReason, settings: &TripSettings) -> Trip {
         let stood_ms = self.stay.age_ms();
-        let ran_on = stood_ms <= i64::from(settings.run_on_s) * 1_000 || self.last.ignition.is_some();
+        let ran_on = reason == EndReason::EndOfData
+            || stood_ms <= i64::from(settings.run_on_s) * 1_000
+            || self.last.ignition.is_some();
         if stood_ms >= SETTLED_MS && ran_on {
             return self.back_dated(reason, settings);
         }
@@ -232,19 +248,6 @@ impl Drive {
             start_reason: self.start_reason,
             end_reason,
         }
-    }
-}
-
-/// Whether the silence before a fix that is not in place ended the trip.
-fn ended_by_silence(step: Step, settings: &TripSettings) -> Option<Outcome> {
-    let over = |ms: i64, limit_s: u32| ms >= i64::from(limit_s) * 1_000;
-    let stood_ms = step.ms.saturating_sub(unseen_ms(step.distance_m));
-    if step.distance_m <= f64::from(settings.near_m) && over(stood_ms, settings.silent_stay_s) {
-        Some(Outcome::Slept)
-    } else if over(step.ms, settings.silence_limit_s) {
-        Some(Outcome::Lost(EndReason::SilentTooLong))
-    } else {
-        None
     }
 }
 

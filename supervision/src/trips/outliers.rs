@@ -76,6 +76,9 @@ pub(super) fn ms_f64(ms: i64) -> f64 {
     ms as f64
 }
 
+/// Reflections between houses last for seconds; what is out of reach for a minute is there.
+const SHORTEST_BELIEVED_MS: i64 = 60_000;
+
 /// What the screen says of a fix.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Verdict {
@@ -109,8 +112,8 @@ impl Screen {
             self.out_of_reach = 0;
             return Verdict::Good(distance_m);
         }
-        self.out_of_reach += 1;
-        if self.out_of_reach < settings.believed_after {
+        self.out_of_reach = self.out_of_reach.saturating_add(1);
+        if self.out_of_reach < settings.believed_after || step_ms(last, fix) < SHORTEST_BELIEVED_MS {
             return Verdict::Marked;
         }
         self.out_of_reach = 0;

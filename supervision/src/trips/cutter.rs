@@ -267,9 +267,12 @@ impl Parked {
 
     /// Takes the place for a stop once the car has stood there long enough.
     fn settle(&mut self, settings: &TripSettings) {
-        let enough_s = if self.wake.is_some() { settings.stay_awake_s } else { settings.stay_s };
-        if self.standing.age_ms() >= i64::from(enough_s) * 1_000 {
+        // Where the track begins nobody knows whether the device sleeps; standing heard is a sign that it does not.
+        let has_slept = self.wake.is_some() && self.opening != Some(StartReason::StartOfData);
+        let enough_s = if has_slept { settings.stay_awake_s } else { settings.stay_s };
+        if self.standing.age_ms() >= i64::from(enough_s) * 1_000 && self.opening.is_some() {
             self.opening = None;
+            self.wake = None;
         }
     }
 

@@ -70,7 +70,11 @@ impl Drive {
         tally.add(last, point, step);
         let ready_ms = wake.map_or(0, |wake| last.time.0.saturating_sub(wake.time.0));
         let start = match wake {
-            Some(wake) if ready_ms > i64::from(settings.run_on_s) * 1_000 && last.ignition.is_none() => {
+            Some(wake)
+                if ready_ms > i64::from(settings.run_on_s) * 1_000
+                    && last.ignition.is_none()
+                    && reason != StartReason::StartOfData =>
+            {
                 tally.add_waiting(ready_ms, origin.stop.fixes.saturating_sub(wake.fixes_before).saturating_sub(1));
                 wake.time
             }
@@ -206,7 +210,8 @@ impl Drive {
     /// The trip, ended because nothing more is known of it.
     pub(super) fn lost(&self, reason: EndReason, settings: &TripSettings) -> Trip {
         let stood_ms = self.stay.age_ms();
-        let ran_on = reason == EndReason::EndOfData
+        let may_never_sleep = !self.woke || self.start_reason == StartReason::StartOfData;
+        let ran_on = reason == EndReason::EndOfData && may_never_sleep
             || stood_ms <= i64::from(settings.run_on_s) * 1_000
             || self.last.ignition.is_some();
         if stood_ms >= SETTLED_MS && ran_on {

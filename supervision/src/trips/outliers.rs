@@ -76,9 +76,6 @@ pub(super) fn ms_f64(ms: i64) -> f64 {
     ms as f64
 }
 
-/// Reflections between houses last for seconds; what is out of reach for a minute is there.
-const SHORTEST_BELIEVED_MS: i64 = 60_000;
-
 /// What the screen says of a fix.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Verdict {
@@ -113,7 +110,7 @@ impl Screen {
             return Verdict::Good(distance_m);
         }
         self.out_of_reach = self.out_of_reach.saturating_add(1);
-        if self.out_of_reach < settings.believed_after || step_ms(last, fix) < SHORTEST_BELIEVED_MS {
+        if self.out_of_reach < settings.believed_after || step_ms(last, fix) <= i64::from(settings.gap_s) * 1_000 {
             return Verdict::Marked;
         }
         self.out_of_reach = 0;

@@ -43,7 +43,8 @@ pub struct TripSettings {
     pub leave_far_m: u32,
     /// Speed in km/h above which a fix can't have been reached from the one before, and is marked.
     pub max_speed_kmh: u32,
-    /// So many fixes in a row out of reach are believed: the car is there, however it came, and the trip before ends.
+    /// So many fixes in a row out of reach are believed when they last for longer than `gap_s`: the car is there, however it
+    /// came, and the trip before ends. Reflections between houses are shorter.
     pub believed_after: u32,
     /// Satellites below which a fix is marked, where the source tells their number.
     pub min_satellites: u8,
@@ -55,8 +56,8 @@ impl Default for TripSettings {
             min_trip_m: 300,
             gap_s: 180,
             silence_limit_s: 1_800,
-            silent_stay_s: 600,
-            near_m: 500,
+            silent_stay_s: 900,
+            near_m: 300,
             stay_radius_m: 50,
             stay_s: 300,
             stay_awake_s: 1_800,

@@ -8,7 +8,7 @@ use super::{DistanceSource, TripSettings};
 use crate::point::{Point, Position, Signs};
 
 /// Metres that the position must change before they count: below, it is the receiver's noise (costs 0.03 % of the distance).
-const MIN_MOVE_M: f64 = 5.0;
+const MIN_MOVE_M: f64 = 2.0;
 /// Reported speed, 0.1 km/h, up to which a car stands.
 const STANDING_DKMH: u16 = 20;
 /// Reported speed, 0.1 km/h, from which a car drives, beyond what noise makes of a standing one.

@@ -4,6 +4,7 @@
 
 mod data;
 mod score;
+mod simulated;
 
 use motorpool_supervision::trips::TripSettings;
 use score::Score;
@@ -77,4 +78,23 @@ fn diag() {
     }
     so.sort(); eo.sort();
     println!("start only {so:?}\nend only {eo:?}\nboth {both}");
+}
+
+fn simulated_score(tells: simulated::Tells, seeds: std::ops::Range<u64>) -> Score {
+    let mut settings = TripSettings::default();
+    if let Ok(text) = std::env::var("SETTINGS") { settings = toml::from_str(&text).unwrap(); }
+    let mut score = Score::default();
+    for seed in seeds {
+        let device = simulated::never_sleeps(seed, 5, tells);
+        score.add(&device, &score::cutter(&device.points, &settings));
+    }
+    println!("simulated, {tells:?}: {score}");
+    score
+}
+
+#[test]
+fn trackers_that_never_sleep() {
+    for tells in [simulated::Tells::Positions, simulated::Tells::Vehicle, simulated::Tells::AlwaysOn, simulated::Tells::NeverOn] {
+        simulated_score(tells, 1..13);
+    }
 }

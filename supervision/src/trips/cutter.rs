@@ -55,6 +55,8 @@ struct Excursion {
     drive: Drive,
     /// The stop with these fixes in it, in case the car never left.
     stayed: Standing,
+    /// The first fix outside came after a gap: nobody saw the car go.
+    is_unseen: bool,
     passed: u32,
     farthest_m: f64,
 }
@@ -363,7 +365,7 @@ impl Parked {
         let mut stayed = self.standing.clone();
         stayed.count(point);
         let drive = Drive::leave(&self.standing, self.start_reason(point), self.wake, point, step, settings);
-        self.away = Away::Near(Box::new(Excursion { drive, stayed, passed: 0, farthest_m: 0.0 }));
+        self.away = Away::Near(Box::new(Excursion { drive, stayed, is_unseen: step.is_gap, passed: 0, farthest_m: 0.0 }));
     }
 
     fn start_reason(&self, point: &Point) -> StartReason {
@@ -384,6 +386,8 @@ impl Parked {
         excursion.see(place.distance_m(point.at), settings);
         let has_left = match outcome {
             Outcome::GoesOn => excursion.is_leaving(point, is_ignition_off, settings),
+            // Found a little way off after a silence and standing there: the rest of the way that ended here, or drift.
+            Outcome::Arrived | Outcome::Slept if !excursion.was_seen_moving() => false,
             Outcome::Arrived => place.distance_m(excursion.drive.stay.stop.at) >= f64::from(settings.leave_radius_m),
             Outcome::Slept | Outcome::Lost(_) => true,
         };
@@ -392,7 +396,7 @@ impl Parked {
         }
         let outside_ms = step_ms(&self.standing.last, point);
         let new_place = match outcome {
-            Outcome::Arrived => Some(excursion.drive.stay.stop.at),
+            Outcome::Arrived | Outcome::Slept => Some(excursion.drive.stay.stop.at),
             _ if outside_ms > LONGEST_EXCURSION_MS && excursion.drive.tally.fixes > MOST_SPARSE_FIXES => Some(point.at),
             _ => None,
         };
@@ -428,10 +432,18 @@ impl Excursion {
         self.farthest_m = self.farthest_m.max(distance_m);
     }
 
+    /// Whether fixes show the car at more than one place outside, or at one that it was seen going to.
+    fn was_seen_moving(&self) -> bool {
+        !self.is_unseen || self.drive.has_moved_on
+    }
+
     /// Two fixes far enough out, or one that says that it drives; more of both while the ignition, which works here, is off.
     fn is_leaving(&self, point: &Point, is_ignition_off: bool, settings: &TripSettings) -> bool {
         const FIXES: u32 = 2;
         let far_m = f64::from(settings.leave_far_m);
+        if !self.was_seen_moving() {
+            return false;
+        }
         if is_ignition_off {
             return self.passed >= 2 * FIXES && self.farthest_m > 2.0 * far_m;
         }

@@ -48,6 +48,8 @@ pub(super) struct Drive {
     pub(super) last: Point,
     pub(super) stay: Standing,
     at_arrival: Tally,
+    /// Whether it went on from the place of its first fix.
+    pub(super) has_moved_on: bool,
     /// A single fix outside a settled stay.
     held: Option<Point>,
     /// Gaps since the arrival, which lie in the trip or in a stop.
@@ -61,13 +63,18 @@ impl Drive {
     pub(super) fn leave(origin: &Standing, reason: StartReason, wake: Option<Wake>, point: &Point, step: Step, settings: &TripSettings) -> Self {
         let last = &origin.last;
         let start = if step.ms > LONG_STEP_MS {
-            let on_the_way_ms = unseen_ms(origin.stop.at.distance_m(point.at));
+            let on_the_way_ms = unseen_ms(step.distance_m);
             UtcMillis(point.time.0.saturating_sub(on_the_way_ms)).max(last.time)
         } else {
             last.time
         };
         let mut tally = Tally::start(last, origin.stop.at);
         tally.add(last, point, step);
+        if step.ms >= i64::from(settings.silent_stay_s) * 1_000 {
+            // What a device that slept did not see is no distance; only its odometer knows.
+            tally.distance_m = 0.0;
+            tally.is_bridged = false;
+        }
         let ready_ms = wake.map_or(0, |wake| last.time.0.saturating_sub(wake.time.0));
         let start = match wake {
             Some(wake)
@@ -90,6 +97,7 @@ impl Drive {
             last: *point,
             stay: Standing::begin(point, point.time),
             at_arrival: tally,
+            has_moved_on: false,
             held: None,
             open_gaps: Vec::new(),
             inner_gaps: Vec::new(),
@@ -151,6 +159,7 @@ impl Drive {
         self.tally.add(&self.last, point, step);
         self.stay = Standing::begin(point, arrival);
         self.at_arrival = self.tally;
+        self.has_moved_on = true;
         self.last = *point;
     }
 
@@ -256,11 +265,11 @@ impl Drive {
     }
 }
 
-/// Milliseconds that a car needs for a way that nobody saw.
+/// Milliseconds that a car needs for a way that nobody saw, in whole seconds.
 fn unseen_ms(distance_m: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
-    let ms = (distance_m / UNSEEN_M_PER_S * 1_000.0) as i64;
-    ms
+    let seconds = (distance_m / UNSEEN_M_PER_S).round() as i64;
+    seconds.saturating_mul(1_000)
 }
 
 /// The gap between two fixes.

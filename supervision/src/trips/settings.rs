@@ -57,7 +57,7 @@ impl Default for TripSettings {
             gap_s: 180,
             silence_limit_s: 1_800,
             silent_stay_s: 900,
-            near_m: 300,
+            near_m: 500,
             stay_radius_m: 50,
             stay_s: 300,
             stay_awake_s: 1_800,

@@ -57,6 +57,7 @@ struct Excursion {
     stayed: Standing,
     /// The first fix outside came after a gap: nobody saw the car go.
     is_unseen: bool,
+    since: UtcMillis,
     passed: u32,
     farthest_m: f64,
 }
@@ -305,6 +306,11 @@ impl Parked {
             Away::Far(first) => return Leaving::GoneTo(*first),
             Away::Near(excursion) => {
                 let outcome = excursion.drive.add(point, distance_m, settings);
+                if outcome == Outcome::Slept && !excursion.was_seen_moving() {
+                    let place = excursion.drive.stay.stop.at;
+                    self.stay_there(place, settings, out);
+                    return self.take(point, distance_m, settings, out);
+                }
                 excursion.stayed.count(point);
                 outcome
             }
@@ -365,7 +371,7 @@ impl Parked {
         let mut stayed = self.standing.clone();
         stayed.count(point);
         let drive = Drive::leave(&self.standing, self.start_reason(point), self.wake, point, step, settings);
-        self.away = Away::Near(Box::new(Excursion { drive, stayed, is_unseen: step.is_gap, passed: 0, farthest_m: 0.0 }));
+        self.away = Away::Near(Box::new(Excursion { drive, stayed, is_unseen: step.is_gap, since: point.time, passed: 0, farthest_m: 0.0 }));
     }
 
     fn start_reason(&self, point: &Point) -> StartReason {
@@ -387,16 +393,16 @@ impl Parked {
         let has_left = match outcome {
             Outcome::GoesOn => excursion.is_leaving(point, is_ignition_off, settings),
             // Found a little way off after a silence and standing there: the rest of the way that ended here, or drift.
-            Outcome::Arrived | Outcome::Slept if !excursion.was_seen_moving() => false,
+            Outcome::Arrived if !excursion.was_seen_moving() => false,
             Outcome::Arrived => place.distance_m(excursion.drive.stay.stop.at) >= f64::from(settings.leave_radius_m),
             Outcome::Slept | Outcome::Lost(_) => true,
         };
         if has_left {
             return self.depart(outcome, out);
         }
-        let outside_ms = step_ms(&self.standing.last, point);
+        let outside_ms = point.time.0.saturating_sub(excursion.since.0);
         let new_place = match outcome {
-            Outcome::Arrived | Outcome::Slept => Some(excursion.drive.stay.stop.at),
+            Outcome::Arrived => Some(excursion.drive.stay.stop.at),
             _ if outside_ms > LONGEST_EXCURSION_MS && excursion.drive.tally.fixes > MOST_SPARSE_FIXES => Some(point.at),
             _ => None,
         };

@@ -166,7 +166,7 @@ impl Drive {
     /// Whether the silence before a fix ended the trip.
     fn ended_by_silence(&self, step: Step, settings: &TripSettings) -> Option<Outcome> {
         let over = |ms: i64, limit_s: u32| ms >= i64::from(limit_s) * 1_000;
-        let limit_s = if self.woke { settings.stay_awake_s } else { settings.silent_stay_s };
+        let limit_s = if self.woke { settings.silence_limit_s } else { settings.silent_stay_s };
         let stood_ms = step.ms.saturating_sub(unseen_ms(step.distance_m));
         if step.distance_m <= f64::from(settings.near_m) && over(stood_ms, limit_s) {
             Some(Outcome::Slept)

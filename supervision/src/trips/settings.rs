@@ -60,7 +60,7 @@ impl Default for TripSettings {
             near_m: 500,
             stay_radius_m: 50,
             stay_s: 300,
-            stay_awake_s: 1_800,
+            stay_awake_s: 3_600,
             run_on_s: 180,
             stay_ignition_off_s: 180,
             stay_ignition_on_s: 900,

@@ -110,7 +110,9 @@ impl Screen {
             return Verdict::Good(distance_m);
         }
         self.out_of_reach = self.out_of_reach.saturating_add(1);
-        if self.out_of_reach < settings.believed_after || step_ms(last, fix) <= i64::from(settings.gap_s) * 1_000 {
+        if self.out_of_reach < settings.believed_after_fixes
+            || step_ms(last, fix) < i64::from(settings.believed_after_s) * 1_000
+         {
             return Verdict::Marked;
         }
         self.out_of_reach = 0;

@@ -43,9 +43,12 @@ pub struct TripSettings {
     pub leave_far_m: u32,
     /// Speed in km/h above which a fix can't have been reached from the one before, and is marked.
     pub max_speed_kmh: u32,
-    /// So many fixes in a row out of reach are believed when they last for longer than `gap_s`: the car is there, however it
-    /// came, and the trip before ends. Reflections between houses are shorter.
-    pub believed_after: u32,
+    /// So many fixes in a row out of reach are believed, when the last good one is `believed_after_s` old: the car is there,
+    /// however it came, and the trip before ends.
+    pub believed_after_fixes: u32,
+    /// Seconds since the last good fix from which fixes out of reach are believed. Reflections and false signals are shorter;
+    /// what lies up to half an hour's drive away is in reach by then anyway.
+    pub believed_after_s: u32,
     /// Satellites below which a fix is marked, where the source tells their number.
     pub min_satellites: u8,
 }
@@ -67,7 +70,8 @@ impl Default for TripSettings {
             leave_radius_m: 100,
             leave_far_m: 150,
             max_speed_kmh: 200,
-            believed_after: 5,
+            believed_after_fixes: 5,
+            believed_after_s: 600,
             min_satellites: 4,
         }
     }
@@ -116,7 +120,8 @@ impl TripSettings {
             ("leave_radius_m", self.leave_radius_m, 10, 10_000),
             ("leave_far_m", self.leave_far_m, 10, 10_000),
             ("max_speed_kmh", self.max_speed_kmh, 50, 1_000),
-            ("believed_after", self.believed_after, 2, 1_000),
+            ("believed_after_fixes", self.believed_after_fixes, 2, 1_000),
+            ("believed_after_s", self.believed_after_s, 10, DAY_S),
         ];
         for (field, value, least, most) in ranges {
             if !(least..=most).contains(&value) {

@@ -168,7 +168,8 @@ impl Cutter {
         };
         match verdict {
             Verdict::Marked => self.count_marked(),
-            Verdict::Elsewhere(_) => self.begin_elsewhere(point, EndReason::Implausible, out),
+            Verdict::Jumped if matches!(self.state, State::Driving(_)) => self.jump(point, out),
+            Verdict::Jumped | Verdict::Elsewhere => self.begin_elsewhere(point, EndReason::Implausible, out),
             Verdict::Good(distance_m) => self.take(point, distance_m, out),
         }
     }
@@ -182,11 +183,20 @@ impl Cutter {
         drive.tally.marked = drive.tally.marked.saturating_add(1);
     }
 
+    /// The trip goes on where the receiver now says it is.
+    fn jump(&mut self, point: &Point, out: &mut Vec<Segment>) {
+        if let State::Driving(drive) = &mut self.state {
+            drive.jump(point, &self.settings);
+            emit_gaps(&mut drive.inner_gaps, out);
+        }
+    }
+
     fn take(&mut self, point: &Point, distance_m: f64, out: &mut Vec<Segment>) {
         match &mut self.state {
             State::Empty => self.state = State::Standing(Parked::opening(point, StartReason::StartOfData)),
             State::Standing(parked) => match parked.take(point, distance_m, &self.settings, out) {
                 Leaving::No => {}
+                Leaving::Lost => self.begin_elsewhere(point, EndReason::SilentTooLong, out),
                 Leaving::GoneTo(first) => {
                     self.begin_elsewhere(&first, EndReason::SilentTooLong, out);
                     self.take(point, first.at.distance_m(point.at), out);
@@ -247,7 +257,9 @@ impl Cutter {
 /// What a fix means for a car that stands.
 enum Leaving {
     No,
-    /// It left for where this fix was taken; nobody saw how.
+    /// It is somewhere else; nobody saw how.
+    Lost,
+    /// The same, with an earlier fix there.
     GoneTo(Point),
     /// It drives.
     Departed(Box<Drive>, Outcome),
@@ -311,7 +323,9 @@ impl Parked {
                     self.stay_there(place, settings, out);
                     return self.take(point, distance_m, settings, out);
                 }
-                excursion.stayed.count(point);
+                if matches!(outcome, Outcome::GoesOn | Outcome::Arrived) {
+                    excursion.stayed.count(point);
+                }
                 outcome
             }
             Away::No => {
@@ -395,7 +409,10 @@ impl Parked {
             // Found a little way off after a silence and standing there: the rest of the way that ended here, or drift.
             Outcome::Arrived if !excursion.was_seen_moving() => false,
             Outcome::Arrived => place.distance_m(excursion.drive.stay.stop.at) >= f64::from(settings.leave_radius_m),
-            Outcome::Slept | Outcome::Lost(_) => true,
+            Outcome::Slept => true,
+            // One fix outside is no trip, whatever comes after.
+            Outcome::Lost(_) if excursion.drive.is_one_fix() => return Leaving::Lost,
+            Outcome::Lost(_) => true,
         };
         if has_left {
             return self.depart(outcome, out);

@@ -177,6 +177,25 @@ impl Drive {
         }
     }
 
+    /// The receiver jumped to `point`: the trip goes on there, and the way between is no distance.
+    pub(super) fn jump(&mut self, point: &Point, settings: &TripSettings) {
+        self.held = None;
+        self.tally.jump(point, step_ms(&self.last, point));
+        self.inner_gaps.append(&mut self.open_gaps);
+        if is_gap(&self.last, point, settings) {
+            self.inner_gaps.push(gap(&self.last, point, GapPlace::InTrip));
+        }
+        self.stay = Standing::begin(point, point.time);
+        self.at_arrival = self.tally;
+        self.has_moved_on = true;
+        self.last = *point;
+    }
+
+    /// Whether a single fix is all there is of it.
+    pub(super) const fn is_one_fix(&self) -> bool {
+        !self.has_moved_on && self.stay.stop.fixes == 1
+    }
+
     fn has_arrived(&self, settings: &TripSettings) -> bool {
         let stood_ms = self.stay.age_ms();
         let enough = |have_ms: i64, needed_s: u32| have_ms >= i64::from(needed_s) * 1_000;

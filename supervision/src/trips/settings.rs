@@ -43,12 +43,9 @@ pub struct TripSettings {
     pub leave_far_m: u32,
     /// Speed in km/h above which a fix can't have been reached from the one before, and is marked.
     pub max_speed_kmh: u32,
-    /// So many fixes in a row out of reach are believed, when the last good one is `believed_after_s` old: the car is there,
-    /// however it came, and the trip before ends.
+    /// So many fixes in a row out of reach are believed, when the last good one is more than `gap_s` old: the car is there,
+    /// however it came. Reflections between houses are shorter.
     pub believed_after_fixes: u32,
-    /// Seconds since the last good fix from which fixes out of reach are believed. Reflections and false signals are shorter;
-    /// what lies up to half an hour's drive away is in reach by then anyway.
-    pub believed_after_s: u32,
     /// Satellites below which a fix is marked, where the source tells their number.
     pub min_satellites: u8,
 }
@@ -71,7 +68,6 @@ impl Default for TripSettings {
             leave_far_m: 150,
             max_speed_kmh: 200,
             believed_after_fixes: 5,
-            believed_after_s: 600,
             min_satellites: 4,
         }
     }
@@ -121,7 +117,6 @@ impl TripSettings {
             ("leave_far_m", self.leave_far_m, 10, 10_000),
             ("max_speed_kmh", self.max_speed_kmh, 50, 1_000),
             ("believed_after_fixes", self.believed_after_fixes, 2, 1_000),
-            ("believed_after_s", self.believed_after_s, 10, DAY_S),
         ];
         for (field, value, least, most) in ranges {
             if !(least..=most).contains(&value) {

@@ -105,6 +105,16 @@ impl Tally {
         }
     }
 
+    /// Goes on at `point` after `ms` without a fix to use, and without a distance.
+    pub(super) fn jump(&mut self, point: &Point, ms: i64) {
+        self.fixes = self.fixes.saturating_add(1);
+        self.gap_ms = self.gap_ms.saturating_add(ms);
+        self.counted_to = point.at;
+        self.last_step_dkmh = 0;
+        self.is_bridged = true;
+        self.odometer.last_m = point.odometer_m.or(self.odometer.last_m);
+    }
+
     /// Time and fixes before the departure in which the car was in use already.
     pub(super) fn add_waiting(&mut self, ms: i64, fixes: u32) {
         self.idle_ms = self.idle_ms.saturating_add(ms);

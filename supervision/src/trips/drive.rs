@@ -60,7 +60,14 @@ pub(super) struct Drive {
 
 impl Drive {
     /// Leaves `origin` for `point`, the first fix outside.
-    pub(super) fn leave(origin: &Standing, reason: StartReason, wake: Option<Wake>, point: &Point, step: Step, settings: &TripSettings) -> Self {
+    pub(super) fn leave(
+        origin: &Standing,
+        reason: StartReason,
+        wake: Option<Wake>,
+        point: &Point,
+        step: Step,
+        settings: &TripSettings,
+    ) -> Self {
         let last = &origin.last;
         let start = if step.ms > LONG_STEP_MS {
             let on_the_way_ms = unseen_ms(step.distance_m);
@@ -82,7 +89,10 @@ impl Drive {
                     && last.ignition.is_none()
                     && reason != StartReason::StartOfData =>
             {
-                tally.add_waiting(ready_ms, origin.stop.fixes.saturating_sub(wake.fixes_before).saturating_sub(1));
+                tally.add_waiting(
+                    ready_ms,
+                    origin.stop.fixes.saturating_sub(wake.fixes_before).saturating_sub(1),
+                );
                 wake.time
             }
             _ => start,
@@ -203,7 +213,10 @@ impl Drive {
             match self.last.ignition {
                 Some(false) => {
                     let on_s = self.stay.stop.ignition_on_s.unwrap_or(0);
-                    return enough(stood_ms.saturating_sub(i64::from(on_s) * 1_000), settings.stay_ignition_off_s);
+                    return enough(
+                        stood_ms.saturating_sub(i64::from(on_s) * 1_000),
+                        settings.stay_ignition_off_s,
+                    );
                 }
                 Some(true) if self.ignition_goes_off => return enough(stood_ms, settings.stay_ignition_on_s),
                 _ => {}
@@ -259,7 +272,14 @@ impl Drive {
         self.tally.is_ignition_proved() && self.last.ignition == Some(false)
     }
 
-    fn trip(&self, tally: &Tally, end: UtcMillis, end_at: Position, end_reason: EndReason, settings: &TripSettings) -> Trip {
+    fn trip(
+        &self,
+        tally: &Tally,
+        end: UtcMillis,
+        end_at: Position,
+        end_reason: EndReason,
+        settings: &TripSettings,
+    ) -> Trip {
         let (distance_m, distance_source) = tally.distance();
         let end = end.max(self.start);
         let times = Times::within(tally, end.0.saturating_sub(self.start.0));
@@ -323,7 +343,8 @@ struct Times {
 impl Times {
     /// A departure or an arrival that was reckoned into a long step leaves a part of that step outside of the trip.
     fn within(tally: &Tally, duration_ms: i64) -> Self {
-        let mut excess = (tally.moving_ms.saturating_add(tally.idle_ms).saturating_add(tally.gap_ms) - duration_ms).max(0);
+        let mut excess =
+            (tally.moving_ms.saturating_add(tally.idle_ms).saturating_add(tally.gap_ms) - duration_ms).max(0);
         let mut less = |ms: i64| {
             let taken = excess.min(ms);
             excess -= taken;

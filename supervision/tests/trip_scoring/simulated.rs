@@ -181,7 +181,8 @@ impl Car {
             // About one in three hours the receiver loses itself for some minutes.
             if self.now_s > self.wander_until_s && self.dice.chance(1.0 / 10_800.0) {
                 self.wander_until_s = self.now_s + self.dice.seconds(60, 240);
-                let (metres, angle) = (self.dice.between(50.0, 100.0), self.dice.between(0.0, std::f64::consts::TAU));
+                let (metres, angle) =
+                    (self.dice.between(50.0, 100.0), self.dice.between(0.0, std::f64::consts::TAU));
                 self.wander = [metres * angle.cos(), metres * angle.sin()];
             }
             self.tick();
@@ -206,13 +207,19 @@ impl Car {
         let is_parked = self.speed == 0.0 && !self.ignition;
         self.next_report_s = self.now_s + if is_parked { self.parked_interval_s } else { self.interval_s };
         let wander = if self.now_s < self.wander_until_s && is_parked { self.wander } else { [0.0; 2] };
-        let (east, north) = (self.east_m + self.noise[0] + wander[0], self.north_m + self.noise[1] + wander[1]);
+        let (east, north) =
+            (self.east_m + self.noise[0] + wander[0], self.north_m + self.noise[1] + wander[1]);
         let lat = 30.0 + north / METRES_PER_DEGREE;
         let lon = 120.0 + east / (METRES_PER_DEGREE * 30.0_f64.to_radians().cos());
         let mut point = Point::new(UtcMillis(self.now_s * 1_000), Position::from_degrees(lat, lon));
         if self.tells != Tells::Positions {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
-            let (dkmh, odometer_m) = ((self.speed * 36.0).round() as u16, (self.driven_m / 100.0).floor() as u32 * 100);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a float cast saturates"
+            )]
+            let (dkmh, odometer_m) =
+                ((self.speed * 36.0).round() as u16, (self.driven_m / 100.0).floor() as u32 * 100);
             point.speed_dkmh = Some(dkmh);
             point.odometer_m = Some(5_000_000 + odometer_m);
             point.ignition = Some(match self.tells {

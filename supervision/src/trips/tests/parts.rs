@@ -93,7 +93,13 @@ fn times_add_up_and_the_speed_is_believable() {
     assert!((350..=396).contains(&trip.max_speed_dkmh.unwrap()), "{trip:?}");
     let lies = drive(|point, since_s, _| {
         let is_driving = (1..600).contains(&since_s);
-        point.speed_dkmh = Some(if since_s == 300 { 4_000 } else if is_driving { 360 } else { 0 });
+        point.speed_dkmh = Some(if since_s == 300 {
+            4_000
+        } else if is_driving {
+            360
+        } else {
+            0
+        });
     });
     assert_eq!(only_trip(&lies).max_speed_dkmh, Some(360));
 }

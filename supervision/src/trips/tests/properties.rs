@@ -14,15 +14,23 @@ fn any_point() -> impl Strategy<Value = Point> {
         1 => (any::<i32>(), any::<i32>()),
     ];
     let time = prop_oneof![10 => 0..20_000_000_i64, 1 => any::<i64>()];
-    let said = (any::<Option<bool>>(), any::<Option<u16>>(), any::<Option<u32>>(), any::<Option<u8>>(), any::<u16>());
-    (time, place, said).prop_map(|(time, (lat_e7, lon_e7), (ignition, speed_dkmh, odometer_m, satellites, signs))| Point {
-        ignition,
-        speed_dkmh,
-        odometer_m,
-        satellites,
-        signs: Signs(if signs % 8 == 0 { signs } else { 0 }),
-        ..Point::new(UtcMillis(time), Position { lat_e7, lon_e7 })
-    })
+    let said = (
+        any::<Option<bool>>(),
+        any::<Option<u16>>(),
+        any::<Option<u32>>(),
+        any::<Option<u8>>(),
+        any::<u16>(),
+    );
+    (time, place, said).prop_map(
+        |(time, (lat_e7, lon_e7), (ignition, speed_dkmh, odometer_m, satellites, signs))| Point {
+            ignition,
+            speed_dkmh,
+            odometer_m,
+            satellites,
+            signs: Signs(if signs % 8 == 0 { signs } else { 0 }),
+            ..Point::new(UtcMillis(time), Position { lat_e7, lon_e7 })
+        },
+    )
 }
 
 /// What a car does for a while: seconds, m/s, seconds between fixes (0: silent), and metres of noise.
@@ -51,7 +59,10 @@ fn day(phases: &[(i64, f64, i64, f64, Option<bool>)], mut seed: u64) -> Vec<Poin
             (now_s, spent_s) = (now_s + step_s, spent_s + step_s);
             metres += m_per_s * step_s as f64;
             if every_s > 0 && points.len() < 3_000 {
-                let at = Position::from_degrees(30.0 + noise(noise_m) / 111_195.0, 120.0 + (metres + noise(noise_m)) / 96_298.0);
+                let at = Position::from_degrees(
+                    30.0 + noise(noise_m) / 111_195.0,
+                    120.0 + (metres + noise(noise_m)) / 96_298.0,
+                );
                 points.push(Point { ignition, ..Point::new(UtcMillis(now_s * 1_000), at) });
             }
         }

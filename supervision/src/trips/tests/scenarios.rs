@@ -2,8 +2,8 @@
 //! at 17:55. Each with positions alone, with an ignition, with a wire that is always on or never, and thinned to a minute.
 
 use super::track::{Tells, Track, at};
-use crate::trips::{EndReason, Gap, GapPlace, Segment, Stop, Trip, TripKind, TripSettings, cut};
 use crate::UtcMillis;
+use crate::trips::{EndReason, Gap, GapPlace, Segment, Stop, Trip, TripKind, TripSettings, cut};
 
 const EVERY_KIND: [Tells; 4] = [Tells::Positions, Tells::Ignition, Tells::AlwaysOn, Tells::NeverOn];
 
@@ -154,7 +154,10 @@ fn g_three_minutes_within_171_metres_are_a_move() {
             assert_eq!(found.len(), 1, "{tells:?} {back}: {segments:#?}");
             assert_near(found[0].start, at(17, 0, 0), "start");
             assert_near(found[0].end, at(17, 3, 0), "end");
-            assert_eq!(found[0].kind, if back && found[0].distance_m >= 300 { TripKind::Trip } else { TripKind::Move });
+            assert_eq!(
+                found[0].kind,
+                if back && found[0].distance_m >= 300 { TripKind::Trip } else { TripKind::Move }
+            );
         }
     }
 }
@@ -245,5 +248,9 @@ fn the_ignition_ends_a_trip_sooner() {
     track.idle(at(17, 18, 0), 30);
     track.drive(at(17, 20, 0), 10.0, 30);
     track.park(at(19, 0, 0), 30);
-    assert_eq!(trips(&cut(&track.points, &TripSettings::default())).len(), 1, "eight minutes with the engine on");
+    assert_eq!(
+        trips(&cut(&track.points, &TripSettings::default())).len(),
+        1,
+        "eight minutes with the engine on"
+    );
 }

@@ -41,7 +41,8 @@ impl Track {
         let phase = (self.now.0 / 1_000 % 97) as f64;
         let north = aside_m + 4.0 * phase.sin();
         let lat = 30.0 + north / METRES_PER_DEGREE;
-        let lon = 120.0 + (self.metres + 4.0 * (2.0 * phase).cos()) / (METRES_PER_DEGREE * 30.0_f64.to_radians().cos());
+        let lon = 120.0
+            + (self.metres + 4.0 * (2.0 * phase).cos()) / (METRES_PER_DEGREE * 30.0_f64.to_radians().cos());
         let mut point = Point::new(self.now, Position::from_degrees(lat, lon));
         match self.tells {
             Tells::Positions => {}

@@ -18,6 +18,9 @@ const LONG_STEP_MS: i64 = 60_000;
 /// After standing so long a single fix outside is held back until the next one tells whether it is an outlier, and a trip
 /// that ends in silence ends at the arrival.
 const SETTLED_MS: i64 = 60_000;
+/// In the first two minutes of a stay a fix so many metres further on is still the approach.
+const APPROACH_MS: i64 = 120_000;
+const APPROACH_M: f64 = 40.0;
 /// Gaps within a stay are at least `gap_s` long and a stay becomes a stop after some minutes: more than these are never open.
 const OPEN_GAPS: usize = 64;
 
@@ -142,7 +145,9 @@ impl Drive {
         if self.held.take().is_some() {
             self.tally.marked = self.tally.marked.saturating_add(1);
         }
-        if says_driving(point) && self.stay.age_ms() < SETTLED_MS {
+        let is_approaching =
+            self.stay.age_ms() <= APPROACH_MS && self.stay.stop.at.distance_m(point.at) > APPROACH_M;
+        if is_approaching || says_driving(point) && self.stay.age_ms() < SETTLED_MS {
             self.move_on(point, step);
             return Outcome::GoesOn;
         }

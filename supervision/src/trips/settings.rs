@@ -64,7 +64,7 @@ impl Default for TripSettings {
             run_on_s: 180,
             stay_ignition_off_s: 180,
             stay_ignition_on_s: 900,
-            leave_radius_m: 120,
+            leave_radius_m: 100,
             leave_far_m: 150,
             max_speed_kmh: 200,
             believed_after_fixes: 5,

@@ -64,7 +64,8 @@ fn trackers_that_never_sleep() {
     }
 }
 
-/// Distances of drives whose own computers measured the speed: within 2 % of its integral, as the receiver's sum itself is.
+/// Distances of drives whose own computers measured the speed: within 6 % of its integral on every car (one car's speed reads
+/// 5 % low against its receiver, the others agree within 2 %).
 #[test]
 fn envirocar_distances() {
     let Some(folder) = data::folder() else {

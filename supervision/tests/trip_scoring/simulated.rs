@@ -84,7 +84,7 @@ struct Car {
 /// A device's `days`, thinned to 30 s, parked fixes at an interval that the seed decides.
 pub fn never_sleeps(seed: u64, days: i64, tells: Tells) -> Device {
     let mut dice = Dice(seed);
-    let parked_interval_s = [30, 60, 300][usize::try_from(dice.next() % 3).unwrap()];
+    let parked_interval_s = [30, 60, 300][usize::try_from(dice.next() % 3).expect("below three")];
     let noise_m = dice.between(5.0, 8.0);
     let mut car = Car {
         dice,

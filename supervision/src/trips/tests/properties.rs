@@ -42,7 +42,13 @@ fn any_day() -> impl Strategy<Value = Vec<Point>> {
         0.0..20.0_f64,
         any::<Option<bool>>(),
     );
-    (vec(phase, 1..25), any::<u64>()).prop_map(|(phases, seed)| day(&phases, seed))
+    (vec(phase, 1..25), any::<u64>(), any::<bool>()).prop_map(|(mut phases, seed, tells)| {
+        // A device tells its ignition or does not.
+        for phase in &mut phases {
+            phase.4 = tells.then_some(phase.4 == Some(true));
+        }
+        day(&phases, seed)
+    })
 }
 
 fn day(phases: &[(i64, f64, i64, f64, Option<bool>)], mut seed: u64) -> Vec<Point> {
@@ -108,7 +114,9 @@ proptest! {
 
     #[test]
     fn unsorted_points_do_no_harm(points in vec(any_point(), 0..100)) {
-        let _ = cut(&points, &TripSettings::default());
+        for segment in cut(&points, &TripSettings::default()) {
+            prop_assert!(ends(&segment).0 <= ends(&segment).1, "{segment:?}");
+        }
     }
 
     #[test]
@@ -174,14 +182,16 @@ proptest! {
 
     #[test]
     fn trips_away_from_the_edge_do_not_depend_on_the_window(mut points in any_day(), at in any::<prop::sample::Index>()) {
-        // An hour heard standing, which any two cutters agree about, somewhere in the middle.
+        // Two hours heard standing, which any two cutters agree about, somewhere in the middle.
         let cut_at = at.index(points.len() + 1);
         let (before, after) = points.split_at(cut_at);
-        let rest_at = before.last().map_or(Position::from_degrees(30.0, 120.0), |point| point.at);
+        let rest_at = before.last().map_or_else(|| Position::from_degrees(30.0, 120.0), |point| point.at);
         let from_s = before.last().map_or(1_709_683_200, |point| point.time.0 / 1_000);
-        let hour = (1..=240).map(|step| Point::new(UtcMillis((from_s + 30 * step) * 1_000), rest_at));
+        let ignition = points.first().and_then(|point| point.ignition).map(|_| false);
+        let hours = (1..=240)
+            .map(|step| Point { ignition, ..Point::new(UtcMillis((from_s + 30 * step) * 1_000), rest_at) });
         let later = after.iter().map(|point| Point { time: UtcMillis(point.time.0 + 7_200_000), ..*point });
-        points = before.iter().copied().chain(hour).chain(later).collect();
+        points = before.iter().copied().chain(hours).chain(later).collect();
         let settings = TripSettings::default();
         let noon = UtcMillis((from_s + 3_600) * 1_000);
         let whole = cut(&points, &settings);

@@ -9,7 +9,7 @@ use super::standing::Standing;
 use super::tally::{Step, says_driving};
 use super::{EndReason, Gap, GapPlace, Rest, Segment, StartReason, TripSettings, Wake};
 use crate::UtcMillis;
-use crate::point::{Point, Position};
+use crate::point::{Point, Position, Signs};
 
 /// Cuts one device's track as it comes in.
 #[derive(Clone, Debug)]
@@ -91,7 +91,13 @@ impl Cutter {
 
     /// Takes the next fix and appends the segments that it closes, in the order in which they end. A fix older than the
     /// latest is ignored: late data is cut again from the [`Rest`] before it.
+    ///
+    /// A fix whose clock is not believed is only counted: its time must not hold up those that come.
     pub fn push(&mut self, point: &Point, out: &mut Vec<Segment>) {
+        if point.signs.contains(Signs::CLOCK_SUSPECT) {
+            self.count_marked();
+            return;
+        }
         let Some(pending) = self.pending.as_mut() else {
             if self.last().is_none_or(|last| last.time < point.time) {
                 self.pending = Some(*point);
@@ -161,12 +167,8 @@ impl Cutter {
         let verdict = if is_back && mark_alone(point, &self.settings).is_none() {
             Verdict::Good(0.0)
         } else {
-            let last = match &self.state {
-                State::Empty => None,
-                State::Standing(parked) => Some(parked.last()),
-                State::Driving(drive) => Some(&drive.last),
-            };
-            self.screen.judge(last, point, &self.settings)
+            let last = self.last().copied();
+            self.screen.judge(last.as_ref(), point, &self.settings)
         };
         match verdict {
             Verdict::Marked => self.count_marked(),

@@ -120,6 +120,18 @@ fn marked_fixes_are_counted_and_not_used() {
 }
 
 #[test]
+fn a_clock_years_ahead_does_not_stop_the_track() {
+    let mut points = drive(|_, _, _| {});
+    let truth = only_trip(&points);
+    let wrong = Point { signs: Signs::CLOCK_SUSPECT, ..point(4_000_000_000, 30.0) };
+    points.insert(130, wrong);
+    assert_eq!(
+        only_trip(&points),
+        Trip { marked: 1, confidence_pct: only_trip(&points).confidence_pct, ..truth }
+    );
+}
+
+#[test]
 fn drift_while_parked_adds_no_distance() {
     let mut track = Track::new(at(0, 0, 0), Tells::Positions);
     for step in 0..1_440_i64 {

@@ -9,8 +9,10 @@
 //! register ─▶ world (calendar, zones, orders) ───┼──▶ matching ──▶ rules ──▶ findings ──▶ cases ──▶ evidence
 //! ```
 
+pub mod finding;
 pub mod ids;
 pub mod point;
+pub mod register;
 pub mod trips;
 
 pub use motorpool_protocols::UtcMillis;

@@ -11,8 +11,10 @@
 
 pub mod finding;
 pub mod ids;
+pub mod matching;
 pub mod point;
 pub mod register;
+pub mod rules;
 pub mod trips;
 
 pub use motorpool_protocols::UtcMillis;

@@ -11,6 +11,7 @@
 
 pub mod finding;
 pub mod ids;
+pub mod lineage;
 pub mod matching;
 pub mod point;
 pub mod register;

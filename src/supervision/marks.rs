@@ -43,6 +43,8 @@ pub(super) struct Taken {
     pub(super) lsn: Lsn,
     /// When the latest of them was received: the fold's notion of now.
     pub(super) now: UtcMillis,
+    /// A range of the journal could not be read: any track may have changed.
+    pub(super) is_lost: bool,
 }
 
 /// What the fold thread notes of one chunk, to be published at its end.
@@ -97,13 +99,20 @@ impl Marks {
     pub(super) fn take(&self) -> Taken {
         let mut state = self.state();
         let devices = std::mem::take(&mut state.devices);
-        Taken { devices, lsn: state.lsn, now: state.now }
+        let is_lost = std::mem::take(&mut state.is_lost);
+        Taken { devices, lsn: state.lsn, now: state.now, is_lost }
+    }
+
+    /// Notes that a range of the journal could not be read.
+    pub fn lose(&self) {
+        self.state().is_lost = true;
     }
 
     /// Gives back marks whose trips could not be derived.
-    pub(super) fn give_back(&self, devices: FxHashMap<DeviceId, Mark>) {
+    pub(super) fn give_back(&self, taken: Taken) {
         let mut state = self.state();
-        for (device, mark) in devices {
+        state.is_lost |= taken.is_lost;
+        for (device, mark) in taken.devices {
             state.devices.entry(device).and_modify(|known| known.widen(mark)).or_insert(mark);
         }
     }
@@ -136,7 +145,7 @@ mod tests {
         let mark = Mark { from: fix(10).fix_time, to: fix(60).fix_time };
         assert_eq!((taken.devices.get(&DeviceId(1)), taken.lsn, taken.now), (Some(&mark), Lsn(24), received));
         assert_eq!(marks.waiting(), 0);
-        marks.give_back(taken.devices);
+        marks.give_back(taken);
         assert_eq!(marks.take().devices.get(&DeviceId(1)), Some(&mark));
     }
 

@@ -12,7 +12,6 @@
 pub mod calendar;
 pub mod finding;
 pub mod ids;
-pub mod lineage;
 pub mod matching;
 pub mod point;
 pub mod register;

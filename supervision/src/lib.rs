@@ -9,7 +9,9 @@
 //! register ─▶ world (calendar, zones, orders) ───┼──▶ matching ──▶ rules ──▶ findings ──▶ cases ──▶ evidence
 //! ```
 
+pub mod cases;
 pub mod finding;
+mod hex;
 pub mod ids;
 pub mod point;
 pub mod register;

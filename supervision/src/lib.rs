@@ -10,6 +10,7 @@
 //! ```
 
 pub mod calendar;
+pub mod cases;
 pub mod finding;
 pub mod ids;
 pub mod matching;
@@ -18,5 +19,6 @@ pub mod register;
 pub mod rules;
 pub mod trips;
 pub mod zones;
+mod hex;
 
 pub use motorpool_protocols::UtcMillis;

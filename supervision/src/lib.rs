@@ -11,10 +11,12 @@
 
 pub mod finding;
 pub mod ids;
+pub mod judge;
 pub mod matching;
 pub mod point;
 pub mod register;
 pub mod rules;
 pub mod trips;
+pub mod world;
 
 pub use motorpool_protocols::UtcMillis;

@@ -281,27 +281,38 @@ impl World {
     /// Layers: rule sets of everybody, then of each unit from the top down; of several at one level the later id lies above.
     #[must_use]
     pub fn settings(&self, units: &[UnitId], at: UtcMillis) -> Arc<Settings> {
+        Arc::new(self.settings_of(&self.layers(units, at)))
+    }
+
+    /// Indices of the rule sets that hold for a unit path at `at`, in the order in which they are laid on the defaults.
+    pub(crate) fn layers(&self, units: &[UnitId], at: UtcMillis) -> Vec<usize> {
         let level = |unit: Option<UnitId>| match unit {
             None => Some(usize::MAX),
             Some(unit) => units.iter().position(|other| *other == unit),
         };
-        let mut layers: Vec<_> = self
-            .register
-            .rule_sets
-            .iter()
-            .filter(|set| set.valid.contains(at))
-            .filter_map(|set| Some((std::cmp::Reverse(level(set.row.unit)?), set.id, set.version, set)))
-            .collect();
-        layers.sort_by_key(|(level, id, version, _)| (*level, *id, *version));
-        let sets = || layers.iter().map(|(.., set)| *set);
-        // Checked when the world was built; what can't be read together falls back to the defaults in trial.
+        let sets = self.register.rule_sets.iter().enumerate();
+        let mut newest: BTreeMap<i64, (u32, usize, std::cmp::Reverse<usize>)> = BTreeMap::new();
+        for (index, set) in sets.filter(|(_, set)| set.valid.contains(at)) {
+            let Some(level) = level(set.row.unit) else { continue };
+            let this = (set.version, index, std::cmp::Reverse(level));
+            newest.entry(set.id).and_modify(|kept| *kept = this.max(*kept)).or_insert(this);
+        }
+        let mut layers: Vec<_> = newest.into_iter().map(|(id, (_, index, level))| (level, id, index)).collect();
+        layers.sort_unstable();
+        layers.into_iter().map(|(.., index)| index).collect()
+    }
+
+    /// The settings that these rule sets make, laid on the defaults in this order.
+    pub(crate) fn settings_of(&self, layers: &[usize]) -> Settings {
+        let sets = || layers.iter().filter_map(|&index| self.register.rule_sets.get(index));
+        // Each was checked when the world was built; what can't be read together falls back to the defaults, on trial.
         let params = RuleParams::layered(sets().map(|set| &set.row.params));
         let is_active = sets().next_back().is_some_and(|set| set.row.state == RuleSetState::Active);
-        Arc::new(Settings {
+        Settings {
             is_trial: !is_active || params.is_err(),
             params: params.unwrap_or_default(),
             rule_sets: sets().map(|set| (set.row.name.clone(), set.version)).collect(),
-        })
+        }
     }
 
     /// Whether a feed is complete for a unit path from `from` to `to`. The mark of the nearest unit counts.

@@ -9,6 +9,7 @@
 //! register ─▶ world (calendar, zones, orders) ───┼──▶ matching ──▶ rules ──▶ findings ──▶ cases ──▶ evidence
 //! ```
 
+pub mod calendar;
 pub mod finding;
 pub mod ids;
 pub mod judge;
@@ -18,5 +19,6 @@ pub mod register;
 pub mod rules;
 pub mod trips;
 pub mod world;
+pub mod zones;
 
 pub use motorpool_protocols::UtcMillis;

@@ -12,12 +12,12 @@ use rustc_hash::FxHashMap;
 
 use crate::UtcMillis;
 use crate::calendar::{Calendar, DayInfo};
+use crate::finding::Rule;
 use crate::ids::{DeviceId, UnitId, VehicleId};
 use crate::register::{
-    Binding, CalendarYear, Class, Exemption, Feed, Order, Register, Row, RuleSetState, SealKind, Unit, Vehicle,
-    Versioned,
+    Binding, CalendarYear, Class, Exemption, Feed, Order, Register, Row, RuleSetState, SealKind, Unit,
+    Vehicle, Versioned,
 };
-use crate::finding::Rule;
 use crate::rules::RuleParams;
 use crate::zones::{Places, ZoneIndex};
 
@@ -150,8 +150,8 @@ impl World {
     /// # Errors
     /// When the time zone does not exist or a rule set can't be read.
     pub fn new(register: Register, time_zone: &str) -> Result<Self, WorldError> {
-        let zone = TimeZone::get(time_zone)
-            .map_err(|_| WorldError::TimeZone { name: time_zone.to_owned() })?;
+        let zone =
+            TimeZone::get(time_zone).map_err(|_| WorldError::TimeZone { name: time_zone.to_owned() })?;
         for set in &register.rule_sets {
             RuleParams::layered([&set.row.params]).map_err(|error| WorldError::RuleSet {
                 name: set.row.name.clone(),
@@ -163,7 +163,7 @@ impl World {
         Ok(Self {
             zone,
             calendar: Calendar::new(&register.calendar_years, &register.working_hours),
-            places: Places::new(&register.places, &register.zones),
+            places: Places::new(&register.places, &zones),
             zones,
             units: by_id(&register.units, UnitId),
             vehicles: by_id(&register.vehicles, VehicleId),
@@ -241,7 +241,8 @@ impl World {
     /// The primary device of the vehicle at `at`.
     #[must_use]
     pub fn primary_device(&self, vehicle: VehicleId, at: UtcMillis) -> Option<DeviceId> {
-        let bound = self.bindings(vehicle).rfind(|binding| binding.row.is_primary && binding.valid.contains(at));
+        let bound =
+            self.bindings(vehicle).rfind(|binding| binding.row.is_primary && binding.valid.contains(at));
         bound.map(|binding| binding.row.device)
     }
 
@@ -297,7 +298,8 @@ impl World {
             let this = (set.version, index, std::cmp::Reverse(level));
             newest.entry(set.id).and_modify(|kept| *kept = this.max(*kept)).or_insert(this);
         }
-        let mut layers: Vec<_> = newest.into_iter().map(|(id, (_, index, level))| (level, id, index)).collect();
+        let mut layers: Vec<_> =
+            newest.into_iter().map(|(id, (_, index, level))| (level, id, index)).collect();
         layers.sort_unstable();
         layers.into_iter().map(|(.., index)| index).collect()
     }

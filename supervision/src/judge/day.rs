@@ -169,8 +169,11 @@ impl<'a> VehicleDay<'a> {
         if let Some(emergency) = self.emergency(from, to, place) {
             excuses.push(Excuse::InEmergency { document: emergency.row.document.clone() });
         }
-        let reports = self.world.reports(self.id()).filter(|report| from <= report.row.at && report.row.at <= to);
-        excuses.extend(reports.map(|report| Excuse::Reported { at: report.row.at, text: report.row.text.clone() }));
+        let reports =
+            self.world.reports(self.id()).filter(|report| from <= report.row.at && report.row.at <= to);
+        excuses.extend(
+            reports.map(|report| Excuse::Reported { at: report.row.at, text: report.row.text.clone() }),
+        );
         let repairs = self.world.repairs(self.id()).filter(|repair| {
             repair.row.from.at <= to && repair.row.to.is_none_or(|fetched| from <= fetched.at)
         });

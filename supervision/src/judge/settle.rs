@@ -37,8 +37,7 @@ fn may_be_lifted(finding: &Finding) -> bool {
 
 /// On duty and in a declared emergency, use without paper is paper that is due (待补单), not a question about a person.
 fn on_duty(day: &VehicleDay<'_>, mut finding: Finding) -> Finding {
-    let is_about_time =
-        matches!(finding.rule, Rule::R01 | Rule::R02 | Rule::R05 | Rule::R06 | Rule::R07);
+    let is_about_time = matches!(finding.rule, Rule::R01 | Rule::R02 | Rule::R05 | Rule::R06 | Rule::R07);
     if !is_about_time || finding.outcome == Outcome::Undecidable {
         return finding;
     }

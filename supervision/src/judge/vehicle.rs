@@ -34,11 +34,7 @@ pub struct Judged {
 /// Judges one vehicle on local days. The findings of a day do not depend on which other days are asked about, as long as `history` reaches
 /// [`super::LOOK_BACK_DAYS`] back from it.
 #[must_use]
-pub fn judge_vehicle(
-    world: &World,
-    history: VehicleHistory<'_>,
-    days: RangeInclusive<Date>,
-) -> Vec<Finding> {
+pub fn judge_vehicle(world: &World, history: VehicleHistory<'_>, days: RangeInclusive<Date>) -> Vec<Finding> {
     judge_vehicle_counting(world, history, days).findings
 }
 

@@ -138,7 +138,8 @@ impl Edges {
 
     /// The order of each trip.
     fn choose(&self, trips: &[&Trip], orders: usize) -> Vec<Option<usize>> {
-        let mut chosen: Vec<Option<usize>> = self.of_trip.iter().map(|edges| best(edges).map(|edge| edge.order)).collect();
+        let mut chosen: Vec<Option<usize>> =
+            self.of_trip.iter().map(|edges| best(edges).map(|edge| edge.order)).collect();
         for (cluster_trips, cluster_orders) in self.clusters(orders) {
             // Moves never stand for an order: shifting a car in the yard is not the use that it was sent on.
             let real = |trip: &usize| trips.get(*trip).is_some_and(|trip| trip.kind == TripKind::Trip);
@@ -169,7 +170,8 @@ impl Edges {
             let Some(first) = fits.next() else { continue };
             fits.for_each(|edge| unite(&mut leader, first.order, edge.order));
         }
-        let mut clusters: std::collections::BTreeMap<usize, (Vec<usize>, Vec<usize>)> = std::collections::BTreeMap::new();
+        let mut clusters: std::collections::BTreeMap<usize, (Vec<usize>, Vec<usize>)> =
+            std::collections::BTreeMap::new();
         for order in 0..orders {
             clusters.entry(leader_of(&leader, order)).or_default().1.push(order);
         }
@@ -229,10 +231,16 @@ fn is_still_out(trips: &[&Trip], index: usize, candidate: &Candidate<'_>) -> boo
     }
 }
 
-fn trip_match(trip: &Trip, edges: &TripEdges, order: Option<usize>, candidates: &[Candidate<'_>]) -> TripMatch {
+fn trip_match(
+    trip: &Trip,
+    edges: &TripEdges,
+    order: Option<usize>,
+    candidates: &[Candidate<'_>],
+) -> TripMatch {
     let terms = &edges.terms;
     let late_paper = |candidate: &Candidate<'_>| candidate.recorded_late_s(trip, terms.emergency_paper_s);
-    let mut near: Vec<_> = edges.near.iter().filter_map(|&near| Some((near, candidates.get(near)?))).collect();
+    let mut near: Vec<_> =
+        edges.near.iter().filter_map(|&near| Some((near, candidates.get(near)?))).collect();
     near.sort_by_key(|(index, candidate)| (Some(*index) != order, candidate.apart_s(trip), *index));
     near.truncate(CONSIDERED_MAX);
     let considered = near.iter().map(|(index, candidate)| {

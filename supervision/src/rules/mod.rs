@@ -17,7 +17,11 @@ pub type VehicleRule = fn(&VehicleDay<'_>, &mut Vec<Finding>);
 pub type FleetRule = fn(&FleetDay<'_>, &mut Vec<Finding>);
 
 /// The rules of a vehicle-day.
-pub const VEHICLE_RULES: &[(Rule, VehicleRule)] = &[];
+pub const VEHICLE_RULES: &[(Rule, VehicleRule)] = &[
+    // How and when the car was used, and its terminal.
+    //
+    // Ledgers, patterns over weeks, borrowed and moved.
+];
 
 /// The rules of the whole fleet.
 pub const FLEET_RULES: &[(Rule, FleetRule)] = &[];

@@ -13,11 +13,13 @@ pub mod calendar;
 pub mod cases;
 pub mod finding;
 pub mod ids;
+pub mod judge;
 pub mod matching;
 pub mod point;
 pub mod register;
 pub mod rules;
 pub mod trips;
+pub mod world;
 pub mod zones;
 mod hex;
 

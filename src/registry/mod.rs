@@ -15,6 +15,7 @@ mod background;
 mod codes;
 mod db;
 mod devices;
+mod entries;
 pub(crate) mod hex;
 mod inbox;
 mod profiles;
@@ -33,6 +34,9 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 pub use devices::{DeviceChange, DeviceFilter, DeviceRecord, Enrol, Enrolled, Registered};
+pub use entries::{
+    Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Scope as RowScope, Stored, Written,
+};
 pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
 pub use quarantine::{QuarantineFilter, Quarantined};
 pub use snapshot::{Device, DeviceState, Snapshot};
@@ -75,6 +79,52 @@ pub enum Error {
     /// The database holds something this program never wrote.
     #[error("the registry holds something impossible: {0}")]
     Corrupt(&'static str),
+    /// A stored value can't be read as what it should be.
+    #[error("the registry holds a {what} that can't be read")]
+    Unreadable {
+        /// Which.
+        what: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Somebody else has written in between.
+    #[error("{kind} {id} is at {found} by now, not at {expected}: somebody else has changed it")]
+    Conflict {
+        /// What kind of thing.
+        kind: &'static str,
+        /// Which.
+        id: String,
+        /// The version or number of events that the writer has seen.
+        expected: i64,
+        /// What it is now.
+        found: i64,
+    },
+    /// There is no such row.
+    #[error("there is no {kind} {id}")]
+    Unknown {
+        /// What kind of thing.
+        kind: &'static str,
+        /// Which.
+        id: i64,
+    },
+    /// Two rows would have what only one may have.
+    #[error("{kind} {id} and {kind} {other} would both have {key} at {at}", at = shown(*at))]
+    Taken {
+        /// The kind of both.
+        kind: &'static str,
+        /// What: a plate, a code, a device.
+        key: String,
+        /// One row.
+        id: i64,
+        /// The other.
+        other: i64,
+        /// The first instant at which both would have it.
+        at: UtcMillis,
+    },
+    /// The request is not possible in itself.
+    #[error("refused: {0}")]
+    Refused(String),
     /// There are no device numbers left.
     #[error("the registry is full")]
     Full,
@@ -264,6 +314,15 @@ impl Registry {
         Ok(())
     }
 
+    /// Commits a change in which no device took part, and publishes that it was made.
+    async fn commit_rows(&self, write: Write<'_>) -> Result<(), Error> {
+        write.tx.commit().await?;
+        let mut next = Snapshot::clone(&write.snapshot);
+        next.change = write.change;
+        self.publish(next);
+        Ok(())
+    }
+
     /// Reads everything again if somebody else changed it.
     async fn reload(&self) -> Result<(), Error> {
         let _turn = self.writer.lock().await;
@@ -300,6 +359,11 @@ impl Registry {
 /// Counts the change sequence up and answers its new value.
 async fn bump(tx: &mut Tx) -> Result<i64, Error> {
     tx.number(Sql::new("UPDATE sequences SET value = value + 1 WHERE name = 'change' RETURNING value")).await
+}
+
+/// An instant as people read it.
+fn shown(at: UtcMillis) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| "all times".to_owned(), |at| at.to_string())
 }
 
 /// The SQLite file in the data folder, made with its folder if need be.

@@ -18,6 +18,7 @@ mod devices;
 mod entries;
 pub(crate) mod hex;
 mod inbox;
+mod judgements;
 mod profiles;
 mod quarantine;
 mod snapshot;
@@ -36,6 +37,10 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 pub use devices::{DeviceChange, DeviceFilter, DeviceRecord, Enrol, Enrolled, Registered};
 pub use entries::{
     Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Scope as RowScope, Stored, Written,
+};
+pub use judgements::{
+    Checkpoint, Flag, FlagFilter, FlagState, FlagTurn, Gone, Judgement, NewFlag, NewSegment, StoredSegment,
+    revise_flags, revise_segments,
 };
 pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
 pub use quarantine::{QuarantineFilter, Quarantined};

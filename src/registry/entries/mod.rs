@@ -57,7 +57,6 @@ macro_rules! for_every_kind {
     };
 }
 
-
 mod facts;
 mod read;
 mod timeline;
@@ -68,6 +67,7 @@ mod tests;
 
 pub use facts::{Facts, Stored};
 pub use read::{Changed, Known, Scope};
+pub(super) use write::record_time;
 pub use write::{Batch, Written};
 
 use motorpool_protocols::UtcMillis;

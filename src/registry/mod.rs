@@ -11,12 +11,15 @@
 //! The network path never waits for the database: it reads the snapshot and leaves notes in a bounded table
 //! ([`Registry::quarantine_seen`], [`Registry::registered`]) that [`Registry::run`] writes down every second.
 
+mod attachments;
 mod background;
+mod case_events;
 mod codes;
 mod db;
 mod devices;
 mod entries;
 pub(crate) mod hex;
+mod idempotency;
 mod inbox;
 mod judgements;
 mod profiles;
@@ -34,10 +37,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard, watch};
 
+pub use attachments::{ATTACHMENT_BYTES_MAX, Attachment, NewAttachment};
+pub use case_events::{CaseEvent, CaseFilter, CaseRow, StoredCaseEvent};
 pub use devices::{DeviceChange, DeviceFilter, DeviceRecord, Enrol, Enrolled, Registered};
 pub use entries::{
     Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Scope as RowScope, Stored, Written,
 };
+pub use idempotency::{Claim, IDEMPOTENCY_HOURS, KEY_BYTES_MAX};
 pub use judgements::{
     Checkpoint, Flag, FlagFilter, FlagState, FlagTurn, Gone, Judgement, NewFlag, NewSegment, StoredSegment,
     revise_flags, revise_segments,

@@ -56,10 +56,11 @@ pub fn revise_segments(
     let leaving: Vec<&StoredSegment> =
         current.iter().filter(|stored| !wanted_ids.contains(&stored.id)).collect();
 
+    let mut seen = BTreeSet::new();
     let mut added: Vec<NewSegment> = Vec::new();
     for segment in wanted {
         let id = id_of(device, segment);
-        if known.contains(id.as_str()) || added.iter().any(|new| new.id == id) {
+        if known.contains(id.as_str()) || !seen.insert(id.clone()) {
             continue;
         }
         let alike = leaving.iter().filter(|stored| sort(&stored.segment) == sort(segment));
@@ -103,9 +104,10 @@ pub fn revise_flags(current: &[Flag], wanted: &[Finding], reason: &str) -> (Vec<
     let wanted_ids: BTreeSet<&str> = wanted.iter().map(|(id, _)| id.as_str()).collect();
     let leaving: Vec<&Flag> = open(current).filter(|flag| !wanted_ids.contains(flag.id.as_str())).collect();
 
+    let mut seen = BTreeSet::new();
     let mut added: Vec<NewFlag> = Vec::new();
     for (id, finding) in &wanted {
-        if known.contains(id.as_str()) || added.iter().any(|new| new.id == *id) {
+        if known.contains(id.as_str()) || !seen.insert(id.clone()) {
             continue;
         }
         let predecessor = leaving

@@ -17,6 +17,7 @@ mod segments;
 #[cfg(test)]
 mod tests;
 
+pub(super) use flags::day_number;
 pub use flags::{Flag, FlagFilter, FlagState, FlagTurn, NewFlag};
 pub use lineage::{Gone, revise_flags, revise_segments};
 pub use segments::{NewSegment, StoredSegment};

@@ -160,6 +160,11 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         format!("tracks.page_rows = {} must be between 64 and 65536", config.tracks.page_rows),
     );
     expect(config.tracks.compact_files_min >= 2, "tracks.compact_files_min must be at least 2".to_owned());
+    let url = config.registry.url.expose();
+    expect(
+        url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://"),
+        "registry.url must be empty or begin with postgres://".to_owned(),
+    );
     if mistakes.is_empty() { Ok(()) } else { Err(ConfigError::Values(mistakes)) }
 }
 

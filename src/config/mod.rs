@@ -16,7 +16,7 @@ use motorpool_protocols::SessionLimits;
 use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, FILES_RESERVED, load};
-pub use values::{Bytes, Seconds};
+pub use values::{Bytes, Seconds, SecretUrl};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct Config {
     pub journal: Journal,
     /// The track archive.
     pub tracks: Tracks,
+    /// The registry's database.
+    pub registry: Registry,
     /// The HTTP API and console.
     pub http: Http,
     /// Limits on unknown terminals.
@@ -50,6 +52,7 @@ impl Default for Config {
             sessions: Sessions::default(),
             journal: Journal::default(),
             tracks: Tracks::default(),
+            registry: Registry::default(),
             http: Http::default(),
             quarantine: Quarantine::default(),
             profiles: BTreeMap::new(),
@@ -220,6 +223,14 @@ impl Default for Tracks {
             page_rows: 4_096,
         }
     }
+}
+
+/// `[registry]`: where devices, orders, cases and everything else that people decide is kept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Registry {
+    /// Empty = SQLite in the data folder; `postgres://…` = PostgreSQL.
+    pub url: SecretUrl,
 }
 
 /// `[http]`: the API and the console.

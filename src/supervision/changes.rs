@@ -48,10 +48,19 @@ fn touched_vehicles(world: &World, change: &Changed, at: UtcMillis) -> BTreeSet<
 }
 
 /// The vehicle-days within `within` that `changes` touch, in the registry as it is now.
-pub(super) fn touched(world: &World, changes: &[Changed], within: &RangeInclusive<Date>, now: UtcMillis) -> Days {
+pub(super) fn touched(
+    world: &World,
+    changes: &[Changed],
+    within: &RangeInclusive<Date>,
+    now: UtcMillis,
+) -> Days {
     let mut days = Days::default();
     for change in changes {
-        let span = if change.kind == Watermark::KIND { moved(world.register(), change, now) } else { change.touched };
+        let span = if change.kind == Watermark::KIND {
+            moved(world.register(), change, now)
+        } else {
+            change.touched
+        };
         let Some(range) = touched_days(world, span, within) else { continue };
         for vehicle in touched_vehicles(world, change, now) {
             days.add(vehicle, range.clone());

@@ -24,13 +24,6 @@ impl Days {
         days.extend(each.take_while(|day| *day <= last));
     }
 
-    /// Adds everything of `other`.
-    pub(super) fn append(&mut self, other: Self) {
-        for (vehicle, days) in other.vehicles {
-            self.vehicles.entry(vehicle).or_default().extend(days);
-        }
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.vehicles.is_empty()
     }

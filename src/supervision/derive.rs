@@ -188,3 +188,12 @@ fn close_when_silent(
     segments.append(&mut open);
     None
 }
+
+/// The end of a segment.
+pub(super) const fn end(segment: &Segment) -> UtcMillis {
+    match segment {
+        Segment::Trip(trip) => trip.end,
+        Segment::Stop(stop) => stop.end,
+        Segment::Gap(gap) => gap.end,
+    }
+}

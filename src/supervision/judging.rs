@@ -16,7 +16,7 @@ use motorpool_supervision::world::World;
 
 use super::days::Days;
 use crate::ids;
-use crate::registry::{Flag, FlagFilter, FlagState, Known, Registry, Scope, StoredSegment};
+use crate::registry::{Flag, FlagFilter, FlagState, Known, Registry, RowScope, StoredSegment};
 use crate::tracks::{TrackOptions, Tracks};
 
 const DAY_MS: i64 = 86_400_000;
@@ -53,7 +53,12 @@ pub(super) struct OwnedHistory {
 
 impl OwnedHistory {
     pub(super) const fn borrowed(&self, vehicle: VehicleId, known_to: UtcMillis) -> VehicleHistory<'_> {
-        VehicleHistory { vehicle, segments: self.segments.as_slice(), points: self.points.as_slice(), known_to }
+        VehicleHistory {
+            vehicle,
+            segments: self.segments.as_slice(),
+            points: self.points.as_slice(),
+            known_to,
+        }
     }
 }
 
@@ -79,7 +84,12 @@ pub(super) struct Fresh {
 
 impl Sources<'_> {
     /// The stored and fresh segments of a device that touch `from` to `to`, by start.
-    async fn segments(&self, device: DeviceId, from: UtcMillis, to: UtcMillis) -> anyhow::Result<Vec<Segment>> {
+    async fn segments(
+        &self,
+        device: DeviceId,
+        from: UtcMillis,
+        to: UtcMillis,
+    ) -> anyhow::Result<Vec<Segment>> {
         let stored = self.registry.segments(device, from, to).await?;
         let fresh = self.fresh.get(&device);
         let is_current = |stored: &StoredSegment| fresh.is_none_or(|fresh| !fresh.gone.contains(&stored.id));
@@ -89,7 +99,8 @@ impl Sources<'_> {
         let open = self.rests.get(&device).map(|rest| Segment::Stop(rest.stop.clone()));
         // The stop that a device stands in is kept as its rest until it ends. One that ended is stored and no longer the rest.
         if let Some(open) = open.filter(|open| segments.iter().all(|other| start(other) <= start(open))) {
-            let is_closed = |other: &Segment| matches!(other, Segment::Stop(_)) && start(other) == start(&open);
+            let is_closed =
+                |other: &Segment| matches!(other, Segment::Stop(_)) && start(other) == start(&open);
             if !segments.iter().any(is_closed) {
                 segments.push(open);
             }
@@ -118,7 +129,8 @@ impl Sources<'_> {
             history.segments.extend(segments.into_iter().filter(|segment| valid.contains(start(segment))));
             let Some(days) = points_of else { continue };
             let first = world.instant(*days.start(), 0).max(valid.from);
-            let last = UtcMillis(world.instant(*days.end(), 1_440).0.saturating_add(LOOK_AHEAD_DAYS * DAY_MS));
+            let last =
+                UtcMillis(world.instant(*days.end(), 1_440).0.saturating_add(LOOK_AHEAD_DAYS * DAY_MS));
             let last = valid.to.map_or(last, |to| to.min(last));
             let device = archived(binding.row.device);
             let read = self.tracks.track(device, first, last, TrackOptions::default());
@@ -156,12 +168,13 @@ pub(super) struct Found {
 /// The world that judging `vehicles` on these days takes, and the change of the registry it is of.
 pub(super) async fn world(
     registry: &Registry,
-    scope: &Scope,
+    scope: &RowScope,
     time_zone: &str,
     (first, last): (Date, Date),
 ) -> anyhow::Result<(World, i64)> {
     let shifted = |date: Date, days: i64| date.saturating_add(jiff::Span::new().days(days));
-    let midnight = |date: Date| date.to_zoned(jiff::tz::TimeZone::UTC).map(|at| at.timestamp().as_millisecond());
+    let midnight =
+        |date: Date| date.to_zoned(jiff::tz::TimeZone::UTC).map(|at| at.timestamp().as_millisecond());
     // A day more on either side covers every time zone.
     let from = UtcMillis(midnight(shifted(first, -LOOK_BACK_DAYS - 1)).unwrap_or(0));
     let to = UtcMillis(midnight(shifted(last, LOOK_AHEAD_DAYS + 2)).unwrap_or(i64::MAX));

@@ -7,15 +7,17 @@
 //!
 //! It never holds the journal back. What it did not mark because a range of the journal was gone it derives from the archive again.
 
-mod cases;
+pub mod cases;
 mod changes;
 mod days;
 mod derive;
+mod first_rows;
 mod judging;
 mod marks;
 mod settings;
 mod supervisor;
 
+pub use first_rows::write_calendar;
 pub use marks::{MarkBatch, Marks};
 pub use settings::SupervisionSettings;
 pub use supervisor::{Status, Supervisor, SupervisorParts};

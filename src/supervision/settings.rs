@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use motorpool_supervision::trips::TripSettings;
 
+use crate::config;
+
 /// How supervision runs.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "settings")]
@@ -16,4 +18,15 @@ pub struct SupervisionSettings {
     pub trips: TripSettings,
     /// Changes of the registry judge no day again that lies further back than this, days.
     pub judge_back_days: u32,
+}
+
+impl From<&config::Supervision> for SupervisionSettings {
+    fn from(config: &config::Supervision) -> Self {
+        Self {
+            interval: config.interval.0,
+            time_zone: config.time_zone.clone(),
+            trips: config.trips.clone(),
+            judge_back_days: config.judge_back_days,
+        }
+    }
 }

@@ -12,6 +12,7 @@
 pub mod calendar;
 pub mod cases;
 pub mod finding;
+mod hex;
 pub mod ids;
 pub mod judge;
 pub mod matching;
@@ -21,6 +22,5 @@ pub mod rules;
 pub mod trips;
 pub mod world;
 pub mod zones;
-mod hex;
 
 pub use motorpool_protocols::UtcMillis;

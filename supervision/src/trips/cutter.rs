@@ -128,7 +128,9 @@ impl Cutter {
     #[must_use]
     pub fn rest(&self) -> Option<Rest> {
         match &self.state {
-            State::Standing(parked) if matches!(parked.away, Away::No) && self.screen.is_clear() => Some(parked.to_rest()),
+            State::Standing(parked) if matches!(parked.away, Away::No) && self.screen.is_clear() => {
+                Some(parked.to_rest())
+            }
             _ => None,
         }
     }
@@ -210,10 +212,15 @@ impl Cutter {
             Outcome::GoesOn => {}
             Outcome::Lost(reason) => self.begin_elsewhere(point, reason, out),
             Outcome::Arrived | Outcome::Slept => {
-                let trip = if outcome == Outcome::Slept { drive.slept(&self.settings) } else { drive.arrived(&self.settings) };
+                let trip = if outcome == Outcome::Slept {
+                    drive.slept(&self.settings)
+                } else {
+                    drive.arrived(&self.settings)
+                };
                 out.push(Segment::Trip(trip));
                 out.extend(drive.gaps_in_stop().map(Segment::Gap));
-                let parked = Parked { standing: drive.stay.clone(), opening: None, wake: None, away: Away::No };
+                let parked =
+                    Parked { standing: drive.stay.clone(), opening: None, wake: None, away: Away::No };
                 self.state = State::Standing(parked);
                 if outcome == Outcome::Slept {
                     let distance_m = self.last().map_or(0.0, |last| last.at.distance_m(point.at));
@@ -290,7 +297,13 @@ impl Parked {
         !matches!(self.away, Away::No) && self.is_in_place(point, settings)
     }
 
-    fn take(&mut self, point: &Point, distance_m: f64, settings: &TripSettings, out: &mut Vec<Segment>) -> Leaving {
+    fn take(
+        &mut self,
+        point: &Point,
+        distance_m: f64,
+        settings: &TripSettings,
+        out: &mut Vec<Segment>,
+    ) -> Leaving {
         if self.is_in_place(point, settings) {
             self.come_back(out);
             self.absorb(point, settings, out);
@@ -374,14 +387,22 @@ impl Parked {
     }
 
     /// Whether the fixes outside, of which this is the latest, are a departure.
-    fn decide(&mut self, point: &Point, outcome: Outcome, settings: &TripSettings, out: &mut Vec<Segment>) -> Leaving {
+    fn decide(
+        &mut self,
+        point: &Point,
+        outcome: Outcome,
+        settings: &TripSettings,
+        out: &mut Vec<Segment>,
+    ) -> Leaving {
         let place = self.standing.stop.at;
         let is_ignition_off = self.standing.saw_ignition_off() && point.ignition == Some(false);
         let Away::Near(excursion) = &mut self.away else { return Leaving::No };
         excursion.see(place.distance_m(point.at), settings);
         let has_left = match outcome {
             Outcome::GoesOn => excursion.is_leaving(point, is_ignition_off, settings),
-            Outcome::Arrived => place.distance_m(excursion.drive.stay.stop.at) >= f64::from(settings.leave_radius_m),
+            Outcome::Arrived => {
+                place.distance_m(excursion.drive.stay.stop.at) >= f64::from(settings.leave_radius_m)
+            }
             Outcome::Slept | Outcome::Lost(_) => true,
         };
         if has_left {
@@ -390,7 +411,9 @@ impl Parked {
         let outside_ms = step_ms(&self.standing.last, point);
         let new_place = match outcome {
             Outcome::Arrived => Some(excursion.drive.stay.stop.at),
-            _ if outside_ms > LONGEST_EXCURSION_MS && excursion.drive.tally.fixes > MOST_SPARSE_FIXES => Some(point.at),
+            _ if outside_ms > LONGEST_EXCURSION_MS && excursion.drive.tally.fixes > MOST_SPARSE_FIXES => {
+                Some(point.at)
+            }
             _ => None,
         };
         if let Some(place) = new_place {

@@ -58,7 +58,14 @@ pub(super) struct Drive {
 
 impl Drive {
     /// Leaves `origin` for `point`, the first fix outside.
-    pub(super) fn leave(origin: &Standing, reason: StartReason, wake: Option<Wake>, point: &Point, step: Step, settings: &TripSettings) -> Self {
+    pub(super) fn leave(
+        origin: &Standing,
+        reason: StartReason,
+        wake: Option<Wake>,
+        point: &Point,
+        step: Step,
+        settings: &TripSettings,
+    ) -> Self {
         let last = &origin.last;
         let start = if step.ms > LONG_STEP_MS {
             let on_the_way_ms = unseen_ms(origin.stop.at.distance_m(point.at));
@@ -71,7 +78,10 @@ impl Drive {
         let ready_ms = wake.map_or(0, |wake| last.time.0.saturating_sub(wake.time.0));
         let start = match wake {
             Some(wake) if ready_ms > i64::from(settings.run_on_s) * 1_000 && last.ignition.is_none() => {
-                tally.add_waiting(ready_ms, origin.stop.fixes.saturating_sub(wake.fixes_before).saturating_sub(1));
+                tally.add_waiting(
+                    ready_ms,
+                    origin.stop.fixes.saturating_sub(wake.fixes_before).saturating_sub(1),
+                );
                 wake.time
             }
             _ => start,
@@ -157,7 +167,10 @@ impl Drive {
             match self.last.ignition {
                 Some(false) => {
                     let on_s = self.stay.stop.ignition_on_s.unwrap_or(0);
-                    return enough(stood_ms.saturating_sub(i64::from(on_s) * 1_000), settings.stay_ignition_off_s);
+                    return enough(
+                        stood_ms.saturating_sub(i64::from(on_s) * 1_000),
+                        settings.stay_ignition_off_s,
+                    );
                 }
                 Some(true) if self.ignition_goes_off => return enough(stood_ms, settings.stay_ignition_on_s),
                 _ => {}
@@ -210,7 +223,14 @@ impl Drive {
         self.tally.is_ignition_proved() && self.last.ignition == Some(false)
     }
 
-    fn trip(&self, tally: &Tally, end: UtcMillis, end_at: Position, end_reason: EndReason, settings: &TripSettings) -> Trip {
+    fn trip(
+        &self,
+        tally: &Tally,
+        end: UtcMillis,
+        end_at: Position,
+        end_reason: EndReason,
+        settings: &TripSettings,
+    ) -> Trip {
         let (distance_m, distance_source) = tally.distance();
         let end = end.max(self.start);
         let times = Times::within(tally, end.0.saturating_sub(self.start.0));
@@ -287,7 +307,8 @@ struct Times {
 impl Times {
     /// A departure or an arrival that was reckoned into a long step leaves a part of that step outside of the trip.
     fn within(tally: &Tally, duration_ms: i64) -> Self {
-        let mut excess = (tally.moving_ms.saturating_add(tally.idle_ms).saturating_add(tally.gap_ms) - duration_ms).max(0);
+        let mut excess =
+            (tally.moving_ms.saturating_add(tally.idle_ms).saturating_add(tally.gap_ms) - duration_ms).max(0);
         let mut less = |ms: i64| {
             let taken = excess.min(ms);
             excess -= taken;

@@ -24,7 +24,12 @@ pub enum Mark {
 
 /// What is wrong with `fix` between its neighbours, if anything.
 #[must_use]
-pub fn mark(before: Option<&Point>, fix: &Point, after: Option<&Point>, settings: &TripSettings) -> Option<Mark> {
+pub fn mark(
+    before: Option<&Point>,
+    fix: &Point,
+    after: Option<&Point>,
+    settings: &TripSettings,
+) -> Option<Mark> {
     if let Some(mark) = mark_alone(fix, settings) {
         return Some(mark);
     }
@@ -56,7 +61,9 @@ pub fn mark_alone(fix: &Point, settings: &TripSettings) -> Option<Mark> {
 fn is_place(at: Position) -> bool {
     const POLE_E7: u32 = 900_000_000;
     const HALF_TURN_E7: u32 = 1_800_000_000;
-    at != Position::default() && at.lat_e7.unsigned_abs() <= POLE_E7 && at.lon_e7.unsigned_abs() <= HALF_TURN_E7
+    at != Position::default()
+        && at.lat_e7.unsigned_abs() <= POLE_E7
+        && at.lon_e7.unsigned_abs() <= HALF_TURN_E7
 }
 
 /// Milliseconds from `a` to `b`; no clock is so wrong that this overflows.
@@ -71,7 +78,10 @@ fn is_out_of_reach(distance_m: f64, step_ms: i64, settings: &TripSettings) -> bo
     distance_m > limit_m_per_ms * ms_f64(step_ms.max(SHORTEST_STEP_MS))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a span of time; beyond 2^53 ms its last digit does not matter")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a span of time; beyond 2^53 ms its last digit does not matter"
+)]
 pub(super) fn ms_f64(ms: i64) -> f64 {
     ms as f64
 }

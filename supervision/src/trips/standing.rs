@@ -2,8 +2,8 @@
 //!
 //! What is here is what a [`Rest`](super::Rest) keeps, so that a cutter resumed from one goes on as if it had never stopped.
 
-use super::outliers::step_ms;
 use super::Stop;
+use super::outliers::step_ms;
 use crate::UtcMillis;
 use crate::point::{Point, Position};
 

@@ -89,7 +89,8 @@ impl Tally {
     pub(super) fn add(&mut self, last: &Point, point: &Point, step: Step) {
         self.fixes = self.fixes.saturating_add(1);
         self.odometer.add(point.odometer_m, step);
-        let counted_m = if self.counted_to == last.at { step.distance_m } else { self.counted_to.distance_m(point.at) };
+        let counted_m =
+            if self.counted_to == last.at { step.distance_m } else { self.counted_to.distance_m(point.at) };
         let speed = reported_speed(point);
         let is_frozen = speed == Some(0) && counted_m < FROZEN_M;
         if counted_m >= MIN_MOVE_M && !is_frozen {
@@ -190,8 +191,8 @@ fn is_deniable(speed_dkmh: u16, implied_dkmh: u16, step_ms: i64) -> bool {
     const FASTEST_DKMH: u16 = 2_500;
     const SLACK_DKMH: u16 = 400;
     const CLOSE_MS: i64 = 10_000;
-    let is_denied =
-        (SPEED_STEP_MS.contains(&step_ms) && step_ms <= CLOSE_MS) && speed_dkmh > implied_dkmh.saturating_mul(2).saturating_add(SLACK_DKMH);
+    let is_denied = (SPEED_STEP_MS.contains(&step_ms) && step_ms <= CLOSE_MS)
+        && speed_dkmh > implied_dkmh.saturating_mul(2).saturating_add(SLACK_DKMH);
     speed_dkmh > FASTEST_DKMH || is_denied
 }
 
@@ -228,7 +229,8 @@ impl Odometer {
         let Some(reading_m) = reading_m else { return };
         if let Some(last_m) = self.last_m {
             let most_m = ms_f64(step.ms) / 1_000.0 * FASTEST_M_PER_S + SLACK_M;
-            self.is_broken |= reading_m.checked_sub(last_m).is_none_or(|counted_m| f64::from(counted_m) > most_m);
+            self.is_broken |=
+                reading_m.checked_sub(last_m).is_none_or(|counted_m| f64::from(counted_m) > most_m);
         } else {
             self.first_m = Some(reading_m);
             // Begun after the trip did: the difference would miss its beginning.
@@ -244,7 +246,8 @@ impl Odometer {
         const LONGEST: f64 = 1.25;
         const STEP_M: f64 = 200.0;
         let counted_m = self.last_m?.checked_sub(self.first_m?)?;
-        let is_near = (fixes_m * SHORTEST - STEP_M..=fixes_m * LONGEST + STEP_M).contains(&f64::from(counted_m));
+        let is_near =
+            (fixes_m * SHORTEST - STEP_M..=fixes_m * LONGEST + STEP_M).contains(&f64::from(counted_m));
         (!self.is_broken && counted_m > 0 && is_near).then_some(counted_m)
     }
 }

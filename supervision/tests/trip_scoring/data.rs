@@ -106,10 +106,18 @@ pub fn beijing(folder: &Path) -> Vec<Device> {
         .filter_map(|row| Some((device(&row.device)?, row)))
         .collect();
     for (at, row) in truth {
-        devices[at].trips.push(Span { start: time(&row.start_utc), end: time(&row.end_utc), distance_m: row.dist_m });
+        devices[at].trips.push(Span {
+            start: time(&row.start_utc),
+            end: time(&row.end_utc),
+            distance_m: row.dist_m,
+        });
     }
     for (at, row) in labelled {
-        devices[at].labels.push(Span { start: time(&row.start_utc), end: time(&row.end_utc), distance_m: 0.0 });
+        devices[at].labels.push(Span {
+            start: time(&row.start_utc),
+            end: time(&row.end_utc),
+            distance_m: 0.0,
+        });
     }
     devices
 }

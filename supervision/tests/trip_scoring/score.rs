@@ -64,7 +64,11 @@ impl Score {
             2 * covered_ms(*span, &device.labels) >= span_ms(*span)
                 && !doubtful.iter().any(|trip| 2 * covered_ms(*span, &[*trip]) > span_ms(*span))
         };
-        let wrong = found.iter().enumerate().filter(|(at, span)| !pairs.iter().any(|p| p.1 == *at) && care(span)).count();
+        let wrong = found
+            .iter()
+            .enumerate()
+            .filter(|(at, span)| !pairs.iter().any(|p| p.1 == *at) && care(span))
+            .count();
         self.matched += count(pairs.len());
         self.missed += count(scored.len() - pairs.len());
         self.wrong += count(wrong);

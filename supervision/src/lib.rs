@@ -9,12 +9,16 @@
 //! register ─▶ world (calendar, zones, orders) ───┼──▶ matching ──▶ rules ──▶ findings ──▶ cases ──▶ evidence
 //! ```
 
+pub mod calendar;
 pub mod finding;
 pub mod ids;
+pub mod judge;
 pub mod matching;
 pub mod point;
 pub mod register;
 pub mod rules;
 pub mod trips;
+pub mod world;
+pub mod zones;
 
 pub use motorpool_protocols::UtcMillis;

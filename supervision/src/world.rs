@@ -12,12 +12,12 @@ use rustc_hash::FxHashMap;
 
 use crate::UtcMillis;
 use crate::calendar::{Calendar, DayInfo};
+use crate::finding::Rule;
 use crate::ids::{DeviceId, UnitId, VehicleId};
 use crate::register::{
-    Binding, CalendarYear, Class, Exemption, Feed, Order, Register, Row, RuleSetState, SealKind, Unit, Vehicle,
-    Versioned,
+    Binding, CalendarYear, Class, Exemption, Feed, Order, Register, Row, RuleSetState, SealKind, Unit,
+    Vehicle, Versioned,
 };
-use crate::finding::Rule;
 use crate::rules::RuleParams;
 use crate::zones::{Places, ZoneIndex};
 
@@ -150,8 +150,8 @@ impl World {
     /// # Errors
     /// When the time zone does not exist or a rule set can't be read.
     pub fn new(register: Register, time_zone: &str) -> Result<Self, WorldError> {
-        let zone = TimeZone::get(time_zone)
-            .map_err(|_| WorldError::TimeZone { name: time_zone.to_owned() })?;
+        let zone =
+            TimeZone::get(time_zone).map_err(|_| WorldError::TimeZone { name: time_zone.to_owned() })?;
         for set in &register.rule_sets {
             RuleParams::layered([&set.row.params]).map_err(|error| WorldError::RuleSet {
                 name: set.row.name.clone(),
@@ -163,7 +163,7 @@ impl World {
         Ok(Self {
             zone,
             calendar: Calendar::new(&register.calendar_years, &register.working_hours),
-            places: Places::new(&register.places, &register.zones),
+            places: Places::new(&register.places, &zones),
             zones,
             units: by_id(&register.units, UnitId),
             vehicles: by_id(&register.vehicles, VehicleId),
@@ -241,7 +241,8 @@ impl World {
     /// The primary device of the vehicle at `at`.
     #[must_use]
     pub fn primary_device(&self, vehicle: VehicleId, at: UtcMillis) -> Option<DeviceId> {
-        let bound = self.bindings(vehicle).rfind(|binding| binding.row.is_primary && binding.valid.contains(at));
+        let bound =
+            self.bindings(vehicle).rfind(|binding| binding.row.is_primary && binding.valid.contains(at));
         bound.map(|binding| binding.row.device)
     }
 
@@ -281,27 +282,39 @@ impl World {
     /// Layers: rule sets of everybody, then of each unit from the top down; of several at one level the later id lies above.
     #[must_use]
     pub fn settings(&self, units: &[UnitId], at: UtcMillis) -> Arc<Settings> {
+        Arc::new(self.settings_of(&self.layers(units, at)))
+    }
+
+    /// Indices of the rule sets that hold for a unit path at `at`, in the order in which they are laid on the defaults.
+    pub(crate) fn layers(&self, units: &[UnitId], at: UtcMillis) -> Vec<usize> {
         let level = |unit: Option<UnitId>| match unit {
             None => Some(usize::MAX),
             Some(unit) => units.iter().position(|other| *other == unit),
         };
-        let mut layers: Vec<_> = self
-            .register
-            .rule_sets
-            .iter()
-            .filter(|set| set.valid.contains(at))
-            .filter_map(|set| Some((std::cmp::Reverse(level(set.row.unit)?), set.id, set.version, set)))
-            .collect();
-        layers.sort_by_key(|(level, id, version, _)| (*level, *id, *version));
-        let sets = || layers.iter().map(|(.., set)| *set);
-        // Checked when the world was built; what can't be read together falls back to the defaults in trial.
+        let sets = self.register.rule_sets.iter().enumerate();
+        let mut newest: BTreeMap<i64, (u32, usize, std::cmp::Reverse<usize>)> = BTreeMap::new();
+        for (index, set) in sets.filter(|(_, set)| set.valid.contains(at)) {
+            let Some(level) = level(set.row.unit) else { continue };
+            let this = (set.version, index, std::cmp::Reverse(level));
+            newest.entry(set.id).and_modify(|kept| *kept = this.max(*kept)).or_insert(this);
+        }
+        let mut layers: Vec<_> =
+            newest.into_iter().map(|(id, (_, index, level))| (level, id, index)).collect();
+        layers.sort_unstable();
+        layers.into_iter().map(|(.., index)| index).collect()
+    }
+
+    /// The settings that these rule sets make, laid on the defaults in this order.
+    pub(crate) fn settings_of(&self, layers: &[usize]) -> Settings {
+        let sets = || layers.iter().filter_map(|&index| self.register.rule_sets.get(index));
+        // Each was checked when the world was built; what can't be read together falls back to the defaults, on trial.
         let params = RuleParams::layered(sets().map(|set| &set.row.params));
         let is_active = sets().next_back().is_some_and(|set| set.row.state == RuleSetState::Active);
-        Arc::new(Settings {
+        Settings {
             is_trial: !is_active || params.is_err(),
             params: params.unwrap_or_default(),
             rule_sets: sets().map(|set| (set.row.name.clone(), set.version)).collect(),
-        })
+        }
     }
 
     /// Whether a feed is complete for a unit path from `from` to `to`. The mark of the nearest unit counts.

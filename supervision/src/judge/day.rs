@@ -9,7 +9,7 @@ use crate::UtcMillis;
 use crate::calendar::DayInfo;
 use crate::finding::{Excuse, FixesUsed};
 use crate::ids::{UnitId, VehicleId};
-use crate::matching::TripMatch;
+use crate::matching::{OrderMatch, TripMatch};
 use crate::point::{Point, Position};
 use crate::register::{Duty, Emergency, Feed, Order, Vehicle, Versioned};
 use crate::trips::{Gap, Segment, Stop, Trip, TripKind};
@@ -68,6 +68,8 @@ pub struct VehicleDay<'a> {
     pub trips: Vec<Matched<'a>>,
     /// As `trips`, of the whole history.
     pub past: Arc<Vec<Matched<'a>>>,
+    /// What became of the orders of the whole history.
+    pub orders: Arc<Vec<OrderMatch>>,
 }
 
 impl<'a> VehicleDay<'a> {
@@ -167,8 +169,11 @@ impl<'a> VehicleDay<'a> {
         if let Some(emergency) = self.emergency(from, to, place) {
             excuses.push(Excuse::InEmergency { document: emergency.row.document.clone() });
         }
-        let reports = self.world.reports(self.id()).filter(|report| from <= report.row.at && report.row.at <= to);
-        excuses.extend(reports.map(|report| Excuse::Reported { at: report.row.at, text: report.row.text.clone() }));
+        let reports =
+            self.world.reports(self.id()).filter(|report| from <= report.row.at && report.row.at <= to);
+        excuses.extend(
+            reports.map(|report| Excuse::Reported { at: report.row.at, text: report.row.text.clone() }),
+        );
         let repairs = self.world.repairs(self.id()).filter(|repair| {
             repair.row.from.at <= to && repair.row.to.is_none_or(|fetched| from <= fetched.at)
         });

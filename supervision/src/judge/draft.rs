@@ -2,15 +2,17 @@
 
 use std::borrow::Cow;
 
+use jiff::civil::Date;
 use serde::Serialize;
 
-use super::{Matched, VehicleDay};
+use super::{FleetDay, Matched, VehicleDay};
 use crate::UtcMillis;
 use crate::finding::{
     Colour, Excuse, Finding, FixesUsed, Measure, Missing, Nature, Outcome, Rule, Versions, ZoneUsed,
 };
-use crate::ids::ZoneId;
+use crate::ids::{UnitId, VehicleId, ZoneId};
 use crate::point::Position;
+use crate::world::World;
 
 /// A finding in the making.
 #[derive(Clone, Debug)]
@@ -21,32 +23,38 @@ impl Draft {
     /// A yellow flag about conduct on this day; `params` are the rule's own parameters as used.
     pub fn new<P: Serialize>(rule: Rule, day: &VehicleDay<'_>, params: &P) -> Self {
         Self(Finding {
-            rule,
-            rule_version: rule.version(),
-            aspect: Cow::Borrowed(""),
-            outcome: Outcome::Flag,
-            colour: Colour::Yellow,
-            nature: Nature::Conduct,
             is_trial: day.settings.is_trial,
             vehicle: day.id(),
             unit: day.units.first().copied().unwrap_or_default(),
-            day: day.day,
-            from: day.from,
-            to: day.to,
-            at: None,
-            trips: Vec::new(),
-            measures: Vec::new(),
-            orders: Vec::new(),
-            missing: Vec::new(),
-            excuses: Vec::new(),
-            fixes: FixesUsed::default(),
-            params: serde_json::to_value(params).unwrap_or_default(),
             versions: Versions {
                 rule_sets: day.settings.rule_sets.clone(),
                 calendar: day.info.edition.to_string(),
                 zones: Vec::new(),
             },
-            words: Vec::new(),
+            ..blank(rule, day.day, (day.from, day.to), params)
+        })
+    }
+
+    /// As [`Draft::new`], about a unit or a vehicle of the fleet; `vehicle` is 0 for findings about a unit's orders.
+    pub fn of_unit<P: Serialize>(
+        rule: Rule,
+        day: &FleetDay<'_>,
+        vehicle: VehicleId,
+        unit: UnitId,
+        params: &P,
+    ) -> Self {
+        let units = day.units(unit);
+        let settings = day.settings(&units);
+        Self(Finding {
+            is_trial: settings.is_trial,
+            vehicle,
+            unit,
+            versions: Versions {
+                rule_sets: settings.rule_sets.clone(),
+                calendar: day.world.day(&units, day.day).edition.to_string(),
+                zones: Vec::new(),
+            },
+            ..blank(rule, day.day, (day.from, day.to), params)
         })
     }
 
@@ -99,9 +107,14 @@ impl Draft {
     }
 
     /// A zone that took part; its version and name are noted.
-    pub fn zone(mut self, day: &VehicleDay<'_>, id: ZoneId) -> Self {
-        if let Some(zone) = day.world.zones().zone(id) {
-            let used = ZoneUsed { id, version: zone.row().version, name: zone.row().row.name.clone() };
+    pub fn zone(self, day: &VehicleDay<'_>, id: ZoneId) -> Self {
+        self.zone_of(day.world, id)
+    }
+
+    /// As [`Draft::zone`], out of a world.
+    pub fn zone_of(mut self, world: &World, id: ZoneId) -> Self {
+        if let Some(zone) = world.zones().zone(id) {
+            let used = ZoneUsed { id, version: zone.row.version, name: zone.row.row.name.clone() };
             if !self.0.versions.zones.contains(&used) {
                 self.0.versions.zones.push(used);
             }
@@ -139,5 +152,33 @@ impl Draft {
     #[must_use]
     pub fn finish(self) -> Finding {
         self.0
+    }
+}
+
+/// A yellow flag about conduct with nothing in it.
+fn blank<P: Serialize>(rule: Rule, day: Date, (from, to): (UtcMillis, UtcMillis), params: &P) -> Finding {
+    Finding {
+        rule,
+        rule_version: rule.version(),
+        aspect: Cow::Borrowed(""),
+        outcome: Outcome::Flag,
+        colour: Colour::Yellow,
+        nature: Nature::Conduct,
+        is_trial: false,
+        vehicle: VehicleId::default(),
+        unit: UnitId::default(),
+        day,
+        from,
+        to,
+        at: None,
+        trips: Vec::new(),
+        measures: Vec::new(),
+        orders: Vec::new(),
+        missing: Vec::new(),
+        excuses: Vec::new(),
+        fixes: FixesUsed::default(),
+        params: serde_json::to_value(params).unwrap_or_default(),
+        versions: Versions::default(),
+        words: Vec::new(),
     }
 }

@@ -3,10 +3,17 @@
 //! Each trip belongs to at most one order; an order may cover several trips (out and back). The assignment is that of the whole
 //! cluster of trips and orders that touch in time, so it does not depend on which days are asked about.
 
+mod assign;
+mod fit;
+mod weights;
+
 use serde::{Deserialize, Serialize};
 
+use crate::UtcMillis;
 use crate::finding::OrderConsidered;
 use crate::ids::OrderId;
+
+pub use assign::{Assignment, assign};
 
 /// How a trip stands to the orders.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,4 +59,20 @@ pub struct TripMatch {
     pub recorded_late_s: Option<i64>,
     /// Every order that was considered, and why each does not cover; the one that covers has no reason.
     pub considered: Vec<OrderConsidered>,
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a plain record")]
+pub struct OrderMatch {
+    /// The order.
+    pub order: OrderId,
+    /// Its version.
+    pub version: u32,
+    /// Departures of the trips that belong to it, in order.
+    pub trips: Vec<UtcMillis>,
+    /// It could have covered trips, and no trip belongs to it.
+    pub is_unused: bool,
+    /// Planned duration, seconds; negative when it ends before it begins.
+    pub planned_s: i64,
 }

@@ -14,7 +14,9 @@ pub(crate) fn judge(day: &VehicleDay<'_>, findings: &mut Vec<Finding>) {
     let params = &day.settings.params.r21;
     let mut trips = day
         .real_trips()
-        .filter(|matched| matched.trip.distance_m >= params.min_distance_m && !is_outside_the_rule(day, matched))
+        .filter(|matched| {
+            matched.trip.distance_m >= params.min_distance_m && !is_outside_the_rule(day, matched)
+        })
         .peekable();
     let Some(first) = trips.peek() else { return };
     if !day.is_complete(Feed::Areas, day.from, first.trip.end) {
@@ -41,7 +43,11 @@ fn judge_trip(day: &VehicleDay<'_>, matched: &Matched<'_>, params: &R21) -> Opti
         .trip(day, matched)
         .zone(day, zone.id())
         .word("zone", zone.name())
-        .measure(Measure::against("distance_m", i64::from(trip.distance_m), i64::from(params.min_distance_m)));
+        .measure(Measure::against(
+            "distance_m",
+            i64::from(trip.distance_m),
+            i64::from(params.min_distance_m),
+        ));
     let draft = match matched.order {
         Some(order) if matched.matched.recorded_late_s.is_none() => {
             draft.nature(Nature::Statistic).excuse(Excuse::OrderNear { no: order.row.no.clone() })
@@ -64,10 +70,12 @@ fn judge_trip(day: &VehicleDay<'_>, matched: &Matched<'_>, params: &R21) -> Opti
 /// The allowance zone that holds the trip's start, its end and every usable fix between.
 fn zone_around<'a>(day: &VehicleDay<'a>, matched: &Matched<'_>) -> Option<&'a ZoneRow> {
     let trip = matched.trip;
-    let fixes = day.points(trip.start, trip.end).iter().filter(|point| point.is_usable()).map(|point| point.at);
+    let fixes =
+        day.points(trip.start, trip.end).iter().filter(|point| point.is_usable()).map(|point| point.at);
     let places: Vec<Position> = [trip.start_at, trip.end_at].into_iter().chain(fixes).collect();
-    day.world
-        .zones()
-        .held_by(&day.units, trip.start, |kind| kind == ZoneKind::Allowance)
+    let zones = day.world.zones().zones();
+    zones
+        .filter(|zone| zone.kind() == ZoneKind::Allowance && zone.is_held_by(&day.units))
+        .filter(|zone| zone.row.valid.contains(trip.start))
         .find(|zone| places.iter().all(|at| zone.contains(*at)))
 }

@@ -40,7 +40,8 @@ pub(crate) fn judge(day: &VehicleDay<'_>, findings: &mut Vec<Finding>) {
     let workdays = last_days(day, params.workdays, |_, info| !info.kind.is_rest_day());
     let today = pairs(day, day.day, params);
     let seen = today.iter().map(|pair| (occurrences(day, &workdays, pair.place, params), pair));
-    let Some((all, pair)) = seen.min_by_key(|(all, pair)| (Reverse(all.len()), pair.morning.trip.start, pair.place))
+    let Some((all, pair)) =
+        seen.min_by_key(|(all, pair)| (Reverse(all.len()), pair.morning.trip.start, pair.place))
     else {
         return;
     };
@@ -103,7 +104,8 @@ fn is_work(
     };
     let by_day = || {
         let stayed = |start, end| seconds(from.max(start), to.min(end));
-        let longest = day.stops(from, to).max_by_key(|stop| (stayed(stop.start, stop.end), Reverse(stop.start)));
+        let longest =
+            day.stops(from, to).max_by_key(|stop| (stayed(stop.start, stop.end), Reverse(stop.start)));
         longest.is_some_and(|stop| stop.at.distance_m(place) <= same_m)
     };
     is_home(day, place, from, same_m) || own_site() || by_day()
@@ -122,7 +124,8 @@ fn finding(day: &VehicleDay<'_>, params: &R18, pair: &Pair<'_, '_>, all: &[Pair<
         .word("near", coarse(pair.place))
         .with(|finding| {
             finding.excuses.extend(day.excuses(from, to, None));
-            finding.trips = all.iter().flat_map(|pair| [pair.morning.trip.start, pair.evening.trip.start]).collect();
+            finding.trips =
+                all.iter().flat_map(|pair| [pair.morning.trip.start, pair.evening.trip.start]).collect();
             finding.trips.sort_unstable();
             finding.trips.dedup();
             for run in [pair.morning, pair.evening] {

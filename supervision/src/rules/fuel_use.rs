@@ -5,7 +5,7 @@
 
 use super::R13;
 use super::fuel_elsewhere::fills_on;
-use super::lookback::earliest;
+use super::lookback::is_known_since;
 use super::whereabouts::seconds;
 use crate::UtcMillis;
 use crate::finding::{Finding, Measure, Missing, Rule};
@@ -24,8 +24,11 @@ const LEVEL_FILL_MIN_CL: u32 = 1_500;
 const REST_DKMH: u16 = 30;
 
 pub(crate) fn judge(day: &VehicleDay<'_>, findings: &mut Vec<Finding>) {
-    let fills: Vec<_> =
-        day.world.fuel_fills(day.id()).filter(|fill| is_fuel(&fill.row) && fill.row.quantity_cl > 0).collect();
+    let fills: Vec<_> = day
+        .world
+        .fuel_fills(day.id())
+        .filter(|fill| is_fuel(&fill.row) && fill.row.quantity_cl > 0)
+        .collect();
     for fill in fills_on(day).filter(|fill| is_fuel(&fill.row) && fill.row.quantity_cl > 0) {
         // Found by identity of the row: several fills may share an instant.
         let Some(at) = fills.iter().position(|other| std::ptr::eq(*other, fill)) else { continue };
@@ -70,7 +73,11 @@ fn over_tank(day: &VehicleDay<'_>, fill: &Versioned<FuelFill>) -> Option<Finding
 }
 
 /// Two fills shortly after one another that the tank can't have taken, less what was burnt between them.
-fn again(day: &VehicleDay<'_>, before: Option<&Versioned<FuelFill>>, fill: &Versioned<FuelFill>) -> Option<Finding> {
+fn again(
+    day: &VehicleDay<'_>,
+    before: Option<&Versioned<FuelFill>>,
+    fill: &Versioned<FuelFill>,
+) -> Option<Finding> {
     let params = &day.settings.params.r13;
     let (before, tank_cl) = (before?, tank_cl(day)?);
     let (first, second) = (before.row.stamp, fill.row.stamp);
@@ -105,7 +112,11 @@ fn driven_m(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> i64 {
     trips.map(|trip| i64::from(trip.distance_m)).sum()
 }
 
-fn over_norm(day: &VehicleDay<'_>, earlier: &[&Versioned<FuelFill>], fill: &Versioned<FuelFill>) -> Option<Finding> {
+fn over_norm(
+    day: &VehicleDay<'_>,
+    earlier: &[&Versioned<FuelFill>],
+    fill: &Versioned<FuelFill>,
+) -> Option<Finding> {
     let params = &day.settings.params.r13;
     let window = earlier.get(earlier.len().checked_sub(FILLS)?..)?;
     let first = window.first()?;
@@ -140,16 +151,7 @@ fn distance_between(day: &VehicleDay<'_>, first: &FuelFill, last: &FuelFill) -> 
         return Some((i64::from(after - before), "pump_odometer"));
     }
     let (from, to) = (first.stamp.at, last.stamp.at);
-    let is_known = earliest(day) <= from && day.history.segments.first().is_some_and(|first| begin(first) <= from);
-    is_known.then(|| (driven_m(day, from, to), "track"))
-}
-
-const fn begin(segment: &crate::trips::Segment) -> UtcMillis {
-    match segment {
-        crate::trips::Segment::Trip(trip) => trip.start,
-        crate::trips::Segment::Stop(stop) => stop.start,
-        crate::trips::Segment::Gap(gap) => gap.start,
-    }
+    is_known_since(day, from).then(|| (driven_m(day, from, to), "track"))
 }
 
 /// The figure in a grade: `92` of `92#`, `0` of `0号柴油`.
@@ -174,7 +176,8 @@ fn no_rise(day: &VehicleDay<'_>, fill: &Versioned<FuelFill>) -> Option<Finding> 
         return None;
     }
     let levels = |from_s: i64, to_s: i64| {
-        let (from, to) = (UtcMillis(row.stamp.at.0 + from_s * 1_000), UtcMillis(row.stamp.at.0 + to_s * 1_000));
+        let (from, to) =
+            (UtcMillis(row.stamp.at.0 + from_s * 1_000), UtcMillis(row.stamp.at.0 + to_s * 1_000));
         let points = day.points(from, to).iter();
         let at_rest = points.filter(|point| point.speed_dkmh.is_none_or(|speed| speed <= REST_DKMH));
         at_rest.filter_map(|point| point.fuel_dl).collect::<Vec<_>>()

@@ -70,14 +70,16 @@ fn presences<'a>(fleet: &FleetDay<'a>, car: &'a FleetVehicle<'a>) -> Vec<Presenc
         }
         let (start, end) = (stop.start.max(since), stop.end.min(until));
         let hours = (settings.params.r05.opens_min, settings.params.r05.closes_min);
-        presences.extend(off_hours(fleet, &units, hours, start, end).into_iter().map(|(from, to)| Presence {
-            car,
-            unit,
-            from,
-            to,
-            at: stop.at,
-            places: places.clone(),
-        }));
+        presences.extend(
+            off_hours(fleet, &units, hours, start, end).into_iter().map(|(from, to)| Presence {
+                car,
+                unit,
+                from,
+                to,
+                at: stop.at,
+                places: places.clone(),
+            }),
+        );
     }
     presences
 }
@@ -157,12 +159,18 @@ fn params(fleet: &FleetDay<'_>, unit: UnitId) -> R27 {
     fleet.settings(&fleet.units(unit)).params.r27.clone()
 }
 
-fn finding(fleet: &FleetDay<'_>, place: ZoneId, presence: &Presence<'_>, meetings: &[Meeting<'_, '_>]) -> Finding {
+fn finding(
+    fleet: &FleetDay<'_>,
+    place: ZoneId,
+    presence: &Presence<'_>,
+    meetings: &[Meeting<'_, '_>],
+) -> Finding {
     let params = params(fleet, presence.unit);
     let from = meetings.iter().map(|meeting| meeting.from).min().unwrap_or(presence.from);
     let to = meetings.iter().map(|meeting| meeting.to).max().unwrap_or(presence.to);
     let longest_s = meetings.iter().map(|meeting| seconds(meeting.from, meeting.to)).max().unwrap_or(0);
-    let units: BTreeSet<UnitId> = meetings.iter().map(|meeting| meeting.other.unit).chain([presence.unit]).collect();
+    let units: BTreeSet<UnitId> =
+        meetings.iter().map(|meeting| meeting.other.unit).chain([presence.unit]).collect();
     let others: BTreeSet<VehicleId> = meetings.iter().map(|meeting| meeting.other.car.id()).collect();
     let zones = fleet.world.zones();
     let name = zones.zone(place).map(|zone| zone.name().to_owned()).unwrap_or_default();
@@ -195,7 +203,8 @@ fn finding(fleet: &FleetDay<'_>, place: ZoneId, presence: &Presence<'_>, meeting
         return draft.undecidable(Missing::Feed { feed }).finish();
     }
     if presence.places.len() > 1 && zones.distance_m(place, presence.at) != Some(0.0) {
-        let names = presence.places.iter().filter_map(|id| zones.zone(*id)).map(|zone| zone.name().to_owned());
+        let names =
+            presence.places.iter().filter_map(|id| zones.zone(*id)).map(|zone| zone.name().to_owned());
         return draft.undecidable(Missing::SeveralPlaces { names: names.collect() }).finish();
     }
     draft.red_if(units.len() > 2 && order.is_none()).finish()
@@ -231,7 +240,9 @@ fn on_call(
     let register = fleet.world.register();
     let units = fleet.units(presence.unit);
     let duty = register.duties.iter().filter(|duty| duty.valid.overlaps(from, to)).find(|duty| {
-        duty.row.vehicle.map_or_else(|| units.contains(&duty.row.unit), |vehicle| vehicle == presence.car.id())
+        duty.row
+            .vehicle
+            .map_or_else(|| units.contains(&duty.row.unit), |vehicle| vehicle == presence.car.id())
     });
     let emergency = register.emergencies.iter().filter(|row| row.valid.overlaps(from, to)).find(|row| {
         let for_unit = row.row.units.is_empty() || row.row.units.iter().any(|unit| units.contains(unit));

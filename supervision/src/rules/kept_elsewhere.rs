@@ -3,12 +3,12 @@
 use jiff::civil::Date;
 
 use super::R24;
-use super::lookback::{LOOK_BACK_DAYS, shifted};
+use super::lookback::shifted;
 use super::whereabouts::moved;
 use crate::UtcMillis;
 use crate::finding::{Finding, Measure, Missing, Rule};
 use crate::ids::{UnitId, ZoneId};
-use crate::judge::{Draft, VehicleDay};
+use crate::judge::{Draft, LOOK_BACK_DAYS, VehicleDay};
 use crate::point::Position;
 use crate::register::{Feed, ZoneKind};
 
@@ -34,7 +34,13 @@ pub(crate) fn judge(day: &VehicleDay<'_>, findings: &mut Vec<Finding>) {
     let nights: Vec<_> = std::iter::once(last).chain(earlier).collect();
     let count = i64::try_from(nights.len()).unwrap_or(i64::MAX);
     if count >= i64::from(params.nights) {
-        findings.push(finding(day, params, &last, nights.last().map_or(last.middle, |first| first.middle), count));
+        findings.push(finding(
+            day,
+            params,
+            &last,
+            nights.last().map_or(last.middle, |first| first.middle),
+            count,
+        ));
     }
 }
 
@@ -84,7 +90,10 @@ fn is_ordered(day: &VehicleDay<'_>, at: UtcMillis) -> bool {
 }
 
 fn finding(day: &VehicleDay<'_>, params: &R24, last: &Night, first: UtcMillis, count: i64) -> Finding {
-    let name = day.world.unit(last.unit, last.middle).map_or_else(|| last.unit.to_string(), |row| row.row.name.clone());
+    let name = day
+        .world
+        .unit(last.unit, last.middle)
+        .map_or_else(|| last.unit.to_string(), |row| row.row.name.clone());
     let draft = Draft::new(Rule::R24, day, params)
         .during(first, last.middle)
         .at(last.place)

@@ -33,7 +33,8 @@ pub(crate) fn judge(fleet: &FleetDay<'_>, findings: &mut Vec<Finding>) {
         let settings = fleet.settings(&fleet.units(unit));
         let params = &settings.params.r25;
         rentals.sort_by(|a, b| (a.from, a.to, &a.no).cmp(&(b.from, b.to, &b.no)));
-        findings.extend(merged(&rentals, params).iter().filter_map(|hire| too_long(fleet, unit, hire, params)));
+        findings
+            .extend(merged(&rentals, params).iter().filter_map(|hire| too_long(fleet, unit, hire, params)));
         findings.extend(rentals.iter().filter_map(|rental| untracked(fleet, rental, params)));
     }
 }

@@ -8,11 +8,8 @@ use jiff::{Span, ToSpan as _};
 
 use crate::UtcMillis;
 use crate::calendar::DayInfo;
-use crate::judge::{Matched, VehicleDay};
-use crate::trips::TripKind;
-
-/// Days before the judged one that a rule may count.
-pub(super) const LOOK_BACK_DAYS: i64 = 35;
+use crate::judge::{LOOK_BACK_DAYS, Matched, VehicleDay};
+use crate::trips::{Segment, TripKind};
 
 /// The day `days` after `date`, or before it when negative; the ends of the calendar hold.
 pub(super) fn shifted(date: Date, days: i64) -> Date {
@@ -53,4 +50,14 @@ pub(super) fn trips_on<'d, 'a>(
         let trip = matched.trip;
         trip.kind == TripKind::Trip && from <= trip.start && trip.start < to
     })
+}
+
+/// Whether the track reaches back to `at`, as far as a rule may look.
+pub(super) fn is_known_since(day: &VehicleDay<'_>, at: UtcMillis) -> bool {
+    let begin = day.history.segments.first().map(|segment| match segment {
+        Segment::Trip(trip) => trip.start,
+        Segment::Stop(stop) => stop.start,
+        Segment::Gap(gap) => gap.start,
+    });
+    earliest(day) <= at && begin.is_some_and(|begin| begin <= at)
 }

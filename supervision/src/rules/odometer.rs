@@ -5,7 +5,7 @@
 //! asked about by R10 and R11 and taken off here.
 
 use super::R28;
-use super::lookback::earliest;
+use super::lookback::{earliest, is_known_since};
 use super::whereabouts::moved;
 use crate::UtcMillis;
 use crate::finding::{Excuse, Finding, Measure, Nature, Rule};
@@ -49,8 +49,10 @@ fn device_back(day: &VehicleDay<'_>, readings: &[Reading]) -> Option<Finding> {
     for (n, before) in readings.iter().enumerate() {
         let later = readings.get(n + 1..)?;
         let Some(after) = later.first() else { break };
-        let is_confirmed = later.iter().take(1 + CONFIRMED_BY).all(|reading| reading.odometer_m < before.odometer_m);
-        let is_slip_before = n > 0 && readings.get(n - 1).is_some_and(|earlier| earlier.odometer_m <= after.odometer_m);
+        let is_confirmed =
+            later.iter().take(1 + CONFIRMED_BY).all(|reading| reading.odometer_m < before.odometer_m);
+        let is_slip_before =
+            n > 0 && readings.get(n - 1).is_some_and(|earlier| earlier.odometer_m <= after.odometer_m);
         if is_confirmed && !is_slip_before && later.len() > CONFIRMED_BY {
             steps.push((before.odometer_m - after.odometer_m, *before, *after));
         }
@@ -69,7 +71,6 @@ fn device_back(day: &VehicleDay<'_>, readings: &[Reading]) -> Option<Finding> {
 
 /// The device's odometer grew more over the day than the track shows. A trip that crosses a midnight is left out on both sides.
 fn device_ahead(day: &VehicleDay<'_>, readings: &[Reading]) -> Option<Finding> {
-    let params = &day.settings.params.r28;
     let (from, to) = whole_trips(day);
     let within = || readings.iter().filter(|reading| from <= reading.at && reading.at <= to);
     let (first, last) = (within().next()?, within().next_back()?);
@@ -197,20 +198,16 @@ fn form_readings(day: &VehicleDay<'_>) -> Vec<Reading> {
     readings
 }
 
-/// Whether the track reaches back to `at`.
-fn is_known_since(day: &VehicleDay<'_>, at: UtcMillis) -> bool {
-    day.history.segments.first().is_some_and(|segment| match segment {
-        Segment::Trip(trip) => trip.start <= at,
-        Segment::Stop(stop) => stop.start <= at,
-        Segment::Gap(gap) => gap.start <= at,
-    })
-}
-
 /// Whether a device was worked on, fitted or changed between `from` and `to`.
 fn is_worked_on(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> bool {
-    let works = |start: UtcMillis, end: UtcMillis| moved(start, -WORK_NEAR_S) <= to && from <= moved(end, WORK_NEAR_S);
+    let works = |start: UtcMillis, end: UtcMillis| {
+        moved(start, -WORK_NEAR_S) <= to && from <= moved(end, WORK_NEAR_S)
+    };
     day.world.device_works(day.id()).any(|work| works(work.row.from, work.row.to))
-        || day.world.bindings(day.id()).any(|row| row.row.is_primary && from <= row.valid.from && row.valid.from <= to)
+        || day
+            .world
+            .bindings(day.id())
+            .any(|row| row.row.is_primary && from <= row.valid.from && row.valid.from <= to)
 }
 
 fn draft(day: &VehicleDay<'_>, params: &R28, aspect: &'static str, from: UtcMillis, to: UtcMillis) -> Draft {

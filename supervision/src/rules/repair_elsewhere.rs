@@ -34,9 +34,7 @@ fn span(day: &VehicleDay<'_>, from: Stamp, to: Stamp) -> Option<(UtcMillis, UtcM
     };
     let end = match to.kind {
         StampKind::Transaction => to.at,
-        StampKind::DayOnly => {
-            UtcMillis(day.world.instant(shifted(day.world.local(to.at).0, 1), 0).0 - 1)
-        }
+        StampKind::DayOnly => UtcMillis(day.world.instant(shifted(day.world.local(to.at).0, 1), 0).0 - 1),
         StampKind::Posting => return None,
     };
     (start <= end).then_some((start, end))

@@ -44,7 +44,8 @@ pub(crate) fn judge(day: &VehicleDay<'_>, findings: &mut Vec<Finding>) {
     let Some(first) = today.first() else { return };
     let days = last_days(day, params.school_days, is_school_day);
     let earlier = days.iter().filter(|date| **date != day.day);
-    let same = |date: &Date| visits(day, *date, params).into_iter().find(|visit| visit.school == first.school);
+    let same =
+        |date: &Date| visits(day, *date, params).into_iter().find(|visit| visit.school == first.school);
     let visits: Vec<_> = std::iter::once(*first).chain(earlier.filter_map(same)).collect();
     let count = i64::try_from(visits.len()).unwrap_or(i64::MAX);
     if count >= i64::from(params.times) {
@@ -65,10 +66,8 @@ fn is_school_day(date: Date, info: &DayInfo) -> bool {
 
 /// Short stops at schools within school hours of `date` that no order explains, in order of time.
 fn visits(day: &VehicleDay<'_>, date: Date, params: &R26) -> Vec<Visit> {
-    let hours = [
-        (params.morning_from_min, params.morning_to_min),
-        (params.evening_from_min, params.evening_to_min),
-    ];
+    let hours =
+        [(params.morning_from_min, params.morning_to_min), (params.evening_from_min, params.evening_to_min)];
     let length = i64::from(params.stop_s)..=i64::from(params.stop_max_s);
     let mut visits = Vec::new();
     for (from, to) in hours {
@@ -87,7 +86,12 @@ fn visits(day: &VehicleDay<'_>, date: Date, params: &R26) -> Vec<Visit> {
 }
 
 /// Times in which the car stood that begin from `from` to `to`: from when to when, and where.
-fn standings(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis, longest_s: u32) -> Vec<(UtcMillis, UtcMillis, Position)> {
+fn standings(
+    day: &VehicleDay<'_>,
+    from: UtcMillis,
+    to: UtcMillis,
+    longest_s: u32,
+) -> Vec<(UtcMillis, UtcMillis, Position)> {
     // One that began just before the hours, or runs far beyond them, must be seen whole to be told from a short one.
     let around = (i64::from(longest_s) + 60) * 1_000;
     let points = day.points(UtcMillis(from.0 - around), UtcMillis(to.0 + around));
@@ -96,7 +100,9 @@ fn standings(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis, longest_s: u3
     let mut group: Vec<&Point> = Vec::new();
     for point in points.iter().filter(|point| point.is_usable()) {
         let goes_on = group.first().zip(group.last()).is_some_and(|(first, last)| {
-            stands(point) && seconds(last.time, point.time) <= SILENCE_S && first.at.distance_m(point.at) <= STANDS_M
+            stands(point)
+                && seconds(last.time, point.time) <= SILENCE_S
+                && first.at.distance_m(point.at) <= STANDS_M
         });
         if !goes_on {
             standings.extend(span_of(&group));
@@ -141,12 +147,16 @@ fn school_near(day: &VehicleDay<'_>, at: Position, time: UtcMillis, near_m: f64)
 
 /// Whether an order that was there in time names a place at the school.
 fn is_explained(day: &VehicleDay<'_>, visit: &Visit) -> bool {
-    let runs = |matched: &&crate::judge::Matched<'_>| matched.trip.start <= visit.to && visit.from <= matched.trip.end;
+    let runs = |matched: &&crate::judge::Matched<'_>| {
+        matched.trip.start <= visit.to && visit.from <= matched.trip.end
+    };
     let orders = day.past.iter().filter(runs).filter(|matched| matched.matched.recorded_late_s.is_none());
     orders.filter_map(|matched| matched.order).any(|order| {
         order.row.destinations.iter().chain(&order.row.via).any(|place| {
             let place = target(day, place, visit.from).ok();
-            place.and_then(|place| place.distance_m(day.world.zones(), visit.at)).is_some_and(|m| m <= NAMED_M)
+            place
+                .and_then(|place| place.distance_m(day.world.zones(), visit.at))
+                .is_some_and(|m| m <= NAMED_M)
         })
     })
 }
@@ -164,11 +174,11 @@ fn finding(day: &VehicleDay<'_>, params: &R26, visits: &[Visit], count: i64) -> 
         let zones = day.world.zones();
         let near_m = zones.distance_m(visit.school, visit.at).map_or(0, metres);
         let name = zones.zone(visit.school).map(|zone| zone.name().to_owned()).unwrap_or_default();
-        draft = draft
-            .at(visit.at)
-            .zone(day, visit.school)
-            .word("school", name)
-            .measure(Measure::against("distance_m", near_m, i64::from(params.near_m)));
+        draft = draft.at(visit.at).zone(day, visit.school).word("school", name).measure(Measure::against(
+            "distance_m",
+            near_m,
+            i64::from(params.near_m),
+        ));
     }
     let runs = day.trips.iter().filter(|matched| matched.trip.start <= to && from <= matched.trip.end);
     for matched in runs {

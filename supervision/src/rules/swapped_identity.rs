@@ -118,7 +118,8 @@ fn moved_device(day: &VehicleDay<'_>, binding: &Versioned<Binding>) -> Option<Fi
         return None;
     }
     let other = last.row.vehicle;
-    let plate = day.world.vehicle(other, fitted).map_or_else(|| other.to_string(), |row| row.row.plate.clone());
+    let plate =
+        day.world.vehicle(other, fitted).map_or_else(|| other.to_string(), |row| row.row.plate.clone());
     let draft = draft(day, &day.settings.params.r23, "moved_device")
         .nature(Nature::Equipment)
         .during(fitted, fitted)

@@ -25,7 +25,11 @@ const STEPS_MAX: u32 = 128;
 const STOOD_STILL_M: u32 = 500;
 
 /// The place that a paper means at `time`: its own coordinates, else what the dictionary makes of its words.
-pub(super) fn target(day: &VehicleDay<'_>, place: &PlaceText, time: UtcMillis) -> Result<PlaceTarget, Missing> {
+pub(super) fn target(
+    day: &VehicleDay<'_>,
+    place: &PlaceText,
+    time: UtcMillis,
+) -> Result<PlaceTarget, Missing> {
     if let Some(at) = place.at {
         return Ok(point_target(&place.text, at));
     }

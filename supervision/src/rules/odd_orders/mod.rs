@@ -42,7 +42,8 @@ fn papers<'a>(fleet: &FleetDay<'a>) -> Vec<Paper<'a>> {
         let first = recorded.get(&order.id).copied().unwrap_or(order.recorded_at);
         Paper { order, recorded_at: order.row.entered_at.unwrap_or(first) }
     });
-    let mut papers: Vec<_> = papers.filter(|paper| paper.row().planned_out <= paper.row().planned_in).collect();
+    let mut papers: Vec<_> =
+        papers.filter(|paper| paper.row().planned_out <= paper.row().planned_in).collect();
     papers.sort_by_key(|paper| (paper.row().planned_out, paper.order.id));
     papers
 }
@@ -78,7 +79,9 @@ fn draft(fleet: &FleetDay<'_>, aspect: &'static str, paper: &Paper<'_>, others: 
         .aspect(aspect)
         .during(from.min(row.planned_out), row.planned_in)
         .word("order", row.no.clone())
-        .with(|finding| finding.orders = others.iter().chain([&paper]).map(|paper| considered(paper)).collect())
+        .with(|finding| {
+            finding.orders = others.iter().chain([&paper]).map(|paper| considered(paper)).collect()
+        })
 }
 
 fn considered(paper: &Paper<'_>) -> OrderConsidered {
@@ -99,7 +102,9 @@ fn lacks_orders(fleet: &FleetDay<'_>, unit: UnitId, from: UtcMillis, to: UtcMill
 /// The names in a field that may hold several; spaces within a name do not count.
 fn names(field: &str) -> impl Iterator<Item = String> {
     let parts = field.split(['、', '，', ',', ';', '；', '/']);
-    parts.map(|part| part.chars().filter(|c| !c.is_whitespace()).collect::<String>()).filter(|name| !name.is_empty())
+    parts
+        .map(|part| part.chars().filter(|c| !c.is_whitespace()).collect::<String>())
+        .filter(|name| !name.is_empty())
 }
 
 fn count(n: usize) -> i64 {
@@ -109,6 +114,3 @@ fn count(n: usize) -> i64 {
 const fn against(name: &'static str, value: i64, limit: i64) -> Measure {
     Measure::against(name, value, limit)
 }
-
-#[cfg(test)]
-mod tests;

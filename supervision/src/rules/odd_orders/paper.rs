@@ -27,9 +27,11 @@ pub(super) fn standing(fleet: &FleetDay<'_>, paper: &Paper<'_>) -> Option<Findin
     let row = paper.row();
     let limit_s = params(fleet, row.unit).long_order_s;
     let planned_s = seconds(row.planned_out, row.planned_in);
-    let everywhere = row.destinations.iter().map(|place| place.text.trim()).find(|text| {
-        EVERYWHERE.iter().any(|word| text.starts_with(word)) || text.contains("全域")
-    });
+    let everywhere = row
+        .destinations
+        .iter()
+        .map(|place| place.text.trim())
+        .find(|text| EVERYWHERE.iter().any(|word| text.starts_with(word)) || text.contains("全域"));
     if planned_s <= limit_s && everywhere.is_none() {
         return None;
     }
@@ -45,7 +47,8 @@ pub(super) fn standing(fleet: &FleetDay<'_>, paper: &Paper<'_>) -> Option<Findin
 pub(super) fn split(fleet: &FleetDay<'_>, earlier: &[Paper<'_>], paper: &Paper<'_>) -> Option<Finding> {
     let params = params(fleet, paper.row().unit);
     let threshold_s = params.approval_above_s;
-    let is_below = |paper: &Paper<'_>| seconds(paper.row().planned_out, paper.row().planned_in) <= threshold_s;
+    let is_below =
+        |paper: &Paper<'_>| seconds(paper.row().planned_out, paper.row().planned_in) <= threshold_s;
     if threshold_s <= 0 || !is_below(paper) {
         return None;
     }
@@ -94,7 +97,9 @@ pub(super) fn late_share(fleet: &FleetDay<'_>, papers: &[Paper<'_>]) -> Vec<Find
     }
     let from = fleet.world.instant(fleet.day.first_of_month(), 0);
     let mut months: BTreeMap<UnitId, (i64, i64)> = BTreeMap::new();
-    for paper in papers.iter().filter(|paper| from <= paper.row().planned_out && paper.row().planned_out < fleet.to) {
+    for paper in
+        papers.iter().filter(|paper| from <= paper.row().planned_out && paper.row().planned_out < fleet.to)
+    {
         let (all, late) = months.entry(paper.row().unit).or_default();
         *all += 1;
         *late += i64::from(is_late(fleet, paper));

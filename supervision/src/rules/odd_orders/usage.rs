@@ -9,7 +9,11 @@ use crate::rules::whereabouts::{moved, seconds};
 use crate::trips::Segment;
 
 /// 一车多单: orders whose planned times overlap, for one car.
-pub(super) fn many_for_one_car(fleet: &FleetDay<'_>, earlier: &[Paper<'_>], paper: &Paper<'_>) -> Option<Finding> {
+pub(super) fn many_for_one_car(
+    fleet: &FleetDay<'_>,
+    earlier: &[Paper<'_>],
+    paper: &Paper<'_>,
+) -> Option<Finding> {
     let row = paper.row();
     let overlaps = |other: &&Paper<'_>| {
         let before = other.row();
@@ -18,7 +22,8 @@ pub(super) fn many_for_one_car(fleet: &FleetDay<'_>, earlier: &[Paper<'_>], pape
         before.vehicle == row.vehicle && before.planned_in > row.planned_out && !replaces && !is_replaced
     };
     let others: Vec<_> = earlier.iter().filter(overlaps).collect();
-    let longest_s = others.iter().map(|other| overlap_s(other, paper)).max().filter(|longest_s| *longest_s > 0)?;
+    let longest_s =
+        others.iter().map(|other| overlap_s(other, paper)).max().filter(|longest_s| *longest_s > 0)?;
     let draft = draft(fleet, "one_car_many_orders", paper, &others)
         .nature(Nature::Paperwork)
         .measure(against("overlap_s", longest_s, 0))
@@ -42,9 +47,11 @@ pub(super) fn without_trip(fleet: &FleetDay<'_>, paper: &Paper<'_>) -> Option<Fi
     if car.history.known_to < over || !is_unused(car, paper) {
         return None;
     }
-    let draft = draft(fleet, "ghost_order", paper, &[])
-        .nature(Nature::Paperwork)
-        .measure(against("planned_s", seconds(row.planned_out, row.planned_in), 0));
+    let draft = draft(fleet, "ghost_order", paper, &[]).nature(Nature::Paperwork).measure(against(
+        "planned_s",
+        seconds(row.planned_out, row.planned_in),
+        0,
+    ));
     if let Some(missing) = lacks_orders(fleet, row.unit, row.planned_out, row.planned_in) {
         return Some(draft.undecidable(missing).finish());
     }

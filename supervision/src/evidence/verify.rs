@@ -116,7 +116,7 @@ fn unpack(pack: &[u8]) -> Result<Entries, VerifyError> {
     let mut entries: Entries = Vec::new();
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(|error| not_archive(&error))?;
-        let name = entry.name().to_owned();
+        let name = entry.name().map_err(|error| not_archive(&error))?.into_owned();
         let mut bytes = Vec::new();
         // What the header says of the length is not believed.
         let read = entry.take(left + 1).read_to_end(&mut bytes).map_err(|error| VerifyError::Input {

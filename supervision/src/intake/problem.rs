@@ -284,6 +284,12 @@ impl Problems {
         }
     }
 
+    /// Whether one more would only be counted.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.list.len() >= MAX_PROBLEMS
+    }
+
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -10,7 +10,7 @@ pub(crate) use numbers::{Measure, number};
 pub use places::Datum;
 pub use plates::normalise_plate;
 pub(crate) use plates::{VinDoubt, is_plate, normalise_vin, vin_doubt};
-pub(crate) use times::{Day, Moment, TimeDoubt, Zone, clock_minutes, month_day, moment};
+pub(crate) use times::{Day, LocalTime, Moment, TimeDoubt, clock_minutes, month_day, moment};
 
 use super::text::half_width;
 

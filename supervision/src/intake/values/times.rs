@@ -14,7 +14,7 @@ use crate::UtcMillis;
 
 /// How the times of a column without an offset are meant.
 #[derive(Clone, Debug)]
-pub(crate) struct Zone(pub(crate) TimeZone);
+pub(crate) struct LocalTime(pub(crate) TimeZone);
 
 /// A local day.
 pub(crate) type Day = Date;
@@ -46,7 +46,17 @@ const UNIX_S: std::ops::Range<f64> = 1e9..4.2e9;
 /// Numbers that are read as Unix milliseconds, the same years.
 const UNIX_MS: std::ops::Range<f64> = 1e12..4.2e12;
 
-impl Zone {
+impl LocalTime {
+    /// UTC.
+    pub(crate) const fn utc() -> Self {
+        Self(TimeZone::UTC)
+    }
+
+    /// Beijing time as a header states it: UTC+8 throughout.
+    pub(crate) fn beijing() -> Self {
+        Self(TimeZone::fixed(jiff::tz::offset(8)))
+    }
+
     /// The instant of local time `local`.
     pub(crate) fn instant(&self, local: DateTime) -> Result<UtcMillis, TimeDoubt> {
         let ambiguous = self.0.to_ambiguous_timestamp(local);
@@ -79,7 +89,7 @@ const fn in_range(ms: i64) -> Result<UtcMillis, TimeDoubt> {
 }
 
 /// The instant of a cell.
-pub(crate) fn moment(cell: &Cell, zone: &Zone) -> Result<Moment, TimeDoubt> {
+pub(crate) fn moment(cell: &Cell, zone: &LocalTime) -> Result<Moment, TimeDoubt> {
     match cell {
         Cell::Empty | Cell::Truth(_) | Cell::Clock(_) => Err(TimeDoubt::NotATime),
         Cell::Moment(local) => local_moment(*local, local.time() == Time::midnight(), zone),
@@ -88,7 +98,7 @@ pub(crate) fn moment(cell: &Cell, zone: &Zone) -> Result<Moment, TimeDoubt> {
     }
 }
 
-fn local_moment(local: DateTime, is_day: bool, zone: &Zone) -> Result<Moment, TimeDoubt> {
+fn local_moment(local: DateTime, is_day: bool, zone: &LocalTime) -> Result<Moment, TimeDoubt> {
     if is_day {
         return Ok(Moment { at: zone.start_of(local.date())?, day: Some(local.date()) });
     }
@@ -96,7 +106,7 @@ fn local_moment(local: DateTime, is_day: bool, zone: &Zone) -> Result<Moment, Ti
 }
 
 /// Serial dates of the 1900 system (workbooks of the other one say so in the cell), Unix seconds, Unix milliseconds.
-fn from_number(number: f64, zone: &Zone) -> Result<Moment, TimeDoubt> {
+fn from_number(number: f64, zone: &LocalTime) -> Result<Moment, TimeDoubt> {
     #[expect(clippy::cast_possible_truncation, reason = "both ranges are below 2^53")]
     let unix = if UNIX_S.contains(&number) {
         Some((number * 1_000.0).round() as i64)
@@ -115,7 +125,7 @@ fn from_number(number: f64, zone: &Zone) -> Result<Moment, TimeDoubt> {
     local_moment(local, number.fract() == 0.0, zone)
 }
 
-fn from_text(text: &str, zone: &Zone) -> Result<Moment, TimeDoubt> {
+fn from_text(text: &str, zone: &LocalTime) -> Result<Moment, TimeDoubt> {
     let text = half_width(text);
     let text = text.trim();
     if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.matches('.').count() <= 1 {
@@ -138,7 +148,7 @@ fn from_text(text: &str, zone: &Zone) -> Result<Moment, TimeDoubt> {
 }
 
 /// Digits only: `20260305`, `202603050830`, `20260305083000`, else what a number is. Eight digits are a day.
-fn compact(digits: &str, zone: &Zone) -> Result<Moment, TimeDoubt> {
+fn compact(digits: &str, zone: &LocalTime) -> Result<Moment, TimeDoubt> {
     let part = |from: usize, len: usize| digits.get(from..from + len).and_then(|part| part.parse::<i8>().ok());
     let day = || {
         let year = digits.get(..4)?.parse().ok()?;

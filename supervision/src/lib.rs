@@ -9,10 +9,12 @@
 //! register ─▶ world (calendar, zones, orders) ───┼──▶ matching ──▶ rules ──▶ findings ──▶ cases ──▶ evidence
 //! ```
 
+pub mod calendar;
 pub mod finding;
 pub mod ids;
 pub mod point;
 pub mod register;
 pub mod trips;
+pub mod zones;
 
 pub use motorpool_protocols::UtcMillis;

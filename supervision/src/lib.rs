@@ -12,6 +12,7 @@
 pub mod calendar;
 pub mod finding;
 pub mod ids;
+pub mod intake;
 pub mod point;
 pub mod register;
 pub mod trips;

@@ -94,7 +94,6 @@ fields! {
     ToUnit: "tounit" "借入单位" "调入单位" "借用单位" "接收单位" "borrower";
     Geometry: "geometry" "图形" "边界" "wkt" "geojson" "围栏" "坐标串" "范围坐标" "shape" "polygon" "outline";
     Radius: "radius" "半径" "范围半径";
-    HalfWidth: "halfwidth" "走廊半宽" "半宽" "缓冲距离" "corridorhalfwidth" "buffer";
     Source: "source" "来源" "数据来源";
     Accuracy: "accuracy" "精度" "误差";
     Aliases: "aliases" "别名" "简称" "又名" "俗称" "alias";
@@ -230,7 +229,9 @@ fn find(wanted: &[Wanted], written: &str) -> Option<(Field, usize, Option<Measur
     }
     wanted
         .iter()
-        .filter_map(|wanted| header.rank(wanted.field).map(|(rank, measure)| (wanted.field, rank + 1, measure)))
+        .filter_map(|wanted| {
+            header.rank(wanted.field).map(|(rank, measure)| (wanted.field, rank + 1, measure))
+        })
         .min_by_key(|&(_, rank, _)| rank)
 }
 
@@ -285,7 +286,8 @@ impl Columns {
             },
             |header| warnings.push_with(|| Problem::new(row, header, "", &Fault::UnknownColumn)),
         );
-        for wanted in wanted.iter().filter(|wanted| wanted.is_required && columns.of(wanted.field).is_none()) {
+        for wanted in wanted.iter().filter(|wanted| wanted.is_required && columns.of(wanted.field).is_none())
+        {
             errors.push_with(|| Problem::new(row, wanted.zh, "", &Fault::MissingColumn));
         }
         columns
@@ -294,11 +296,6 @@ impl Columns {
     /// The column of `field`.
     pub(crate) fn of(&self, field: Field) -> Option<&Column> {
         self.found.iter().find(|column| column.field == field)
-    }
-
-    /// All columns found.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Column> {
-        self.found.iter()
     }
 }
 
@@ -331,8 +328,12 @@ mod tests {
         let wanted = [required(Field::Device, "终端号"), optional(Field::Plate, "车牌号")];
         let headers = ["IMEI", "设备号", "号牌"].map(str::to_owned);
         let mut twice = Vec::new();
-        let columns =
-            Columns::find(&headers, &wanted, |first, second| twice.push((first.index, second.to_owned())), |_| {});
+        let columns = Columns::find(
+            &headers,
+            &wanted,
+            |first, second| twice.push((first.index, second.to_owned())),
+            |_| {},
+        );
         assert_eq!(columns.of(Field::Device).map(|column| column.index), Some(1));
         assert_eq!(columns.of(Field::Plate).map(|column| column.index), Some(2));
         assert_eq!(twice, [(1, "IMEI".to_owned())]);

@@ -38,7 +38,10 @@ pub struct Context<'a> {
 
 impl std::fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Context").field("timezone", &self.timezone).field("datum", &self.datum).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("timezone", &self.timezone)
+            .field("datum", &self.datum)
+            .finish_non_exhaustive()
     }
 }
 
@@ -81,7 +84,8 @@ pub(super) trait Kind: Row + Default + PartialEq {
     }
 
     /// After the last: looks at rows side by side.
-    fn compare(_rows: &Numbered<Self>, _columns: &Columns, _errors: &mut Problems, _warnings: &mut Problems) {}
+    fn compare(_rows: &Numbered<Self>, _columns: &Columns, _errors: &mut Problems, _warnings: &mut Problems) {
+    }
 }
 
 /// What came of a file.
@@ -203,7 +207,14 @@ impl<'a, T: Kind> Intake<'a, T> {
             .iter()
             .map(|(id, row)| (identity(&Draft { row: row.row.clone(), valid: row.valid }), *id))
             .collect();
-        Self { register, id_by_key, known, drafts: Vec::new(), keys: Vec::new(), draft_by_key: FxHashMap::default() }
+        Self {
+            register,
+            id_by_key,
+            known,
+            drafts: Vec::new(),
+            keys: Vec::new(),
+            draft_by_key: FxHashMap::default(),
+        }
     }
 
     /// Reads a row. A row with an error is left out of the drafts.

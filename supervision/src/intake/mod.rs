@@ -27,8 +27,8 @@ pub use import::{Context, Import, Report};
 pub use kinds::Importable;
 pub use problem::{Fault, MAX_PROBLEMS, MAX_VALUE_CHARS, Problem, Problems};
 pub use table::{
-    Cell, HEADER_WITHIN_ROWS, Limits, MAX_BYTES, MAX_CELL_BYTES, MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Row, Table,
-    TableError,
+    Cell, HEADER_WITHIN_ROWS, Limits, MAX_BYTES, MAX_CELL_BYTES, MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Row,
+    Table, TableError,
 };
 pub use text::GZIP_MAGIC;
 pub use values::{Datum, normalise_plate};

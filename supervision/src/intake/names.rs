@@ -121,7 +121,9 @@ impl Names {
         match ids {
             [] => Found::None,
             [id] => Found::One(*id),
-            several => Found::Several(several.iter().take(MAX_OFFERED).map(|id| self.unit_path(*id)).collect()),
+            several => {
+                Found::Several(several.iter().take(MAX_OFFERED).map(|id| self.unit_path(*id)).collect())
+            }
         }
     }
 
@@ -179,7 +181,10 @@ impl Names {
                 several => {
                     let owner = |id: &ZoneId| {
                         let of = all.iter().find(|(other, _)| other == id).and_then(|(_, of)| *of);
-                        of.map_or_else(|| written.to_owned(), |unit| format!("{}/{written}", self.unit_path(unit)))
+                        of.map_or_else(
+                            || written.to_owned(),
+                            |unit| format!("{}/{written}", self.unit_path(unit)),
+                        )
                     };
                     return Found::Several(several.iter().take(MAX_OFFERED).map(owner).collect());
                 }
@@ -216,7 +221,11 @@ impl Names {
 
 /// A name as it is compared.
 pub(crate) fn key(name: &str) -> String {
-    super::text::half_width(name).chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
+    super::text::half_width(name)
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// The names nearest to `wanted`: at most a third of its letters differ, or one holds the other. Nearest first, then by name.
@@ -294,7 +303,10 @@ mod tests {
         assert_eq!(names.unit("0101"), Found::One(UnitId(2)));
         assert_eq!(names.unit("水利局/办公室"), Found::One(UnitId(4)));
         assert_eq!(names.unit("县政府/水利局/办公室"), Found::One(UnitId(4)));
-        assert_eq!(names.unit("办公室"), Found::Several(vec!["县政府/办公室".into(), "县政府/水利局/办公室".into()]));
+        assert_eq!(
+            names.unit("办公室"),
+            Found::Several(vec!["县政府/办公室".into(), "县政府/水利局/办公室".into()])
+        );
         assert_eq!(names.unit("教育局"), Found::None);
     }
 

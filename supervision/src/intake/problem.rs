@@ -170,7 +170,9 @@ impl Fault {
             Self::NotYesOrNo => "应为“是”或“否”".into(),
             Self::HalfAPosition => "经度、纬度应同时填写".into(),
             Self::NotOneOf { words } => format!("应为下列之一：{words}"),
-            Self::Unknown { what, nearest } => format!("{}不存在{}", what.0, list("；相近的有：", "、", nearest)),
+            Self::Unknown { what, nearest } => {
+                format!("{}不存在{}", what.0, list("；相近的有：", "、", nearest))
+            }
             Self::Ambiguous { what, candidates } => {
                 format!("对应多个{}{}", what.0, list("：", "、", candidates))
             }
@@ -207,7 +209,9 @@ impl Fault {
             Self::NotYesOrNo => "neither yes nor no".into(),
             Self::HalfAPosition => "latitude and longitude must both be given".into(),
             Self::NotOneOf { words } => format!("not one of: {words}"),
-            Self::Unknown { what, nearest } => format!("no such {}{}", what.1, list("; near: ", ", ", nearest)),
+            Self::Unknown { what, nearest } => {
+                format!("no such {}{}", what.1, list("; near: ", ", ", nearest))
+            }
             Self::Ambiguous { what, candidates } => {
                 format!("names more than one {}{}", what.1, list(": ", ", ", candidates))
             }

@@ -273,10 +273,16 @@ impl RowReader<'_> {
         };
         let value = number * factor;
         let fits = (0.0..=max).contains(&value);
-        #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, and the conversion is checked")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a float cast saturates, and the conversion is checked"
+        )]
         let given = fits.then(|| (value * scale).round() as i64).and_then(|value| T::try_from(value).ok());
         if given.is_none() {
-            self.fault(field, &Fault::OutOfRange { range: format!("0..{max} {}", to.name()).trim().to_owned() });
+            self.fault(
+                field,
+                &Fault::OutOfRange { range: format!("0..{max} {}", to.name()).trim().to_owned() },
+            );
         }
         given
     }

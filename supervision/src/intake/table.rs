@@ -23,7 +23,7 @@ pub const MAX_CELL_BYTES: usize = 1 << 20;
 pub const HEADER_WITHIN_ROWS: u32 = 20;
 
 /// First bytes of a ZIP file, which an XLSX file is.
-pub const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
+pub(crate) const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
 
 /// How far a file may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,9 +127,9 @@ impl TableError {
     #[must_use]
     pub fn problem(&self) -> Problem {
         let (row, column) = match self {
-            Self::TooManyRows { row, .. } | Self::TooManyColumns { row, .. } | Self::TooManyCells { row, .. } => {
-                (Some(*row), "")
-            }
+            Self::TooManyRows { row, .. }
+            | Self::TooManyColumns { row, .. }
+            | Self::TooManyCells { row, .. } => (Some(*row), ""),
             Self::CellTooLong { row, column, .. } => (Some(*row), column.as_str()),
             Self::Encoding { line } => (Some(*line), ""),
             _ => (None, ""),
@@ -161,7 +161,8 @@ impl Cell {
     /// Text as a cell: trimmed, nothing when nothing is left.
     #[must_use]
     pub fn text(text: &str) -> Self {
-        let text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\0'));
+        let text =
+            text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\0'));
         if text.is_empty() { Self::Empty } else { Self::Text(text.into()) }
     }
 
@@ -303,7 +304,9 @@ impl<'a> RowsInProgress<'a> {
         match self.rows.last() {
             Some(last) if last.number == row => {}
             Some(last) if last.number > row => {
-                return Err(TableError::Corrupt { why: format!("row {row} stands after row {}", last.number) });
+                return Err(TableError::Corrupt {
+                    why: format!("row {row} stands after row {}", last.number),
+                });
             }
             _ => self.rows.push(Row { number: row, cells: Vec::new() }),
         }

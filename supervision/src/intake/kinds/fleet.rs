@@ -44,8 +44,11 @@ impl Kind for Unit {
         let mut ids = FxHashMap::default();
         let mut seen: FxHashMap<(String, String, String), i64> = FxHashMap::default();
         for row in &table.rows {
-            let [name, code, parent] = [Field::Name, Field::Code, Field::Parent].map(|field| cell(row, field));
-            let same = if code.is_empty() { (String::new(), key(&name), key(&parent)) } else {
+            let [name, code, parent] =
+                [Field::Name, Field::Code, Field::Parent].map(|field| cell(row, field));
+            let same = if code.is_empty() {
+                (String::new(), key(&name), key(&parent))
+            } else {
                 (key(&code), String::new(), String::new())
             };
             let id = *seen.entry(same).or_insert_with(|| {
@@ -62,7 +65,12 @@ impl Kind for Unit {
         for row in &table.rows {
             let parent = cell(row, Field::Parent);
             if let (Some(id), Found::One(parent)) = (ids.get(&row.number), scope.names.unit(&parent)) {
-                scope.names.add_unit(UnitId(*id), &cell(row, Field::Name), &cell(row, Field::Code), Some(parent));
+                scope.names.add_unit(
+                    UnitId(*id),
+                    &cell(row, Field::Name),
+                    &cell(row, Field::Code),
+                    Some(parent),
+                );
             }
         }
         ids

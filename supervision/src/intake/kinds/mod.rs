@@ -15,8 +15,9 @@ use super::row_reader::RowReader;
 use super::table::{Limits, Table};
 use super::{headers, kinds};
 use crate::register::{
-    Binding, CalendarYear, DeviceWork, Driver, DriverLogin, Duty, Emergency, Exemption, FuelFill, Mileage, Order,
-    Passage, PlaceEntry, Rental, Repair, Row, Seal, Transfer, Unit, Vehicle, VinReading, Watermark, WorkingHours, Zone,
+    Binding, CalendarYear, DeviceWork, Driver, DriverLogin, Duty, Emergency, Exemption, FuelFill, Mileage,
+    Order, Passage, PlaceEntry, Rental, Repair, Row, Seal, Transfer, Unit, Vehicle, VinReading, Watermark,
+    WorkingHours, Zone,
 };
 
 /// A kind of row that comes in files.

@@ -16,10 +16,26 @@ const LONG_ORDER_MS: i64 = 31 * 86_400_000;
 const STATES: Words<OrderState> = &[
     (&["申请", "已申请", "待审批", "审批中", "未审批", "待审核", "applied", "pending"], OrderState::Applied),
     (
-        &["已批准", "批准", "同意", "已审批", "审批通过", "已通过", "通过", "已派车", "派车", "出车中", "已出车", "approved"],
+        &[
+            "已批准",
+            "批准",
+            "同意",
+            "已审批",
+            "审批通过",
+            "已通过",
+            "通过",
+            "已派车",
+            "派车",
+            "出车中",
+            "已出车",
+            "approved",
+        ],
         OrderState::Approved,
     ),
-    (&["已完成", "完成", "已归队", "已结束", "已结算", "已返回", "已收车", "归档", "settled", "done"], OrderState::Settled),
+    (
+        &["已完成", "完成", "已归队", "已结束", "已结算", "已返回", "已收车", "归档", "settled", "done"],
+        OrderState::Settled,
+    ),
     (&["驳回", "已驳回", "不同意", "未通过", "退回", "已退回", "refused", "rejected"], OrderState::Refused),
     (&["取消", "已取消", "作废", "已作废", "撤销", "已撤销", "cancelled", "canceled"], OrderState::Cancelled),
 ];
@@ -94,7 +110,9 @@ impl Kind for Order {
         let mut orders: Vec<(VehicleId, UtcMillis, UtcMillis, u32, &str)> = rows
             .iter()
             .filter(|(_, draft)| draft.row.state.can_cover())
-            .map(|(number, Draft { row, .. })| (row.vehicle, row.planned_out, row.planned_in, *number, row.no.as_str()))
+            .map(|(number, Draft { row, .. })| {
+                (row.vehicle, row.planned_out, row.planned_in, *number, row.no.as_str())
+            })
             .collect();
         orders.sort_unstable();
         // The order of the same car that lasts longest so far.
@@ -124,7 +142,8 @@ fn read_people(row: &mut RowReader<'_>, order: &mut Order) {
     }
     set(&mut order.dispatcher, row.text(Field::Dispatcher));
     // Several approvers stand in one cell; the time and the opinion written beside them are the last one's.
-    let (names, at, opinion) = (row.items(Field::Approver), row.time(Field::ApprovedAt), row.text(Field::Opinion));
+    let (names, at, opinion) =
+        (row.items(Field::Approver), row.time(Field::ApprovedAt), row.text(Field::Opinion));
     if let Some(names) = names {
         order.approvals = names.into_iter().map(|by| Approval { by, ..Approval::default() }).collect();
     } else if order.approvals.is_empty() && (at.is_some() || opinion.is_some()) {

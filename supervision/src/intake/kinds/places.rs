@@ -204,7 +204,8 @@ pub(in super::super) mod features {
         for (number, feature) in (1..).zip(features) {
             let mut cells = vec![Cell::text(&feature.to_string())];
             for (name, value) in feature.get("properties").and_then(Value::as_object).into_iter().flatten() {
-                let Some(cell) = cell(value).filter(|_| name != "geometry" && is_known(Zone::WANTED, name)) else {
+                let Some(cell) = cell(value).filter(|_| name != "geometry" && is_known(Zone::WANTED, name))
+                else {
                     continue;
                 };
                 let at = headers.iter().position(|header| header == name).unwrap_or_else(|| {

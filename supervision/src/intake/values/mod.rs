@@ -10,14 +10,16 @@ pub(crate) use numbers::{Measure, number};
 pub use places::Datum;
 pub use plates::normalise_plate;
 pub(crate) use plates::{VinDoubt, is_plate, normalise_vin, vin_doubt};
-pub(crate) use times::{Day, LocalTime, Moment, TimeDoubt, clock_minutes, month_day, moment};
+pub(crate) use times::{Day, LocalTime, Moment, TimeDoubt, clock_minutes, in_range, moment, month_day};
 
 use super::text::half_width;
 
 /// Yes or no as forms write it.
 pub(crate) fn yes_or_no(text: &str) -> Option<bool> {
     match half_width(text).trim().to_lowercase().as_str() {
-        "是" | "有" | "开" | "真" | "√" | "✓" | "y" | "yes" | "t" | "true" | "1" | "on" | "x" => Some(true),
+        "是" | "有" | "开" | "真" | "√" | "✓" | "y" | "yes" | "t" | "true" | "1" | "on" | "x" => {
+            Some(true)
+        }
         "否" | "无" | "关" | "假" | "×" | "n" | "no" | "f" | "false" | "0" | "off" => Some(false),
         _ => None,
     }
@@ -53,11 +55,9 @@ mod tests {
 
     #[test]
     fn a_list_is_split_at_every_usual_separator() {
-        assert_eq!(items("县政府；水利局、 城关镇,北坝乡，\n").collect::<Vec<_>>(), [
-            "县政府",
-            "水利局",
-            "城关镇",
-            "北坝乡"
-        ]);
+        assert_eq!(
+            items("县政府；水利局、 城关镇,北坝乡，\n").collect::<Vec<_>>(),
+            ["县政府", "水利局", "城关镇", "北坝乡"]
+        );
     }
 }

@@ -125,7 +125,9 @@ fn plain(digits: &str, prefers_decimal_comma: bool) -> Option<String> {
     let without = |c: char| digits.replace(c, "");
     Some(match (digits.rfind('.'), digits.rfind(',')) {
         (_, None) => digits.to_owned(),
-        (Some(point), Some(comma)) if point > comma => is_grouped(digits.get(..point)?, ',').then(|| without(','))?,
+        (Some(point), Some(comma)) if point > comma => {
+            is_grouped(digits.get(..point)?, ',').then(|| without(','))?
+        }
         (Some(_), Some(comma)) => {
             is_grouped(digits.get(..comma)?, '.').then(|| without('.').replace(',', "."))?
         }

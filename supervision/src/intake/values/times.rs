@@ -73,6 +73,17 @@ impl LocalTime {
         in_range(start.timestamp().as_millisecond())
     }
 
+    /// The offset from UTC in seconds that holds all through `day`; `None` when clocks change on it.
+    pub(crate) fn offset_all_through(&self, day: Day) -> Option<i32> {
+        let offset_at =
+            |day: Day| match self.0.to_ambiguous_timestamp(day.to_datetime(Time::midnight())).offset() {
+                AmbiguousOffset::Unambiguous { offset } => Some(offset.seconds()),
+                AmbiguousOffset::Gap { .. } | AmbiguousOffset::Fold { .. } => None,
+            };
+        let offset = offset_at(day)?;
+        (offset_at(day.tomorrow().ok()?)? == offset).then_some(offset)
+    }
+
     /// First instant after `day`.
     pub(crate) fn end_of(&self, day: Day) -> Result<UtcMillis, TimeDoubt> {
         day.tomorrow().map_err(|_| TimeDoubt::OutOfRange).and_then(|next| self.start_of(next))
@@ -84,7 +95,8 @@ fn at_offset(local: DateTime, offset: Offset) -> Result<UtcMillis, TimeDoubt> {
     in_range(instant.as_millisecond())
 }
 
-const fn in_range(ms: i64) -> Result<UtcMillis, TimeDoubt> {
+/// An instant that a file may speak of.
+pub(crate) const fn in_range(ms: i64) -> Result<UtcMillis, TimeDoubt> {
     if FIRST.0 <= ms && ms < AFTER_LAST.0 { Ok(UtcMillis(ms)) } else { Err(TimeDoubt::OutOfRange) }
 }
 
@@ -149,7 +161,8 @@ fn from_text(text: &str, zone: &LocalTime) -> Result<Moment, TimeDoubt> {
 
 /// Digits only: `20260305`, `202603050830`, `20260305083000`, else what a number is. Eight digits are a day.
 fn compact(digits: &str, zone: &LocalTime) -> Result<Moment, TimeDoubt> {
-    let part = |from: usize, len: usize| digits.get(from..from + len).and_then(|part| part.parse::<i8>().ok());
+    let part =
+        |from: usize, len: usize| digits.get(from..from + len).and_then(|part| part.parse::<i8>().ok());
     let day = || {
         let year = digits.get(..4)?.parse().ok()?;
         Date::new(year, part(4, 2)?, part(6, 2)?).ok()
@@ -220,7 +233,9 @@ impl Scan<'_> {
         if in_words {
             self.eat(&["整"]);
         }
-        if (in_words && self.rest.starts_with(|c: char| c.is_ascii_digit())) || (!in_words && self.eat(&[":"])) {
+        if (in_words && self.rest.starts_with(|c: char| c.is_ascii_digit()))
+            || (!in_words && self.eat(&[":"]))
+        {
             minute = self.digits(1, 2)?;
             let has_seconds = if self.eat(&["分"]) {
                 self.rest.starts_with(|c: char| c.is_ascii_digit())

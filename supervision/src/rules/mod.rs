@@ -3,7 +3,25 @@
 //! A rule is a pure function. It says nothing (clear), flags, or says that it can't decide and what it lacks. It never decides
 //! whether somebody did wrong, and it never looks at a clock: time comes with the facts.
 
+mod area;
+mod asking;
+mod destination;
+mod driver;
+mod goals;
+mod hours;
+mod idle;
+mod mileage;
+mod night;
+mod no_order;
+mod off_hours;
+mod outside_order_time;
 mod params;
+mod places;
+mod power;
+mod rest_day;
+mod speed;
+mod towed;
+mod unseen;
 
 pub use params::*;
 
@@ -19,9 +37,31 @@ pub type FleetRule = fn(&FleetDay<'_>, &mut Vec<Finding>);
 /// The rules of a vehicle-day.
 pub const VEHICLE_RULES: &[(Rule, VehicleRule)] = &[
     // How and when the car was used, and its terminal.
+    (Rule::R01, no_order::judge),
+    (Rule::R02, outside_order_time::judge),
+    (Rule::R03, area::judge),
+    (Rule::R04, destination::judge),
+    (Rule::R05, off_hours::judge),
+    (Rule::R06, rest_day::judge),
+    (Rule::R07, night::judge),
+    (Rule::R08, places::judge),
+    (Rule::R09, speed::judge),
+    (Rule::R10, power::judge),
+    (Rule::R11, unseen::judge),
+    (Rule::R12, mileage::judge),
+    (Rule::R17, driver::judge),
+    (Rule::R19, idle::judge),
+    (Rule::R20, towed::judge),
     //
     // Ledgers, patterns over weeks, borrowed and moved.
 ];
 
 /// The rules of the whole fleet.
 pub const FLEET_RULES: &[(Rule, FleetRule)] = &[];
+
+/// A distance in whole metres, rounded; what no number of metres can be saturates.
+fn whole(metres: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+    let metres = metres.round() as i64;
+    metres
+}

@@ -237,3 +237,6 @@ pub(crate) fn newest_versions<T>(rows: &[Versioned<T>]) -> impl Iterator<Item = 
     }
     newest.into_values()
 }
+
+#[cfg(test)]
+mod tests;

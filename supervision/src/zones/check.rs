@@ -3,6 +3,8 @@
 //! Takes time in proportion to the corners, nearly: edges that may meet are found with a tree over their boxes, and the work
 //! is limited, so that no outline can hold up an import.
 
+use std::cmp::Ordering;
+
 use rstar::primitives::{GeomWithData, Rectangle};
 use rstar::{AABB, RTree, RTreeObject};
 
@@ -381,26 +383,21 @@ fn forbidden_meeting(one: &Placed, other: &Placed) -> Option<Position> {
     }
 }
 
-/// On which side of the line through `edge` a position lies: -1, 0 or 1. Exact: edges span at most 180 degrees.
-fn turn(edge: &Edge, at: Position) -> i32 {
-    let difference = |one: i32, other: i32| i64::from(one) - i64::from(other);
-    let left = difference(edge.b.lon_e7, edge.a.lon_e7) * difference(at.lat_e7, edge.a.lat_e7);
-    let right = difference(edge.b.lat_e7, edge.a.lat_e7) * difference(at.lon_e7, edge.a.lon_e7);
-    left.cmp(&right) as i32
-}
-
 fn meeting(one: &Edge, other: &Edge) -> Meeting {
     if !one.bounds().overlaps(&other.bounds()) {
         return Meeting::Never;
     }
-    let ends = [(turn(one, other.a), other.a), (turn(one, other.b), other.b)];
-    let others = [(turn(other, one.a), one.a), (turn(other, one.b), one.b)];
-    if ends[0].0 * ends[1].0 < 0 && others[0].0 * others[1].0 < 0 {
+    let ends = [(one.turn(other.a), other.a), (one.turn(other.b), other.b)];
+    let others = [(other.turn(one.a), one.a), (other.turn(one.b), one.b)];
+    let is_split = |[(first, _), (second, _)]: [(Ordering, Position); 2]| {
+        first != Ordering::Equal && first == second.reverse()
+    };
+    if is_split(ends) && is_split(others) {
         return Meeting::Cross(crossing(one, other));
     }
     // What is left can only meet at an end of one of them: an end on the line of the other edge and within its box.
-    let on_one = ends.iter().filter(|(side, at)| *side == 0 && one.bounds().contains(*at));
-    let on_other = others.iter().filter(|(side, at)| *side == 0 && other.bounds().contains(*at));
+    let on_one = ends.iter().filter(|(side, at)| side.is_eq() && one.bounds().contains(*at));
+    let on_other = others.iter().filter(|(side, at)| side.is_eq() && other.bounds().contains(*at));
     let mut at: Vec<Position> = on_one.chain(on_other).map(|(_, at)| *at).collect();
     at.sort_unstable();
     at.dedup();

@@ -3,6 +3,7 @@
 use rstar::primitives::{GeomWithData, Rectangle};
 use rstar::{AABB, RTree};
 
+use super::cells::{Cells, Entry, Leaf};
 use super::outline::{Bounds, Outline};
 use crate::UtcMillis;
 use crate::calendar::newest_versions;
@@ -66,7 +67,7 @@ struct Hot {
     valid: Span,
 }
 
-type Leaf = GeomWithData<Rectangle<[f64; 2]>, usize>;
+type Boxed = GeomWithData<Rectangle<[f64; 2]>, usize>;
 
 /// The zones of a register. Of the versions of a zone the newest counts; the order of rows does not matter.
 ///
@@ -76,7 +77,8 @@ pub struct ZoneIndex {
     /// In order of id.
     rows: Vec<ZoneRow>,
     hot: Vec<Hot>,
-    boxes: RTree<Leaf>,
+    cells: Cells,
+    boxes: RTree<Boxed>,
     left_out: Vec<ZoneId>,
 }
 
@@ -93,9 +95,11 @@ impl ZoneIndex {
             }
         }
         let hot = rows.iter().map(|row| Hot { id: row.id(), valid: row.row.valid }).collect();
-        let boxes = rows.iter().enumerate().map(|(n, row)| Leaf::new(rectangle(&row.outline.bounds), n));
+        let boxes = rows.iter().enumerate().map(|(n, row)| Boxed::new(rectangle(&row.outline.bounds), n));
         let boxes = RTree::bulk_load(boxes.collect());
-        Self { rows, hot, boxes, left_out }
+        let outlines: Vec<_> = rows.iter().map(|row| &row.outline).collect();
+        let cells = Cells::new(&outlines);
+        Self { rows, hot, cells, boxes, left_out }
     }
 
     /// The zone with this number.
@@ -130,8 +134,16 @@ impl ZoneIndex {
 
     /// Appends to `out` the zones that contain `at` and are valid at `time`, in order of id. `out` is not cleared.
     pub fn containing(&self, at: Position, time: UtcMillis, out: &mut Vec<ZoneId>) {
-        for (row, hot) in self.rows.iter().zip(&self.hot) {
-            if hot.valid.contains(time) && row.outline.contains(at) {
+        self.append(self.cells.at(at), at, time, out);
+    }
+
+    #[inline]
+    fn append(&self, entries: &[Entry], at: Position, time: UtcMillis, out: &mut Vec<ZoneId>) {
+        for entry in entries {
+            let Some(hot) = self.hot.get(entry.slot()) else { continue };
+            let is_inside =
+                || entry.is_sure() || self.rows.get(entry.slot()).is_some_and(|row| row.contains(at));
+            if hot.valid.contains(time) && is_inside() {
                 out.push(hot.id);
             }
         }
@@ -141,7 +153,7 @@ impl ZoneIndex {
     /// [`ZoneIndex::containing`], and says the same.
     #[must_use]
     pub const fn cursor(&self) -> Cursor<'_> {
-        Cursor { index: self }
+        Cursor { index: self, leaf: None }
     }
 
     /// Zones valid at `time` that are within `within_m` metres of `at`, with the distance (0 inside), by distance, then id.
@@ -152,7 +164,10 @@ impl ZoneIndex {
             .into_iter()
             .map(|turn| shifted(&around, turn))
             .flat_map(|around| {
-                self.boxes.locate_in_envelope_intersecting(&around).map(|leaf| leaf.data).collect::<Vec<_>>()
+                self.boxes
+                    .locate_in_envelope_intersecting(&around)
+                    .map(|boxed| boxed.data)
+                    .collect::<Vec<_>>()
             })
             .collect();
         slots.sort_unstable();
@@ -191,11 +206,17 @@ fn shifted(bounds: &Bounds, east: f64) -> AABB<[f64; 2]> {
 #[derive(Clone, Debug)]
 pub struct Cursor<'a> {
     index: &'a ZoneIndex,
+    leaf: Option<Leaf>,
 }
 
 impl Cursor<'_> {
     /// As [`ZoneIndex::containing`].
     pub fn containing(&mut self, at: Position, time: UtcMillis, out: &mut Vec<ZoneId>) {
-        self.index.containing(at, time, out);
+        if !self.leaf.is_some_and(|leaf| leaf.holds(at)) {
+            self.leaf = self.index.cells.leaf(at);
+        }
+        if let Some(leaf) = &self.leaf {
+            self.index.append(self.index.cells.of(leaf), at, time, out);
+        }
     }
 }

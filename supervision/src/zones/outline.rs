@@ -1,11 +1,13 @@
 //! A shape made ready for questions: is a position inside, and how far is it.
 
+use std::cmp::Ordering;
+
 use super::bands::Bands;
 use super::check::check_limits;
 use crate::point::Position;
 use crate::register::Shape;
 
-const METRES_PER_E7: f64 = 6_371_008.8 * std::f64::consts::PI / 180.0 / 1e7;
+pub(super) const METRES_PER_E7: f64 = 6_371_008.8 * std::f64::consts::PI / 180.0 / 1e7;
 const TURN_E7: i64 = 3_600_000_000;
 
 /// What is outside is never at distance 0, however close: a micrometre.
@@ -108,10 +110,18 @@ impl Edge {
         let here = difference(at.lon_e7, self.a.lon_e7) * difference(self.b.lat_e7, self.a.lat_e7);
         let edge = difference(self.b.lon_e7, self.a.lon_e7) * difference(at.lat_e7, self.a.lat_e7);
         match here.cmp(&edge) {
-            std::cmp::Ordering::Equal => Side::On,
-            std::cmp::Ordering::Less if at.lat_e7 < self.b.lat_e7 => Side::West,
+            Ordering::Equal => Side::On,
+            Ordering::Less if at.lat_e7 < self.b.lat_e7 => Side::West,
             _ => Side::Elsewhere,
         }
+    }
+
+    /// On which side of the line through the edge `at` lies. Exact for edges that span at most 180 degrees.
+    pub(super) fn turn(&self, at: Position) -> Ordering {
+        let difference = |one: i32, other: i32| i64::from(one) - i64::from(other);
+        let left = difference(self.b.lon_e7, self.a.lon_e7) * difference(at.lat_e7, self.a.lat_e7);
+        let right = difference(self.b.lat_e7, self.a.lat_e7) * difference(at.lon_e7, self.a.lon_e7);
+        left.cmp(&right)
     }
 
     /// Distance in metres: to the nearest point of the edge in the plane that touches the earth between both.

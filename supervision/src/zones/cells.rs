@@ -10,7 +10,7 @@ use super::outline::{Bounds, Edge, Form, Located, METRES_PER_E7, Outline, locate
 use crate::point::Position;
 
 /// A square through which more outlines pass is cut.
-const TESTS_MAX: usize = 2;
+const TESTS_MAX: usize = 3;
 /// Side of the smallest squares: 2^12 units of 1e-7 degrees, 45 m.
 const SHIFT_MIN: u32 = 12;
 /// Entries set aside for each zone, and for all together. Zones that lie over one another in heaps could need any number.
@@ -42,7 +42,7 @@ impl Entry {
     }
 }
 
-/// A square without parts: corner, side and entries.
+/// A square without parts: corner, side and where its entries are.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Leaf {
     west: i64,
@@ -69,7 +69,8 @@ pub(super) struct Cells {
     /// The side of the whole is 2^shift.
     shift: u32,
     nodes: Vec<[u32; 16]>,
-    leaves: Vec<Leaf>,
+    /// Where the entries of each leaf begin and end.
+    leaves: Vec<(u32, u32)>,
     entries: Vec<Entry>,
 }
 
@@ -109,7 +110,15 @@ impl Cells {
                 (usize::try_from(north >> shift).ok()? & 3, usize::try_from(east >> shift).ok()? & 3);
             let child = *node.get((row << 2) | column)?;
             if child & LEAF != 0 {
-                return self.leaves.get((child & !LEAF) as usize).copied();
+                let &(from, to) = self.leaves.get((child & !LEAF) as usize)?;
+                let (west, south) = (east >> shift << shift, north >> shift << shift);
+                return Some(Leaf {
+                    west: self.west + west,
+                    south: self.south + south,
+                    side: 1 << shift,
+                    from,
+                    to,
+                });
             }
             node = self.nodes.get(child as usize)?;
         }
@@ -298,9 +307,8 @@ impl<'a> Builder<'_, 'a> {
         let entries = square.members.iter().map(|member| Entry::new(member.slot, member.is_sure));
         self.cells.entries.extend(entries);
         let to = number(self.cells.entries.len());
-        let leaf = Leaf { west: square.west, south: square.south, side: 1 << square.shift, from, to };
         self.hang(square.parent, LEAF | number(self.cells.leaves.len()));
-        self.cells.leaves.push(leaf);
+        self.cells.leaves.push((from, to));
     }
 
     fn hang(&mut self, (node, child): (usize, usize), what: u32) {

@@ -176,8 +176,7 @@ impl ZoneIndex {
             .into_iter()
             .filter_map(|slot| self.rows.get(slot))
             .filter(|zone| zone.row.valid.contains(time))
-            .map(|zone| (zone.id(), zone.distance_m(at)))
-            .filter(|&(_, metres)| metres <= within_m)
+            .filter_map(|zone| Some((zone.id(), zone.outline.distance_within_m(at, within_m)?)))
             .collect();
         found.sort_by(|one, other| one.1.total_cmp(&other.1).then(one.0.cmp(&other.0)));
         found

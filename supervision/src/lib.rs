@@ -10,11 +10,17 @@
 //! ```
 
 pub mod calendar;
+pub mod cases;
 pub mod finding;
+mod hex;
 pub mod ids;
+pub mod judge;
+pub mod matching;
 pub mod point;
 pub mod register;
+pub mod rules;
 pub mod trips;
+pub mod world;
 pub mod zones;
 
 pub use motorpool_protocols::UtcMillis;

@@ -143,6 +143,28 @@ fn a_provisional_year_says_so_until_the_notice_is_out() {
     assert_eq!((info.is_provisional, &*info.edition), (false, "cn 2027.1"));
 }
 
+#[test]
+fn a_row_counts_for_its_whole_year_and_until_it_ends() {
+    // Noon of 2026-07-01 in China.
+    let july = UtcMillis(1_782_878_400_000);
+    let free = |day| local(5, None, &[(date(2026, day, 6), DayRule::Holiday, "")]);
+    // Recorded in the middle of the year to be valid from then on: it is about February all the same.
+    let late = Versioned::first(1, july, free(2)).during(Span { from: july, to: None });
+    let calendar = Calendar::new(&[late], &[]);
+    assert_eq!(calendar.day(&[UnitId(5)], date(2026, 2, 6)).kind, DayKind::Holiday);
+    // Amended from July on: what was before stays.
+    let before = Versioned::first(1, UtcMillis(0), free(2)).during(Span::new(UtcMillis(0), july));
+    let mut after = Versioned::first(1, july, free(8)).during(Span { from: july, to: None });
+    after.version = 2;
+    let calendar = Calendar::new(&[after, before.clone()], &[]);
+    assert_eq!(calendar.day(&[UnitId(5)], date(2026, 2, 6)).kind, DayKind::Holiday);
+    assert_eq!(calendar.day(&[UnitId(5)], date(2026, 8, 6)).kind, DayKind::Holiday);
+    // Ended: nothing is known from then on.
+    let calendar = Calendar::new(&[before], &[]);
+    assert!(!calendar.day(&[UnitId(5)], date(2026, 6, 30)).is_provisional);
+    assert!(calendar.day(&[UnitId(5)], date(2026, 7, 1)).is_provisional);
+}
+
 fn local(unit: i64, base: Option<&str>, days: &[(Date, DayRule, &str)]) -> CalendarYear {
     CalendarYear {
         calendar: "xz".to_owned(),

@@ -277,14 +277,15 @@ impl Ring<'_> {
         if self.bounds.contains(at) { located(self.bands.at(at.lat_e7), at) } else { Located::Outside }
     }
 
-    /// Positions that say where this ring lies against another: its corners, and, should they all be on the outline of the
-    /// other, the middles of its edges.
-    fn probes(&self) -> impl Iterator<Item = Position> + '_ {
-        let middles = self.edges.iter().map(|edge| Position {
-            lat_e7: edge.a.lat_e7.midpoint(edge.b.lat_e7),
-            lon_e7: edge.a.lon_e7.midpoint(edge.b.lon_e7),
-        });
-        self.corners.iter().copied().chain(middles)
+    /// The middles of the edges that have one in whole units. They speak for a ring whose corners are all on another.
+    fn middles(&self) -> impl Iterator<Item = Position> + '_ {
+        let middle = |one: i32, other: i32| {
+            let sum = i64::from(one) + i64::from(other);
+            if sum % 2 == 0 { i32::try_from(sum / 2).ok() } else { None }
+        };
+        self.edges.iter().filter_map(move |Edge { a, b }| {
+            Some(Position { lat_e7: middle(a.lat_e7, b.lat_e7)?, lon_e7: middle(a.lon_e7, b.lon_e7)? })
+        })
     }
 }
 
@@ -431,7 +432,7 @@ fn check_nesting(rings: &[Ring<'_>]) -> Result<(), ShapeError> {
     for (number, polygon) in polygons.iter().enumerate() {
         let Some((outer, holes)) = polygon.split_first() else { continue };
         for (earlier, hole) in holes.iter().enumerate() {
-            if let Some(at) = settled(hole, outer).filter(|&(_, is_within)| !is_within).map(|(at, _)| at) {
+            if let Some(at) = position_outside(hole, outer) {
                 return Err(ShapeError::HoleOutside { ring: hole.place, at });
             }
             for other in holes.iter().take(earlier) {
@@ -445,18 +446,12 @@ fn check_nesting(rings: &[Ring<'_>]) -> Result<(), ShapeError> {
     Ok(())
 }
 
-/// Whether `ring` lies within `other`, with a position that shows it. Outside wins, so that a ring that leaves the other
-/// through a corner is outside. `None` when the outlines are the same.
-fn settled(ring: &Ring<'_>, other: &Ring<'_>) -> Option<(Position, bool)> {
-    let mut within = None;
-    for at in ring.probes() {
-        match other.locate(at) {
-            Located::Outside => return Some((at, false)),
-            Located::Inside => within = within.or(Some((at, true))),
-            Located::On => {}
-        }
-    }
-    within
+/// A position of `ring` outside `other`, should it have one.
+fn position_outside(ring: &Ring<'_>, other: &Ring<'_>) -> Option<Position> {
+    let is_outside = |at: &Position| other.locate(*at) == Located::Outside;
+    let is_settled = ring.corners.iter().any(|&at| other.locate(at) != Located::On);
+    let corner = ring.corners.iter().copied().find(is_outside);
+    if is_settled { corner } else { ring.middles().find(is_outside) }
 }
 
 /// A position of `ring` strictly within `other`.

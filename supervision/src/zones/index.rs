@@ -6,7 +6,7 @@ use rstar::{AABB, RTree};
 use super::cells::{Cells, Entry, Leaf};
 use super::outline::{Bounds, Outline};
 use crate::UtcMillis;
-use crate::calendar::newest_versions;
+use crate::calendar::held_versions;
 use crate::ids::{UnitId, ZoneId};
 use crate::point::Position;
 use crate::register::{Span, Versioned, Zone, ZoneKind};
@@ -17,7 +17,7 @@ const TURN_E7: f64 = 3_600_000_000.0;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ZoneRow {
-    /// The row as the register has it.
+    /// The row as the register has it, with the time over which no newer version of it holds.
     pub row: Versioned<Zone>,
     outline: Outline,
 }
@@ -69,12 +69,13 @@ struct Hot {
 
 type Boxed = GeomWithData<Rectangle<[f64; 2]>, usize>;
 
-/// The zones of a register. Of the versions of a zone the newest counts; the order of rows does not matter.
+/// The zones of a register. Of the versions of a zone that are valid at a time the newest counts; the order of rows does not
+/// matter.
 ///
 /// A zone whose shape is past the limits of [`super::check_shape`] is left out; imports let none in.
 #[derive(Clone, Debug, Default)]
 pub struct ZoneIndex {
-    /// In order of id.
+    /// In order of id, version and time.
     rows: Vec<ZoneRow>,
     hot: Vec<Hot>,
     cells: Cells,
@@ -88,12 +89,13 @@ impl ZoneIndex {
     pub fn new(zones: &[Versioned<Zone>]) -> Self {
         let mut rows = Vec::new();
         let mut left_out = Vec::new();
-        for zone in newest_versions(zones) {
+        for (zone, held) in held_versions(zones) {
             match Outline::new(&zone.row.shape) {
-                Some(outline) => rows.push(ZoneRow { row: zone.clone(), outline }),
+                Some(outline) => rows.push(ZoneRow { row: zone.clone().during(held), outline }),
                 None => left_out.push(ZoneId(zone.id)),
             }
         }
+        left_out.dedup();
         let hot = rows.iter().map(|row| Hot { id: row.id(), valid: row.row.valid }).collect();
         let boxes = rows.iter().enumerate().map(|(n, row)| Boxed::new(rectangle(&row.outline.bounds), n));
         let boxes = RTree::bulk_load(boxes.collect());
@@ -102,18 +104,30 @@ impl ZoneIndex {
         Self { rows, hot, cells, boxes, left_out }
     }
 
-    /// The zone with this number.
+    /// The newest version of the zone with this number.
     #[must_use]
     pub fn zone(&self, id: ZoneId) -> Option<&ZoneRow> {
-        self.rows.binary_search_by_key(&id, ZoneRow::id).ok().and_then(|n| self.rows.get(n))
+        self.versions(id).last()
     }
 
-    /// All zones, in order of id.
+    /// The zone with this number as it is at `time`.
+    #[must_use]
+    pub fn zone_at(&self, id: ZoneId, time: UtcMillis) -> Option<&ZoneRow> {
+        self.versions(id).iter().find(|zone| zone.row.valid.contains(time))
+    }
+
+    fn versions(&self, id: ZoneId) -> &[ZoneRow] {
+        let from = self.rows.partition_point(|zone| zone.id() < id);
+        let to = self.rows.partition_point(|zone| zone.id() <= id);
+        self.rows.get(from..to).unwrap_or_default()
+    }
+
+    /// All zones, in order of id; a zone that changed is there once for each time over which a version holds.
     pub fn zones(&self) -> impl Iterator<Item = &ZoneRow> {
         self.rows.iter()
     }
 
-    /// Zones whose shape can't be used, in order of id.
+    /// Zones with a version whose shape can't be used, in order of id.
     #[must_use]
     pub fn left_out(&self) -> &[ZoneId] {
         &self.left_out
@@ -182,7 +196,8 @@ impl ZoneIndex {
         found
     }
 
-    /// Metres from `at` to the outline of a zone, 0 inside and only there; a hole counts as outside. `None`: no such zone.
+    /// Metres from `at` to the outline of a zone in its newest version, 0 inside and only there; a hole counts as outside.
+    /// `None`: no such zone. For the outline at a time ask [`ZoneIndex::zone_at`].
     #[must_use]
     pub fn distance_m(&self, id: ZoneId, at: Position) -> Option<f64> {
         self.zone(id).map(|zone| zone.distance_m(at))

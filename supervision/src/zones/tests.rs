@@ -117,19 +117,25 @@ fn near_finds_across_the_antimeridian() {
 }
 
 #[test]
-fn only_the_newest_version_counts_and_only_while_it_is_valid() {
+fn an_outline_that_changed_counts_over_its_time() {
+    // Version 1 was recorded for ever; version 2 moved the zone for ten milliseconds.
     let old = zone(1, polygon(&[&square(0, 0, 1_000)]));
     let mut new = zone(1, polygon(&[&square(5_000, 0, 1_000)])).during(Span::new(NOW, UtcMillis(NOW.0 + 10)));
     new.version = 2;
     let index = ZoneIndex::new(&[new, old]);
-    assert!(found(&index, at(500, 500)).is_empty());
-    assert_eq!(found(&index, at(5_500, 500)), [1]);
-    for (time, count) in [(NOW.0 - 1, 0), (NOW.0, 1), (NOW.0 + 9, 1), (NOW.0 + 10, 0)] {
-        let mut out = Vec::new();
-        index.containing(at(5_500, 500), UtcMillis(time), &mut out);
-        assert_eq!(out.len(), count, "{time}");
-        assert_eq!(index.near(at(5_500, 500), 1.0, UtcMillis(time)).len(), count, "{time}");
+    for (time, is_moved) in [(NOW.0 - 1, false), (NOW.0, true), (NOW.0 + 9, true), (NOW.0 + 10, false)] {
+        let time = UtcMillis(time);
+        for (at, is_inside) in [(at(5_500, 500), is_moved), (at(500, 500), !is_moved)] {
+            let mut out = Vec::new();
+            index.containing(at, time, &mut out);
+            assert_eq!(out.len(), usize::from(is_inside), "{time:?}");
+            assert_eq!(index.near(at, 1.0, time).len(), usize::from(is_inside), "{time:?}");
+            assert_eq!(index.zone_at(ZoneId(1), time).unwrap().contains(at), is_inside, "{time:?}");
+        }
+        assert_eq!(index.held_by(&[], time, |_| true).count(), 1);
     }
+    // Without a time the newest version speaks.
+    assert_eq!(index.distance_m(ZoneId(1), at(5_500, 500)), Some(0.0));
 }
 
 #[test]

@@ -138,6 +138,23 @@ fn names_hold_over_their_time() {
     }
 }
 
+#[test]
+fn a_place_that_moved_is_where_it_was_at_the_time() {
+    let old = entry(1, None, "车站", &[]).during(Span::new(UtcMillis(0), NOW));
+    let mut new = entry(1, None, "车站", &["新站"]).during(Span { from: NOW, to: None });
+    new.version = 2;
+    new.row.at = Some(at(7, 7));
+    let places = Places::new(&[new, old], &ZoneIndex::default());
+    let at_of = |resolved: Resolved| match resolved {
+        Resolved::One(PlaceTarget::Circle { at, .. }) => Some(at.lon_e7),
+        _ => None,
+    };
+    assert_eq!(at_of(places.resolve_at("车站", &[], UtcMillis(5))), Some(100_000));
+    assert_eq!(at_of(places.resolve_at("车站", &[], NOW)), Some(7));
+    assert_eq!(places.resolve_at("新站", &[], UtcMillis(5)), Resolved::Unknown);
+    assert_eq!(at_of(places.resolve("车站", &[])), Some(7));
+}
+
 proptest! {
     #[test]
     fn the_order_of_entries_does_not_matter(

@@ -11,9 +11,11 @@
 
 pub mod calendar;
 pub mod cases;
+pub mod evidence;
 pub mod finding;
 mod hex;
 pub mod ids;
+pub mod intake;
 pub mod judge;
 pub mod matching;
 pub mod point;

@@ -187,7 +187,8 @@ pub fn allowed(case: &Case, actor: &Actor, action: Action, units: &UnitTree) -> 
         return if is_for_system(action) { Ok(()) } else { Err(Denied::NotForSystem) };
     }
     if !is_visible(case, actor, standing) {
-        let is_hidden = case.is_secret || case.confidential.is_some() || !standing.is_own;
+        let would_review = actor.is_reviewer() && standing.is_own;
+        let is_hidden = case.is_secret || case.confidential.is_some() || !would_review;
         return Err(if is_hidden { Denied::NotVisible } else { Denied::OwnUnit });
     }
     let denial = standing.denial(case.space);

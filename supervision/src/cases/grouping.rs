@@ -7,15 +7,17 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::actor::PersonId;
 use super::clearance::ClearanceApproval;
-use super::events::Event;
+use super::events::{Event, MAX_ITEMS};
 use super::flags::{CaseFlag, Flag, FlagStatus, GoneReason};
 use super::record::Stage;
 use super::state::Case;
-use super::terms::{CaseKey, Disposition, Party, ReturnReason, Source, Subject};
+use super::terms::{CaseKey, Disposition, Part, Party, ReturnReason, Source, Subject};
 use crate::UtcMillis;
 use crate::finding::{Finding, FindingId, Nature, Outcome};
 use crate::ids::VehicleId;
+use crate::register::Order;
 
 /// Why something was judged again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +81,26 @@ fn key_of(finding: &Finding) -> CaseKey {
 pub fn open(key: CaseKey, flags: Vec<Flag>, parties: Vec<Party>, is_secret: bool) -> Option<Event> {
     let asks = flags.iter().find(|flag| matches!(flag.nature, Nature::Conduct | Nature::Paperwork))?;
     Some(Event::Opened { key, unit: asks.unit, source: Source::Rules, parties, is_secret, flags })
+}
+
+/// Who is named on these orders, in order of part and name, each once; `account` finds the account of a name.
+#[must_use]
+pub fn parties<'a>(
+    orders: impl IntoIterator<Item = &'a Order>,
+    account: impl Fn(Part, &str) -> Option<PersonId>,
+) -> Vec<Party> {
+    let mut named: BTreeSet<(Part, &str)> = BTreeSet::new();
+    for order in orders {
+        named.extend([
+            (Part::CarUser, order.user.trim()),
+            (Part::Dispatcher, order.dispatcher.trim()),
+            (Part::Driver, order.driver.trim()),
+        ]);
+        named.extend(order.approvals.iter().map(|approval| (Part::Approver, approval.by.trim())));
+    }
+    let party =
+        |(part, name): (Part, &str)| Party { part, name: name.to_owned(), person: account(part, name) };
+    named.into_iter().filter(|(_, name)| !name.is_empty()).take(MAX_ITEMS).map(party).collect()
 }
 
 /// The events that lead from the live flags of `case` to `now`, the flags that hold after judging again.

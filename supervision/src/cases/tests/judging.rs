@@ -225,3 +225,23 @@ fn a_control_of_a_blind_lot_comes_back_with_its_flags() {
     assert_eq!(after_decision(&close(Log::open(4, Source::Sample { plan: 9 })).case), None);
     assert_eq!(after_decision(&close(flagged()).case), None);
 }
+
+#[test]
+fn the_people_of_the_paper_are_named_separately_and_once() {
+    let order = crate::register::Order {
+        user: " 王某 ".to_owned(),
+        driver: "张某".to_owned(),
+        dispatcher: "张某".to_owned(),
+        approvals: vec![crate::register::Approval { by: "李某".to_owned(), ..Default::default() }],
+        ..Default::default()
+    };
+    let account = |part, name: &str| (part == Part::Driver && name == "张某").then_some(PersonId(32));
+    let named = parties([&order, &order, &crate::register::Order::default()], account);
+    let expected = [
+        (Part::CarUser, "王某", None),
+        (Part::Approver, "李某", None),
+        (Part::Dispatcher, "张某", None),
+        (Part::Driver, "张某", Some(PersonId(32))),
+    ];
+    assert_eq!(named, expected.map(|(part, name, person)| Party { part, name: name.to_owned(), person }));
+}

@@ -259,6 +259,61 @@ fn silence_tells_others_and_decides_nothing() {
 }
 
 #[test]
+fn the_ladder_takes_each_step_once_and_tells_nobody_of_a_confidential_check() {
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+    let is_workday = |day: jiff::civil::Date| day.weekday().to_monday_one_offset() < 6;
+    // Delivered on Monday 2 March, 09:00 local: due on Thursday 5, Monday 9, Wednesday 11.
+    let due = |log: &Log, now| overdue(&log.case, at(now), &zone, is_workday);
+    let log = asked_unit();
+    assert_eq!(due(&log, "2026-03-05T15:59:59Z"), []);
+    let first = due(&log, "2026-03-09T15:59:59Z");
+    assert_eq!(first, [Event::Escalated { step: Step::UnitManager, due: date(2026, 3, 5) }]);
+    let log = log.then(&Actor::system(), first[0].clone());
+    let rest = [(Step::BureauLeader, date(2026, 3, 9)), (Step::DisciplineOffice, date(2026, 3, 11))];
+    let rest = rest.map(|(step, due)| Event::Escalated { step, due });
+    assert_eq!(due(&log, "2026-03-20T00:00:00Z"), rest);
+    let kept = log.clone().then(&inspector(), Event::MadeConfidential { text: text() });
+    assert_eq!(due(&kept, "2026-03-20T00:00:00Z"), []);
+    assert_eq!(due(&log.then(&car_user(), explained()), "2026-03-20T00:00:00Z"), []);
+}
+
+#[test]
+fn the_server_opens_for_rules_and_reviewers_for_what_was_told() {
+    let tip = || Event::Opened {
+        key: key(),
+        unit: UnitId(4),
+        source: Source::Tip { text: text() },
+        flags: Vec::new(),
+        parties: Vec::new(),
+        is_secret: false,
+    };
+    let open =
+        |actor: Actor, event| submit_opening(&actor, now(), event, &county()).map(|(_, case)| case.stage);
+    assert_eq!(open(Actor::system(), opened(4, Source::Rules)), Ok(Stage::New));
+    assert_eq!(open(office(), tip()), Ok(Stage::New));
+    assert_eq!(open(inspector(), tip()), Ok(Stage::New));
+    assert_eq!(open(office(), opened(4, Source::Rules)), Err(Denied::SystemOnly.into()));
+    assert_eq!(open(office(), opened(4, Source::Sample { plan: 1 })), Err(Denied::SystemOnly.into()));
+    assert_eq!(open(office(), opened(2, Source::Tip { text: text() })), Err(Denied::OwnUnit.into()));
+    assert_eq!(open(manager(), tip()), Err(Denied::OwnUnit.into()));
+    assert_eq!(open(office(), checking()), Err(Misfit::NotOpening.into()));
+}
+
+#[test]
+fn another_unit_that_is_asked_can_answer() {
+    let to_office = Event::ExplanationAsked {
+        to: UnitId(2),
+        question: text(),
+        delivered_at: now(),
+        ladder: Ladder::default(),
+    };
+    let keeper = actor(36, 2, &[Role::FleetManager]);
+    assert_eq!(checked().may(&keeper, explained()), denied(Denied::NotVisible));
+    let log = checked().then(&office(), to_office).then(&Actor::system(), escalated(Step::UnitManager));
+    assert_eq!(log.may(&keeper, explained()), Ok(()));
+}
+
+#[test]
 fn a_confidential_check_is_hidden_until_released() {
     let sees = |log: &Log, actor: &Actor| visible_to(&log.case, Viewer::Person(actor), &county());
     let hook = |log: &Log| visible_to(&log.case, Viewer::Webhook, &county());

@@ -203,6 +203,8 @@ pub enum WhyNot {
         /// By how much, seconds.
         by_s: i64,
     },
+    /// It ends before it begins.
+    EndsBeforeItBegins,
     /// They share no time.
     NoOverlap,
     /// It was recorded after the departure.

@@ -135,6 +135,27 @@ fn late_paper_waits_for_a_person_and_is_never_clear() {
 }
 
 #[test]
+fn a_question_that_became_one_of_paper_is_the_same_flag_and_waits() {
+    let log = flagged();
+    let late = Flag {
+        aspect: "late_paper".into(),
+        nature: Nature::Paperwork,
+        colour: Colour::Yellow,
+        ..sunday(8, Rule::R01)
+    };
+    let now = [late.clone(), sunday(2, Rule::R06)];
+    let recorded_at = at("2026-03-02T00:00:00Z");
+    let diff = diff_of(&log, &now, &order("2026-03-02T00:00:00Z"));
+    let came = Event::PaperCame { flag: late.id, order_no: "派 7".to_owned(), recorded_at };
+    assert_eq!(diff.events, [Event::FlagSuperseded { old: FindingId([1; 16]), new: late.clone() }, came]);
+    // Without knowing which order it was, the question of paper still takes the place and stays live.
+    let diff = diff_of(&log, &now, &Cause::RegistryChange { change: 18 });
+    assert_eq!(diff.events, [Event::FlagSuperseded { old: FindingId([1; 16]), new: late }]);
+    assert_eq!(diff.held, []);
+    assert_eq!(run(log, &diff.events).case.live_flags().count(), 2);
+}
+
+#[test]
 fn paper_that_waits_follows_the_lineage() {
     let log = flagged();
     let log = run(log.clone(), &diff_of(&log, &[], &order("2026-03-02T00:00:00Z")).events);

@@ -35,7 +35,11 @@ fn register() -> Register {
             UtcMillis(0),
             Driver { name: "王五".into(), unit: UnitId(2), ..Driver::default() },
         )],
-        zones: vec![Versioned::first(30, UtcMillis(0), Zone { name: "水利局车库".into(), ..Zone::default() })],
+        zones: vec![Versioned::first(
+            30,
+            UtcMillis(0),
+            Zone { name: "水利局车库".into(), ..Zone::default() },
+        )],
         ..Register::default()
     }
 }

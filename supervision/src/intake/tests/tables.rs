@@ -51,7 +51,8 @@ fn gbk_utf8_and_utf16_give_the_same_table() {
     let (gbk, _, _) = GBK.encode(text);
     assert_eq!(read(&gbk).unwrap(), expected);
     assert_eq!(read(&[b"\xef\xbb\xbf", text.as_bytes()].concat()).unwrap(), expected);
-    let utf16: Vec<u8> = std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let utf16: Vec<u8> =
+        std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     assert_eq!(read(&utf16).unwrap(), expected);
 }
 

@@ -36,7 +36,11 @@ fn local_times_are_those_of_the_files_zone() {
         "2026-03-04T19:30:00.000-05:00",
     ] {
         let read = moment(&Cell::text(written), &beijing());
-        assert_eq!(read.map(|moment| (moment.at, moment.day)), Ok((at("2026-03-05T00:30:00Z"), None)), "{written}");
+        assert_eq!(
+            read.map(|moment| (moment.at, moment.day)),
+            Ok((at("2026-03-05T00:30:00Z"), None)),
+            "{written}"
+        );
     }
     let evening = moment(&Cell::text("2026年3月5日 下午8时"), &beijing()).unwrap();
     assert_eq!(evening.at, at("2026-03-05T12:00:00Z"));
@@ -56,7 +60,16 @@ fn a_day_alone_is_marked() {
 
 #[test]
 fn what_is_no_time_is_refused() {
-    for written in ["明天", "2026-13-05", "2026-02-30", "2026-03-05 25:00", "8:30", "05/03/2026", "2026-03-05 08:30 x", "60"] {
+    for written in [
+        "明天",
+        "2026-13-05",
+        "2026-02-30",
+        "2026-03-05 25:00",
+        "8:30",
+        "05/03/2026",
+        "2026-03-05 08:30 x",
+        "60",
+    ] {
         assert_eq!(moment(&Cell::text(written), &beijing()), Err(TimeDoubt::NotATime), "{written}");
     }
     for written in ["1989-12-31 08:00", "2101-01-02", "0001-01-01", "9999-12-31"] {
@@ -81,7 +94,10 @@ fn serial_dates_count_from_either_epoch() {
     assert_eq!(date_time(59.0, Epoch::Year1900), at(1900, 2, 28, 0, 0));
     assert_eq!(date_time(60.0, Epoch::Year1900), None);
     assert_eq!(date_time(61.0, Epoch::Year1900), at(1900, 3, 1, 0, 0));
-    assert_eq!(date_time(46_086.354_166_67, Epoch::Year1900).map(|local| local.date()), Some(date(2026, 3, 5)));
+    assert_eq!(
+        date_time(46_086.354_166_67, Epoch::Year1900).map(|local| local.date()),
+        Some(date(2026, 3, 5))
+    );
     assert_eq!(date_time(0.0, Epoch::Year1904), at(1904, 1, 1, 0, 0));
     // The two epochs lie 1462 days apart.
     assert_eq!(date_time(46_086.5 - 1_462.0, Epoch::Year1904), at(2026, 3, 5, 12, 0));

@@ -283,6 +283,7 @@ fn find(wanted: &[Wanted], written: &str) -> Option<(Field, usize, Option<Measur
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Columns {
     found: Vec<Column>,
+    wanted: &'static [Wanted],
 }
 
 impl Columns {
@@ -290,7 +291,7 @@ impl Columns {
     /// handed to `twice`, as unknown ones are to `unknown`.
     pub(crate) fn find(
         headers: &[String],
-        wanted: &[Wanted],
+        wanted: &'static [Wanted],
         mut twice: impl FnMut(&Column, &str),
         mut unknown: impl FnMut(&str),
     ) -> Self {
@@ -310,13 +311,13 @@ impl Columns {
                 Some(other) => twice(other, header),
             }
         }
-        Self { found }
+        Self { found, wanted }
     }
 
     /// As [`Self::find`] for a register: a field twice and a required one missing are errors, unknown columns warnings.
     pub(crate) fn of_register(
         table: &Table,
-        wanted: &[Wanted],
+        wanted: &'static [Wanted],
         errors: &mut Problems,
         warnings: &mut Problems,
     ) -> Self {
@@ -335,6 +336,12 @@ impl Columns {
             errors.push_with(|| Problem::new(row, wanted.zh, "", &Fault::MissingColumn));
         }
         columns
+    }
+
+    /// The header of `field` as the file has it, or its usual Chinese name when the file lacks it.
+    pub(crate) fn name(&self, field: Field) -> &str {
+        let usual = || self.wanted.iter().find(|wanted| wanted.field == field).map(|wanted| wanted.zh);
+        self.of(field).map(|column| column.header.as_str()).or_else(usual).unwrap_or_default()
     }
 
     /// The column of `field`.
@@ -376,12 +383,12 @@ mod tests {
 
     #[test]
     fn the_nearer_name_wins() {
-        let wanted = [required(Field::Device, "终端号"), optional(Field::Plate, "车牌号")];
+        const WANTED: &[Wanted] = &[required(Field::Device, "终端号"), optional(Field::Plate, "车牌号")];
         let headers = ["IMEI", "设备号", "号牌"].map(str::to_owned);
         let mut twice = Vec::new();
         let columns = Columns::find(
             &headers,
-            &wanted,
+            WANTED,
             |first, second| twice.push((first.index, second.to_owned())),
             |_| {},
         );

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use proptest::prelude::*;
 
 use super::super::tracks::{TrackOptions, TrackReader};
-use super::super::{Cell, Limits, Table};
+use super::super::{Cell, Importable, Limits, Table};
 use super::workbook::packed;
 use super::{import_into, register};
 use crate::register::{CalendarYear, FuelFill, Order, Unit, WorkingHours, Zone};
@@ -34,16 +34,23 @@ fn likely_text() -> impl Strategy<Value = String> {
     prop::collection::vec(word, 0..40).prop_map(|words| words.concat())
 }
 
+fn check<T: Importable>(bytes: &[u8]) {
+    let read = import_into::<T>(&register(), bytes);
+    let is_clean = read.is_clean();
+    assert_eq!(read.into_rows().is_ok(), is_clean);
+}
+
 fn read_everywhere(bytes: &[u8]) {
-    let register = register();
-    let _ = import_into::<Order>(&register, bytes).into_rows();
-    let _ = import_into::<Zone>(&register, bytes).into_rows();
-    let _ = import_into::<Unit>(&register, bytes).into_rows();
-    let _ = import_into::<FuelFill>(&register, bytes).into_rows();
-    let _ = import_into::<CalendarYear>(&register, bytes).into_rows();
-    let _ = import_into::<WorkingHours>(&register, bytes).into_rows();
+    check::<Order>(bytes);
+    check::<Zone>(bytes);
+    check::<Unit>(bytes);
+    check::<FuelFill>(bytes);
+    check::<CalendarYear>(bytes);
+    check::<WorkingHours>(bytes);
     let mut reader = TrackReader::new(TrackOptions::default());
-    let _ = reader.read("x", Cursor::new(bytes));
+    if let Ok(report) = reader.read("x", Cursor::new(bytes)) {
+        assert_eq!(report.rows, report.points + report.rejected.count());
+    }
     for track in reader.finish().devices {
         assert!(track.points.is_sorted_by_key(|point| point.time));
     }

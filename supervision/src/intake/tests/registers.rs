@@ -1,9 +1,12 @@
 //! Rows of registers: what is read, and every fault with its row and column.
 
 use encoding_rs::GBK;
+use jiff::tz::TimeZone;
 
+use super::super::{Context, Datum, Importable as _, Limits, Table};
 use super::workbook::{Xml, workbook};
 use super::{at, errors, import, import_into, register, warnings};
+use crate::UtcMillis;
 use crate::finding::Rule;
 use crate::ids::{DeviceId, DriverId, UnitId, VehicleId, ZoneId};
 use crate::point::Position;
@@ -420,4 +423,37 @@ fn a_name_of_several_things_is_not_guessed() {
     let read = import_into::<Duty>(&all, file.as_bytes());
     assert_eq!(errors(&read), [(2, "值班单位", "ambiguous")]);
     assert_eq!(read.report().errors.list[0].en, "names more than one unit: 县政府/水利局, 水利局");
+}
+
+#[test]
+fn plates_of_a_file_are_listed() {
+    let file = "单号,车牌号\n1,云a·12345\n2,\n3,云B00001\n4,云A12345\n";
+    let table = Table::read(file.as_bytes(), None, &Limits::default(), &Order::is_column).unwrap();
+    let plates: Vec<String> = Order::plates_in(&table).into_iter().collect();
+    assert_eq!(plates, ["云A12345", "云B00001"]);
+}
+
+#[test]
+fn a_missing_unit_is_told_under_the_columns_usual_name() {
+    let all = register();
+    let mut context = Context {
+        register: &all,
+        devices: &|_| None,
+        timezone: TimeZone::UTC,
+        datum: Datum::Gcj02,
+        unit: None,
+        recorded_at: UtcMillis(0),
+        recorded_by: String::new(),
+        new_id: &mut |_| 1,
+    };
+    let file = "值班人,开始时间(北京时间),结束时间(北京时间)\n张三,2026-03-05,2026-03-05\n";
+    let read = Duty::import(file.as_bytes(), None, &Limits::default(), &mut context);
+    assert_eq!(errors(&read), [(2, "值班单位", "missing")]);
+    let file = "值班单位,开始时间(北京时间),结束时间(北京时间)\n水利局,2026-03-05,2026-03-05\n";
+    let read = Duty::import(file.as_bytes(), None, &Limits::default(), &mut context).into_rows().unwrap();
+    assert_eq!(read[0].valid, Span::new(at("2026-03-04T16:00:00Z"), at("2026-03-05T16:00:00Z")));
+    let zone = "名称,类型,纬度,经度,半径\n库,车库,39.9024463,116.4270221,50\n";
+    let zone = Zone::import(zone.as_bytes(), None, &Limits::default(), &mut context).into_rows().unwrap();
+    let wgs = Position::from_degrees(39.90105, 116.42079);
+    assert!(matches!(&zone[0].row.shape, Shape::Circle { centre, .. } if centre.distance_m(wgs) < 0.05));
 }

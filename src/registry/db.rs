@@ -55,12 +55,17 @@ value_from! {
     UtcMillis => Int(value) Some(value.0);
     Option<i64> => Int(value) value;
     Option<UtcMillis> => Int(value) value.map(|at| at.0);
-    &str => Text(value) Some(value.to_owned());
-    &String => Text(value) Some(value.clone());
-    String => Text(value) Some(value);
-    Option<&str> => Text(value) value.map(str::to_owned);
-    Option<String> => Text(value) value;
+    &str => Text(value) Some(storable(value.to_owned()));
+    &String => Text(value) Some(storable(value.clone()));
+    String => Text(value) Some(storable(value));
+    Option<&str> => Text(value) value.map(|text| storable(text.to_owned()));
+    Option<String> => Text(value) value.map(storable);
     Vec<u8> => Bytes(value) value;
+}
+
+/// A text that both databases can hold: PostgreSQL knows no NUL in a text.
+fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 /// A statement with its values. Its text is made of literals only: whatever comes from outside is a value.

@@ -26,6 +26,8 @@ mod profiles;
 mod quarantine;
 mod snapshot;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod tokens;
 

@@ -29,6 +29,8 @@ mod snapshot;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_cases;
 mod tokens;
 
 use arc_swap::ArcSwap;

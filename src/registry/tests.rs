@@ -8,6 +8,8 @@ use super::*;
 use motorpool_protocols::{Profile, Protocol, TerminalId};
 
 const NOW: UtcMillis = UtcMillis(1_700_000_000_000);
+const FIRST_MIGRATION_SHA384: &str = "d620af1b03e2e6069d683f3113344dfa0c0291c122706303\
+    e63155de817830bf00f6f865c3a888a63b4e4284066d4423";
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 fn terminal(text: &str) -> TerminalId {
@@ -28,6 +30,7 @@ on_both! {
     approving_takes_terminals_out_of_quarantine_with_their_plate_as_name
     a_registration_is_written_once
     what_another_process_changes_is_noticed
+    two_processes_that_start_together_share_one_secret
     a_bulk_of_5_000_is_one_change
     tokens_expire_are_revoked_and_only_their_hash_is_kept
     built_in_profiles_can_be_named_unless_the_configuration_has_its_own
@@ -209,6 +212,14 @@ async fn what_another_process_changes_is_noticed(home: Home) {
     assert_eq!(server.snapshot().change(), tool.snapshot().change());
 }
 
+async fn two_processes_that_start_together_share_one_secret(home: Home) {
+    let (one, two) = tokio::join!(home.open(), home.open());
+    one.enrol(&[wanted("10")], "test", NOW).await.unwrap();
+    two.sync().await.unwrap();
+    let code = |registry: &Registry| registry.code_for(registry.snapshot().device(DeviceId(1)).unwrap());
+    assert_eq!(code(&one), code(&two));
+}
+
 async fn a_bulk_of_5_000_is_one_change(home: Home) {
     let registry = home.open().await;
     let many: Vec<Enrol> = (0..5_000).map(|n| wanted(&format!("{:012}", 13_900_000_000_u64 + n))).collect();
@@ -270,4 +281,27 @@ async fn built_in_profiles_can_be_named_unless_the_configuration_has_its_own(hom
     assert_eq!(profile(1), Profile::built_in("lenient").unwrap());
     let configured = Profile { name: "gcj02".to_owned(), signed_altitude: false, ..Profile::default() };
     assert_eq!(profile(2), configured);
+}
+
+/// A data folder of an earlier release holds the first migration as it was: its text must never change.
+#[tokio::test]
+async fn a_folder_of_an_earlier_release_is_brought_up_to_date() {
+    let home = Home::sqlite();
+    let file = home.path().join(REGISTRY_FILE);
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let all = sqlx::migrate!("src/registry/migrations");
+    let first = all.iter().next().unwrap().clone();
+    // sha384sum src/registry/migrations/0001_devices.sql, as first released
+    assert_eq!(hex::encode(&first.checksum), FIRST_MIGRATION_SHA384);
+    sqlx::migrate::Migrator::with_migrations(vec![first]).run(&pool).await.unwrap();
+    sqlx::query("INSERT INTO devices VALUES (1, 'jt808', '10', '10', NULL, 'approved', 'standard', 1, 11, 22, 'M', 'm', 't', 2, '演A', 5, 1, 'li', 1, 'li')")
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    let registry = home.open().await;
+    let device = registry.device(DeviceId(1)).await.unwrap().unwrap();
+    assert_eq!(device.registered.map(|r| (r.province, r.city, r.plate)), Some((11, 22, "演A".to_owned())));
+    assert_eq!(registry.checkpoint().await.unwrap(), None);
 }

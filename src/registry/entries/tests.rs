@@ -48,6 +48,7 @@ on_both! {
     a_plate_belongs_to_one_car_at_a_time
     a_device_is_on_one_car_and_a_car_has_one_primary_device
     rows_of_several_kinds_are_written_together
+    of_two_processes_that_want_one_plate_one_gets_it
     recorded_time_never_goes_back
     a_register_holds_ledgers_of_the_window_and_everything_else
     what_a_change_touches_is_told
@@ -195,6 +196,23 @@ async fn rows_of_several_kinds_are_written_together(home: Home) {
     assert_eq!(registry.rows::<Driver>(Known::Now).await.unwrap(), []);
     let not_reserved = Change::Add { id: Some(7), valid: Span::ALWAYS, row: Unit::default() };
     assert!(matches!(registry.write_rows(&[not_reserved], "li", NOW).await, Err(Error::Refused(_))));
+}
+
+async fn of_two_processes_that_want_one_plate_one_gets_it(home: Home) {
+    let (one, two) = (home.open().await, home.open().await);
+    for n in 0..20 {
+        let wanted = [add(since(0), car(&format!("演A{n:05}"), 1))];
+        let (a, b) = tokio::join!(one.write_rows(&wanted, "a", NOW), two.write_rows(&wanted, "b", NOW));
+        let refused = match (a, b) {
+            (Ok(_), Err(refused)) | (Err(refused), Ok(_)) => refused,
+            both => panic!("{both:?}"),
+        };
+        assert!(matches!(refused, Error::Taken { .. }), "{refused}");
+    }
+    one.sync().await.unwrap();
+    two.sync().await.unwrap();
+    assert_eq!((one.snapshot().change(), two.snapshot().change()), (20, 20));
+    assert_eq!(one.rows::<Vehicle>(Known::Now).await.unwrap().len(), 20);
 }
 
 async fn recorded_time_never_goes_back(home: Home) {

@@ -300,7 +300,7 @@ async fn what_a_change_touches_is_told(home: Home) {
     // An order goes over to another car at another time: both cars, both times.
     let moved = Order { vehicle: VehicleId(2), planned_out: day(5), planned_in: day(6), ..out };
     let correct = Change::Correct { id: 1, expected: None, valid: Span::ALWAYS, row: moved };
-    registry.write_rows(&[correct.clone()], "li", NOW).await.unwrap();
+    registry.write_rows(std::slice::from_ref(&correct), "li", NOW).await.unwrap();
     let changed = registry.changes_since(3).await.unwrap();
     assert_eq!((changed[0].touched.from, &changed[0].vehicles), (day(1), &cars(&[1, 2])));
     assert_eq!(changed[0].touched.to, Some(UtcMillis(day(6).0 + 1)));

@@ -184,7 +184,7 @@ async fn a_flag_is_superseded_closed_and_opened_again_with_its_history(home: Hom
     let other = finding(Rule::R05, 0, 60, 1);
     commit_flags(&registry, 8, &[first.clone(), other.clone()], "").await;
     commit_flags(&registry, 16, &[second.clone(), other.clone()], "").await;
-    commit_flags(&registry, 24, &[other.clone()], "an order covers it now").await;
+    commit_flags(&registry, 24, std::slice::from_ref(&other), "an order covers it now").await;
     commit_flags(&registry, 32, &[second.clone(), other.clone()], "").await;
 
     let (old, new) = (first.id().to_string(), second.id().to_string());

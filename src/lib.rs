@@ -22,5 +22,6 @@ pub mod registry;
 pub mod server;
 pub mod sim;
 pub mod sources;
+pub mod supervision;
 pub mod telemetry;
 pub mod tracks;

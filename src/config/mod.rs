@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use motorpool_protocols::Profile;
 use motorpool_protocols::SessionLimits;
+use motorpool_supervision::trips::TripSettings;
 use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, FILES_RESERVED, load};
@@ -34,6 +35,8 @@ pub struct Config {
     pub tracks: Tracks,
     /// The registry's database.
     pub registry: Registry,
+    /// Trips, rules and cases.
+    pub supervision: Supervision,
     /// The HTTP API and console.
     pub http: Http,
     /// Limits on unknown terminals.
@@ -53,6 +56,7 @@ impl Default for Config {
             journal: Journal::default(),
             tracks: Tracks::default(),
             registry: Registry::default(),
+            supervision: Supervision::default(),
             http: Http::default(),
             quarantine: Quarantine::default(),
             profiles: BTreeMap::new(),
@@ -231,6 +235,34 @@ impl Default for Tracks {
 pub struct Registry {
     /// Empty = SQLite in the data folder; `postgres://…` = PostgreSQL.
     pub url: SecretUrl,
+}
+
+/// `[supervision]`: trips, rules and cases.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Supervision {
+    /// How often changed tracks are cut and judged.
+    pub interval: Seconds,
+    /// Time zone of local days, by its IANA name.
+    pub time_zone: String,
+    /// The shipped calendar that a new registry begins with; empty = none.
+    pub calendar: String,
+    /// Changes of the registry judge no day again that lies further back than this.
+    pub judge_back_days: u32,
+    /// How tracks are cut.
+    pub trips: TripSettings,
+}
+
+impl Default for Supervision {
+    fn default() -> Self {
+        Self {
+            interval: Seconds(Duration::from_secs(15)),
+            time_zone: "Asia/Shanghai".to_owned(),
+            calendar: "cn".to_owned(),
+            judge_back_days: 400,
+            trips: TripSettings::default(),
+        }
+    }
 }
 
 /// `[http]`: the API and the console.

@@ -1,0 +1,53 @@
+//! The rules R01 to R28: each reads a [`crate::judge::VehicleDay`] or the whole fleet and says what it found.
+//!
+//! A rule is a pure function. It says nothing (clear), flags, or says that it can't decide and what it lacks. It never decides
+//! whether somebody did wrong, and it never looks at a clock: time comes with the facts.
+
+mod allowance_area;
+mod fixed_use;
+mod fuel_elsewhere;
+mod fuel_use;
+mod gatherings;
+mod kept_elsewhere;
+mod long_hire;
+mod lookback;
+mod odd_orders;
+mod odometer;
+mod params;
+mod passage_elsewhere;
+mod repair_elsewhere;
+mod school_runs;
+mod swapped_identity;
+mod whereabouts;
+
+pub use params::*;
+
+use crate::finding::{Finding, Rule};
+use crate::judge::{FleetDay, VehicleDay};
+
+/// A rule about one vehicle on one local day. It appends what it found.
+pub type VehicleRule = fn(&VehicleDay<'_>, &mut Vec<Finding>);
+
+/// A rule about the vehicles of the fleet together on one local day. It appends what it found.
+pub type FleetRule = fn(&FleetDay<'_>, &mut Vec<Finding>);
+
+/// The rules of a vehicle-day.
+pub const VEHICLE_RULES: &[(Rule, VehicleRule)] = &[
+    // How and when the car was used, and its terminal.
+    //
+    // Ledgers, patterns over weeks, borrowed and moved.
+    (Rule::R13, fuel_use::judge),
+    (Rule::R14, fuel_elsewhere::judge),
+    (Rule::R15, passage_elsewhere::judge),
+    (Rule::R16, repair_elsewhere::judge),
+    (Rule::R18, fixed_use::judge),
+    (Rule::R21, allowance_area::judge),
+    (Rule::R23, swapped_identity::judge),
+    (Rule::R24, kept_elsewhere::judge),
+    (Rule::R26, school_runs::judge),
+    (Rule::R28, odometer::judge),
+];
+
+/// The rules of the whole fleet.
+pub const FLEET_RULES: &[(Rule, FleetRule)] =
+    &[(Rule::R22, odd_orders::judge), (Rule::R25, long_hire::judge), (Rule::R27, gatherings::judge)];

@@ -9,10 +9,10 @@
 //! register ─▶ world (calendar, zones, orders) ───┼──▶ matching ──▶ rules ──▶ findings ──▶ cases ──▶ evidence
 //! ```
 
-mod hex;
 pub mod calendar;
 pub mod cases;
 pub mod finding;
+mod hex;
 pub mod ids;
 pub mod intake;
 pub mod judge;

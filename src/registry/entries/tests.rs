@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use motorpool_supervision::ids::{DeviceId, UnitId, VehicleId, ZoneId};
 use motorpool_supervision::register::{
-    Binding, Driver, FuelFill, Order, Register, Row, Stamp, StampKind, Unit, Vehicle, Zone,
+    Binding, Driver, FuelFill, Order, OrderState, Register, Row, Stamp, StampKind, Unit, Vehicle, Zone,
 };
 use proptest::prelude::*;
 
@@ -51,6 +51,7 @@ on_both! {
     of_two_processes_that_want_one_plate_one_gets_it
     recorded_time_never_goes_back
     a_register_holds_ledgers_of_the_window_and_everything_else
+    an_order_is_as_old_as_what_it_says
     what_a_change_touches_is_told
     rows_are_found_by_key
     nonsense_is_refused
@@ -278,6 +279,36 @@ async fn a_register_holds_ledgers_of_the_window_and_everything_else(home: Home) 
     assert_eq!((numbers(&many), many.fuel_fills.len()), (vec!["into".to_owned()], 4));
     let about = registry.rows_about::<Order>(&cars(&[2]), day(0), day(9), Known::Now).await.unwrap();
     assert_eq!(about.len(), 1);
+}
+
+async fn an_order_is_as_old_as_what_it_says(home: Home) {
+    let registry = home.open().await;
+    let applied = Order {
+        state: OrderState::Applied,
+        vehicle: VehicleId(1),
+        planned_out: day(2),
+        planned_in: day(3),
+        ..Order::default()
+    };
+    let approved = Order { state: OrderState::Approved, ..applied.clone() };
+    let settled = Order { state: OrderState::Settled, odometer_in_m: Some(7), ..approved.clone() };
+    let stretched = Order { planned_in: day(4), ..settled.clone() };
+    let trusted = Order { entered_at: Some(day(-9)), ..stretched.clone() };
+    registry.write_rows(&[add(Span::ALWAYS, applied)], "li", day(0)).await.unwrap();
+    // What is written, when, and since when the order says what it says.
+    let steps =
+        [(approved, 1, None), (settled, 3, Some(day(1))), (stretched, 4, None), (trusted, 5, Some(day(-9)))];
+    for (row, at, entered_at) in steps {
+        let correct = Change::Correct { id: 1, expected: None, valid: Span::ALWAYS, row };
+        registry.write_rows(&[correct], "li", day(at)).await.unwrap();
+        let register = registry.register(&Scope::All, day(0), day(9), Known::Now).await.unwrap().0;
+        let [order] = &register.orders[..] else { panic!("{:?}", register.orders) };
+        assert_eq!((order.recorded_at, order.row.entered_at), (day(at), entered_at));
+    }
+    let then = registry.register(&Scope::All, day(0), day(9), Known::At(day(3))).await.unwrap().0;
+    assert_eq!(then.orders[0].row.entered_at, Some(day(1)), "as it was known then");
+    let stored = registry.row::<Order>(1, Known::At(day(3))).await.unwrap();
+    assert_eq!(stored[0].row.entered_at, None, "the row itself says nothing of it");
 }
 
 async fn what_a_change_touches_is_told(home: Home) {

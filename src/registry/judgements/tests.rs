@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::civil::date;
 use motorpool_supervision::finding::{Colour, Finding, FixesUsed, Measure, Nature, Outcome, Rule, Versions};
 use motorpool_supervision::ids::{UnitId, VehicleId};
-use motorpool_supervision::point::Position;
+use motorpool_supervision::point::{Point, Position};
 use motorpool_supervision::trips::{Gap, GapPlace, Segment, Stop};
 use proptest::prelude::*;
 
@@ -152,7 +152,8 @@ async fn a_step_is_written_once_with_its_checkpoint(home: Home) {
     assert_eq!(registry.checkpoint().await.unwrap(), None);
     let rest = |minute| {
         let Segment::Stop(stop) = stop(0, minute, 1) else { unreachable!() };
-        Rest { seen: at(minute), stop }
+        let last = Point::new(at(minute), Position::default());
+        Rest { seen: at(minute), stop, last, wake: None, opening: None }
     };
     let first = Judgement { rests: vec![(CAR, rest(1)), (DeviceId(2), rest(1))], ..judgement(None, 8) };
     registry.commit_judgement(&first, NOW).await.unwrap();

@@ -11,6 +11,7 @@
 //! `ARCHITECTURE.md` has the map, the invariants and the walk-throughs.
 
 pub mod api;
+pub mod audit;
 pub mod clock;
 pub mod commands;
 pub mod config;

@@ -116,7 +116,11 @@ impl Given {
     /// rest days as well, undecidable where only an order could tell.
     #[must_use]
     pub fn not_evaluated(&self) -> Vec<Rule> {
-        Rule::ALL.iter().copied().filter(|rule| !needs(*rule).iter().all(|feed| self.feeds.contains(feed))).collect()
+        Rule::ALL
+            .iter()
+            .copied()
+            .filter(|rule| !needs(*rule).iter().all(|feed| self.feeds.contains(feed)))
+            .collect()
     }
 
     /// What was taken for complete although no file says so.
@@ -159,7 +163,7 @@ fn next_id<T: Row>(register: &Register) -> i64 {
 }
 
 /// Adds a row under the next number.
-fn add<T: Row>(register: &mut Register, row: T) -> i64 {
+pub(super) fn add<T: Row>(register: &mut Register, row: T) -> i64 {
     let id = next_id::<T>(register);
     T::rows_mut(register).push(Versioned::first(id, UtcMillis(0), row));
     id
@@ -167,17 +171,24 @@ fn add<T: Row>(register: &mut Register, row: T) -> i64 {
 
 /// Adds to `register` a vehicle for every device that none was given for, bound to it from the beginning, and returns the vehicle
 /// of each device. `plate` makes of a device's name what other files call its car.
-pub fn bind_devices(register: &mut Register, devices: &[String], plate: impl Fn(&str) -> String) -> Vec<VehicleId> {
+pub(super) fn bind_devices(
+    register: &mut Register,
+    devices: &[String],
+    plate: impl Fn(&str) -> String,
+) -> Vec<VehicleId> {
     if register.units.is_empty() {
         add(register, Unit { name: "全部车辆".to_owned(), ..Unit::default() });
     }
     let bind = |(index, name): (usize, &String)| {
         let plate = plate(name);
-        let known = register.vehicles.iter().find(|vehicle| vehicle.row.plate == plate).map(|vehicle| vehicle.id);
-        let vehicle = known.unwrap_or_else(|| {
-            add(register, Vehicle { plate, unit: ONLY_UNIT, ..Vehicle::default() })
-        });
         let device = DeviceId(i64::try_from(index).unwrap_or(i64::MAX).saturating_add(1));
+        if let Some(bound) = register.bindings.iter().find(|binding| binding.row.device == device) {
+            return bound.row.vehicle;
+        }
+        let known =
+            register.vehicles.iter().find(|vehicle| vehicle.row.plate == plate).map(|vehicle| vehicle.id);
+        let vehicle =
+            known.unwrap_or_else(|| add(register, Vehicle { plate, unit: ONLY_UNIT, ..Vehicle::default() }));
         let vehicle = VehicleId(vehicle);
         add(register, Binding { device, vehicle, is_primary: true, work_order: String::new() });
         vehicle
@@ -189,11 +200,12 @@ pub fn bind_devices(register: &mut Register, devices: &[String], plate: impl Fn(
 ///
 /// # Errors
 /// When there is no calendar of that name.
-pub fn complete(register: &mut Register, calendar: &str) -> anyhow::Result<Given> {
+pub(super) fn complete(register: &mut Register, calendar: &str) -> anyhow::Result<Given> {
     let given = Given::of(register);
     if register.calendar_years.is_empty() {
-        let years = motorpool_supervision::calendar::builtin(calendar)
-            .ok_or_else(|| anyhow::anyhow!("there is no calendar {calendar:?}; a file of your own may be given"))?;
+        let years = motorpool_supervision::calendar::builtin(calendar).ok_or_else(|| {
+            anyhow::anyhow!("there is no calendar {calendar:?}; a file of your own may be given")
+        })?;
         for year in years {
             add(register, year);
         }

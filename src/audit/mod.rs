@@ -3,7 +3,9 @@
 //! This module owns what an audit does with tracks and registers that were read already, and what it writes. Reading files is
 //! `commands::audit`'s; every judgement is made in `motorpool_supervision`.
 
+mod files;
 mod inputs;
+mod parquet_tracks;
 mod report;
 mod tables;
 
@@ -24,7 +26,8 @@ use motorpool_supervision::trips::{Segment, TripKind, TripSettings, cut};
 use motorpool_supervision::world::World;
 use serde::Serialize;
 
-pub use inputs::{Given, Inputs, Problems};
+pub use files::{Files, ORDER as KINDS, read};
+pub use inputs::{BadRow, Given, Inputs, Problems};
 
 /// One device of the tracks.
 #[derive(Debug)]
@@ -70,7 +73,8 @@ pub fn run(inputs: Inputs, settings: &TripSettings) -> anyhow::Result<Audit> {
     devices.sort_by(|a, b| a.name.cmp(&b.name));
     side_by_side(&mut devices, |device| device.segments = cut(&device.points, settings));
     let known_to = known_to(&devices);
-    let mut judged: Vec<(&Device, Vec<Finding>)> = devices.iter().map(|device| (device, Vec::new())).collect();
+    let mut judged: Vec<(&Device, Vec<Finding>)> =
+        devices.iter().map(|device| (device, Vec::new())).collect();
     side_by_side(&mut judged, |(device, findings)| {
         if let Some(days) = days(&world, device) {
             *findings = judge_vehicle(&world, history(device, known_to), days);
@@ -144,7 +148,7 @@ struct Summary<'a> {
     assumed: Vec<&'static str>,
     trip_settings: &'a TripSettings,
     bad_rows: u64,
-    bad_rows_shown: &'a [inputs::BadRow],
+    bad_rows_shown: &'a [BadRow],
 }
 
 impl Audit {
@@ -188,6 +192,38 @@ impl Audit {
         }
     }
 
+    /// What there is to say in a few lines.
+    #[must_use]
+    pub fn overview(&self) -> Vec<String> {
+        let mut lines = vec![format!(
+            "{} devices, {} fixes, {} trips, {} moves",
+            self.devices.len(),
+            self.devices.iter().map(|device| device.points.len()).sum::<usize>(),
+            self.trips(TripKind::Trip).count(),
+            self.trips(TripKind::Move).count()
+        )];
+        let mut rules: BTreeMap<Rule, tables::Counted> = BTreeMap::new();
+        for finding in &self.findings {
+            rules.entry(finding.rule).or_default().add(finding);
+        }
+        for (rule, counted) in rules {
+            let tables::Counted { flags, red, undecidable } = counted;
+            lines.push(format!("{rule} {}: {flags} flags ({red} red), {undecidable} undecidable", rule.en()));
+        }
+        let left_out: Vec<_> = self.given.not_evaluated().iter().map(|rule| rule.code()).collect();
+        if !left_out.is_empty() {
+            lines.push(format!("not evaluated, inputs not given: {}", left_out.join(" ")));
+        }
+        for row in self.problems.shown.iter().take(10) {
+            let at = row.row.map(|row| format!(", row {row}")).unwrap_or_default();
+            lines.push(format!("{}{at}, column {}: {:?} {}", row.file, row.column, row.value, row.reason));
+        }
+        if self.problems.count > 0 {
+            lines.push(format!("{} rows could not be used: see summary.json", self.problems.count));
+        }
+        lines
+    }
+
     /// Findings with the name of the device they are about, in order of device and time.
     fn named_findings(&self) -> Vec<(&str, &Finding)> {
         let names: BTreeMap<VehicleId, &str> =
@@ -205,11 +241,19 @@ impl Audit {
     ///
     /// # Errors
     /// When a file can't be written.
-    pub fn write(&self, dir: &Path, time_zone: &str, settings: &TripSettings, lang: Lang) -> anyhow::Result<()> {
+    pub fn write(
+        &self,
+        dir: &Path,
+        time_zone: &str,
+        settings: &TripSettings,
+        lang: Lang,
+    ) -> anyhow::Result<()> {
         fs::create_dir_all(dir).with_context(|| format!("can't make {}", dir.display()))?;
         let create = |name: &str| -> anyhow::Result<BufWriter<File>> {
             let path = dir.join(name);
-            Ok(BufWriter::new(File::create(&path).with_context(|| format!("can't write {}", path.display()))?))
+            Ok(BufWriter::new(
+                File::create(&path).with_context(|| format!("can't write {}", path.display()))?,
+            ))
         };
         tables::trips(create("trips.csv")?, &self.devices)?;
         tables::stops(create("stops.csv")?, &self.devices)?;

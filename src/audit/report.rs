@@ -81,7 +81,9 @@ fn overview(html: &mut String, summary: &Summary<'_>) {
 }
 
 fn rules(html: &mut String, summary: &Summary<'_>) {
-    html.push_str("<h2>规则 <span class=en>rules</span></h2><table><tr><th>规则<th>预警<th>其中疑点<th>无法判断</tr>");
+    html.push_str(
+        "<h2>规则 <span class=en>rules</span></h2><table><tr><th>规则<th>预警<th>其中疑点<th>无法判断</tr>",
+    );
     for (rule, counted) in &summary.rules {
         let _infallible = write!(
             html,
@@ -94,7 +96,8 @@ fn rules(html: &mut String, summary: &Summary<'_>) {
         );
     }
     html.push_str("</table>");
-    let not_evaluated: Vec<_> = summary.not_evaluated.iter().map(|rule| format!("{rule} {}", rule.zh())).collect();
+    let not_evaluated: Vec<_> =
+        summary.not_evaluated.iter().map(|rule| format!("{rule} {}", rule.zh())).collect();
     if !not_evaluated.is_empty() {
         let _infallible = write!(
             html,

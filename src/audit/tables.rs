@@ -38,8 +38,22 @@ fn guarded(text: &str) -> String {
 }
 
 const TRIPS: [&str; 16] = [
-    "device", "start_utc", "end_utc", "start_lat", "start_lon", "end_lat", "end_lon", "distance_m", "distance_source",
-    "moving_s", "idle_s", "max_speed_kmh", "fixes", "confidence", "reason", "kind",
+    "device",
+    "start_utc",
+    "end_utc",
+    "start_lat",
+    "start_lon",
+    "end_lat",
+    "end_lon",
+    "distance_m",
+    "distance_source",
+    "moving_s",
+    "idle_s",
+    "max_speed_kmh",
+    "fixes",
+    "confidence",
+    "reason",
+    "kind",
 ];
 
 fn trip_row(device: &str, trip: &Trip) -> [String; 16] {
@@ -63,9 +77,8 @@ fn trip_row(device: &str, trip: &Trip) -> [String; 16] {
     ]
 }
 
-const STOPS: [&str; 9] = [
-    "device", "start_utc", "end_utc", "lat", "lon", "duration_s", "ignition_on_s", "fixes", "open",
-];
+const STOPS: [&str; 9] =
+    ["device", "start_utc", "end_utc", "lat", "lon", "duration_s", "ignition_on_s", "fixes", "open"];
 
 fn stop_row(device: &str, stop: &Stop) -> [String; 9] {
     [
@@ -82,8 +95,18 @@ fn stop_row(device: &str, stop: &Stop) -> [String; 9] {
 }
 
 const GAPS: [&str; 12] = [
-    "device", "start_utc", "end_utc", "from_lat", "from_lon", "to_lat", "to_lon", "displacement_m", "odometer_m",
-    "place", "ignition_before", "power_lost",
+    "device",
+    "start_utc",
+    "end_utc",
+    "from_lat",
+    "from_lon",
+    "to_lat",
+    "to_lon",
+    "displacement_m",
+    "odometer_m",
+    "place",
+    "ignition_before",
+    "power_lost",
 ];
 
 fn gap_row(device: &str, gap: &Gap) -> [String; 12] {
@@ -165,7 +188,16 @@ pub(super) fn flags<'a>(
 ) -> csv::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record([
-        "device", "rule", "outcome", "severity", "start_utc", "end_utc", "lat", "lon", "order_no", "detail",
+        "device",
+        "rule",
+        "outcome",
+        "severity",
+        "start_utc",
+        "end_utc",
+        "lat",
+        "lon",
+        "order_no",
+        "detail",
     ])?;
     for (device, finding) in findings {
         writer.write_record([

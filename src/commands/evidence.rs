@@ -79,10 +79,17 @@ fn print_good(verified: &Verified, json: bool) {
         println!("{result}");
         return;
     }
-    println!("{} entries unchanged, made {} by {}", manifest.entries.len(), manifest.made_at, manifest.program);
+    println!(
+        "{} entries unchanged, made {} by {}",
+        manifest.entries.len(),
+        manifest.made_at,
+        manifest.program
+    );
     println!("manifest SHA-256 {}", verified.manifest_sha256);
     match &manifest.full_pack {
-        Some(full) => println!("a masked copy of the pack whose manifest has SHA-256 {full}; it can't be judged again"),
+        Some(full) => {
+            println!("a masked copy of the pack whose manifest has SHA-256 {full}; it can't be judged again")
+        }
         None => println!("{} findings found again from the inputs", verified.reproduced.len()),
     }
     for (id, rule) in &verified.reproduced {

@@ -14,10 +14,15 @@ mod derive;
 mod first_rows;
 mod judging;
 mod marks;
+mod packs;
 mod settings;
 mod supervisor;
 
 pub use first_rows::write_calendar;
 pub use marks::{MarkBatch, Marks};
+pub use packs::{NoPack, PackRequest, PackSources, pack};
 pub use settings::SupervisionSettings;
 pub use supervisor::{Status, Supervisor, SupervisorParts};
+
+#[cfg(test)]
+mod tests;

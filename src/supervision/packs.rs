@@ -103,7 +103,8 @@ async fn inputs(sources: &PackSources, request: &PackRequest, case: &Case) -> an
     let (world, change) = judging::world(&sources.registry, &scope, &sources.time_zone, (day, day)).await?;
     let rests = sources.registry.rests().await?.into_iter().collect();
     let fresh = std::collections::BTreeMap::new();
-    let reader = Sources { registry: &sources.registry, tracks: &sources.tracks, rests: &rests, fresh: &fresh };
+    let reader =
+        Sources { registry: &sources.registry, tracks: &sources.tracks, rests: &rests, fresh: &fresh };
     let span = window(&world, day, day);
     let history = reader.history(&world, vehicle, span, Some(&(day..=day))).await?;
     let flags = open_flags(&sources.registry, Some(vehicle), &(day..=day)).await?;
@@ -114,9 +115,11 @@ async fn inputs(sources: &PackSources, request: &PackRequest, case: &Case) -> an
         others.push(OtherVehicle { vehicle: other, segments });
     }
     let vehicles: BTreeSet<VehicleId> = others.iter().map(|other| other.vehicle).chain([vehicle]).collect();
-    let places = history.points.iter().map(|point| point.at).chain(
-        history.segments.iter().chain(others.iter().flat_map(|other| &other.segments)).map(place),
-    );
+    let places = history
+        .points
+        .iter()
+        .map(|point| point.at)
+        .chain(history.segments.iter().chain(others.iter().flat_map(|other| &other.segments)).map(place));
     let register = excerpt(&world, &vehicles, span.0, span.1, places);
     let (frames, clock_offset_s) = frames(sources, &world, vehicle, day)?;
     Ok(PackInputs {
@@ -182,7 +185,8 @@ fn frames(
     day: jiff::civil::Date,
 ) -> anyhow::Result<(Vec<RawFrame>, Option<i64>)> {
     let (from, to) = (world.instant(day, 0), world.instant(day, 1_440));
-    let Some(device) = world.primary_device(vehicle, from).or_else(|| world.primary_device(vehicle, to)) else {
+    let Some(device) = world.primary_device(vehicle, from).or_else(|| world.primary_device(vehicle, to))
+    else {
         return Ok((Vec::new(), None));
     };
     let device = archived(device);

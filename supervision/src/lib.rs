@@ -11,6 +11,7 @@
 
 pub mod calendar;
 pub mod cases;
+pub mod evidence;
 pub mod finding;
 mod hex;
 pub mod ids;

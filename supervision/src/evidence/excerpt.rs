@@ -29,7 +29,8 @@ pub fn excerpt(
     const MONTH_MS: i64 = 31 * 86_400_000;
     let (from, to) = (UtcMillis(from.0.saturating_sub(MONTH_MS)), UtcMillis(to.0.saturating_add(MONTH_MS)));
     let near = |at: UtcMillis| from <= at && at <= to;
-    let orders = only(&all.orders, |o| has(o.row.vehicle) && o.row.planned_out <= to && o.row.planned_in >= from);
+    let orders =
+        only(&all.orders, |o| has(o.row.vehicle) && o.row.planned_out <= to && o.row.planned_in >= from);
     let drivers: BTreeSet<i64> = orders.iter().filter_map(|order| Some(order.row.driver_id?.0)).collect();
     let zones = ZoneFilter::new(all, vehicles, &orders, places).apply(&all.zones);
     Register {
@@ -39,8 +40,7 @@ pub fn excerpt(
         drivers: only(&all.drivers, |d| drivers.contains(&d.id)),
         orders,
         duties: only(&all.duties, |d| {
-            d.valid.overlaps(from, to)
-                && d.row.vehicle.map_or_else(|| units.contains(&d.row.unit), has)
+            d.valid.overlaps(from, to) && d.row.vehicle.map_or_else(|| units.contains(&d.row.unit), has)
         }),
         emergencies: only(&all.emergencies, |e| e.valid.overlaps(from, to)),
         seals: only(&all.seals, |s| has(s.row.vehicle)),
@@ -73,7 +73,12 @@ fn only<T: Clone>(rows: &[Versioned<T>], keep: impl Fn(&Versioned<T>) -> bool) -
 }
 
 /// The units of the vehicles, with those above them.
-fn units_of(world: &World, vehicles: &BTreeSet<VehicleId>, from: UtcMillis, to: UtcMillis) -> BTreeSet<UnitId> {
+fn units_of(
+    world: &World,
+    vehicles: &BTreeSet<VehicleId>,
+    from: UtcMillis,
+    to: UtcMillis,
+) -> BTreeSet<UnitId> {
     let mut units = BTreeSet::new();
     for &vehicle in vehicles {
         for at in [from, to] {

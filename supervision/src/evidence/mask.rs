@@ -72,9 +72,31 @@ fn mask_register(register: &mut Register) {
         };
     }
     forget_recorder!(
-        units, vehicles, bindings, drivers, orders, duties, emergencies, seals, transfers, zones, places, calendar_years,
-        working_hours, rule_sets, exemptions, watermarks, reports, fuel_fills, passages, repairs, rentals, driver_logins,
-        vin_readings, device_works, mileages
+        units,
+        vehicles,
+        bindings,
+        drivers,
+        orders,
+        duties,
+        emergencies,
+        seals,
+        transfers,
+        zones,
+        places,
+        calendar_years,
+        working_hours,
+        rule_sets,
+        exemptions,
+        watermarks,
+        reports,
+        fuel_fills,
+        passages,
+        repairs,
+        rentals,
+        driver_logins,
+        vin_readings,
+        device_works,
+        mileages
     );
 }
 

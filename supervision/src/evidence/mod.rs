@@ -43,7 +43,7 @@ use crate::trips::Segment;
 pub use build::{Copy, PackError, build};
 pub use excerpt::excerpt;
 pub use manifest::{Manifest, ManifestEntry};
-pub use verify::{VerifyError, Verified, verify};
+pub use verify::{Verified, VerifyError, verify};
 
 /// The most a pack may hold unpacked, bytes.
 pub const MAX_UNPACKED_BYTES: u64 = 1 << 30;

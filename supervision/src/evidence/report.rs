@@ -96,7 +96,11 @@ impl Page<'_> {
         let plate = self.plate(judgement.vehicle);
         let title = format!("{plate} · {}", judgement.first_day);
         let title = escaped(&title);
-        let copy = if is_masked { "单位副本（已脱敏）<span class=en>masked copy for the unit</span>" } else { "" };
+        let copy = if is_masked {
+            "单位副本（已脱敏）<span class=en>masked copy for the unit</span>"
+        } else {
+            ""
+        };
         self.push(&format!(
             "<!doctype html><html lang=zh-CN><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>\
              <h1>公务用车核查证据 {title}</h1><p class=en>Evidence on the use of an official car</p><p>{copy}</p>\
@@ -198,7 +202,8 @@ impl Page<'_> {
         let (first, last) = (self.inputs.points.first(), self.inputs.points.last());
         let from = first.map_or(UtcMillis(0), |point| point.time);
         let to = last.map_or(UtcMillis(0), |point| point.time);
-        let rows: Vec<_> = self.inputs.segments.iter().filter_map(|segment| self.segment(segment, from, to)).collect();
+        let rows: Vec<_> =
+            self.inputs.segments.iter().filter_map(|segment| self.segment(segment, from, to)).collect();
         self.table(&["", "起", "止", "说明"], rows);
         let clock = self.inputs.clock_offset_s.map_or_else(
             || "终端时钟偏差未知 (clock offset not known)".to_owned(),
@@ -237,7 +242,11 @@ impl Page<'_> {
                 let valid = binding.valid;
                 vec![
                     binding.row.device.to_string(),
-                    if valid.from == crate::register::Span::ALWAYS.from { String::new() } else { self.local(valid.from) },
+                    if valid.from == crate::register::Span::ALWAYS.from {
+                        String::new()
+                    } else {
+                        self.local(valid.from)
+                    },
                     valid.to.map(|to| self.local(to)).unwrap_or_default(),
                     if binding.row.is_primary { "主用 primary" } else { "" }.to_owned(),
                     binding.row.work_order.clone(),

@@ -74,7 +74,8 @@ fn stops(segments: &[Segment], from: UtcMillis, to: UtcMillis) -> impl Iterator<
 /// The track from above, with stops, a scale bar and north. Empty without points.
 pub(super) fn map(points: &[Point], segments: &[Segment], marks: &[Position]) -> String {
     let drawn = || thinned(points).map(|point| point.at);
-    let Some(frame) = Frame::around(drawn().chain(marks.iter().copied()).collect::<Vec<_>>().into_iter()) else {
+    let Some(frame) = Frame::around(drawn().chain(marks.iter().copied()).collect::<Vec<_>>().into_iter())
+    else {
         return String::new();
     };
     let line = drawn().fold(String::new(), |mut line, position| {
@@ -89,11 +90,15 @@ pub(super) fn map(points: &[Point], segments: &[Segment], marks: &[Position]) ->
     let (from, to) = span(points);
     for stop in stops(segments, from, to) {
         let (x, y) = frame.place(stop.at);
-        svg += &format!(r##"<circle cx="{x:.1}" cy="{y:.1}" r="4" fill="#fff" stroke="#1b5fa8" stroke-width="1.5"/>"##);
+        svg += &format!(
+            r##"<circle cx="{x:.1}" cy="{y:.1}" r="4" fill="#fff" stroke="#1b5fa8" stroke-width="1.5"/>"##
+        );
     }
     for mark in marks {
         let (x, y) = frame.place(*mark);
-        svg += &format!(r##"<circle cx="{x:.1}" cy="{y:.1}" r="7" fill="none" stroke="#b3261e" stroke-width="2.5"/>"##);
+        svg += &format!(
+            r##"<circle cx="{x:.1}" cy="{y:.1}" r="7" fill="none" stroke="#b3261e" stroke-width="2.5"/>"##
+        );
     }
     let bottom = MAP_HEIGHT - 12.0;
     let metres = frame.metres_per_100();

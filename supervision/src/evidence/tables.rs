@@ -46,8 +46,17 @@ fn tenths(value: Option<u16>) -> String {
 
 pub(super) fn track_csv(inputs: &PackInputs) -> Result<Vec<u8>, PackError> {
     let header = [
-        "time_utc", "lat", "lon", "speed_kmh", "vehicle_speed_kmh", "ignition", "odometer_m", "usable", "backfill",
-        "power_lost", "antenna_fault",
+        "time_utc",
+        "lat",
+        "lon",
+        "speed_kmh",
+        "vehicle_speed_kmh",
+        "ignition",
+        "odometer_m",
+        "usable",
+        "backfill",
+        "power_lost",
+        "antenna_fault",
     ];
     let rows = inputs.points.iter().map(|point| {
         let has = |sign: Signs| point.signs.contains(sign).to_string();
@@ -82,8 +91,19 @@ pub(super) fn frames_csv(inputs: &PackInputs) -> Result<Vec<u8>, PackError> {
 
 pub(super) fn orders_csv(inputs: &PackInputs) -> Result<Vec<u8>, PackError> {
     let header = [
-        "order_no", "version", "state", "planned_out_utc", "planned_in_utc", "recorded_utc", "user", "approver",
-        "dispatcher", "driver", "purpose", "departure", "destination",
+        "order_no",
+        "version",
+        "state",
+        "planned_out_utc",
+        "planned_in_utc",
+        "recorded_utc",
+        "user",
+        "approver",
+        "dispatcher",
+        "driver",
+        "purpose",
+        "departure",
+        "destination",
     ];
     let rows = inputs.register.orders.iter().filter(|order| order.row.vehicle == inputs.judgement.vehicle);
     let rows = rows.map(|order| {

@@ -92,7 +92,8 @@ pub enum VerifyError {
 /// The first thing that is wrong.
 pub fn verify(pack: &[u8]) -> Result<Verified, VerifyError> {
     let entries = unpack(pack)?;
-    let find = |name: &str| entries.iter().find(|(other, _)| other == name).map(|(_, bytes)| bytes.as_slice());
+    let find =
+        |name: &str| entries.iter().find(|(other, _)| other == name).map(|(_, bytes)| bytes.as_slice());
     let manifest_bytes = find(MANIFEST).ok_or_else(|| VerifyError::Manifest("is missing".to_owned()))?;
     let manifest: Manifest =
         serde_json::from_slice(manifest_bytes).map_err(|error| VerifyError::Manifest(error.to_string()))?;
@@ -110,7 +111,10 @@ fn unpack(pack: &[u8]) -> Result<Entries, VerifyError> {
     let not_archive = |error: &dyn std::fmt::Display| VerifyError::NotAnArchive(error.to_string());
     let mut archive = zip::ZipArchive::new(Cursor::new(pack)).map_err(|error| not_archive(&error))?;
     if archive.len() > MAX_ENTRIES {
-        return Err(VerifyError::TooLarge { what: "the number of entries".to_owned(), limit: MAX_ENTRIES as u64 });
+        return Err(VerifyError::TooLarge {
+            what: "the number of entries".to_owned(),
+            limit: MAX_ENTRIES as u64,
+        });
     }
     let mut left = MAX_UNPACKED_BYTES;
     let mut entries: Entries = Vec::new();
@@ -119,10 +123,10 @@ fn unpack(pack: &[u8]) -> Result<Entries, VerifyError> {
         let name = entry.name().map_err(|error| not_archive(&error))?.into_owned();
         let mut bytes = Vec::new();
         // What the header says of the length is not believed.
-        let read = entry.take(left + 1).read_to_end(&mut bytes).map_err(|error| VerifyError::Input {
-            name: name.clone(),
-            reason: error.to_string(),
-        })?;
+        let read = entry
+            .take(left + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| VerifyError::Input { name: name.clone(), reason: error.to_string() })?;
         left = left.checked_sub(read as u64).ok_or_else(|| VerifyError::TooLarge {
             what: "the unpacked pack, bytes,".to_owned(),
             limit: MAX_UNPACKED_BYTES,

@@ -68,8 +68,13 @@ impl House {
         write_calendar(&self.registry, "cn", UtcMillis(START_MS - 86_400_000)).await.expect("a calendar");
         self.add(Unit { name: "县林业局".to_owned(), ..Unit::default() }).await;
         self.add(Vehicle { plate: "县A00001".to_owned(), unit: UnitId(1), ..Vehicle::default() }).await;
-        self.add(Binding { device: registered(DEVICE), vehicle: VehicleId(1), is_primary: true, ..Binding::default() })
-            .await;
+        self.add(Binding {
+            device: registered(DEVICE),
+            vehicle: VehicleId(1),
+            is_primary: true,
+            ..Binding::default()
+        })
+        .await;
         self.add(RuleSet { name: "all".to_owned(), state: RuleSetState::Active, ..RuleSet::default() }).await;
         for feed in [Feed::Orders, Feed::Duties] {
             let (complete_from, complete_to) = (UtcMillis(0), UtcMillis(START_MS + 400 * 86_400_000));

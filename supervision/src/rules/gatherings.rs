@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use super::R27;
 use super::lookback::shifted;
-use super::whereabouts::{metres, moved, seconds};
+use super::whereabouts::{metres, moved, plate, seconds};
 use crate::UtcMillis;
 use crate::finding::{Excuse, Finding, Measure, Missing, OrderConsidered, Rule};
 use crate::ids::{OrderId, UnitId, VehicleId, ZoneId};
@@ -188,7 +188,7 @@ fn finding(
             i64::from(params.near_m),
         ));
     for other in &others {
-        draft = draft.word("with", plate(fleet, *other, from));
+        draft = draft.word("with", plate(fleet.world, *other, from));
     }
     if let Some(order) = order {
         draft = draft.excuse(Excuse::OrderNear { no: order.row.no.clone() }).with(|finding| {
@@ -208,10 +208,6 @@ fn finding(
         return draft.undecidable(Missing::SeveralPlaces { names: names.collect() }).finish();
     }
     draft.red_if(units.len() > 2 && order.is_none()).finish()
-}
-
-fn plate(fleet: &FleetDay<'_>, vehicle: VehicleId, at: UtcMillis) -> String {
-    fleet.world.vehicle(vehicle, at).map_or_else(|| vehicle.to_string(), |row| row.row.plate.clone())
 }
 
 /// An order that was there in time and lies over the meeting.

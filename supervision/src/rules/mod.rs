@@ -9,6 +9,8 @@ mod fuel_elsewhere;
 mod fuel_use;
 mod gatherings;
 mod kept_elsewhere;
+#[cfg(test)]
+mod ledger_scenes;
 mod long_hire;
 mod lookback;
 mod odd_orders;

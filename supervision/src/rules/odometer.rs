@@ -51,9 +51,12 @@ fn device_back(day: &VehicleDay<'_>, readings: &[Reading]) -> Option<Finding> {
         let Some(after) = later.first() else { break };
         let is_confirmed =
             later.iter().take(1 + CONFIRMED_BY).all(|reading| reading.odometer_m < before.odometer_m);
-        let is_slip_before =
-            n > 0 && readings.get(n - 1).is_some_and(|earlier| earlier.odometer_m <= after.odometer_m);
-        if is_confirmed && !is_slip_before && later.len() > CONFIRMED_BY {
+        // One reading that is too high, with lower ones on both sides, is a slip as well.
+        let was_as_high = n
+            .checked_sub(1)
+            .and_then(|n| readings.get(n))
+            .is_some_and(|earlier| earlier.odometer_m > after.odometer_m);
+        if is_confirmed && was_as_high && later.len() > CONFIRMED_BY {
             steps.push((before.odometer_m - after.odometer_m, *before, *after));
         }
     }

@@ -85,7 +85,7 @@ fn visits(day: &VehicleDay<'_>, date: Date, params: &R26) -> Vec<Visit> {
     visits
 }
 
-/// Times in which the car stood that begin from `from` to `to`: from when to when, and where.
+/// Times in which the car stood that touch `from` to `to`: from when to when, and where.
 fn standings(
     day: &VehicleDay<'_>,
     from: UtcMillis,
@@ -93,44 +93,40 @@ fn standings(
     longest_s: u32,
 ) -> Vec<(UtcMillis, UtcMillis, Position)> {
     // One that began just before the hours, or runs far beyond them, must be seen whole to be told from a short one.
-    let around = (i64::from(longest_s) + 60) * 1_000;
+    let around = (i64::from(longest_s) + SILENCE_S) * 1_000;
     let points = day.points(UtcMillis(from.0 - around), UtcMillis(to.0 + around));
-    let stops = day.stops(from, to).map(|stop| (stop.start, stop.end, stop.at));
-    let mut standings: Vec<_> = stops.collect();
-    let mut group: Vec<&Point> = Vec::new();
-    for point in points.iter().filter(|point| point.is_usable()) {
-        let goes_on = group.first().zip(group.last()).is_some_and(|(first, last)| {
-            stands(point)
-                && seconds(last.time, point.time) <= SILENCE_S
-                && first.at.distance_m(point.at) <= STANDS_M
-        });
-        if !goes_on {
-            standings.extend(span_of(&group));
-            group.clear();
-        }
-        if stands(point) {
-            group.push(point);
-        }
-    }
-    standings.extend(span_of(&group));
-    // Fixes within a stop are that stop.
-    let is_in_stop = |start, end| day.stops(start, end).next().is_some();
-    let mut seen = 0;
-    standings.retain(|(start, end, _)| {
-        seen += 1;
-        seen <= day.stops(from, to).count() || !is_in_stop(*start, *end)
-    });
+    let mut standings: Vec<_> = halts(points)
+        // Fixes within a stop are that stop.
+        .filter(|(start, end, _)| day.stops(*start, *end).next().is_none())
+        .chain(day.stops(from, to).map(|stop| (stop.start, stop.end, stop.at)))
+        .collect();
     standings.sort_unstable();
     standings
 }
 
-fn stands(point: &Point) -> bool {
-    point.speed_dkmh.is_none_or(|speed| speed <= STANDS_DKMH)
+/// Times in which fixes stand in one place.
+fn halts(points: &[Point]) -> impl Iterator<Item = (UtcMillis, UtcMillis, Position)> {
+    let mut halts = Vec::new();
+    let mut halt: Option<(UtcMillis, UtcMillis, Position)> = None;
+    for point in points.iter().filter(|point| point.is_usable()) {
+        let goes_on = |(_, last, at): &(UtcMillis, UtcMillis, Position)| {
+            seconds(*last, point.time) <= SILENCE_S && at.distance_m(point.at) <= STANDS_M
+        };
+        let last = halt.take();
+        halt = match (stands(point), last) {
+            (true, Some(last)) if goes_on(&last) => Some((last.0, point.time, last.2)),
+            (stands, last) => {
+                halts.extend(last);
+                stands.then_some((point.time, point.time, point.at))
+            }
+        };
+    }
+    halts.extend(halt);
+    halts.into_iter().filter(|(start, end, _)| start < end)
 }
 
-fn span_of(group: &[&Point]) -> Option<(UtcMillis, UtcMillis, Position)> {
-    let (first, last) = (group.first()?, group.last()?);
-    (first.time < last.time).then_some((first.time, last.time, first.at))
+fn stands(point: &Point) -> bool {
+    point.speed_dkmh.is_none_or(|speed| speed <= STANDS_DKMH)
 }
 
 /// The nearest school within `near_m`, unless the place is also a depot of the car's units.

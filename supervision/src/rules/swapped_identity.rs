@@ -4,7 +4,7 @@
 
 use super::R23;
 use super::passage_elsewhere::passages_on;
-use super::whereabouts::{metres, seconds, target};
+use super::whereabouts::{metres, plate, seconds, target};
 use crate::UtcMillis;
 use crate::finding::{Colour, Finding, Measure, Missing, Nature, Outcome, Rule};
 use crate::ids::DeviceId;
@@ -117,13 +117,10 @@ fn moved_device(day: &VehicleDay<'_>, binding: &Versioned<Binding>) -> Option<Fi
     if works_on(day, device, fitted) {
         return None;
     }
-    let other = last.row.vehicle;
-    let plate =
-        day.world.vehicle(other, fitted).map_or_else(|| other.to_string(), |row| row.row.plate.clone());
     let draft = draft(day, &day.settings.params.r23, "moved_device")
         .nature(Nature::Equipment)
         .during(fitted, fitted)
-        .word("was_in", plate);
+        .word("was_in", plate(day.world, last.row.vehicle, fitted));
     if !day.is_complete(Feed::DeviceWorks, fitted, fitted) {
         return Some(draft.undecidable(Missing::Feed { feed: Feed::DeviceWorks }).finish());
     }

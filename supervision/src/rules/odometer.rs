@@ -219,3 +219,106 @@ fn draft(day: &VehicleDay<'_>, params: &R28, aspect: &'static str, from: UtcMill
         .during(from, to)
         .with(|finding| finding.excuses.extend(day.excuses(from, to, None)))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::UtcMillis;
+    use crate::finding::{Finding, Nature, Rule};
+    use crate::ids::DeviceId;
+    use crate::judge::testing::{CAR, DEPOT_AT, Scene, at, place};
+    use crate::point::Point;
+    use crate::register::{DeviceWork, Mileage, Versioned};
+
+    const DAY: &str = "2026-04-07";
+
+    fn aspects(scene: &Scene) -> Vec<(String, Nature)> {
+        let found = scene.found(Rule::R28, DAY).into_iter();
+        found.map(|finding: Finding| (finding.aspect.into_owned(), finding.nature)).collect()
+    }
+
+    /// The car stands in its depot; readings every minute from 09:00 on, metres.
+    fn readings(metres: &[u32]) -> Scene {
+        let mut scene = Scene::new();
+        for (n, odometer_m) in (0..).zip(metres) {
+            let time = UtcMillis(at("2026-04-07 09:00").0 + n * 60_000);
+            scene.points.push(Point { odometer_m: Some(*odometer_m), ..Point::new(time, DEPOT_AT) });
+        }
+        scene
+    }
+
+    fn work(scene: &mut Scene) {
+        let (from, to) = (at("2026-04-07 08:00"), at("2026-04-07 08:30"));
+        let work = DeviceWork { device: DeviceId(5), vehicle: CAR, from, to, ..DeviceWork::default() };
+        scene.register.device_works.push(Versioned::first(1, UtcMillis(0), work));
+    }
+
+    #[test]
+    fn a_step_back_that_stays() {
+        let back = || vec![("back".to_owned(), Nature::Conduct)];
+        let cases = [
+            (vec![80_000, 80_000, 79_000, 79_000, 79_000], vec![]),
+            (vec![80_000, 80_000, 78_999, 78_999, 78_999], back()),
+            // One reading too low, one too high, none at all.
+            (vec![80_000, 80_000, 60_000, 80_000, 80_000], vec![]),
+            (vec![80_000, 80_000, 81_900, 80_000, 80_000, 80_000], vec![]),
+            (vec![80_000, 80_000, 0, 0, 0, 80_000], vec![]),
+            (vec![80_000, 80_000, 500, 500, 500], vec![("began_again".to_owned(), Nature::Equipment)]),
+        ];
+        for (metres, found) in cases {
+            assert_eq!(aspects(&readings(&metres)), found, "{metres:?}");
+        }
+        let mut repaired = readings(&[80_000, 80_000, 60_000, 60_000, 60_000]);
+        work(&mut repaired);
+        assert_eq!(aspects(&repaired), []);
+    }
+
+    #[test]
+    fn a_day_that_counts_more_than_was_driven() {
+        let ahead = || vec![("ahead".to_owned(), Nature::Equipment)];
+        // The car stands all day: 2 km are the limit.
+        assert_eq!(aspects(&readings(&[80_000, 82_000])), []);
+        assert_eq!(aspects(&readings(&[80_000, 82_001])), ahead());
+        let mut repaired = readings(&[80_000, 82_001]);
+        work(&mut repaired);
+        assert_eq!(aspects(&repaired), []);
+        // 100 km driven: 5 % are the limit.
+        for (further_m, found) in [(4_900, vec![]), (5_200, ahead())] {
+            let mut scene = Scene::new();
+            scene.drive("2026-04-07 09:00", "2026-04-07 10:40", place(100_000.0, 0.0));
+            scene.points.last_mut().unwrap().odometer_m = Some(50_100_000 + further_m);
+            assert_eq!(aspects(&scene), found, "{further_m}");
+        }
+    }
+
+    #[test]
+    fn what_was_driven_unseen_is_another_rules_question() {
+        let mut scene = readings(&[50_000_000]);
+        scene.silent_until("2026-04-07 12:00", DEPOT_AT, 30_000);
+        let later = Point { odometer_m: Some(50_030_000), ..Point::new(at("2026-04-07 12:00"), DEPOT_AT) };
+        scene.points.push(later);
+        assert_eq!(aspects(&scene), []);
+    }
+
+    #[test]
+    fn what_people_wrote_against_what_they_wrote_and_the_track() {
+        let form = |aspect: &str| vec![(aspect.to_owned(), Nature::Paperwork)];
+        // The car drives 50 km between the two readings.
+        let cases = [
+            (129_000, vec![]),
+            (128_999, form("form_back")),
+            (182_500, vec![]),
+            (182_501, form("form_ahead")),
+        ];
+        for (odometer_m, found) in cases {
+            let mut scene = Scene::new();
+            scene.drive("2026-04-06 09:00", "2026-04-06 10:00", place(50_000.0, 0.0));
+            for (id, time, odometer_m) in
+                [(1, "2026-04-05 18:00", 130_000), (2, "2026-04-07 18:00", odometer_m)]
+            {
+                let mileage = Mileage { vehicle: CAR, at: at(time), odometer_m, place: None };
+                scene.register.mileages.push(Versioned::first(id, UtcMillis(0), mileage));
+            }
+            assert_eq!(aspects(&scene), found, "{odometer_m}");
+        }
+    }
+}

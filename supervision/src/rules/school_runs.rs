@@ -189,3 +189,117 @@ fn finding(day: &VehicleDay<'_>, params: &R26, visits: &[Visit], count: i64) -> 
     }
     draft.red_if(count >= 2 * i64::from(params.times)).finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::is_school_day;
+    use crate::UtcMillis;
+    use crate::finding::{Colour, Finding, Missing, Rule};
+    use crate::judge::testing::{DEPOT_AT, Scene, at, place};
+    use crate::point::Point;
+    use crate::register::{Feed, SensitiveKind, ZoneKind};
+
+    const DAYS: [&str; 6] =
+        ["2026-04-08", "2026-04-09", "2026-04-10", "2026-04-13", "2026-04-14", "2026-04-15"];
+
+    /// On each day the car goes from its depot past the school, 3 km away, and home again; before it goes on it stands for `stop_s`
+    /// seconds, with fixes every 10 s and less than the cutter takes for a stop.
+    fn scene(days: &[&str], clock: &str, stop_s: i64) -> Scene {
+        let mut scene = Scene::new();
+        scene.zone("实验小学", ZoneKind::Sensitive(SensitiveKind::School), place(3_000.0, 0.0), 50);
+        for day in days {
+            let arrives = at(&format!("{day} {clock}"));
+            for n in 0..=stop_s / 10 {
+                let time = UtcMillis(arrives.0 + n * 10_000);
+                scene.points.push(Point { speed_dkmh: Some(0), ..Point::new(time, place(3_000.0, 60.0)) });
+            }
+        }
+        scene.segments.clear();
+        scene.silent_until("2026-03-01 00:10", DEPOT_AT, 0);
+        scene
+    }
+
+    /// The scene without the last stop, which would say that the car stood in its depot all the time.
+    fn found(scene: &Scene, day: &str) -> Vec<Finding> {
+        let mut scene = scene.clone();
+        scene.known_to = at("2026-05-01 00:00");
+        scene.drive("2026-03-01 00:20", "2026-04-30 00:00", DEPOT_AT);
+        let only_drive = scene.segments.len() - 1;
+        scene.segments.drain(..only_drive);
+        let drive_fixes = scene.points.iter().position(|point| point.time == at("2026-03-01 00:20")).unwrap();
+        scene.points.truncate(drive_fixes);
+        scene.found(Rule::R26, day)
+    }
+
+    #[test]
+    fn the_third_school_day_asks_and_the_sixth_is_red() {
+        let scene = scene(&DAYS, "07:40:00", 90);
+        let colours = DAYS.map(|day| found(&scene, day).first().map(|finding| finding.colour));
+        let yellow = Some(Colour::Yellow);
+        assert_eq!(colours, [None, None, yellow, yellow, yellow, Some(Colour::Red)]);
+    }
+
+    #[test]
+    fn stops_count_from_a_minute_to_half_an_hour_in_school_hours() {
+        let cases = [
+            ("07:40:00", 50, 0),
+            ("07:40:00", 60, 1),
+            ("07:40:00", 1_800, 1),
+            ("07:40:00", 1_810, 0),
+            ("16:30:00", 120, 1),
+            ("11:00:00", 120, 0),
+            ("06:29:50", 120, 0),
+        ];
+        for (clock, stop_s, flags) in cases {
+            let scene = scene(&DAYS[..3], clock, stop_s);
+            assert_eq!(found(&scene, DAYS[2]).len(), flags, "{clock} {stop_s}");
+        }
+    }
+
+    #[test]
+    fn a_stop_that_the_trips_know_counts_too() {
+        let mut scene = Scene::new();
+        scene.zone("实验小学", ZoneKind::Sensitive(SensitiveKind::School), place(3_000.0, 0.0), 50);
+        for day in &DAYS[..3] {
+            scene.drive(&format!("{day} 07:30"), &format!("{day} 07:40"), place(3_000.0, 60.0));
+            scene.drive(&format!("{day} 07:46"), &format!("{day} 07:56"), DEPOT_AT);
+        }
+        assert_eq!(scene.flag(Rule::R26, DAYS[2]).measure("stop_s"), Some(360));
+        // An order that names the school explains it.
+        for day in &DAYS[..1] {
+            scene.order("1", &format!("{day} 07:00"), &format!("{day} 09:00"), place(3_000.0, 0.0));
+        }
+        scene.clear(Rule::R26, DAYS[2]);
+    }
+
+    #[test]
+    fn places_that_are_not_complete_make_it_undecidable() {
+        let mut scene = scene(&DAYS[..3], "07:40:00", 90);
+        scene.incomplete(Feed::SensitivePlaces);
+        let found = found(&scene, DAYS[2]);
+        assert_eq!(found[0].missing, [Missing::Feed { feed: Feed::SensitivePlaces }]);
+    }
+
+    #[test]
+    fn school_days() {
+        let world = Scene::new().world();
+        let cases = [
+            (date(2026, 4, 7), true),
+            (date(2026, 4, 11), false),
+            (date(2026, 4, 6), false),
+            (date(2026, 6, 30), true),
+            (date(2026, 7, 1), false),
+            (date(2026, 8, 31), false),
+            (date(2026, 9, 1), true),
+            (date(2026, 1, 23), true),
+            (date(2026, 1, 26), false),
+            (date(2025, 2, 20), false),
+            (date(2025, 2, 21), true),
+        ];
+        for (day, expected) in cases {
+            assert_eq!(is_school_day(day, &world.day(&[], day)), expected, "{day}");
+        }
+    }
+}

@@ -5,6 +5,8 @@
 
 mod allowance_area;
 mod fixed_use;
+#[cfg(test)]
+mod fleet_scenes;
 mod fuel_elsewhere;
 mod fuel_use;
 mod gatherings;

@@ -200,12 +200,12 @@ mod tests {
     use crate::judge::testing::{DEPOT_AT, Scene, at, place};
     use crate::point::Point;
     use crate::register::{Feed, SensitiveKind, ZoneKind};
+    use crate::trips::Segment;
 
     const DAYS: [&str; 6] =
         ["2026-04-08", "2026-04-09", "2026-04-10", "2026-04-13", "2026-04-14", "2026-04-15"];
 
-    /// On each day the car goes from its depot past the school, 3 km away, and home again; before it goes on it stands for `stop_s`
-    /// seconds, with fixes every 10 s and less than the cutter takes for a stop.
+    /// On each day the car stands at the school, 3 km from its depot, for `stop_s` seconds, with a fix every 10 s.
     fn scene(days: &[&str], clock: &str, stop_s: i64) -> Scene {
         let mut scene = Scene::new();
         scene.zone("实验小学", ZoneKind::Sensitive(SensitiveKind::School), place(3_000.0, 0.0), 50);
@@ -216,21 +216,18 @@ mod tests {
                 scene.points.push(Point { speed_dkmh: Some(0), ..Point::new(time, place(3_000.0, 60.0)) });
             }
         }
-        scene.segments.clear();
-        scene.silent_until("2026-03-01 00:10", DEPOT_AT, 0);
         scene
     }
 
-    /// The scene without the last stop, which would say that the car stood in its depot all the time.
+    /// What is found when the trips know of no stop at all: one long drive, of which only the fixes of `scene` are there.
     fn found(scene: &Scene, day: &str) -> Vec<Finding> {
-        let mut scene = scene.clone();
-        scene.known_to = at("2026-05-01 00:00");
-        scene.drive("2026-03-01 00:20", "2026-04-30 00:00", DEPOT_AT);
-        let only_drive = scene.segments.len() - 1;
-        scene.segments.drain(..only_drive);
-        let drive_fixes = scene.points.iter().position(|point| point.time == at("2026-03-01 00:20")).unwrap();
-        scene.points.truncate(drive_fixes);
-        scene.found(Rule::R26, day)
+        let (from, to) = ("2026-03-01 00:00", "2026-04-30 00:00");
+        let mut driven = scene.clone();
+        driven.drive(from, to, DEPOT_AT);
+        driven.segments.retain(|segment| matches!(segment, Segment::Trip(_)));
+        driven.points.clone_from(&scene.points);
+        driven.known_to = at(to);
+        driven.found(Rule::R26, day)
     }
 
     #[test]

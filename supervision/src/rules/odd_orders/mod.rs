@@ -114,3 +114,6 @@ fn count(n: usize) -> i64 {
 const fn against(name: &'static str, value: i64, limit: i64) -> Measure {
     Measure::against(name, value, limit)
 }
+
+#[cfg(test)]
+mod tests;

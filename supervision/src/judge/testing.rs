@@ -7,7 +7,7 @@ use jiff::civil::{Date, DateTime};
 
 use crate::UtcMillis;
 use crate::finding::{Finding, Outcome, Rule};
-use crate::ids::{OrderId, UnitId, VehicleId, ZoneId};
+use crate::ids::{UnitId, VehicleId, ZoneId};
 use crate::judge::{VehicleHistory, judge_vehicle};
 use crate::point::{Point, Position};
 use crate::register::*;
@@ -132,6 +132,12 @@ impl Scene {
     /// Lays parameters over the defaults, for example `json!({"r01": {"min_distance_m": 500}})`.
     pub(crate) fn params(&mut self, params: serde_json::Value) {
         self.register.rule_sets[0].row.params = params;
+    }
+
+    /// Everything is known until this local time only.
+    pub(crate) fn until(mut self, local: &str) -> Self {
+        self.known_to = at(local);
+        self
     }
 
     /// Says that a feed is not complete.
@@ -335,9 +341,4 @@ fn along(legs: &[(&Position, &Position)], mut metres: f64) -> Position {
         metres -= length;
     }
     legs.last().map_or(DEPOT_AT, |(_, to)| **to)
-}
-
-/// The number of an order of the scene.
-pub(crate) const fn order_id(number: i64) -> OrderId {
-    OrderId(number)
 }

@@ -42,7 +42,7 @@ impl<'a> Candidate<'a> {
         let units = world.unit_path(order.row.unit, order.row.planned_out);
         let goals = order.row.destinations.iter().filter_map(|place| match place.at {
             Some(at) => Some(Goal::At(at)),
-            None => match world.places().resolve(&place.text, &units) {
+            None => match world.places().resolve_at(&place.text, &units, order.row.planned_out) {
                 Resolved::One(target) => Some(Goal::Place(target)),
                 _ => None,
             },

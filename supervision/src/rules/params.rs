@@ -100,6 +100,10 @@ params! {
         min_distance_m: u32 = 1_000;
         /// Only trips of at least this, seconds.
         min_duration_s: u32 = 180;
+        /// Red when the car was out without an order on this many days …
+        repeat: u32 = 3;
+        /// … within this many days, at most 35.
+        repeat_days: u32 = 30;
     }
     /// 超时: past the planned end, or before the planned start.
     R02 {

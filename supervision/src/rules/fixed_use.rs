@@ -37,8 +37,11 @@ pub(crate) fn judge(day: &VehicleDay<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     let params = &day.settings.params.r18;
-    let workdays = last_days(day, params.workdays, |_, info| !info.kind.is_rest_day());
     let today = pairs(day, day.day, params);
+    if today.is_empty() {
+        return;
+    }
+    let workdays = last_days(day, params.workdays, |_, info| !info.kind.is_rest_day());
     let seen = today.iter().map(|pair| (occurrences(day, &workdays, pair.place, params), pair));
     let Some((all, pair)) =
         seen.min_by_key(|(all, pair)| (Reverse(all.len()), pair.morning.trip.start, pair.place))

@@ -4,6 +4,7 @@
 //! exempts from this rule.
 
 use super::R14;
+use super::asking::near_limit;
 use super::whereabouts::{Approach, approach, is_parked_at_home, metres, moved, plate, target};
 use crate::finding::{Excuse, Finding, Measure, Missing, Rule};
 use crate::ids::VehicleId;
@@ -83,9 +84,8 @@ fn measured(
         .with(|finding| {
             finding.fixes = near.fixes;
             finding.excuses.extend(day.excuses(finding.from, finding.to, Some(near.nearest)));
-            if near.fixes.gap_s > 0 {
-                finding.excuses.push(Excuse::PoorTrack);
-            }
+            finding.excuses.extend((near.fixes.gap_s > 0).then_some(Excuse::PoorTrack));
+            finding.excuses.extend(near_limit(metres(near.nearest_m), i64::from(params.away_m)));
         });
     match station.zone() {
         Some(zone) => draft.zone(day, zone),

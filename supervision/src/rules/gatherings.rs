@@ -123,7 +123,9 @@ fn off_hours(
     let (mut date, last): (Date, Date) = (fleet.world.local(from).0, fleet.world.local(to).0);
     while date <= last {
         let (midnight, next) = (fleet.world.instant(date, 0), fleet.world.instant(date, 1_440));
-        if fleet.world.day(units, date).kind.is_rest_day() {
+        let info = fleet.world.day(units, date);
+        // A weekend of which no notice is known may be worked: its hours count.
+        if info.kind.is_rest_day() && !info.is_provisional {
             add(midnight, next);
         } else {
             let (opens, closes) = fleet.world.calendar().hours(units, date, default);

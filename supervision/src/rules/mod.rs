@@ -41,6 +41,8 @@ mod swapped_identity;
 mod towed;
 mod unseen;
 mod whereabouts;
+#[cfg(test)]
+mod window_tests;
 
 pub use params::*;
 

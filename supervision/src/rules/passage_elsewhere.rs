@@ -1,6 +1,7 @@
 //! R15 通行停车与轨迹不符: a toll or a car park booked where the car was not.
 
 use super::R15;
+use super::asking::near_limit;
 use super::whereabouts::{approach, is_parked_at_home, metres, moved, target};
 use crate::finding::{Excuse, Finding, Measure, Missing, Rule};
 use crate::judge::{Draft, VehicleDay};
@@ -47,9 +48,8 @@ fn judge_one(day: &VehicleDay<'_>, passage: &Versioned<Passage>) -> Option<Findi
         .with(|finding| {
             finding.fixes = near.fixes;
             finding.excuses.extend(day.excuses(from, to, Some(near.nearest)));
-            if near.fixes.gap_s > 0 {
-                finding.excuses.push(Excuse::PoorTrack);
-            }
+            finding.excuses.extend((near.fixes.gap_s > 0).then_some(Excuse::PoorTrack));
+            finding.excuses.extend(near_limit(metres(near.nearest_m), i64::from(params.away_m)));
         });
     let draft = match place.zone() {
         Some(zone) => draft.zone(day, zone),

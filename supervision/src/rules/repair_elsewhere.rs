@@ -3,6 +3,7 @@
 //! A repair is judged on the day on which the car was fetched, by where it stood meanwhile: to drive past a shop is no repair. A day-only
 //! stamp is the whole day.
 
+use super::asking::near_limit;
 use super::lookback::{is_known_since, shifted};
 use super::whereabouts::{could_reach, metres, target};
 use crate::UtcMillis;
@@ -74,9 +75,11 @@ fn judge_track(day: &VehicleDay<'_>, repair: &Versioned<Repair>) -> Option<Findi
             // The repair in question does not speak for the person.
             let excuses = day.excuses(from, to, Some(nearest)).into_iter();
             finding.excuses.extend(excuses.filter(|excuse| !matches!(excuse, Excuse::InRepair { .. })));
+            finding.excuses.extend(near_limit(metres(nearest_m), i64::from(params.away_m)));
         });
     // A silence in which the car could have been taken there and back.
-    let hides = |gap: &Gap| could_reach(distance_m(gap.from) + distance_m(gap.to), gap.start, gap.end);
+    let way_m = |at| (distance_m(at) - f64::from(params.away_m)).max(0.0);
+    let hides = |gap: &Gap| could_reach(way_m(gap.from) + way_m(gap.to), gap.start, gap.end);
     if day.gaps(from, to).any(|gap| gap.place != GapPlace::InStop && hides(gap)) {
         return Some(draft.undecidable(Missing::Fixes).finish());
     }

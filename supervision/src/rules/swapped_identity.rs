@@ -4,7 +4,7 @@
 
 use super::R23;
 use super::passage_elsewhere::passages_on;
-use super::whereabouts::{metres, plate, seconds, target};
+use super::whereabouts::{metres, plate, seconds, stood, target};
 use crate::UtcMillis;
 use crate::finding::{Colour, Finding, Measure, Missing, Nature, Outcome, Rule};
 use crate::ids::DeviceId;
@@ -66,7 +66,7 @@ fn cloned_plate(day: &VehicleDay<'_>, passage: &Versioned<Passage>) -> Option<Fi
 
 /// Where the car was last known before and first known after `at`, and when.
 fn known_around(day: &VehicleDay<'_>, at: UtcMillis) -> Vec<(UtcMillis, Position)> {
-    if let Some(stop) = day.stops(at, at).next() {
+    if let Some(stop) = stood(day, at, at) {
         return vec![(at, stop.at)];
     }
     let believed = |point: &&Point| point.is_usable() && !point.signs.contains(Signs::CLOCK_SUSPECT);

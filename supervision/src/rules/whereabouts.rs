@@ -148,7 +148,7 @@ fn knots(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> Vec<Knot> {
 }
 
 /// The stop that holds all of `from` to `to`, unless a silence in it hides a drive.
-fn stood<'a>(day: &VehicleDay<'a>, from: UtcMillis, to: UtcMillis) -> Option<&'a Stop> {
+pub(super) fn stood<'a>(day: &VehicleDay<'a>, from: UtcMillis, to: UtcMillis) -> Option<&'a Stop> {
     let stop = day.stops(from, to).find(|stop| stop.start <= from && to <= stop.end)?;
     let hides = |gap: &crate::trips::Gap| {
         let counted = gap.odometer_m.is_some_and(|metres| metres > STOOD_STILL_M);

@@ -6,7 +6,6 @@
 use super::R21;
 use crate::finding::{Excuse, Finding, Measure, Missing, Nature, Rule};
 use crate::judge::{Draft, Matched, VehicleDay};
-use crate::point::Position;
 use crate::register::{Class, Feed, ZoneKind};
 use crate::zones::ZoneRow;
 
@@ -70,14 +69,13 @@ fn judge_trip(day: &VehicleDay<'_>, matched: &Matched<'_>, params: &R21) -> Opti
 /// The allowance zone that holds the trip's start, its end and every usable fix between.
 fn zone_around<'a>(day: &VehicleDay<'a>, matched: &Matched<'_>) -> Option<&'a ZoneRow> {
     let trip = matched.trip;
-    let fixes =
-        day.points(trip.start, trip.end).iter().filter(|point| point.is_usable()).map(|point| point.at);
-    let places: Vec<Position> = [trip.start_at, trip.end_at].into_iter().chain(fixes).collect();
+    let fixes = day.points(trip.start, trip.end).iter().filter(|point| point.is_usable());
     let zones = day.world.zones().zones();
     zones
         .filter(|zone| zone.kind() == ZoneKind::Allowance && zone.is_held_by(&day.units))
         .filter(|zone| zone.row.valid.contains(trip.start))
-        .find(|zone| places.iter().all(|at| zone.contains(*at)))
+        .filter(|zone| zone.contains(trip.start_at) && zone.contains(trip.end_at))
+        .find(|zone| fixes.clone().all(|point| zone.contains(point.at)))
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use std::cmp::Reverse;
 use jiff::civil::Date;
 
 use super::R18;
+use super::asking::excused;
 use super::lookback::{last_days, trips_on};
-use super::whereabouts::{is_home, seconds};
+use super::whereabouts::{has_home, is_home, seconds};
 use crate::finding::{Excuse, Finding, Measure, Missing, Rule};
 use crate::judge::{Draft, Matched, VehicleDay};
 use crate::point::Position;
@@ -129,16 +130,17 @@ fn finding(day: &VehicleDay<'_>, params: &R18, pair: &Pair<'_, '_>, all: &[Pair<
         .measure(Measure::of("overnight", count(nights)))
         .word("near", coarse(pair.place))
         .with(|finding| {
-            finding.excuses.extend(day.excuses(from, to, None));
             finding.trips =
                 all.iter().flat_map(|pair| [pair.morning.trip.start, pair.evening.trip.start]).collect();
             finding.trips.sort_unstable();
             finding.trips.dedup();
             for run in [pair.morning, pair.evening] {
                 finding.orders.extend(run.matched.considered.iter().cloned());
-                finding.excuses.extend(run.order.map(|order| Excuse::OrderNear { no: order.row.no.clone() }));
             }
         });
+    let orders = [pair.morning, pair.evening].into_iter().filter_map(|run| run.order);
+    draft = excused(draft, orders.map(|order| Excuse::OrderNear { no: order.row.no.clone() }));
+    draft = excused(draft, day.excuses(from, to, None));
     if !matches!(day.vehicle.row.class, Class::Other | Class::Special) {
         draft = draft.excuse(Excuse::ClassOnCall);
     }
@@ -148,7 +150,7 @@ fn finding(day: &VehicleDay<'_>, params: &R18, pair: &Pair<'_, '_>, all: &[Pair<
             return draft.undecidable(Missing::Feed { feed }).finish();
         }
     }
-    if day.vehicle.row.depot.is_none() {
+    if !has_home(day, to) {
         return draft.undecidable(Missing::Field { name: "vehicle.depot".into() }).finish();
     }
     draft.red_if(is_red).finish()
@@ -260,6 +262,9 @@ mod tests {
         }
         let mut scene = fetched(3);
         scene.register.vehicles[0].row.depot = None;
+        scene.flag(Rule::R18, DAYS[2]);
+        // Neither the car nor its unit has a depot.
+        scene.register.zones[0].row.kind = ZoneKind::Area;
         let missing = [Missing::Field { name: "vehicle.depot".into() }];
         assert_eq!(scene.undecidable(Rule::R18, DAYS[2]).missing, missing);
     }

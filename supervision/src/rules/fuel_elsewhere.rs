@@ -103,10 +103,12 @@ fn other_card(day: &VehicleDay<'_>, fill: &Versioned<FuelFill>, other: VehicleId
 #[cfg(test)]
 mod tests {
     use crate::UtcMillis;
+    use crate::finding::Finding;
     use crate::finding::{Colour, Excuse, Missing, Rule};
     use crate::ids::VehicleId;
     use crate::judge::testing::{BUREAU, DEPOT_AT, Scene, at, place};
     use crate::register::{Exemption, StampKind, Vehicle, Versioned};
+    use crate::trips::{Gap, GapPlace, Segment};
 
     const DAY: &str = "2026-04-07";
 
@@ -170,6 +172,37 @@ mod tests {
         // Not long enough: 200 km there and back in under two hours.
         scene.register.fuel_fills[0].row.station.at = Some(place(110_000.0, 0.0));
         assert_eq!(scene.flag(Rule::R14, DAY).colour, Colour::Red);
+    }
+
+    #[test]
+    fn a_terminal_that_slept_in_the_depot_stood_there_and_one_that_was_cut_off_may_not_have() {
+        // Ignition before the silence, lost power, what the odometer counted, whether it is known that the car stood.
+        let cases = [
+            (Some(false), false, None, true),
+            (Some(true), false, Some(0), true),
+            (Some(true), false, None, false),
+            (Some(false), true, None, false),
+            (Some(false), false, Some(20_000), false),
+        ];
+        for (ignition_before, power_lost, odometer_m, stood) in cases {
+            let mut scene = Scene::new();
+            scene.segments.push(Segment::Gap(Gap {
+                start: at("2026-04-07 08:00"),
+                end: at("2026-04-07 14:00"),
+                from: DEPOT_AT,
+                to: DEPOT_AT,
+                displacement_m: 0,
+                odometer_m,
+                place: GapPlace::InStop,
+                ignition_before,
+                ignition_after: Some(false),
+                power_lost,
+            }));
+            scene.fill("2026-04-07 11:00", 39, place(8_000.0, 0.0));
+            let [found]: [Finding; 1] = scene.found(Rule::R14, DAY).try_into().unwrap();
+            let colour = if stood { Colour::Red } else { Colour::Grey };
+            assert_eq!(found.colour, colour, "{ignition_before:?} {power_lost} {odometer_m:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! R28 里程回拨: an odometer that goes back, or ahead of the track.
 //!
-//! Two odometers are looked at: the one that the device reports, and the one that people write on forms and at the
-//! pump. A device that was worked on, or that starts again from nothing, is no suspicion. Drives that the track did not see are
+//! Two odometers are looked at: the one that the device reports, and the one that people write on forms, at the
+//! pump and in the shop. A device that was worked on, or that starts again from nothing, is no suspicion. Drives that the track did not see are
 //! asked about by R10 and R11 and taken off here.
 
 use super::R28;
@@ -11,6 +11,7 @@ use crate::UtcMillis;
 use crate::finding::{Excuse, Finding, Measure, Nature, Rule};
 use crate::judge::{Draft, VehicleDay};
 use crate::point::Point;
+use crate::register::StampKind;
 use crate::trips::Segment;
 
 /// A reading below this after a larger one is a counter that began again, metres.
@@ -178,7 +179,7 @@ fn forms(day: &VehicleDay<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Odometer readings on mileage forms, orders and fuel vouchers, in order of time.
+/// Odometer readings on mileage forms, orders, fuel vouchers and repairs, in order of time.
 fn form_readings(day: &VehicleDay<'_>) -> Vec<Reading> {
     let mut readings: Vec<Reading> = Vec::new();
     let mut read = |at: Option<UtcMillis>, odometer_m: Option<u32>| {
@@ -188,8 +189,12 @@ fn form_readings(day: &VehicleDay<'_>) -> Vec<Reading> {
         read(Some(mileage.row.at), Some(mileage.row.odometer_m));
     }
     for fill in day.world.fuel_fills(day.id()) {
-        let is_own = fill.row.stamp.kind == crate::register::StampKind::Transaction;
+        let is_own = fill.row.stamp.kind == StampKind::Transaction;
         read(is_own.then_some(fill.row.stamp.at), fill.row.odometer_m);
+    }
+    for repair in day.world.repairs(day.id()) {
+        let is_own = repair.row.from.kind == StampKind::Transaction;
+        read(is_own.then_some(repair.row.from.at), repair.row.odometer_m);
     }
     for order in day.world.orders(day.id()).filter(|order| order.row.state.can_cover()) {
         read(order.row.actual_out, order.row.odometer_out_m);

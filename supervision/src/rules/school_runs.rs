@@ -7,6 +7,7 @@
 use jiff::civil::Date;
 
 use super::R26;
+use super::asking::excused;
 use super::lookback::last_days;
 use super::whereabouts::{is_home, metres, seconds, target};
 use crate::UtcMillis;
@@ -181,8 +182,8 @@ fn finding(day: &VehicleDay<'_>, params: &R26, visits: &[Visit], count: i64) -> 
         draft = draft.with(|finding| {
             finding.trips.push(matched.trip.start);
             finding.orders.extend(matched.matched.considered.iter().cloned());
-            finding.excuses.extend(matched.order.map(|order| Excuse::OrderNear { no: order.row.no.clone() }));
         });
+        draft = excused(draft, matched.order.map(|order| Excuse::OrderNear { no: order.row.no.clone() }));
     }
     if !day.is_complete(Feed::SensitivePlaces, since, to) {
         return draft.undecidable(Missing::Feed { feed: Feed::SensitivePlaces }).finish();

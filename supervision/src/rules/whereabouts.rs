@@ -229,6 +229,12 @@ pub(super) fn is_home(day: &VehicleDay<'_>, place: Position, time: UtcMillis, wi
             .any(|depot| is_near(depot.distance_m(place)))
 }
 
+/// Whether the car or its units have a depot at all.
+pub(super) fn has_home(day: &VehicleDay<'_>, time: UtcMillis) -> bool {
+    let mut depots = day.world.zones().held_by(&day.units, time, |kind| kind == ZoneKind::Depot);
+    day.vehicle.row.depot.is_some() || depots.next().is_some()
+}
+
 /// The plate of another car, for the words of a finding; cars on secret work are not named.
 pub(super) fn plate(world: &World, vehicle: VehicleId, at: UtcMillis) -> String {
     match world.vehicle(vehicle, at) {

@@ -43,8 +43,10 @@ mod unseen;
 mod whereabouts;
 #[cfg(test)]
 mod window_tests;
+mod words;
 
 pub use params::*;
+pub use words::{Lang, Sentence, describe};
 
 use crate::finding::{Finding, Rule};
 use crate::judge::{FleetDay, VehicleDay};

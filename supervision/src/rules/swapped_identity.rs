@@ -4,7 +4,7 @@
 
 use super::R23;
 use super::passage_elsewhere::passages_on;
-use super::whereabouts::{metres, plate, seconds, stood, target};
+use super::whereabouts::{metres, moved, plate, seconds, stood, target};
 use crate::UtcMillis;
 use crate::finding::{Colour, Finding, Measure, Missing, Nature, Outcome, Rule};
 use crate::ids::DeviceId;
@@ -131,8 +131,8 @@ fn moved_device(day: &VehicleDay<'_>, binding: &Versioned<Binding>) -> Option<Fi
 fn works_on(day: &VehicleDay<'_>, device: DeviceId, at: UtcMillis) -> bool {
     day.world.register().device_works.iter().any(|work| {
         work.row.device == device
-            && work.row.from.0 - WORK_NEAR_S * 1_000 <= at.0
-            && at.0 <= work.row.to.0 + WORK_NEAR_S * 1_000
+            && moved(work.row.from, -WORK_NEAR_S) <= at
+            && at <= moved(work.row.to, WORK_NEAR_S)
     })
 }
 

@@ -195,7 +195,7 @@ fn reach_m(s: i64) -> f64 {
 
 /// Whole seconds from `from` to `to`.
 pub(super) const fn seconds(from: UtcMillis, to: UtcMillis) -> i64 {
-    (to.0 - from.0) / 1_000
+    to.0.saturating_sub(from.0) / 1_000
 }
 
 /// `instant` moved by `s` seconds.

@@ -70,9 +70,8 @@ fn known_around(day: &VehicleDay<'_>, at: UtcMillis) -> Vec<(UtcMillis, Position
         return vec![(at, stop.at)];
     }
     let believed = |point: &&Point| point.is_usable() && !point.signs.contains(Signs::CLOCK_SUSPECT);
-    let reach = FIX_WITHIN_S * 1_000;
-    let before = day.points(UtcMillis(at.0 - reach), at).iter().rfind(believed);
-    let after = day.points(at, UtcMillis(at.0 + reach)).iter().find(believed);
+    let before = day.points(moved(at, -FIX_WITHIN_S), at).iter().rfind(believed);
+    let after = day.points(at, moved(at, FIX_WITHIN_S)).iter().find(believed);
     [before, after].into_iter().flatten().map(|point| (point.time, point.at)).collect()
 }
 

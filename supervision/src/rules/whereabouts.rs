@@ -131,7 +131,7 @@ fn ends_unsure(
 /// Moments around `from` to `to` at which the place is known: usable fixes with a believable clock, beginnings and ends of stops
 /// and gaps.
 fn knots(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> Vec<Knot> {
-    let (early, late) = (UtcMillis(from.0 - AROUND_S * 1_000), UtcMillis(to.0 + AROUND_S * 1_000));
+    let (early, late) = (moved(from, -AROUND_S), moved(to, AROUND_S));
     let believed = |point: &&Point| point.is_usable() && !point.signs.contains(Signs::CLOCK_SUSPECT);
     let points = day.points(early, late).iter().filter(believed);
     let mut knots: Vec<_> = points.map(|point| Knot { time: point.time, at: point.at }).collect();

@@ -5,9 +5,12 @@ use proptest::prelude::*;
 use super::VEHICLE_RULES;
 use crate::UtcMillis;
 use crate::finding::{Finding, Rule};
-use crate::judge::testing::{CAR, DEPOT_AT, Scene, at, place};
+use crate::judge::testing::{BUREAU, CAR, DEPOT_AT, Scene, at, place};
 use crate::judge::{VehicleHistory, judge_vehicle};
-use crate::register::{Register, SensitiveKind, ZoneKind};
+use crate::register::{
+    DeviceWork, Mileage, Register, Rental, SensitiveKind, Stamp, StampKind, Versioned, ZoneKind,
+};
+use crate::rules::fleet_scenes::Fleet;
 
 const FIRST: i8 = 7;
 const LAST: i8 = 11;
@@ -84,6 +87,46 @@ proptest! {
         turned.zones.reverse();
         prop_assert_eq!(&whole, &judge(&scene, &turned, always, (FIRST, LAST)));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Registers come from outside: times that make no sense are no reason to fall over.
+    #[test]
+    fn times_from_anywhere_are_survived(times in prop::collection::vec(any_time(), 24)) {
+        let mut fleet = Fleet::new();
+        fleet.scene.drive("2026-04-07 09:00", "2026-04-07 09:30", place(9_000.0, 0.0));
+        let mut times = times.into_iter().cycle();
+        let mut next = || times.next().unwrap_or_default();
+        for _ in 0..4 {
+            fleet.scene.fill("2026-04-07 12:00", 30, DEPOT_AT).stamp.at = next();
+            fleet.scene.passage("2026-04-07 12:00", DEPOT_AT).stamp.at = next();
+            let repair = fleet.scene.repair("2026-04-07 12:00", "2026-04-07 12:00", DEPOT_AT);
+            (repair.from.at, repair.to) = (next(), Some(Stamp { at: next(), kind: StampKind::Transaction }));
+            let order = fleet.scene.order("1", "2026-04-07 12:00", "2026-04-07 13:00", DEPOT_AT);
+            (order.row.planned_out, order.row.planned_in, order.recorded_at) = (next(), next(), next());
+            (order.row.actual_out, order.row.odometer_out_m) = (Some(next()), Some(7));
+            let rental = Rental { unit: BUREAU, from: next(), to: next(), ..Rental::default() };
+            fleet.scene.register.rentals.push(Versioned::first(1, next(), rental));
+            let work = DeviceWork { vehicle: CAR, from: next(), to: next(), ..DeviceWork::default() };
+            fleet.scene.register.device_works.push(Versioned::first(1, next(), work));
+            let mileage = Mileage { vehicle: CAR, at: next(), odometer_m: 5, place: None };
+            fleet.scene.register.mileages.push(Versioned::first(1, next(), mileage));
+        }
+        fleet.scene.judge("2026-04-06", "2026-04-08");
+        fleet.judge("2026-04-06", "2026-04-08");
+    }
+}
+
+/// Times of the day in question, of other ages, and of none.
+fn any_time() -> impl Strategy<Value = UtcMillis> {
+    let day = at("2026-04-07 00:00").0;
+    prop_oneof![
+        (day - 86_400_000..day + 2 * 86_400_000).prop_map(UtcMillis),
+        any::<i64>().prop_map(UtcMillis),
+        prop_oneof![Just(i64::MIN), Just(i64::MAX), Just(0)].prop_map(UtcMillis),
+    ]
 }
 
 #[test]

@@ -22,8 +22,10 @@ mod rest_day;
 mod speed;
 mod towed;
 mod unseen;
+mod words;
 
 pub use params::*;
+pub use words::{Lang, Sentence, describe};
 
 use crate::finding::{Finding, Rule};
 use crate::judge::{FleetDay, VehicleDay};

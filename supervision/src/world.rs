@@ -70,6 +70,8 @@ pub struct World {
     vehicles: BTreeMap<VehicleId, Vec<usize>>,
     /// Indices of each kind of row by vehicle, in order of time.
     by_vehicle: ByVehicle,
+    /// The watermark that counts for each feed and unit.
+    marks: FxHashMap<(Feed, Option<UnitId>), usize>,
 }
 
 #[derive(Debug, Default)]
@@ -168,6 +170,7 @@ impl World {
             units: by_id(&register.units, UnitId),
             vehicles: by_id(&register.vehicles, VehicleId),
             by_vehicle: ByVehicle::of(&register),
+            marks: watermarks(&register),
             register,
         })
     }
@@ -320,15 +323,10 @@ impl World {
     /// Whether a feed is complete for a unit path from `from` to `to`. The mark of the nearest unit counts.
     #[must_use]
     pub fn is_complete(&self, feed: Feed, units: &[UnitId], from: UtcMillis, to: UtcMillis) -> bool {
-        let level = |unit: Option<UnitId>| match unit {
-            None => Some(usize::MAX),
-            Some(unit) => units.iter().position(|other| *other == unit),
-        };
-        let marks = self.register.watermarks.iter().filter(|mark| mark.row.feed == feed);
-        let nearest = marks
-            .filter_map(|mark| Some((level(mark.row.unit)?, std::cmp::Reverse(mark.version), mark.id, mark)))
-            .min_by_key(|(level, version, id, _)| (*level, *version, *id));
-        nearest.is_some_and(|(.., mark)| mark.row.complete_from <= from && to < mark.row.complete_to)
+        let levels = units.iter().copied().map(Some).chain([None]);
+        let mut marks = levels.filter_map(|unit| self.marks.get(&(feed, unit)));
+        let nearest = marks.next().and_then(|&index| self.register.watermarks.get(index));
+        nearest.is_some_and(|mark| mark.row.complete_from <= from && to < mark.row.complete_to)
     }
 
     /// The exemption that lifts `rule` for this vehicle at `at`, if any.
@@ -387,6 +385,22 @@ impl ByVehicle {
             mileages: grouped(&register.mileages, |row| row.vehicle, |row| row.row.at),
         }
     }
+}
+
+/// Of several watermarks of one feed and unit the newest version counts, then the lowest id.
+fn watermarks(register: &Register) -> FxHashMap<(Feed, Option<UnitId>), usize> {
+    let rank = |index: usize| {
+        let mark = register.watermarks.get(index);
+        mark.map(|mark| (mark.version, std::cmp::Reverse(mark.id), mark.recorded_at))
+    };
+    let mut marks = FxHashMap::default();
+    for (index, mark) in register.watermarks.iter().enumerate() {
+        let kept = marks.entry((mark.row.feed, mark.row.unit)).or_insert(index);
+        if rank(*kept) < rank(index) {
+            *kept = index;
+        }
+    }
+    marks
 }
 
 fn by_id<T, I: Ord>(rows: &[Versioned<T>], id: impl Fn(i64) -> I) -> BTreeMap<I, Vec<usize>> {

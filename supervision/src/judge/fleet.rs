@@ -50,7 +50,6 @@ impl<'a> FleetVehicle<'a> {
 
 /// A fleet on one local day.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_structs, reason = "what rules read")]
 pub struct FleetDay<'a> {
     /// Everything besides the tracks.
     pub world: &'a World,

@@ -10,8 +10,12 @@
 //! ```
 
 pub mod calendar;
+pub mod cases;
+pub mod evidence;
 pub mod finding;
+mod hex;
 pub mod ids;
+pub mod intake;
 pub mod judge;
 pub mod matching;
 pub mod point;

@@ -3,25 +3,40 @@
 //! A rule is a pure function. It says nothing (clear), flags, or says that it can't decide and what it lacks. It never decides
 //! whether somebody did wrong, and it never looks at a clock: time comes with the facts.
 
+mod allowance_area;
 mod area;
 mod asking;
 mod destination;
 mod driver;
+mod fixed_use;
+mod fuel_elsewhere;
+mod fuel_use;
+mod gatherings;
 mod goals;
 mod hours;
 mod idle;
+mod kept_elsewhere;
+mod long_hire;
+mod lookback;
 mod mileage;
 mod night;
 mod no_order;
+mod odd_orders;
+mod odometer;
 mod off_hours;
 mod outside_order_time;
 mod params;
+mod passage_elsewhere;
 mod places;
 mod power;
+mod repair_elsewhere;
 mod rest_day;
+mod school_runs;
 mod speed;
+mod swapped_identity;
 mod towed;
 mod unseen;
+mod whereabouts;
 mod words;
 
 pub use params::*;
@@ -56,10 +71,21 @@ pub const VEHICLE_RULES: &[(Rule, VehicleRule)] = &[
     (Rule::R20, towed::judge),
     //
     // Ledgers, patterns over weeks, borrowed and moved.
+    (Rule::R13, fuel_use::judge),
+    (Rule::R14, fuel_elsewhere::judge),
+    (Rule::R15, passage_elsewhere::judge),
+    (Rule::R16, repair_elsewhere::judge),
+    (Rule::R18, fixed_use::judge),
+    (Rule::R21, allowance_area::judge),
+    (Rule::R23, swapped_identity::judge),
+    (Rule::R24, kept_elsewhere::judge),
+    (Rule::R26, school_runs::judge),
+    (Rule::R28, odometer::judge),
 ];
 
 /// The rules of the whole fleet.
-pub const FLEET_RULES: &[(Rule, FleetRule)] = &[];
+pub const FLEET_RULES: &[(Rule, FleetRule)] =
+    &[(Rule::R22, odd_orders::judge), (Rule::R25, long_hire::judge), (Rule::R27, gatherings::judge)];
 
 /// A distance in whole metres, rounded; what no number of metres can be saturates.
 fn whole(metres: f64) -> i64 {

@@ -33,12 +33,12 @@ impl Lang {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a plain record")]
 pub struct Sentence {
-    /// Code and name of the rule.
+    /// Name of the rule.
     pub title: String,
     /// What was seen; when it can't be decided, what is missing.
     pub text: String,
-    /// The number of each order considered, and why it does not cover; no reasons = it covers.
-    pub why_not: Vec<(String, Vec<String>)>,
+    /// Each order considered: its number, and every reason why it does not cover, or that it does.
+    pub orders: Vec<String>,
     /// Each figure with its limit.
     pub measures: Vec<String>,
     /// What was lacking.
@@ -50,7 +50,6 @@ pub struct Sentence {
 /// Puts a finding into words. Times are told in `time_zone`, that of [`crate::world::World::time_zone`].
 #[must_use]
 pub fn describe(finding: &Finding, lang: Lang, time_zone: &TimeZone) -> Sentence {
-    let name = lang.pick(finding.rule.zh(), finding.rule.en());
     let missing: Vec<_> = finding.missing.iter().map(|missing| reasons::missing(missing, lang)).collect();
     let seen = sentences::seen(&Telling { finding, lang, time_zone });
     let text = match finding.outcome {
@@ -64,14 +63,10 @@ pub fn describe(finding: &Finding, lang: Lang, time_zone: &TimeZone) -> Sentence
             }
         }
     };
-    let orders = finding.orders.iter().map(|order| {
-        let why = order.why_not.iter().map(|why| reasons::why_not(why, lang)).collect();
-        (order.no.clone(), why)
-    });
     Sentence {
-        title: format!("{} {name}", finding.rule.code()),
+        title: lang.pick(finding.rule.zh(), finding.rule.en()).to_owned(),
         text,
-        why_not: orders.collect(),
+        orders: finding.orders.iter().map(|order| reasons::order(order, lang)).collect(),
         measures: finding.measures.iter().map(|measure| figures::measure(measure, lang, time_zone)).collect(),
         missing,
         excuses: finding.excuses.iter().map(|excuse| reasons::excuse(excuse, lang, time_zone)).collect(),
@@ -140,10 +135,9 @@ mod tests {
     fn a_trip_without_an_order_in_plain_words() {
         let found = errand().flag(Rule::R01, "2026-04-08");
         let zh = told(&found, Lang::Zh);
-        assert_eq!(zh.title, "R01 无单出车");
+        assert_eq!(zh.title, "无单出车");
         assert_eq!(zh.text, "车辆在 2026-04-08 09:12 出车，无派车单覆盖，行驶 4.2 km。");
-        assert_eq!(zh.why_not[0].0, "派2026-17");
-        assert_eq!(zh.why_not[0].1[0], "派车单已取消或被驳回");
+        assert_eq!(zh.orders, ["派2026-17：派车单已取消或被驳回；出车早于派车单 48 分；时间无重合"]);
         assert_eq!(zh.measures[0], "行驶里程 4.2 km（阈值 1.0 km）");
         let en = told(&found, Lang::En);
         assert_eq!(en.text, "The car left at 2026-04-08 09:12 without an order and drove 4.2 km.");

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::Lang;
 use super::figures::{local, quantity};
-use crate::finding::{Excuse, Missing, WhyNot};
+use crate::finding::{Excuse, Missing, OrderConsidered, WhyNot};
 use crate::register::Feed;
 
 fn seconds(value: i64, lang: Lang) -> String {
@@ -15,7 +15,18 @@ fn metres(value: i64, lang: Lang) -> String {
     quantity("by_m", value, lang, &TimeZone::UTC)
 }
 
-pub(super) fn why_not(why: &WhyNot, lang: Lang) -> String {
+/// An order considered, with every reason.
+pub(super) fn order(order: &OrderConsidered, lang: Lang) -> String {
+    let reasons: Vec<_> = order.why_not.iter().map(|why| why_not(why, lang)).collect();
+    let reasons = if reasons.is_empty() {
+        lang.pick("覆盖该行程", "it covers the trip").to_owned()
+    } else {
+        reasons.join(lang.pick("；", "; "))
+    };
+    format!("{}{}{reasons}", order.no, lang.pick("：", ": "))
+}
+
+fn why_not(why: &WhyNot, lang: Lang) -> String {
     let zh = matches!(lang, Lang::Zh);
     match why {
         WhyNot::NotApproved => lang.pick("派车单未经审批", "it was not approved").to_owned(),

@@ -81,26 +81,22 @@ struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    /// The value of a measure with its unit, or a dash.
-    fn value(&self, name: &str) -> String {
-        match self.finding.measures.iter().find(|measure| measure.name == name) {
-            Some(measure) => figures::quantity(name, measure.value, self.lang, self.time_zone),
-            None => "—".to_owned(),
-        }
+    /// The value of a measure with its unit.
+    fn value(&self, name: &str) -> Option<String> {
+        let measure = self.finding.measures.iter().find(|measure| measure.name == name)?;
+        Some(figures::quantity(name, measure.value, self.lang, self.time_zone))
     }
 
-    /// The limit of a measure with its unit, or a dash.
-    fn limit(&self, name: &str) -> String {
-        let measure = self.finding.measures.iter().find(|measure| measure.name == name);
-        match measure.and_then(|measure| measure.limit) {
-            Some(limit) => figures::quantity(name, limit, self.lang, self.time_zone),
-            None => "—".to_owned(),
-        }
+    /// The limit of a measure with its unit.
+    fn limit(&self, name: &str) -> Option<String> {
+        let measure = self.finding.measures.iter().find(|measure| measure.name == name)?;
+        Some(figures::quantity(name, measure.limit?, self.lang, self.time_zone))
     }
 
-    /// A word, or nothing.
-    fn word(&self, key: &str) -> &str {
-        self.finding.words.iter().find(|(name, _)| name == key).map_or("", |(_, word)| word)
+    /// A word that says something.
+    fn word(&self, key: &str) -> Option<&str> {
+        let (_, word) = self.finding.words.iter().find(|(name, _)| name == key)?;
+        Some(word.as_str()).filter(|word| !word.is_empty())
     }
 
     fn from(&self) -> String {

@@ -23,3 +23,6 @@ pub use marks::{MarkBatch, Marks};
 pub use packs::{NoPack, PackRequest, PackSources, pack};
 pub use settings::SupervisionSettings;
 pub use supervisor::{Status, Supervisor, SupervisorParts};
+
+#[cfg(test)]
+mod tests;

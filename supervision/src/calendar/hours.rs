@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use rustc_hash::FxHashMap;
 
-use super::newest_versions;
+use super::held_versions;
 use crate::UtcMillis;
 use crate::ids::UnitId;
 use crate::register::{Season, Span, Versioned, WorkingHours};
@@ -74,11 +74,11 @@ pub(super) struct HoursTable {
 
 impl HoursTable {
     pub(super) fn new(rows: &[Versioned<WorkingHours>]) -> Self {
-        let mut newest: Vec<_> = newest_versions(rows).collect();
-        newest.sort_by_key(|row| std::cmp::Reverse((row.recorded_at, row.id)));
+        let mut held = held_versions(rows);
+        held.sort_by_key(|(row, span)| std::cmp::Reverse((row.recorded_at, row.id, *span)));
         let mut of: FxHashMap<_, Vec<_>> = FxHashMap::default();
-        for row in newest {
-            of.entry(row.row.unit).or_default().push((row.valid, row.row.seasons.clone()));
+        for (row, span) in held {
+            of.entry(row.row.unit).or_default().push((span, row.row.seasons.clone()));
         }
         Self { of }
     }
@@ -96,7 +96,7 @@ impl HoursTable {
 }
 
 /// Noon in China: hours that hold from a local midnight on hold for the whole day.
-fn noon_of(date: Date) -> UtcMillis {
+pub(super) fn noon_of(date: Date) -> UtcMillis {
     const NOON_UTC: jiff::civil::Time = jiff::civil::Time::constant(4, 0, 0, 0);
     let noon = date.to_datetime(NOON_UTC).to_zoned(jiff::tz::TimeZone::UTC);
     UtcMillis(noon.map_or(0, |noon| noon.timestamp().as_millisecond()))

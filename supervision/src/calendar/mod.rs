@@ -5,6 +5,7 @@
 
 mod file;
 mod hours;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,13 +13,16 @@ use std::sync::Arc;
 use jiff::civil::{Date, Weekday};
 use rustc_hash::FxHashMap;
 
+use crate::UtcMillis;
 use crate::ids::UnitId;
-use crate::register::{CalendarYear, DayRule, Versioned, WorkingHours};
+use crate::register::{CalendarYear, DayRule, Span, Versioned, WorkingHours};
 
 pub use file::{CalendarError, DAYS_MAX, YEARS_MAX, YearError, builtin, check_year, parse_toml};
 pub use hours::{HoursError, SEASONS_MAX, check_hours};
 
-use hours::HoursTable;
+pub(crate) use versions::{held_versions, newest_versions};
+
+use hours::{HoursTable, noon_of};
 
 /// How many calendars may stand on one another; a longer chain, or one that bites its own tail, is cut there.
 const BASES_MAX: usize = 8;
@@ -78,12 +82,20 @@ pub struct DayInfo {
 
 /// Calendars and working hours of all units.
 ///
-/// The order of rows does not matter. Of the versions of a row the newest counts, and of several rows for the same calendar,
-/// unit and year the one recorded last. A row's time of validity is not looked at for calendars: the year says it.
+/// The order of rows does not matter. Of the versions of a row the newest that is valid on a day counts, and of several rows for
+/// the same calendar, unit and year the one recorded last. When a row begins to be valid does not matter: a notice is about all
+/// days of its year, also those before it was recorded. When it ends does.
 #[derive(Clone, Debug, Default)]
 pub struct Calendar {
-    years: FxHashMap<(Option<UnitId>, i16), Year>,
+    years: FxHashMap<i16, Vec<Epoch>>,
     hours: HoursTable,
+}
+
+/// A part of a year in which no row begins or ends: nearly always all of it.
+#[derive(Clone, Debug)]
+struct Epoch {
+    from: UtcMillis,
+    of: FxHashMap<Option<UnitId>, Year>,
 }
 
 /// One year of one unit with everything below it (the bases) laid together.
@@ -108,8 +120,11 @@ impl Calendar {
     /// The calendar that these rows make.
     #[must_use]
     pub fn new(years: &[Versioned<CalendarYear>], hours: &[Versioned<WorkingHours>]) -> Self {
-        let rows = Rows::new(years);
-        let years = rows.owners().map(|(key, row)| (key, rows.laid_together(row))).collect();
+        let mut by_year: BTreeMap<i16, Vec<(&Versioned<CalendarYear>, Span)>> = BTreeMap::new();
+        for (row, held) in held_versions(years) {
+            by_year.entry(row.row.year).or_default().push((row, held));
+        }
+        let years = by_year.iter().map(|(year, rows)| (*year, epochs(*year, rows))).collect();
         Self { years, hours: HoursTable::new(hours) }
     }
 
@@ -119,7 +134,9 @@ impl Calendar {
     #[must_use]
     pub fn day(&self, units: &[UnitId], date: Date) -> DayInfo {
         let owners = units.iter().copied().map(Some).chain([None]);
-        let Some(year) = owners.filter_map(|owner| self.years.get(&(owner, date.year()))).next() else {
+        let Some(year) =
+            self.epoch(date).and_then(|epoch| owners.filter_map(|owner| epoch.of.get(&owner)).next())
+        else {
             let kind = DayKind::of_weekday(date);
             return DayInfo { kind, name: None, edition: NO_EDITION.into(), is_provisional: true };
         };
@@ -140,6 +157,11 @@ impl Calendar {
         }
     }
 
+    fn epoch(&self, date: Date) -> Option<&Epoch> {
+        let noon = noon_of(date);
+        self.years.get(&date.year())?.iter().rev().find(|epoch| epoch.from <= noon)
+    }
+
     /// Minutes after local midnight between which a car may be out on a workday.
     ///
     /// The nearest unit with hours that are valid on the day decides, after it the hours of everybody. A day outside its
@@ -150,16 +172,39 @@ impl Calendar {
     }
 }
 
-/// The rows that count, one for each calendar, unit and year.
+/// The parts of a year and what holds in each. `rows`: all versions for the year, with the time over which each holds.
+fn epochs(year: i16, rows: &[(&Versioned<CalendarYear>, Span)]) -> Vec<Epoch> {
+    let (Ok(first), Ok(last)) = (Date::new(year, 1, 1), Date::new(year, 12, 31)) else { return Vec::new() };
+    let (first, last) = (noon_of(first), noon_of(last));
+    let mut begins: BTreeMap<i64, UtcMillis> = BTreeMap::new();
+    for (row, held) in rows {
+        let begin = begins.entry(row.id).or_insert(held.from);
+        *begin = held.from.min(*begin);
+    }
+    let is_first = |row: &Versioned<CalendarYear>, held: &Span| begins.get(&row.id) == Some(&held.from);
+    let changes = rows.iter().flat_map(|(_, held)| [Some(held.from), held.to]).flatten();
+    let mut starts: Vec<_> =
+        changes.filter(|&change| first < change && change <= last).chain([first]).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    let epoch = |from: UtcMillis| {
+        let holds = |row, held: &Span| held.contains(from) || is_first(row, held) && from < held.from;
+        let rows = Rows::new(rows.iter().filter(|(row, held)| holds(row, held)).map(|(row, _)| *row));
+        Epoch { from, of: rows.owners().map(|(unit, row)| (unit, rows.laid_together(row))).collect() }
+    };
+    starts.into_iter().map(epoch).collect()
+}
+
+/// The rows of a year that count, one for each calendar and unit.
 struct Rows<'a> {
-    by_key: BTreeMap<(&'a str, Option<UnitId>, i16), &'a Versioned<CalendarYear>>,
+    by_key: BTreeMap<(&'a str, Option<UnitId>), &'a Versioned<CalendarYear>>,
 }
 
 impl<'a> Rows<'a> {
-    fn new(rows: &'a [Versioned<CalendarYear>]) -> Self {
+    fn new(rows: impl Iterator<Item = &'a Versioned<CalendarYear>>) -> Self {
         let mut by_key: BTreeMap<_, &Versioned<CalendarYear>> = BTreeMap::new();
-        for row in newest_versions(rows) {
-            let kept = by_key.entry((row.row.calendar.as_str(), row.row.unit, row.row.year)).or_insert(row);
+        for row in rows {
+            let kept = by_key.entry((row.row.calendar.as_str(), row.row.unit)).or_insert(row);
             if (kept.recorded_at, kept.id) < (row.recorded_at, row.id) {
                 *kept = row;
             }
@@ -167,13 +212,13 @@ impl<'a> Rows<'a> {
         Self { by_key }
     }
 
-    /// For each unit and year the row that decides. Of several calendars of one unit, one that stands on another goes
+    /// For each unit the row that decides. Of several calendars of one unit, one that stands on another goes
     /// before one that stands alone (it is the base of the other, most likely), then the one recorded last.
-    fn owners(&self) -> impl Iterator<Item = ((Option<UnitId>, i16), &'a Versioned<CalendarYear>)> {
+    fn owners(&self) -> impl Iterator<Item = (Option<UnitId>, &'a Versioned<CalendarYear>)> {
         let mut owners: BTreeMap<_, &'a Versioned<CalendarYear>> = BTreeMap::new();
         let rank = |row: &Versioned<CalendarYear>| (row.row.base.is_some(), row.recorded_at, row.id);
         for row in self.by_key.values() {
-            let kept = owners.entry((row.row.unit, row.row.year)).or_insert(row);
+            let kept = owners.entry(row.row.unit).or_insert(row);
             if rank(kept) < rank(row) {
                 *kept = row;
             }
@@ -182,10 +227,10 @@ impl<'a> Rows<'a> {
     }
 
     /// The calendar `name` as a base: everybody's, or the one recorded last.
-    fn base(&self, name: &str, year: i16) -> Option<&'a Versioned<CalendarYear>> {
+    fn base(&self, name: &str) -> Option<&'a Versioned<CalendarYear>> {
         self.by_key
             .iter()
-            .filter(|((calendar, _, of), _)| *calendar == name && *of == year)
+            .filter(|((calendar, _), _)| *calendar == name)
             .map(|(_, row)| *row)
             .max_by_key(|row| (row.row.unit.is_none(), row.recorded_at, row.id))
     }
@@ -203,7 +248,7 @@ impl<'a> Rows<'a> {
             for day in days_of(row) {
                 days.entry(day.date).or_insert(day);
             }
-            next = row.base.as_ref().and_then(|name| self.base(name, row.year));
+            next = row.base.as_ref().and_then(|name| self.base(name));
             is_provisional |= row.base.is_some() && next.is_none();
         }
         let edition = editions.join(" + ").into();
@@ -226,14 +271,5 @@ fn days_of(row: &CalendarYear) -> Vec<Day> {
         .collect()
 }
 
-/// The newest version of each row, in order of id.
-pub(crate) fn newest_versions<T>(rows: &[Versioned<T>]) -> impl Iterator<Item = &Versioned<T>> {
-    let mut newest: BTreeMap<i64, &Versioned<T>> = BTreeMap::new();
-    for row in rows {
-        let kept = newest.entry(row.id).or_insert(row);
-        if (kept.version, kept.recorded_at) < (row.version, row.recorded_at) {
-            *kept = row;
-        }
-    }
-    newest.into_values()
-}
+#[cfg(test)]
+mod tests;

@@ -68,6 +68,11 @@ impl Flag {
     pub(super) fn is_same_question(&self, other: &Self) -> bool {
         self.rule == other.rule && self.aspect == other.aspect
     }
+
+    /// Whether `other` asks for the paper of what this one asks: the same rule, now a question of paper.
+    pub(super) fn is_paper_for(&self, other: &Self) -> bool {
+        self.rule == other.rule && self.nature == Nature::Conduct && other.nature == Nature::Paperwork
+    }
 }
 
 /// Why a flag no longer holds.

@@ -7,15 +7,17 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::actor::PersonId;
 use super::clearance::ClearanceApproval;
-use super::events::Event;
+use super::events::{Event, MAX_ITEMS};
 use super::flags::{CaseFlag, Flag, FlagStatus, GoneReason};
 use super::record::Stage;
 use super::state::Case;
-use super::terms::{CaseKey, Disposition, Party, ReturnReason, Source, Subject};
+use super::terms::{CaseKey, Disposition, Part, Party, ReturnReason, Source, Subject};
 use crate::UtcMillis;
 use crate::finding::{Finding, FindingId, Nature, Outcome};
 use crate::ids::VehicleId;
+use crate::register::Order;
 
 /// Why something was judged again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,10 +83,30 @@ pub fn open(key: CaseKey, flags: Vec<Flag>, parties: Vec<Party>, is_secret: bool
     Some(Event::Opened { key, unit: asks.unit, source: Source::Rules, parties, is_secret, flags })
 }
 
+/// Who is named on these orders, in order of part and name, each once; `account` finds the account of a name.
+#[must_use]
+pub fn parties<'a>(
+    orders: impl IntoIterator<Item = &'a Order>,
+    account: impl Fn(Part, &str) -> Option<PersonId>,
+) -> Vec<Party> {
+    let mut named: BTreeSet<(Part, &str)> = BTreeSet::new();
+    for order in orders {
+        named.extend([
+            (Part::CarUser, order.user.trim()),
+            (Part::Dispatcher, order.dispatcher.trim()),
+            (Part::Driver, order.driver.trim()),
+        ]);
+        named.extend(order.approvals.iter().map(|approval| (Part::Approver, approval.by.trim())));
+    }
+    let party =
+        |(part, name): (Part, &str)| Party { part, name: name.to_owned(), person: account(part, name) };
+    named.into_iter().filter(|(_, name)| !name.is_empty()).take(MAX_ITEMS).map(party).collect()
+}
+
 /// The events that lead from the live flags of `case` to `now`, the flags that hold after judging again.
 ///
-/// A new version takes the place of the predecessor that it overlaps most, of the same question of the same rule. What has
-/// no successor goes by `cause`: late fixes and new code let it go; late paper leaves it as 补单待核; all else needs
+/// A new version takes the place of the predecessor that it overlaps most, of the same question of the same rule, or of a
+/// question of that rule for which it asks the paper. What has no successor goes by `cause`: late fixes and new code let it go; late paper leaves it as 补单待核; all else needs
 /// `approval`.
 #[must_use]
 pub fn diff(case: &Case, now: &[Flag], cause: &Cause, approval: Option<&ClearanceApproval>) -> Diff {
@@ -98,14 +120,13 @@ pub fn diff(case: &Case, now: &[Flag], cause: &Cause, approval: Option<&Clearanc
     added.sort_by_key(|flag| (flag.from, flag.rule, flag.id));
 
     let mut diff = Diff::default();
-    for (before, after) in successions(&gone, &added) {
-        gone.retain(|known| known.flag.id != before.flag.id);
-        added.retain(|flag| flag.id != after.id);
-        diff.events.push(Event::FlagSuperseded { old: before.flag.id, new: after.clone() });
-        // Paper that nobody has looked at yet speaks to the new version as well.
-        if let FlagStatus::AwaitsPaperCheck { order_no, recorded_at } = &before.standing {
-            let (order_no, recorded_at) = (order_no.clone(), *recorded_at);
-            diff.events.push(Event::PaperCame { flag: after.id, order_no, recorded_at });
+    // The same question first; then what asks only for the paper now (补单待核) follows the question that it answers.
+    for is_next in [Flag::is_same_question, Flag::is_paper_for] {
+        for (before, after) in successions(&gone, &added, is_next) {
+            gone.retain(|known| known.flag.id != before.flag.id);
+            added.retain(|flag| flag.id != after.id);
+            diff.events.push(Event::FlagSuperseded { old: before.flag.id, new: after.clone() });
+            diff.events.extend(paper_for(before, after, cause));
         }
     }
     diff.events.extend(added.into_iter().map(|flag| Event::FlagAdded { flag: flag.clone() }));
@@ -156,11 +177,30 @@ fn leave(known: &CaseFlag, cause: &Cause, approval: Option<&ClearanceApproval>) 
     }
 }
 
+/// The paper that a new version awaits a check of: that which nobody has looked at yet, or that which made it a question of
+/// paper.
+fn paper_for(before: &CaseFlag, after: &Flag, cause: &Cause) -> Option<Event> {
+    let (order_no, recorded_at) = match (&before.standing, cause) {
+        (FlagStatus::AwaitsPaperCheck { order_no, recorded_at }, _) => (order_no, recorded_at),
+        (_, Cause::Order { no, recorded_at })
+            if before.flag.is_paper_for(after) && *recorded_at > after.from =>
+        {
+            (no, recorded_at)
+        }
+        _ => return None,
+    };
+    Some(Event::PaperCame { flag: after.id, order_no: order_no.clone(), recorded_at: *recorded_at })
+}
+
 /// Which new version follows which old one: greatest overlap first, each once.
-fn successions<'a>(old: &[&'a CaseFlag], new: &[&'a Flag]) -> Vec<(&'a CaseFlag, &'a Flag)> {
+fn successions<'a>(
+    old: &[&'a CaseFlag],
+    new: &[&'a Flag],
+    is_next: impl Fn(&Flag, &Flag) -> bool,
+) -> Vec<(&'a CaseFlag, &'a Flag)> {
     let mut pairs: Vec<(&CaseFlag, &Flag, i64)> = Vec::new();
     for before in old {
-        for after in new.iter().filter(|after| before.flag.is_same_question(after)) {
+        for after in new.iter().filter(|after| is_next(&before.flag, after)) {
             if let Some(overlap_ms) = before.flag.overlap_ms(after) {
                 pairs.push((before, after, overlap_ms));
             }

@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
 
-use super::events::{LimitError, within};
+use super::events::{Event, LimitError, within};
+use super::state::Case;
 use crate::UtcMillis;
 
 /// Most workdays a step may wait.
@@ -120,9 +121,25 @@ impl Ladder {
     }
 }
 
-/// The local day of an instant.
+/// The steps of an open question that are due at `now` and were not taken yet, in order. A confidential check reminds nobody:
+/// a reminder would tell of it.
 #[must_use]
-pub(super) fn local_day(at: UtcMillis, zone: &TimeZone) -> Option<Date> {
+pub fn overdue(
+    case: &Case,
+    now: UtcMillis,
+    zone: &TimeZone,
+    is_workday: impl Fn(Date) -> bool,
+) -> Vec<Event> {
+    let Some(request) = case.open_request().filter(|_| case.confidential.is_none()) else {
+        return Vec::new();
+    };
+    let passed = request.ladder.passed(request.delivered_at, now, zone, is_workday);
+    let untaken = passed.into_iter().filter(|(step, _)| request.step < Some(*step));
+    untaken.map(|(step, due)| Event::Escalated { step, due }).collect()
+}
+
+/// The local day of an instant.
+fn local_day(at: UtcMillis, zone: &TimeZone) -> Option<Date> {
     Some(Timestamp::from_millisecond(at.0).ok()?.to_zoned(zone.clone()).date())
 }
 

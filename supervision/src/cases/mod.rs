@@ -39,9 +39,11 @@ pub use explanation::{
     SupportingReport, check_item, supporting_reports,
 };
 pub use flags::{CaseFlag, Flag, FlagStatus, GoneReason};
-pub use grouping::{Cause, Diff, after_change, after_decision, diff, group, open};
-pub use ladder::{Ladder, MAX_DAYS_AHEAD, MAX_WORKDAYS, Step};
-pub use policy::{CasePolicy, Denied, Refused, Viewer, allowed, allowed_event, seen_by, submit, visible_to};
+pub use grouping::{Cause, Diff, after_change, after_decision, diff, group, open, parties};
+pub use ladder::{Ladder, MAX_DAYS_AHEAD, MAX_WORKDAYS, Step, overdue};
+pub use policy::{
+    CasePolicy, Denied, Refused, Viewer, allowed, allowed_event, seen_by, submit, submit_opening, visible_to,
+};
 pub use ranking::{Contribution, History, Rank, RankWeights, Reason, Signal, Tier, default_points, rank};
 pub use record::{CaseItem, Clearance, Confidential, Decision, Proposal, Request, Said, Space, Stage};
 pub use sampling::{

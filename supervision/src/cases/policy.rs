@@ -141,7 +141,9 @@ impl Standing {
         let may_review = actor.is_reviewer() && !is_own && !is_party;
         let answers =
             [Role::FleetManager, Role::Dispatcher, Role::Approver].iter().any(|role| actor.is(*role));
-        let is_of_unit = units.is_within(own, case.unit) || units.is_within(case.unit, own);
+        let asked = case.requests.iter().map(|request| request.to).chain([case.unit]);
+        let is_of_unit =
+            asked.into_iter().any(|unit| units.is_within(own, unit) || units.is_within(unit, own));
         Self {
             office: may_review && reviews_as(reviewers.office),
             inspection: may_review && actor.is_inspector() && reviews_as(reviewers.inspection),
@@ -187,7 +189,8 @@ pub fn allowed(case: &Case, actor: &Actor, action: Action, units: &UnitTree) -> 
         return if is_for_system(action) { Ok(()) } else { Err(Denied::NotForSystem) };
     }
     if !is_visible(case, actor, standing) {
-        let is_hidden = case.is_secret || case.confidential.is_some() || !standing.is_own;
+        let would_review = actor.is_reviewer() && standing.is_own;
+        let is_hidden = case.is_secret || case.confidential.is_some() || !would_review;
         return Err(if is_hidden { Denied::NotVisible } else { Denied::OwnUnit });
     }
     let denial = standing.denial(case.space);
@@ -359,6 +362,25 @@ pub fn submit(
     Ok((line, after))
 }
 
+/// Opens a case: the server for rules and samples, a reviewer for what somebody told. Gives the line for the log and the
+/// state after it.
+///
+/// # Errors
+/// The first reason against it.
+pub fn submit_opening(
+    actor: &Actor,
+    now: UtcMillis,
+    event: Event,
+    units: &UnitTree,
+) -> Result<(CaseEvent, Case), Refused> {
+    event.check_limits()?;
+    let line = CaseEvent { v: FORMAT, seq: 1, at: now, actor: actor.clone(), event };
+    let case = Case::open(&line)?;
+    allowed(&case, actor, Action::Opened, units)?;
+    let is_tip = matches!(case.source, Source::Tip { .. }) && case.flags.is_empty();
+    if actor.is_system() || is_tip { Ok((line, case)) } else { Err(Denied::SystemOnly.into()) }
+}
+
 /// Who looks.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "callers must handle every viewer")]
@@ -397,6 +419,7 @@ fn is_visible(case: &Case, actor: &Actor, standing: Standing) -> bool {
 ///
 /// From the hand-over on, everybody but the inspectors sees it as it was then. Flags and source of a blind lot stay hidden
 /// until the first decision. The unit sees neither who told, nor reviewers' remarks, nor an ending that is only proposed.
+/// The log itself hides nothing: it is for the server and for evidence, people get this.
 #[must_use]
 pub fn seen_by(case: &Case, viewer: Viewer<'_>, units: &UnitTree) -> Option<Case> {
     if !visible_to(case, viewer, units) {

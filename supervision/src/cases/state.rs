@@ -1,14 +1,11 @@
 //! The state of a case: the fold of its events.
 //!
 //! ```text
-//!            checking_started      explanation_asked        explanation_filed
-//! (flags) ─▶ new ──────────▶ checking ──────────▶ explanation_asked ──────────▶ explained
-//!             ▲                 │  ▲                   │    ▲                      │ │
-//!             │                 └──┼───────────────────┴────┼──────────────────────┘ │  asked again
-//!             │ auto_reopened      │ reopened               └────────────────────────┘
-//!             │                    │         ▼ closing_proposed ─▶ proposed ─▶ confirmed, or rejected: back
-//!             └────────────── closed ◀───────┴ closed                           │
-//!                                                 handed over: new, in the inspectors' space
+//! new ─▶ checking ─▶ explanation_asked ─▶ explained      an explanation may be asked for again
+//!           └──────────────┴──────────────────┴─▶ proposed ─▶ closed      or closed at once, where one person may
+//!
+//! proposed ─▶ where it came from, when rejected          closed ─▶ checking, when reopened
+//! closed ─▶ new, when it opens by itself                 handed over ─▶ new, in the inspectors' space
 //! ```
 //!
 //! The fold knows the order of steps and what no setting may change: a violation is confirmed by two different inspectors

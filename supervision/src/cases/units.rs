@@ -1,6 +1,6 @@
 //! The tree of units, and who reviews whose cars: nobody the own, and no case is stuck for it.
 //!
-//! Rows come from outside, so a parent that is missing makes a root, and a circle of parents is cut where it would close.
+//! Rows come from outside, so a parent that is missing makes a root, and a circle of parents is cut above its lowest number.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::ids::UnitId;
 use crate::register::{Unit, UnitKind};
 
 /// Levels that are followed upwards. Deeper units count as if their ancestor at this height were a root.
-pub const MAX_UNIT_DEPTH: usize = 32;
+pub const MAX_UNIT_DEPTH: usize = 64;
 
 /// Who has to review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -130,7 +130,7 @@ impl UnitTree {
     fn nearest(&self, unit: UnitId, kind: UnitKind) -> Option<UnitId> {
         let path = &self.units.get(&unit)?.path;
         let served_depth = |node: &Node| -> Option<usize> {
-            let served = node.path.iter().rev().nth(1).or(node.path.last())?;
+            let served = node.path.iter().rev().nth(1).or_else(|| node.path.last())?;
             path.iter().position(|above| above == served)
         };
         self.units
@@ -156,11 +156,17 @@ impl UnitTree {
     }
 }
 
+/// From the root to the unit. In a circle of parents the lowest number is the root, for whichever member one asks.
 fn path_of(rows: &BTreeMap<UnitId, &Unit>, id: UnitId) -> Vec<UnitId> {
     let mut path = vec![id];
     let mut at = id;
     while let Some(parent) = rows.get(&at).and_then(|unit| unit.parent) {
-        if path.len() >= MAX_UNIT_DEPTH || path.contains(&parent) || !rows.contains_key(&parent) {
+        if let Some(entry) = path.iter().position(|below| *below == parent) {
+            let root = path.iter().skip(entry).min().copied();
+            path.truncate(path.iter().position(|below| Some(*below) == root).map_or(1, |at| at + 1));
+            break;
+        }
+        if path.len() >= MAX_UNIT_DEPTH || !rows.contains_key(&parent) {
             break;
         }
         path.push(parent);

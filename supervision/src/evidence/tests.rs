@@ -93,7 +93,7 @@ fn inputs() -> PackInputs {
         program: "motorpool 0.1.0".to_owned(),
         ..PackInputs::default()
     };
-    inputs.findings = super::verify::judge_again(&inputs).expect("a world");
+    inputs.findings = verify::judge_again(&inputs).expect("a world");
     assert!(
         inputs.findings.iter().any(|finding| finding.rule == crate::finding::Rule::R01),
         "a trip without an order"
@@ -109,7 +109,7 @@ fn tampered(pack: &[u8], name: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> Vec
         let mut entry = archive.by_index(index).expect("an entry");
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).expect("its bytes");
-        let entry_name = entry.name().to_owned();
+        let entry_name = entry.name().expect("a name").into_owned();
         let bytes = if entry_name == name { change(bytes) } else { bytes };
         out.start_file(entry_name, SimpleFileOptions::default()).expect("a file");
         out.write_all(&bytes).expect("its bytes");
@@ -179,7 +179,7 @@ fn a_masked_copy_holds_no_names_and_no_frames() {
         ..crate::register::Order::default()
     };
     inputs.register.orders.push(Versioned::first(5, at("2026-03-05T00:00:00Z"), order).during(Span::ALWAYS));
-    inputs.findings = super::verify::judge_again(&inputs).expect("a world");
+    inputs.findings = verify::judge_again(&inputs).expect("a world");
     let full = build(&inputs, Copy::Full).expect("a pack");
     let masked = build(&inputs, Copy::Masked).expect("a pack");
     let verified = verify(&masked).expect("a good pack");
@@ -205,7 +205,7 @@ fn an_excerpt_leaves_other_cars_out_and_gives_the_same_findings() {
     let cut = excerpt(&world, &[VehicleId(1)].into(), from, to, inputs.points.iter().map(|point| point.at));
     assert_eq!(cut.vehicles.len(), 1);
     let again = PackInputs { register: cut, ..inputs.clone() };
-    assert_eq!(super::verify::judge_again(&again).expect("a world"), inputs.findings);
+    assert_eq!(verify::judge_again(&again).expect("a world"), inputs.findings);
 }
 
 #[test]

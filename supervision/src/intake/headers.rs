@@ -135,6 +135,52 @@ fields! {
     Valid: "valid" "定位状态" "是否定位" "有效" "定位有效" "是否有效" "isvalid" "located" "fix";
 }
 
+impl Field {
+    /// Whether a name with this measure behind it can mean this field: `acc_m` is no ignition.
+    const fn is_measured_in(self, measure: Measure) -> bool {
+        match measure {
+            Measure::Kilometres | Measure::Metres => matches!(
+                self,
+                Self::Odometer
+                    | Self::OdometerOut
+                    | Self::OdometerIn
+                    | Self::Distance
+                    | Self::Radius
+                    | Self::Accuracy
+                    | Self::Altitude
+            ),
+            Measure::Litres | Measure::KilowattHours => {
+                matches!(self, Self::Tank | Self::Quantity | Self::Fuel)
+            }
+            Measure::KilometresPerHour
+            | Measure::MetresPerSecond
+            | Measure::Knots
+            | Measure::MilesPerHour => {
+                matches!(self, Self::Speed | Self::VehicleSpeed)
+            }
+            Measure::Yuan | Measure::TenThousandYuan | Measure::Fen => matches!(self, Self::Amount),
+            Measure::LitresPer100Km => matches!(self, Self::Norm),
+            Measure::Degrees => matches!(self, Self::Lat | Self::Lon | Self::Heading),
+            Measure::Count => matches!(self, Self::Rpm | Self::Satellites | Self::Passengers),
+            Measure::Utc | Measure::BeijingTime => matches!(
+                self,
+                Self::Time
+                    | Self::At
+                    | Self::PostedAt
+                    | Self::From
+                    | Self::To
+                    | Self::PlannedOut
+                    | Self::PlannedIn
+                    | Self::ActualOut
+                    | Self::ActualIn
+                    | Self::AppliedAt
+                    | Self::EnteredAt
+                    | Self::ApprovedAt
+            ),
+        }
+    }
+}
+
 /// A header, told apart: what it is called and what it is measured in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -160,15 +206,13 @@ impl Header {
             }
         }
         let inside: String = inside.chars().filter(|c| !c.is_whitespace()).collect();
-        let parted = outside.trim().rsplit_once(['_', ' ', '/']).and_then(|(name, measure)| {
-            // `speed km/h` parts at the slash; what stands before the first word of the measure counts.
-            let (name, measure) = match name.rsplit_once(['_', ' ']) {
-                Some((before, first)) if measure == "h" && first == "km" => (before, "km/h"),
-                _ => (name, measure),
-            };
-            Some((key_of(name), Measure::from_name(measure)?))
+        let outside = outside.trim();
+        let parted = outside.match_indices(['_', ' ', '/']).find_map(|(at, _)| {
+            let (name, behind) = outside.split_at_checked(at)?;
+            let measure: String = behind.chars().skip(1).filter(|c| !matches!(c, '_' | ' ')).collect();
+            Some((key_of(name), Measure::from_name(&measure)?))
         });
-        Self { key: key_of(&outside), measure: Measure::from_name(&inside), parted }
+        Self { key: key_of(outside), measure: Measure::from_name(&inside), parted }
     }
 
     /// Whether this header means `field`: the place of its name in the list, lower being nearer.
@@ -178,7 +222,7 @@ impl Header {
             let of_parted = self.parted.as_ref().map(|(_, measure)| *measure);
             return Some((rank, self.measure.or(of_parted)));
         }
-        let (name, measure) = self.parted.as_ref()?;
+        let (name, measure) = self.parted.as_ref().filter(|(_, measure)| field.is_measured_in(*measure))?;
         place(name).map(|rank| (rank, Some(*measure)))
     }
 }
@@ -239,6 +283,7 @@ fn find(wanted: &[Wanted], written: &str) -> Option<(Field, usize, Option<Measur
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Columns {
     found: Vec<Column>,
+    wanted: &'static [Wanted],
 }
 
 impl Columns {
@@ -246,7 +291,7 @@ impl Columns {
     /// handed to `twice`, as unknown ones are to `unknown`.
     pub(crate) fn find(
         headers: &[String],
-        wanted: &[Wanted],
+        wanted: &'static [Wanted],
         mut twice: impl FnMut(&Column, &str),
         mut unknown: impl FnMut(&str),
     ) -> Self {
@@ -266,13 +311,13 @@ impl Columns {
                 Some(other) => twice(other, header),
             }
         }
-        Self { found }
+        Self { found, wanted }
     }
 
     /// As [`Self::find`] for a register: a field twice and a required one missing are errors, unknown columns warnings.
     pub(crate) fn of_register(
         table: &Table,
-        wanted: &[Wanted],
+        wanted: &'static [Wanted],
         errors: &mut Problems,
         warnings: &mut Problems,
     ) -> Self {
@@ -293,6 +338,12 @@ impl Columns {
         columns
     }
 
+    /// The header of `field` as the file has it, or its usual Chinese name when the file lacks it.
+    pub(crate) fn name(&self, field: Field) -> &str {
+        let usual = || self.wanted.iter().find(|wanted| wanted.field == field).map(|wanted| wanted.zh);
+        self.of(field).map(|column| column.header.as_str()).or_else(usual).unwrap_or_default()
+    }
+
     /// The column of `field`.
     pub(crate) fn of(&self, field: Field) -> Option<&Column> {
         self.found.iter().find(|column| column.field == field)
@@ -310,7 +361,14 @@ mod tests {
         let header = Header::read(" Planned_Out ");
         assert_eq!((header.key.as_str(), header.measure), ("plannedout", None));
         assert_eq!(Header::read("odometer_km").parted, Some(("odometer".into(), Measure::Kilometres)));
-        assert_eq!(Header::read("Speed km/h").parted, Some(("speed".into(), Measure::KilometresPerHour)));
+        for (written, measure) in [
+            ("Speed km/h", Measure::KilometresPerHour),
+            ("speed_km_h", Measure::KilometresPerHour),
+            ("speed m/s", Measure::MetresPerSecond),
+        ] {
+            assert_eq!(Header::read(written).parted, Some(("speed".into(), measure)), "{written}");
+        }
+        assert!(!is_known(&[optional(Field::Ignition, "点火")], "acc_m"));
         assert_eq!(Header::read("时间(北京时间)").measure, Some(Measure::BeijingTime));
     }
 
@@ -325,12 +383,12 @@ mod tests {
 
     #[test]
     fn the_nearer_name_wins() {
-        let wanted = [required(Field::Device, "终端号"), optional(Field::Plate, "车牌号")];
+        const WANTED: &[Wanted] = &[required(Field::Device, "终端号"), optional(Field::Plate, "车牌号")];
         let headers = ["IMEI", "设备号", "号牌"].map(str::to_owned);
         let mut twice = Vec::new();
         let columns = Columns::find(
             &headers,
-            &wanted,
+            WANTED,
             |first, second| twice.push((first.index, second.to_owned())),
             |_| {},
         );

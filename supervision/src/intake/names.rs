@@ -154,7 +154,7 @@ impl Names {
             .take(MAX_DEPTH)
     }
 
-    /// Whether `unit` is its own superior.
+    /// Whether `unit` is its own superior, or stands below more units than can be followed.
     pub(crate) fn is_circle(&self, unit: UnitId) -> bool {
         let mut above = self.units.get(&unit).and_then(|unit| unit.parent);
         for _ in 0..MAX_DEPTH {

@@ -16,8 +16,10 @@ pub const MAX_VALUE_CHARS: usize = 60;
 pub enum Fault {
     /// The file as a whole can't be read.
     Unreadable {
+        /// Why, in Chinese.
+        zh: String,
         /// Why, in English.
-        why: String,
+        en: String,
     },
     /// A column that the kind needs is not there.
     MissingColumn,
@@ -153,7 +155,7 @@ impl Fault {
 
     fn zh(&self) -> String {
         match self {
-            Self::Unreadable { why } => format!("文件无法读取：{why}"),
+            Self::Unreadable { zh, .. } => format!("文件无法读取：{zh}"),
             Self::MissingColumn => "缺少必需的列".into(),
             Self::DuplicateColumn { other } => format!("与“{other}”列含义相同"),
             Self::UnknownColumn => "不认识的列，未导入".into(),
@@ -192,7 +194,7 @@ impl Fault {
 
     fn en(&self) -> String {
         match self {
-            Self::Unreadable { why } => format!("the file can't be read: {why}"),
+            Self::Unreadable { en, .. } => format!("the file can't be read: {en}"),
             Self::MissingColumn => "a required column is missing".into(),
             Self::DuplicateColumn { other } => format!("means the same as column \"{other}\""),
             Self::UnknownColumn => "unknown column, left out".into(),
@@ -286,12 +288,6 @@ impl Problems {
         } else {
             self.more += 1;
         }
-    }
-
-    /// Whether one more would only be counted.
-    #[must_use]
-    pub const fn is_full(&self) -> bool {
-        self.list.len() >= MAX_PROBLEMS
     }
 
     /// Whether there are none.

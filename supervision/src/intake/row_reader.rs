@@ -13,6 +13,8 @@ use crate::register::{PlaceText, Span, Stamp, StampKind};
 
 /// Characters of a text field.
 const MAX_TEXT_CHARS: usize = 2_000;
+/// Errors of a file that come with the nearest names.
+const MAX_HINTED: usize = 200;
 /// Items of a list in one cell.
 const MAX_ITEMS: usize = 100;
 
@@ -70,9 +72,7 @@ impl RowReader<'_> {
     }
 
     fn problem(&self, field: Field, fault: &Fault) -> Problem {
-        let header = self.columns.of(field).map(|column| column.header.as_str());
-        let name = field.names().first().copied().unwrap_or_default();
-        Problem::new(Some(self.row.number), header.unwrap_or(name), &self.cell(field).as_text(), fault)
+        Problem::new(Some(self.row.number), self.columns.name(field), &self.cell(field).as_text(), fault)
     }
 
     /// An error in the cell of `field`.
@@ -81,14 +81,16 @@ impl RowReader<'_> {
         self.errors.push_with(|| problem);
     }
 
-    /// An error whose hints are costly: worked out only while the list has room.
-    fn fault_with(&mut self, field: Field, fault: impl FnOnce(&Self) -> Fault) {
-        if self.errors.is_full() {
-            self.errors.more += 1;
-        } else {
-            let fault = fault(self);
-            self.fault(field, &fault);
-        }
+    /// An unknown name, with the nearest ones beside it. Those are costly to find, so only the first faults have them.
+    fn unknown(
+        &mut self,
+        field: Field,
+        what: (&'static str, &'static str),
+        nearest: impl FnOnce(&Names) -> Vec<String>,
+    ) {
+        let has_hint = self.errors.list.len() < MAX_HINTED;
+        let nearest = if has_hint { nearest(&self.scope.names) } else { Vec::new() };
+        self.fault(field, &Fault::Unknown { what, nearest });
     }
 
     /// A warning about the cell of `field`.
@@ -170,18 +172,21 @@ impl RowReader<'_> {
         if cell.is_empty() {
             return None;
         }
-        let measure = self.columns.of(field).and_then(|column| column.measure);
-        let local = match measure {
-            Some(Measure::Utc) => &LocalTime::utc(),
-            Some(Measure::BeijingTime) => &LocalTime::beijing(),
-            _ => &self.scope.local,
-        };
-        match values::moment(cell, local) {
+        match values::moment(cell, &self.local_of(field)) {
             Ok(moment) => Some(moment),
             Err(doubt) => {
                 self.fault(field, &fault_of(doubt));
                 None
             }
+        }
+    }
+
+    /// Where the times of a column are local: its header may say so.
+    fn local_of(&self, field: Field) -> LocalTime {
+        match self.columns.of(field).and_then(|column| column.measure) {
+            Some(Measure::Utc) => LocalTime::utc(),
+            Some(Measure::BeijingTime) => LocalTime::beijing(),
+            _ => self.scope.local.clone(),
         }
     }
 
@@ -197,7 +202,7 @@ impl RowReader<'_> {
     /// The end of something. A day alone counts as its end: "until 5 March" includes that day.
     pub(super) fn end(&mut self, field: Field) -> Option<UtcMillis> {
         let moment = self.moment(field)?;
-        match moment.day.map(|day: Day| self.scope.local.end_of(day)) {
+        match moment.day.map(|day: Day| self.local_of(field).end_of(day)) {
             None => Some(moment.at),
             Some(Ok(end)) => Some(end),
             Some(Err(doubt)) => {
@@ -313,10 +318,7 @@ impl RowReader<'_> {
         match self.scope.names.vehicle(&written) {
             Found::One(id) => Some(id),
             _ => {
-                self.fault_with(field, |reader| Fault::Unknown {
-                    what: VEHICLE,
-                    nearest: reader.scope.names.nearest_plates(&written),
-                });
+                self.unknown(field, VEHICLE, |names| names.nearest_plates(&written));
                 None
             }
         }
@@ -340,10 +342,7 @@ impl RowReader<'_> {
         match self.scope.names.unit(written) {
             Found::One(id) => return Some(id),
             Found::Several(candidates) => self.fault(field, &Fault::Ambiguous { what: UNIT, candidates }),
-            Found::None => self.fault_with(field, |reader| Fault::Unknown {
-                what: UNIT,
-                nearest: reader.scope.names.nearest_units(written),
-            }),
+            Found::None => self.unknown(field, UNIT, |names| names.nearest_units(written)),
         }
         None
     }
@@ -374,10 +373,7 @@ impl RowReader<'_> {
         match self.scope.names.zone(&written, unit) {
             Found::One(id) => return Some(id),
             Found::Several(candidates) => self.fault(field, &Fault::Ambiguous { what: ZONE, candidates }),
-            Found::None => self.fault_with(field, |reader| Fault::Unknown {
-                what: ZONE,
-                nearest: reader.scope.names.nearest_zones(&written),
-            }),
+            Found::None => self.unknown(field, ZONE, |names| names.nearest_zones(&written)),
         }
         None
     }
@@ -447,7 +443,7 @@ const fn stamp_of(moment: Moment, kind: StampKind) -> Stamp {
 
 /// The meaning of a word of a closed list.
 pub(super) fn find_word<T: Copy>(given: &str, words: Words<T>) -> Option<T> {
-    words.iter().find(|(names, _)| names.iter().any(|name| *name == given)).map(|&(_, value)| value)
+    words.iter().find(|(names, _)| names.contains(&given)).map(|&(_, value)| value)
 }
 
 /// A doubt about a time as a fault of its cell.

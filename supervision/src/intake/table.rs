@@ -134,7 +134,23 @@ impl TableError {
             Self::Encoding { line } => (Some(*line), ""),
             _ => (None, ""),
         };
-        Problem::new(row, column, "", &Fault::Unreadable { why: self.to_string() })
+        Problem::new(row, column, "", &Fault::Unreadable { zh: self.zh(), en: self.to_string() })
+    }
+
+    fn zh(&self) -> String {
+        match self {
+            Self::TooManyBytes { max_bytes } => format!("解压后超过{max_bytes}字节"),
+            Self::TooManyRows { row, max_rows } => format!("第{row}行超出{max_rows}行的上限"),
+            Self::TooManyColumns { row, max_columns } => format!("第{row}行超过{max_columns}列"),
+            Self::TooManyCells { row, max_cells } => format!("到第{row}行已超过{max_cells}个单元格"),
+            Self::CellTooLong { row, column, max_bytes } => {
+                format!("第{row}行{column}列的单元格超过{max_bytes}字节")
+            }
+            Self::Encoding { line } => format!("第{line}行既不是UTF-8也不是GBK编码"),
+            Self::Corrupt { why } => format!("文件已损坏（{why}）"),
+            Self::NoSheet { name, sheets } => format!("没有名为“{name}”的工作表，现有：{sheets}"),
+            Self::NoHeader => format!("前{HEADER_WITHIN_ROWS}行中没有可识别的表头"),
+        }
     }
 }
 

@@ -52,11 +52,27 @@ impl<T: Copy> Bands<T> {
     /// The items that may be at this latitude.
     #[inline]
     pub(super) fn at(&self, lat_e7: i32) -> &[T] {
-        if lat_e7 < self.south {
+        if lat_e7 < self.south { &[] } else { self.bands(self.band(lat_e7), self.band(lat_e7)) }
+    }
+
+    /// The items that may be at one of these latitudes, some of them more than once.
+    pub(super) fn between(&self, south_e7: i32, north_e7: i32) -> &[T] {
+        if north_e7 < self.south {
             return &[];
         }
-        let band = (lat_e7.wrapping_sub(self.south).cast_unsigned() >> self.shift) as usize;
-        match (self.starts.get(band), self.starts.get(band + 1)) {
+        let last = self.starts.len().saturating_sub(2);
+        self.bands(self.band(south_e7.max(self.south)), self.band(north_e7).min(last))
+    }
+
+    /// The band of a latitude that is not south of the first.
+    #[inline]
+    const fn band(&self, lat_e7: i32) -> usize {
+        (lat_e7.wrapping_sub(self.south).cast_unsigned() >> self.shift) as usize
+    }
+
+    #[inline]
+    fn bands(&self, first: usize, last: usize) -> &[T] {
+        match (self.starts.get(first), self.starts.get(last + 1)) {
             (Some(&from), Some(&to)) => self.items.get(from as usize..to as usize).unwrap_or_default(),
             _ => &[],
         }

@@ -3,6 +3,8 @@
 //! Takes time in proportion to the corners, nearly: edges that may meet are found with a tree over their boxes, and the work
 //! is limited, so that no outline can hold up an import.
 
+use std::cmp::Ordering;
+
 use rstar::primitives::{GeomWithData, Rectangle};
 use rstar::{AABB, RTree, RTreeObject};
 
@@ -275,14 +277,15 @@ impl Ring<'_> {
         if self.bounds.contains(at) { located(self.bands.at(at.lat_e7), at) } else { Located::Outside }
     }
 
-    /// Positions that say where this ring lies against another: its corners, and, should they all be on the outline of the
-    /// other, the middles of its edges.
-    fn probes(&self) -> impl Iterator<Item = Position> + '_ {
-        let middles = self.edges.iter().map(|edge| Position {
-            lat_e7: edge.a.lat_e7.midpoint(edge.b.lat_e7),
-            lon_e7: edge.a.lon_e7.midpoint(edge.b.lon_e7),
-        });
-        self.corners.iter().copied().chain(middles)
+    /// The middles of the edges that have one in whole units. They speak for a ring whose corners are all on another.
+    fn middles(&self) -> impl Iterator<Item = Position> + '_ {
+        let middle = |one: i32, other: i32| {
+            let sum = i64::from(one) + i64::from(other);
+            if sum % 2 == 0 { i32::try_from(sum / 2).ok() } else { None }
+        };
+        self.edges.iter().filter_map(move |Edge { a, b }| {
+            Some(Position { lat_e7: middle(a.lat_e7, b.lat_e7)?, lon_e7: middle(a.lon_e7, b.lon_e7)? })
+        })
     }
 }
 
@@ -381,26 +384,21 @@ fn forbidden_meeting(one: &Placed, other: &Placed) -> Option<Position> {
     }
 }
 
-/// On which side of the line through `edge` a position lies: -1, 0 or 1. Exact: edges span at most 180 degrees.
-fn turn(edge: &Edge, at: Position) -> i32 {
-    let difference = |one: i32, other: i32| i64::from(one) - i64::from(other);
-    let left = difference(edge.b.lon_e7, edge.a.lon_e7) * difference(at.lat_e7, edge.a.lat_e7);
-    let right = difference(edge.b.lat_e7, edge.a.lat_e7) * difference(at.lon_e7, edge.a.lon_e7);
-    left.cmp(&right) as i32
-}
-
 fn meeting(one: &Edge, other: &Edge) -> Meeting {
     if !one.bounds().overlaps(&other.bounds()) {
         return Meeting::Never;
     }
-    let ends = [(turn(one, other.a), other.a), (turn(one, other.b), other.b)];
-    let others = [(turn(other, one.a), one.a), (turn(other, one.b), one.b)];
-    if ends[0].0 * ends[1].0 < 0 && others[0].0 * others[1].0 < 0 {
+    let ends = [(one.turn(other.a), other.a), (one.turn(other.b), other.b)];
+    let others = [(other.turn(one.a), one.a), (other.turn(one.b), one.b)];
+    let is_split = |[(first, _), (second, _)]: [(Ordering, Position); 2]| {
+        first != Ordering::Equal && first == second.reverse()
+    };
+    if is_split(ends) && is_split(others) {
         return Meeting::Cross(crossing(one, other));
     }
     // What is left can only meet at an end of one of them: an end on the line of the other edge and within its box.
-    let on_one = ends.iter().filter(|(side, at)| *side == 0 && one.bounds().contains(*at));
-    let on_other = others.iter().filter(|(side, at)| *side == 0 && other.bounds().contains(*at));
+    let on_one = ends.iter().filter(|(side, at)| side.is_eq() && one.bounds().contains(*at));
+    let on_other = others.iter().filter(|(side, at)| side.is_eq() && other.bounds().contains(*at));
     let mut at: Vec<Position> = on_one.chain(on_other).map(|(_, at)| *at).collect();
     at.sort_unstable();
     at.dedup();
@@ -434,7 +432,7 @@ fn check_nesting(rings: &[Ring<'_>]) -> Result<(), ShapeError> {
     for (number, polygon) in polygons.iter().enumerate() {
         let Some((outer, holes)) = polygon.split_first() else { continue };
         for (earlier, hole) in holes.iter().enumerate() {
-            if let Some(at) = settled(hole, outer).filter(|&(_, is_within)| !is_within).map(|(at, _)| at) {
+            if let Some(at) = position_outside(hole, outer) {
                 return Err(ShapeError::HoleOutside { ring: hole.place, at });
             }
             for other in holes.iter().take(earlier) {
@@ -448,18 +446,12 @@ fn check_nesting(rings: &[Ring<'_>]) -> Result<(), ShapeError> {
     Ok(())
 }
 
-/// Whether `ring` lies within `other`, with a position that shows it. Outside wins, so that a ring that leaves the other
-/// through a corner is outside. `None` when the outlines are the same.
-fn settled(ring: &Ring<'_>, other: &Ring<'_>) -> Option<(Position, bool)> {
-    let mut within = None;
-    for at in ring.probes() {
-        match other.locate(at) {
-            Located::Outside => return Some((at, false)),
-            Located::Inside => within = within.or(Some((at, true))),
-            Located::On => {}
-        }
-    }
-    within
+/// A position of `ring` outside `other`, should it have one.
+fn position_outside(ring: &Ring<'_>, other: &Ring<'_>) -> Option<Position> {
+    let is_outside = |at: &Position| other.locate(*at) == Located::Outside;
+    let is_settled = ring.corners.iter().any(|&at| other.locate(at) != Located::On);
+    let corner = ring.corners.iter().copied().find(is_outside);
+    if is_settled { corner } else { ring.middles().find(is_outside) }
 }
 
 /// A position of `ring` strictly within `other`.

@@ -3,9 +3,10 @@
 use rstar::primitives::{GeomWithData, Rectangle};
 use rstar::{AABB, RTree};
 
+use super::cells::{Cells, Entry, Leaf};
 use super::outline::{Bounds, Outline};
 use crate::UtcMillis;
-use crate::calendar::newest_versions;
+use crate::calendar::held_versions;
 use crate::ids::{UnitId, ZoneId};
 use crate::point::Position;
 use crate::register::{Span, Versioned, Zone, ZoneKind};
@@ -16,7 +17,7 @@ const TURN_E7: f64 = 3_600_000_000.0;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ZoneRow {
-    /// The row as the register has it.
+    /// The row as the register has it, with the time over which no newer version of it holds.
     pub row: Versioned<Zone>,
     outline: Outline,
 }
@@ -66,17 +67,19 @@ struct Hot {
     valid: Span,
 }
 
-type Leaf = GeomWithData<Rectangle<[f64; 2]>, usize>;
+type Boxed = GeomWithData<Rectangle<[f64; 2]>, usize>;
 
-/// The zones of a register. Of the versions of a zone the newest counts; the order of rows does not matter.
+/// The zones of a register. Of the versions of a zone that are valid at a time the newest counts; the order of rows does not
+/// matter.
 ///
 /// A zone whose shape is past the limits of [`super::check_shape`] is left out; imports let none in.
 #[derive(Clone, Debug, Default)]
 pub struct ZoneIndex {
-    /// In order of id.
+    /// In order of id, version and time.
     rows: Vec<ZoneRow>,
     hot: Vec<Hot>,
-    boxes: RTree<Leaf>,
+    cells: Cells,
+    boxes: RTree<Boxed>,
     left_out: Vec<ZoneId>,
 }
 
@@ -86,30 +89,45 @@ impl ZoneIndex {
     pub fn new(zones: &[Versioned<Zone>]) -> Self {
         let mut rows = Vec::new();
         let mut left_out = Vec::new();
-        for zone in newest_versions(zones) {
+        for (zone, held) in held_versions(zones) {
             match Outline::new(&zone.row.shape) {
-                Some(outline) => rows.push(ZoneRow { row: zone.clone(), outline }),
+                Some(outline) => rows.push(ZoneRow { row: zone.clone().during(held), outline }),
                 None => left_out.push(ZoneId(zone.id)),
             }
         }
+        left_out.dedup();
         let hot = rows.iter().map(|row| Hot { id: row.id(), valid: row.row.valid }).collect();
-        let boxes = rows.iter().enumerate().map(|(n, row)| Leaf::new(rectangle(&row.outline.bounds), n));
+        let boxes = rows.iter().enumerate().map(|(n, row)| Boxed::new(rectangle(&row.outline.bounds), n));
         let boxes = RTree::bulk_load(boxes.collect());
-        Self { rows, hot, boxes, left_out }
+        let outlines: Vec<_> = rows.iter().map(|row| &row.outline).collect();
+        let cells = Cells::new(&outlines);
+        Self { rows, hot, cells, boxes, left_out }
     }
 
-    /// The zone with this number.
+    /// The newest version of the zone with this number.
     #[must_use]
     pub fn zone(&self, id: ZoneId) -> Option<&ZoneRow> {
-        self.rows.binary_search_by_key(&id, ZoneRow::id).ok().and_then(|n| self.rows.get(n))
+        self.versions(id).last()
     }
 
-    /// All zones, in order of id.
+    /// The zone with this number as it is at `time`.
+    #[must_use]
+    pub fn zone_at(&self, id: ZoneId, time: UtcMillis) -> Option<&ZoneRow> {
+        self.versions(id).iter().find(|zone| zone.row.valid.contains(time))
+    }
+
+    fn versions(&self, id: ZoneId) -> &[ZoneRow] {
+        let from = self.rows.partition_point(|zone| zone.id() < id);
+        let to = self.rows.partition_point(|zone| zone.id() <= id);
+        self.rows.get(from..to).unwrap_or_default()
+    }
+
+    /// All zones, in order of id; a zone that changed is there once for each time over which a version holds.
     pub fn zones(&self) -> impl Iterator<Item = &ZoneRow> {
         self.rows.iter()
     }
 
-    /// Zones whose shape can't be used, in order of id.
+    /// Zones with a version whose shape can't be used, in order of id.
     #[must_use]
     pub fn left_out(&self) -> &[ZoneId] {
         &self.left_out
@@ -130,8 +148,16 @@ impl ZoneIndex {
 
     /// Appends to `out` the zones that contain `at` and are valid at `time`, in order of id. `out` is not cleared.
     pub fn containing(&self, at: Position, time: UtcMillis, out: &mut Vec<ZoneId>) {
-        for (row, hot) in self.rows.iter().zip(&self.hot) {
-            if hot.valid.contains(time) && row.outline.contains(at) {
+        self.append(self.cells.at(at), at, time, out);
+    }
+
+    #[inline]
+    fn append(&self, entries: &[Entry], at: Position, time: UtcMillis, out: &mut Vec<ZoneId>) {
+        for entry in entries {
+            let Some(hot) = self.hot.get(entry.slot()) else { continue };
+            let is_inside =
+                || entry.is_sure() || self.rows.get(entry.slot()).is_some_and(|row| row.contains(at));
+            if hot.valid.contains(time) && is_inside() {
                 out.push(hot.id);
             }
         }
@@ -141,7 +167,7 @@ impl ZoneIndex {
     /// [`ZoneIndex::containing`], and says the same.
     #[must_use]
     pub const fn cursor(&self) -> Cursor<'_> {
-        Cursor { index: self }
+        Cursor { index: self, leaf: None }
     }
 
     /// Zones valid at `time` that are within `within_m` metres of `at`, with the distance (0 inside), by distance, then id.
@@ -152,7 +178,10 @@ impl ZoneIndex {
             .into_iter()
             .map(|turn| shifted(&around, turn))
             .flat_map(|around| {
-                self.boxes.locate_in_envelope_intersecting(&around).map(|leaf| leaf.data).collect::<Vec<_>>()
+                self.boxes
+                    .locate_in_envelope_intersecting(&around)
+                    .map(|boxed| boxed.data)
+                    .collect::<Vec<_>>()
             })
             .collect();
         slots.sort_unstable();
@@ -161,14 +190,14 @@ impl ZoneIndex {
             .into_iter()
             .filter_map(|slot| self.rows.get(slot))
             .filter(|zone| zone.row.valid.contains(time))
-            .map(|zone| (zone.id(), zone.distance_m(at)))
-            .filter(|&(_, metres)| metres <= within_m)
+            .filter_map(|zone| Some((zone.id(), zone.outline.distance_within_m(at, within_m)?)))
             .collect();
         found.sort_by(|one, other| one.1.total_cmp(&other.1).then(one.0.cmp(&other.0)));
         found
     }
 
-    /// Metres from `at` to the outline of a zone, 0 inside and only there; a hole counts as outside. `None`: no such zone.
+    /// Metres from `at` to the outline of a zone in its newest version, 0 inside and only there; a hole counts as outside.
+    /// `None`: no such zone. For the outline at a time ask [`ZoneIndex::zone_at`].
     #[must_use]
     pub fn distance_m(&self, id: ZoneId, at: Position) -> Option<f64> {
         self.zone(id).map(|zone| zone.distance_m(at))
@@ -191,11 +220,17 @@ fn shifted(bounds: &Bounds, east: f64) -> AABB<[f64; 2]> {
 #[derive(Clone, Debug)]
 pub struct Cursor<'a> {
     index: &'a ZoneIndex,
+    leaf: Option<Leaf>,
 }
 
 impl Cursor<'_> {
     /// As [`ZoneIndex::containing`].
     pub fn containing(&mut self, at: Position, time: UtcMillis, out: &mut Vec<ZoneId>) {
-        self.index.containing(at, time, out);
+        if !self.leaf.is_some_and(|leaf| leaf.holds(at)) {
+            self.leaf = self.index.cells.leaf(at);
+        }
+        if let Some(leaf) = &self.leaf {
+            self.index.append(self.index.cells.of(leaf), at, time, out);
+        }
     }
 }

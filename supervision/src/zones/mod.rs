@@ -5,6 +5,7 @@
 //! so it does not depend on the machine. Nothing here knows what a zone is used for; that is for the rules.
 
 mod bands;
+mod cells;
 mod check;
 mod index;
 mod outline;
@@ -21,3 +22,6 @@ pub use read::{
     FEATURES_MAX, NamedShape, ReadError, TEXT_BYTES_MAX, shape_from_geojson, shape_from_text,
     shapes_from_geojson,
 };
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::ZoneIndex;
 use crate::UtcMillis;
-use crate::calendar::newest_versions;
+use crate::calendar::held_versions;
 use crate::ids::{UnitId, ZoneId};
 use crate::point::Position;
 use crate::register::{PlaceEntry, Span, Versioned};
@@ -145,9 +145,11 @@ impl PlaceTarget {
     }
 }
 
-/// One meaning of a name.
+/// One meaning of a name: a version of an entry or of a zone.
 #[derive(Clone, Debug)]
 struct Meaning {
+    id: i64,
+    version: u32,
     valid: Span,
     target: PlaceTarget,
 }
@@ -155,7 +157,8 @@ struct Meaning {
 /// Meanings by unit and name.
 type Names = FxHashMap<(Option<UnitId>, String), Vec<Meaning>>;
 
-/// All names of places. The order of rows does not matter; of the versions of a row the newest counts.
+/// All names of places. The order of rows does not matter; of the versions of a row that are valid at a
+/// time the newest counts.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     entries: Names,
@@ -171,22 +174,23 @@ impl Places {
     #[must_use]
     pub fn new(entries: &[Versioned<PlaceEntry>], zones: &ZoneIndex) -> Self {
         let mut places = Self::default();
-        for entry in newest_versions(entries) {
+        for (entry, valid) in held_versions(entries) {
             let Some(target) = target_of(&entry.row, zones) else { continue };
-            let meaning = Meaning { valid: entry.valid, target };
+            let meaning = Meaning { id: entry.id, version: entry.version, valid, target };
             for name in std::iter::once(&entry.row.name).chain(&entry.row.aliases) {
                 add(&mut places.entries, &mut places.entry_stems, entry.row.unit, name, &meaning);
             }
         }
         for zone in zones.zones() {
             let target = PlaceTarget::Zone { zone: zone.id(), name: zone.name().into() };
-            let meaning = Meaning { valid: zone.row.valid, target };
+            let row = &zone.row;
+            let meaning = Meaning { id: row.id, version: row.version, valid: row.valid, target };
             add(&mut places.zones, &mut places.zone_stems, zone.row.row.unit, zone.name(), &meaning);
         }
         places
     }
 
-    /// What `text` on a paper means for a unit, whatever the time. `units`: the unit and those above it, nearest first.
+    /// What `text` on a paper means for a unit, whatever the time: a row means what its newest version with the name says. `units`: the unit and those above it, nearest first.
     ///
     /// Exact names and aliases go before names without the office (某镇政府), and those before names without the rank (某镇, 某);
     /// within each the dictionary goes before the zones, and the nearest unit before those above it and before everybody. Spaces,
@@ -242,7 +246,12 @@ fn add(names: &mut Names, stems: &mut Names, unit: Option<UnitId>, name: &str, m
 fn named(names: &Names, name: &str, units: &[UnitId], time: Option<UtcMillis>) -> Option<Resolved> {
     let owners = units.iter().copied().map(Some).chain([None]);
     owners.filter_map(|owner| names.get(&(owner, name.to_owned()))).find_map(|meanings| {
-        let now = meanings.iter().filter(|meaning| time.is_none_or(|time| meaning.valid.contains(time)));
+        let is_newest =
+            |one: &Meaning| !meanings.iter().any(|other| other.id == one.id && other.version > one.version);
+        let now = meanings.iter().filter(|meaning| match time {
+            Some(time) => meaning.valid.contains(time),
+            None => is_newest(meaning),
+        });
         let mut different: BTreeMap<_, &PlaceTarget> = BTreeMap::new();
         for meaning in now {
             let kept = different.entry(meaning.target.place()).or_insert(&meaning.target);

@@ -31,7 +31,7 @@ impl Kind for CalendarYear {
     ];
 
     fn key(draft: &Draft<Self>) -> Option<String> {
-        let CalendarYear { calendar, unit, year, .. } = &draft.row;
+        let Self { calendar, unit, year, .. } = &draft.row;
         Some(format!("{calendar} {year} {}", unit.map(|unit| unit.to_string()).unwrap_or_default()))
     }
 

@@ -172,7 +172,7 @@ impl Kind for Binding {
         set(&mut draft.row.device, row.device(Field::Device));
         set(&mut draft.row.vehicle, row.vehicle(Field::Plate));
         // A car mostly has one device, and a form does not say that it is the first.
-        let is_primary = row.flag(Field::IsPrimary).or(is_new.then_some(true));
+        let is_primary = row.flag(Field::IsPrimary).or_else(|| is_new.then_some(true));
         set(&mut draft.row.is_primary, is_primary);
         set(&mut draft.row.work_order, row.text(Field::WorkOrder));
         row.span(&mut draft.valid);

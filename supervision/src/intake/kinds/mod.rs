@@ -9,7 +9,9 @@ mod rule_sets;
 
 pub(super) use places::features;
 
-use super::headers::{Field, Wanted};
+use std::collections::BTreeSet;
+
+use super::headers::{Columns, Field, Wanted};
 use super::import::{Context, Import, from_bytes, from_table};
 use super::row_reader::RowReader;
 use super::table::{Limits, Table};
@@ -32,6 +34,9 @@ pub trait Importable: Row {
 
     /// Whether `header` is a column of this kind.
     fn is_column(header: &str) -> bool;
+
+    /// The plates that a table of this kind names, normalised: for callers that make up the cars from the files themselves.
+    fn plates_in(table: &Table) -> BTreeSet<String>;
 
     /// The columns as a form's head for people to fill in: Chinese name, canonical English name, whether required.
     fn columns() -> Vec<(&'static str, &'static str, bool)>;
@@ -59,6 +64,10 @@ macro_rules! importable {
 
             fn is_column(header: &str) -> bool {
                 headers::is_known(<Self as super::import::Kind>::WANTED, header)
+            }
+
+            fn plates_in(table: &Table) -> BTreeSet<String> {
+                plates_in(table, <Self as super::import::Kind>::WANTED)
             }
 
             fn columns() -> Vec<(&'static str, &'static str, bool)> {
@@ -93,6 +102,16 @@ importable!(
     WorkingHours,
     Zone,
 );
+
+fn plates_in(table: &Table, wanted: &'static [Wanted]) -> BTreeSet<String> {
+    let columns = Columns::find(&table.headers, wanted, |_, _| {}, |_| {});
+    let Some(column) = columns.of(Field::Plate) else {
+        return BTreeSet::new();
+    };
+    let plates =
+        table.rows.iter().map(|row| super::values::normalise_plate(&row.cell(column.index).as_text()));
+    plates.filter(|plate| !plate.is_empty()).collect()
+}
 
 fn columns(wanted: &[Wanted]) -> Vec<(&'static str, &'static str, bool)> {
     let name = |field: Field| field.names().first().copied().unwrap_or_default();

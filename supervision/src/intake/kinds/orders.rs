@@ -106,7 +106,7 @@ impl Kind for Order {
 
     /// Orders of one car that share time are asked about, each with the first it shares time with.
     fn compare(rows: &Numbered<Self>, columns: &Columns, _errors: &mut Problems, warnings: &mut Problems) {
-        let column = columns.of(Field::PlannedOut).map(|column| column.header.as_str()).unwrap_or_default();
+        let column = columns.name(Field::PlannedOut);
         let mut orders: Vec<(VehicleId, UtcMillis, UtcMillis, u32, &str)> = rows
             .iter()
             .filter(|(_, draft)| draft.row.state.can_cover())

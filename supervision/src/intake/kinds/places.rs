@@ -174,6 +174,9 @@ pub(in super::super) mod features {
     use crate::register::{Row as _, Zone};
     use crate::zones::FEATURES_MAX;
 
+    /// Bytes of a file of zones: in memory its numbers take some sixteen times as much.
+    const MAX_GEOJSON_BYTES: u64 = 64 << 20;
+
     /// The features of a GeoJSON file as a table: a row for each, numbered from 1, its properties and its outline. `None`
     /// when the kind has no outline or the file is no JSON.
     pub(in super::super::super) fn table(
@@ -185,8 +188,15 @@ pub(in super::super) mod features {
             return None;
         }
         let plain = text::unzipped(bytes, limits.bytes).ok()?;
+        let first = plain.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&plain).trim_ascii_start().first();
+        if first != Some(&b'{') {
+            return None;
+        }
+        if u64::try_from(plain.len()).map_or(true, |len| len > MAX_GEOJSON_BYTES) {
+            return Some(Err(TableError::TooManyBytes { max_bytes: MAX_GEOJSON_BYTES }));
+        }
         let json = text::decoded(&plain).ok()?;
-        json.trim_start().starts_with('{').then(|| rows(&json))
+        Some(rows(&json))
     }
 
     fn rows(json: &str) -> Result<Table, TableError> {

@@ -102,12 +102,12 @@ impl Reading {
         if time < CLOCK_SET {
             point.signs = point.signs.with(Signs::CLOCK_SUSPECT);
         }
-        point.speed_dkmh = scaled(fields, layout.speed.as_ref(), doubt);
-        point.vehicle_speed_dkmh = scaled(fields, layout.vehicle_speed.as_ref(), doubt);
-        point.engine_rpm = scaled(fields, layout.rpm.as_ref(), doubt);
-        point.odometer_m = scaled(fields, layout.odometer.as_ref(), doubt);
-        point.fuel_dl = scaled(fields, layout.fuel.as_ref(), doubt);
-        point.satellites = scaled(fields, layout.satellites.as_ref(), doubt);
+        point.speed_dkmh = scaled(fields, layout.speed.as_ref(), u16::MAX.into(), doubt);
+        point.vehicle_speed_dkmh = scaled(fields, layout.vehicle_speed.as_ref(), u16::MAX.into(), doubt);
+        point.engine_rpm = scaled(fields, layout.rpm.as_ref(), u16::MAX.into(), doubt);
+        point.odometer_m = scaled(fields, layout.odometer.as_ref(), u32::MAX.into(), doubt);
+        point.fuel_dl = scaled(fields, layout.fuel.as_ref(), u16::MAX.into(), doubt);
+        point.satellites = scaled(fields, layout.satellites.as_ref(), u8::MAX.into(), doubt);
         point.ignition = flag(fields, layout.ignition.as_ref(), ignition, doubt);
         Ok(point)
     }
@@ -170,32 +170,32 @@ impl Reading {
     }
 }
 
-/// A number in the units of a point. Negative ones are how programs write "unknown".
+/// A number in the units of a point, at most `max` of them. Negative ones are how programs write "unknown".
 fn scaled<T: TryFrom<i64>>(
     fields: &impl Fields,
     column: Option<&TrackColumn>,
+    max: f64,
     doubt: Doubt<'_>,
 ) -> Option<T> {
     let column = column?;
-    match fields.number(column.index) {
-        Ok(None) => None,
-        Ok(Some(number)) if number < 0.0 => None,
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a float cast saturates, and the conversion is checked"
-        )]
+    let fault = match fields.number(column.index) {
+        Ok(None) => return None,
+        Ok(Some(number)) if number < 0.0 => return None,
         Ok(Some(number)) => {
-            let value = T::try_from((number * column.factor).round() as i64).ok();
-            if value.is_none() {
-                doubt(column, &fields.text(column.index), &Fault::OutOfRange { range: String::new() });
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a float cast saturates, and the conversion is checked"
+            )]
+            let value = T::try_from((number * column.factor).round() as i64);
+            match value {
+                Ok(value) => return Some(value),
+                Err(_) => Fault::OutOfRange { range: format!("0..{}", max / column.factor) },
             }
-            value
         }
-        Err(()) => {
-            doubt(column, &fields.text(column.index), &Fault::NotANumber);
-            None
-        }
-    }
+        Err(()) => Fault::NotANumber,
+    };
+    doubt(column, &fields.text(column.index), &fault);
+    None
 }
 
 fn flag(

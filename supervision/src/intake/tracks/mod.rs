@@ -20,7 +20,7 @@ use serde::Serialize;
 use self::columns::Layout;
 use self::fix::{Reading, Rejected};
 use super::problem::{Fault, Problem, Problems};
-use super::table::{Limits, Table, TableError, ZIP_MAGIC};
+use super::table::{Limits, MAX_BYTES, Table, TableError, ZIP_MAGIC};
 use super::text;
 use super::values::{Datum, LocalTime};
 use crate::point::Point;
@@ -33,6 +33,8 @@ pub const MAX_POINTS: u64 = 200_000_000;
 pub const MAX_DEVICES: usize = 1_000_000;
 /// Bytes of one line.
 pub const MAX_LINE_BYTES: u64 = 64 << 10;
+/// Bytes of a GeoJSON file: in memory its numbers take some sixteen times as much.
+pub const MAX_GEOJSON_BYTES: u64 = 128 << 20;
 /// Characters of a device's name.
 pub const MAX_DEVICE_CHARS: usize = 100;
 
@@ -174,14 +176,15 @@ impl TrackReader {
             first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start().first().copied();
         let is_utf16 = first.starts_with(&[0xff, 0xfe]) || first.starts_with(&[0xfe, 0xff]);
         if first.starts_with(ZIP_MAGIC) {
-            let table = Table::read(&self.whole(file)?, None, &self.options.limits, &columns::is_column)?;
+            let table =
+                Table::read(&self.whole(file, MAX_BYTES)?, None, &self.options.limits, &columns::is_column)?;
             return self.read_table(device, &table);
         }
         match visible {
             Some(b'<') => gpx::read(self, device, file.take(self.options.limits.bytes)),
-            Some(b'{' | b'[') => geojson::read(self, device, &self.whole(file)?),
+            Some(b'{' | b'[') => geojson::read(self, device, &self.whole(file, MAX_GEOJSON_BYTES)?),
             _ if is_utf16 => {
-                let text = text::decoded(&self.whole(file)?)?.into_owned();
+                let text = text::decoded(&self.whole(file, MAX_BYTES)?)?.into_owned();
                 csv_lines::read(self, device, Cursor::new(text.into_bytes()))
             }
             _ => csv_lines::read(self, device, file),
@@ -256,8 +259,8 @@ impl TrackReader {
         Tracks { devices, duplicates }
     }
 
-    fn whole(&self, file: impl BufRead) -> Result<Vec<u8>, TrackError> {
-        let max_bytes = self.options.limits.bytes;
+    fn whole(&self, file: impl BufRead, max_bytes: u64) -> Result<Vec<u8>, TrackError> {
+        let max_bytes = max_bytes.min(self.options.limits.bytes);
         let mut bytes = Vec::new();
         file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(read_failed)?;
         if u64::try_from(bytes.len()).is_ok_and(|len| len <= max_bytes) {

@@ -133,7 +133,7 @@ mod tests {
         let zh = told(&found, Lang::Zh);
         assert_eq!(zh.title, "无单出车");
         assert_eq!(zh.text, "车辆在 2026-04-08 09:12 出车，无派车单覆盖，行驶 4.2 km。");
-        assert_eq!(zh.orders, ["派2026-17：派车单已取消或被驳回；出车早于派车单 48 分；时间无重合"]);
+        assert_eq!(zh.orders, ["派2026-17：派车单已取消或被驳回；时间无重合；出车早于派车单 48 分"]);
         assert_eq!(zh.measures[0], "行驶里程 4.2 km（阈值 1.0 km）");
         let en = told(&found, Lang::En);
         assert_eq!(en.text, "The car left at 2026-04-08 09:12 without an order and drove 4.2 km.");

@@ -135,6 +135,32 @@ proptest! {
     }
 
     #[test]
+    fn what_lies_before_the_days_looked_back_does_not_matter(uses in uses(), shift in 0_u8..20) {
+        let mut scene = weeks(&uses);
+        scene.known_to = at("2026-06-30 00:00");
+        for day in 0..20_u8 {
+            let date = format!("2026-05-{:02}", 10 + day);
+            let to = if (day + shift) % 3 == 0 { place(5_000.0, 0.0) } else { DEPOT_AT };
+            scene.drive(&format!("{date} 19:30"), &format!("{date} 20:15"), to);
+        }
+        let judge = |segments: &[Segment], points: &[crate::point::Point]| {
+            let history =
+                VehicleHistory { vehicle: CAR, segments, points, known_to: at("2026-05-31 12:00") };
+            judge_vehicle(&scene.world(), history, date("2026-05-28")..=date("2026-05-28"))
+        };
+        let segments = scene.all_segments();
+        let first = at("2026-04-23 00:00");
+        let is_recent = |segment: &&Segment| match segment {
+            Segment::Trip(trip) => trip.start >= first,
+            Segment::Stop(stop) => stop.end >= first,
+            Segment::Gap(gap) => gap.end >= first,
+        };
+        let recent: Vec<_> = segments.iter().filter(is_recent).cloned().collect();
+        let points: Vec<_> = scene.points.iter().filter(|point| point.time >= at("2026-05-28 00:00")).copied().collect();
+        prop_assert_eq!(judge(&segments, &scene.points), judge(&recent, &points));
+    }
+
+    #[test]
     fn the_order_of_rows_and_duplicates_do_not_matter(uses in uses(), turn in 0_usize..9) {
         let scene = weeks(&uses);
         let mut other = scene.clone();

@@ -188,7 +188,7 @@ impl<'d, 'a> Use<'d, 'a> {
             let is_long = stop.end.0 - stop.start.0 >= i64::from(params.ordinary_s) * 1_000;
             is_long
                 && near.into_iter().any(|(zone, _)| {
-                    let zone = self.day.world.zones().zone(zone);
+                    let zone = self.day.world.zones().zone_at(zone, stop.start);
                     zone.is_some_and(|zone| matches!(zone.kind(), ZoneKind::Sensitive(_)))
                 })
         })

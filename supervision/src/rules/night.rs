@@ -74,7 +74,8 @@ impl Night {
             return Question::None;
         }
         let depot = day.vehicle.row.depot;
-        let metres = depot.and_then(|depot| day.world.zones().distance_m(depot, at));
+        let metres =
+            depot.and_then(|depot| Some(day.world.zones().zone_at(depot, self.from)?.distance_m(at)));
         let Some(metres) = metres else {
             return match missing_feeds(day, &[Feed::Depots], self.from, self.to).pop() {
                 Some(missing) => Question::Unknown(missing),
@@ -149,10 +150,12 @@ enum Stood {
 fn is_approved(day: &VehicleDay<'_>, at: Position, time: UtcMillis) -> bool {
     let within_m = f64::from(day.settings.params.r07.away_m);
     let near = day.world.zones().near(at, within_m, time);
-    near.into_iter().filter_map(|(zone, _)| day.world.zones().zone(zone)).any(|zone| match zone.kind() {
-        ZoneKind::Depot | ZoneKind::ParkingLot => zone.is_held_by(&day.units),
-        ZoneKind::RepairShop { .. } => true,
-        _ => false,
+    near.into_iter().filter_map(|(zone, _)| day.world.zones().zone_at(zone, time)).any(|zone| {
+        match zone.kind() {
+            ZoneKind::Depot | ZoneKind::ParkingLot => zone.is_held_by(&day.units),
+            ZoneKind::RepairShop { .. } => true,
+            _ => false,
+        }
     })
 }
 

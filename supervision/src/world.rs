@@ -70,6 +70,8 @@ pub struct World {
     vehicles: BTreeMap<VehicleId, Vec<usize>>,
     /// Indices of each kind of row by vehicle, in order of time.
     by_vehicle: ByVehicle,
+    /// The newest version of each order.
+    newest_orders: FxHashMap<i64, usize>,
     /// The watermark that counts for each feed and unit.
     marks: FxHashMap<(Feed, Option<UnitId>), usize>,
 }
@@ -170,6 +172,7 @@ impl World {
             units: by_id(&register.units, UnitId),
             vehicles: by_id(&register.vehicles, VehicleId),
             by_vehicle: ByVehicle::of(&register),
+            newest_orders: newest_orders(&register),
             marks: watermarks(&register),
             register,
         })
@@ -179,6 +182,28 @@ impl World {
     #[must_use]
     pub const fn register(&self) -> &Register {
         &self.register
+    }
+
+    /// The newest version of an order, whichever car it is for.
+    #[must_use]
+    pub fn newest_order(&self, id: i64) -> Option<&Versioned<Order>> {
+        self.register.orders.get(*self.newest_orders.get(&id)?)
+    }
+
+    /// Orders for the vehicle in their newest version only, in order of their planned departure; every state.
+    pub fn current_orders(&self, vehicle: VehicleId) -> impl DoubleEndedIterator<Item = &Versioned<Order>> {
+        self.orders(vehicle).filter(move |order| {
+            let newest = self.newest_order(order.id);
+            newest.is_some_and(|newest| newest.version == order.version && newest.row.vehicle == vehicle)
+        })
+    }
+
+    /// When an order was recorded: when a trusted system took it in, else when the first of its versions was recorded.
+    #[must_use]
+    pub fn recorded(&self, order: &Versioned<Order>) -> UtcMillis {
+        let versions = self.orders(order.row.vehicle).filter(|other| other.id == order.id);
+        let first = versions.min_by_key(|other| (other.version, other.recorded_at));
+        order.row.entered_at.unwrap_or_else(|| first.unwrap_or(order).recorded_at)
     }
 
     /// The zone of local time.
@@ -385,6 +410,18 @@ impl ByVehicle {
             mileages: grouped(&register.mileages, |row| row.vehicle, |row| row.row.at),
         }
     }
+}
+
+fn newest_orders(register: &Register) -> FxHashMap<i64, usize> {
+    let rank = |index: usize| register.orders.get(index).map(|order| (order.version, order.recorded_at));
+    let mut newest = FxHashMap::default();
+    for (index, order) in register.orders.iter().enumerate() {
+        let kept = newest.entry(order.id).or_insert(index);
+        if rank(*kept) < rank(index) {
+            *kept = index;
+        }
+    }
+    newest
 }
 
 /// Of several watermarks of one feed and unit the newest version counts, then the lowest id.

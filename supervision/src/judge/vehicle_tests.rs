@@ -85,6 +85,24 @@ fn an_emergency_counts_in_its_area_only() {
 }
 
 #[test]
+fn an_order_that_was_cancelled_or_given_to_another_car_since_covers_nothing() {
+    let mut scene = errand();
+    let first = scene.order("甲1", "2026-04-08 08:50", "2026-04-08 11:00", place(5_000.0, 0.0)).clone();
+    scene.clear(Rule::R01, "2026-04-08");
+    let second = |change: &dyn Fn(&mut Order)| {
+        let mut order = first.clone();
+        order.version = 2;
+        change(&mut order.row);
+        let mut scene = scene.clone();
+        scene.register.orders.push(order);
+        scene.found(Rule::R01, "2026-04-08").len()
+    };
+    assert_eq!(second(&|order| order.state = crate::register::OrderState::Settled), 0);
+    assert_eq!(second(&|order| order.state = crate::register::OrderState::Cancelled), 2);
+    assert_eq!(second(&|order| order.vehicle = crate::ids::VehicleId(8)), 2);
+}
+
+#[test]
 fn a_car_that_is_not_in_the_register_is_not_judged() {
     let mut scene = errand();
     scene.register.vehicles[0].valid = Span::new(at("2026-05-01 00:00"), at("2026-06-01 00:00"));

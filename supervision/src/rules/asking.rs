@@ -95,7 +95,7 @@ pub(super) struct SecondSigns {
 impl SecondSigns {
     pub(super) fn of(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> Self {
         let min_s = i64::from(day.settings.params.r05.min_s);
-        let is_covered = day.world.orders(day.id()).any(|order| {
+        let is_covered = day.world.current_orders(day.id()).any(|order| {
             order.row.state.can_cover() && order.row.planned_out <= to && from <= order.row.planned_in
         });
         Self {

@@ -86,7 +86,7 @@ impl Night {
             return Question::None;
         }
         match self.order(day) {
-            Some(order) if self.is_recorded_in_time(order) => Question::None,
+            Some(order) if self.is_recorded_in_time(day, order) => Question::None,
             order => Question::Away(Away {
                 at,
                 metres,
@@ -122,14 +122,14 @@ impl Night {
     /// The order that holds over most of the night.
     fn order<'a>(self, day: &VehicleDay<'a>) -> Option<&'a Versioned<Order>> {
         let lasts_s = shared_s((self.from, self.to), (self.from, self.to));
-        day.world.orders(day.id()).find(|order| {
+        day.world.current_orders(day.id()).find(|order| {
             let covers_s = shared_s((order.row.planned_out, order.row.planned_in), (self.from, self.to));
             order.row.state.can_cover() && covers_s * 100 >= lasts_s * COVERS_PCT
         })
     }
 
-    fn is_recorded_in_time(self, order: &Versioned<Order>) -> bool {
-        order.row.is_emergency || order.row.entered_at.unwrap_or(order.recorded_at) <= self.from
+    fn is_recorded_in_time(self, day: &VehicleDay<'_>, order: &Versioned<Order>) -> bool {
+        order.row.is_emergency || day.world.recorded(order) <= self.from
     }
 
     fn is_in_repair(self, day: &VehicleDay<'_>) -> bool {

@@ -154,7 +154,10 @@ impl<'a> VehicleDay<'a> {
             let for_unit = row.units.is_empty() || row.units.iter().any(|unit| self.units.contains(unit));
             let in_area = match (row.area, place) {
                 (None, _) => true,
-                (Some(area), Some(place)) => self.world.zones().distance_m(area, place) == Some(0.0),
+                (Some(area), Some(place)) => {
+                    let area = self.world.zones().zone_at(area, from);
+                    area.is_some_and(|area| area.contains(place))
+                }
                 (Some(_), None) => false,
             };
             emergency.valid.overlaps(from, to) && for_unit && in_area

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::asking::{excused, finish, missing_feeds, near_limit, poor_track};
+use super::asking::{excused, finish, is_tracked_to, missing_feeds, near_limit, poor_track};
 use super::goals::{Goal, goals};
 use super::places::stop_after;
 use super::whole;
@@ -11,7 +11,7 @@ use crate::UtcMillis;
 use crate::finding::{Finding, Measure, Missing, Rule};
 use crate::judge::{Draft, Matched, VehicleDay};
 use crate::register::{Feed, Order, Versioned, ZoneKind};
-use crate::trips::{Trip, TripKind};
+use crate::trips::TripKind;
 
 /// Roads are longer than the straight line by about this, percent.
 const ROADS_PCT: f64 = 130.0;
@@ -28,7 +28,9 @@ pub(super) fn judge(day: &VehicleDay<'_>, out: &mut Vec<Finding>) {
         let (goals, missing) = split(goals(day, &order.row, &order.row.destinations));
         let (via, via_missing) = split(goals_of_way(day, order));
         let missed = use_of.missed(&goals, day.settings.params.r04.reached_m);
-        if !missing.is_empty() {
+        if !is_tracked_to(day, order.row.planned_in) && missed.is_some() {
+            out.push(use_of.draft().aspect("destination").undecidable(Missing::Fixes).finish());
+        } else if !missing.is_empty() {
             // The car may have gone to the place that is not known.
             let draft = use_of.draft().aspect("destination");
             out.push(finish(draft, with_feed(&use_of, missing)));
@@ -186,7 +188,7 @@ impl<'d, 'a> Use<'d, 'a> {
             let is_long = stop.end.0 - stop.start.0 >= i64::from(params.ordinary_s) * 1_000;
             is_long
                 && near.into_iter().any(|(zone, _)| {
-                    let zone = self.day.world.zones().zone(zone);
+                    let zone = self.day.world.zones().zone_at(zone, stop.start);
                     zone.is_some_and(|zone| matches!(zone.kind(), ZoneKind::Sensitive(_)))
                 })
         })
@@ -206,7 +208,7 @@ impl<'d, 'a> Use<'d, 'a> {
         if goals.is_empty() || expected < i64::from(params.min_expected_m) {
             return None;
         }
-        let driven: i64 = self.trips.iter().map(|past| i64::from(distance(past.trip))).sum();
+        let driven: i64 = self.trips.iter().map(|past| i64::from(past.trip.distance_m)).sum();
         let limit = expected.saturating_mul(i64::from(params.longer_pct)) / 100;
         (driven > limit).then(|| {
             let draft = self
@@ -217,10 +219,6 @@ impl<'d, 'a> Use<'d, 'a> {
             excused(draft, near_limit(driven, limit)).finish()
         })
     }
-}
-
-const fn distance(trip: &Trip) -> u32 {
-    trip.distance_m
 }
 
 fn count(number: usize) -> i64 {

@@ -110,7 +110,8 @@ fn stories(rate: Rate, rng: &mut Rng) -> Vec<Story> {
             list
         }
     };
-    let is_narrow = |story: &Story| matches!(story, Story::SealedMoved | Story::OpenedSeal | Story::FloodDuty);
+    let is_narrow =
+        |story: &Story| matches!(story, Story::SealedMoved | Story::OpenedSeal | Story::FloodDuty);
     list.sort_by_key(|story| (!is_narrow(story), std::cmp::Reverse(story.days())));
     list
 }
@@ -119,8 +120,7 @@ fn stories(rate: Rate, rng: &mut Rng) -> Vec<Story> {
 fn is_fit(story: Story, stage: &Stage, car: usize) -> bool {
     let Some(of) = stage.county.cars.get(car) else { return false };
     let is_township = stage.county.units.get(of.unit).is_some_and(|unit| unit.is_township);
-    let is_underground =
-        stage.county.places.get(stage.depot(car)).is_some_and(|depot| depot.is_underground);
+    let is_underground = stage.county.places.get(stage.depot(car)).is_some_and(|depot| depot.is_underground);
     match story {
         Story::Unplugged | Story::NightDrift => !is_underground,
         Story::FuelCardElsewhere => of.tank_l >= 64.0,

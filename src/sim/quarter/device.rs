@@ -30,7 +30,8 @@ impl Profile {
     /// The tracker of a car; the stories that it plays may ask for a certain kind.
     pub(super) fn new(seed: u64, car: usize, stories: &[Story]) -> Self {
         let mut rng = Rng::keyed(&[seed, 35, car as u64]);
-        let parked = [Some(300), Some(300), Some(300), Some(300), Some(180), Some(180), Some(600), None, None];
+        let parked =
+            [Some(300), Some(300), Some(300), Some(300), Some(180), Some(180), Some(600), None, None];
         let mut profile = Self {
             reporting: Reporting {
                 moving_s: rng.pick(&[10, 15, 20, 20, 30]).copied().unwrap_or(20),
@@ -177,7 +178,8 @@ impl Filter {
         if sample.fix.vehicle_speed_dkmh > Some(0) || !point.is_usable() {
             return;
         }
-        let step = |at: f64, rng: &mut Rng| (at * 0.985 + 9.0 * rng.normal()).clamp(-DRIFT_MAX_M, DRIFT_MAX_M);
+        let step =
+            |at: f64, rng: &mut Rng| (at * 0.985 + 9.0 * rng.normal()).clamp(-DRIFT_MAX_M, DRIFT_MAX_M);
         self.drift = Spot { x: step(self.drift.x, rng), y: step(self.drift.y, rng) };
         point.at = position(Spot { x: sample.truth.x + self.drift.x, y: sample.truth.y + self.drift.y });
         point.speed_dkmh = u16::try_from(rng.below(16)).ok();

@@ -3,7 +3,6 @@
 use motorpool_supervision::UtcMillis;
 use motorpool_supervision::point::Position;
 
-
 use super::agenda::{Agenda, Booking, Errand, ErrandFault, Fault, Paper, Refuel, Told};
 use super::almanac::instant;
 use super::cast::Cast;
@@ -155,8 +154,7 @@ fn plan_day<'a>(
     };
     agenda.plan_ordinary();
     if let Some((event, nth)) = cast.on(car, day) {
-        let told =
-            Told { event: event.number, story: event.story, is_overnight: false };
+        let told = Told { event: event.number, story: event.story, is_overnight: false };
         match event.story.kind() {
             Kind::Violation => violations::play(&mut agenda, told, nth),
             Kind::Management | Kind::Normal => others::play(&mut agenda, told, nth),

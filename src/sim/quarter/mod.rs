@@ -33,6 +33,7 @@ use motorpool_supervision::point::Point;
 use motorpool_supervision::register::Register;
 
 pub use almanac::{DayKind, day_kind};
+pub use export::Written;
 pub use life::TrueTrip;
 pub use story::{Kind, Label, Story};
 
@@ -132,9 +133,8 @@ pub fn quarter(options: QuarterOptions) -> Quarter {
     let cars = cars.unwrap_or(CARS).min(stage.county.cars.len());
     let cast = Cast::new(&stage, &period, cars, rate, seed);
     let mut papers = Papers::default();
-    let lives: Vec<Life> = (0..cars)
-        .filter_map(|car| life::live(&stage, &period, &cast, car, seed, &mut papers))
-        .collect();
+    let lives: Vec<Life> =
+        (0..cars).filter_map(|car| life::live(&stage, &period, &cast, car, seed, &mut papers)).collect();
     let mut truth = std::mem::take(&mut papers.labels);
     truth.sort_by_key(|label| (label.vehicle, label.day, label.event));
     let register = register::register(&stage, &period, cars, papers);
@@ -179,8 +179,7 @@ impl Quarter {
         let mut track = Vec::with_capacity(POINTS_USUAL);
         for (day, record) in (self.period.first..).zip(&life.days) {
             let plan = record.plan(&self.stage);
-            let samples =
-                car::day_reported(&self.stage.county, car, day, &plan, life.profile.reporting);
+            let samples = car::day_reported(&self.stage.county, car, day, &plan, life.profile.reporting);
             let rng = Rng::keyed(&[self.seed, 38, car as u64, day.unsigned_abs()]);
             track.extend(device::points(life.profile, day, &samples, &record.faults, rng));
         }

@@ -5,8 +5,8 @@ use std::ops::Range;
 use motorpool_supervision::UtcMillis;
 use motorpool_supervision::ids::{UnitId, VehicleId, ZoneId};
 use motorpool_supervision::register::{
-    Approval, Duty, DriverLogin, FuelFill, Mileage, Order, OrderState, Passage, PassageKind, PlaceText, Repair,
-    Report, Seal, SealKind, Span, Stamp, StampKind, Versioned,
+    Approval, DriverLogin, Duty, FuelFill, Mileage, Order, OrderState, Passage, PassageKind, PlaceText,
+    Repair, Report, Seal, SealKind, Span, Stamp, StampKind, Versioned,
 };
 
 use super::agenda::{Agenda, Booking, Errand, Filed, Paper, Permit, Slip, Told, Window, Wording};
@@ -247,10 +247,10 @@ impl Clerk<'_, '_> {
     ) -> Order {
         let (unit, car) = (self.agenda.of.unit, self.agenda.car);
         let user = names::user(unit, self.rng.below(8));
-        let places = slip.named.iter().map(|place| PlaceText {
-            text: names::written(self.stage, *place, slip.wording),
-            at: None,
-        });
+        let places = slip
+            .named
+            .iter()
+            .map(|place| PlaceText { text: names::written(self.stage, *place, slip.wording), at: None });
         let number = self.papers.orders.len() + 1;
         Order {
             no: format!("PC{:06}", number),
@@ -376,8 +376,12 @@ impl Clerk<'_, '_> {
             return;
         }
         let (vehicle, at) = (self.vehicle(), self.at(driven.begin_s - 300));
-        if let Some(open) =
-            self.papers.repairs.iter_mut().rev().find(|row| row.row.vehicle == vehicle && row.row.to.is_none())
+        if let Some(open) = self
+            .papers
+            .repairs
+            .iter_mut()
+            .rev()
+            .find(|row| row.row.vehicle == vehicle && row.row.to.is_none())
         {
             open.row.to = Some(Stamp { at, kind: StampKind::Transaction });
             open.valid.to = Some(at);
@@ -452,7 +456,8 @@ impl Clerk<'_, '_> {
     fn label(&mut self, told: Told, from_s: i32, to_s: i32) {
         let (vehicle, day) = (self.vehicle(), date_of(self.agenda.day));
         let (from, to) = (self.at(from_s), self.at(to_s));
-        let same = |label: &&mut Label| label.vehicle == vehicle && label.day == day && label.event == told.event;
+        let same =
+            |label: &&mut Label| label.vehicle == vehicle && label.day == day && label.event == told.event;
         if let Some(label) = self.papers.labels.iter_mut().rev().take(4).find(same) {
             label.from = label.from.min(from);
             label.to = label.to.max(to);

@@ -1,13 +1,13 @@
 //! The register of a quarter: units, cars, drivers, zones, the dictionary, seals, feeds; with what [`Papers`] collected.
 
 use motorpool_supervision::UtcMillis;
+use motorpool_supervision::finding::Rule;
 use motorpool_supervision::ids::{DeviceId, UnitId, VehicleId, ZoneId};
 use motorpool_supervision::point::Position;
 use motorpool_supervision::register::{
-    Binding, Class, Driver, Emergency, Exemption, Feed, PlaceEntry, Register, RuleSet, RuleSetState, Seal, SealKind,
-    Shape, Span, Unit, UnitKind, Vehicle, Versioned, Watermark, Zone, ZoneKind,
+    Binding, Class, Driver, Emergency, Exemption, Feed, PlaceEntry, Register, RuleSet, RuleSetState, Seal,
+    SealKind, Shape, Span, Unit, UnitKind, Vehicle, Versioned, Watermark, Zone, ZoneKind,
 };
-use motorpool_supervision::finding::Rule;
 
 use super::agenda::is_sealed_class;
 use super::almanac::{Holiday, hm, instant};
@@ -101,8 +101,10 @@ impl Rows<'_> {
             reviewed_by: None,
         };
         let root = Unit { parent: None, ..named("演示县", "YS", UnitKind::Ordinary) };
-        let discipline =
-            Unit { reviewed_by: Some(RESIDENT), ..named("演示县纪委监委", "YS-JW", UnitKind::Discipline) };
+        let discipline = Unit {
+            reviewed_by: Some(RESIDENT),
+            ..named("演示县纪委监委", "YS-JW", UnitKind::Discipline)
+        };
         let resident = named("派驻机关事务服务中心纪检监察组", "YS-PZ", UnitKind::Resident);
         let mut units = vec![
             self.first(ROOT.0, root),
@@ -219,12 +221,19 @@ impl Rows<'_> {
             source: "演示测绘".to_owned(),
             accuracy_m: Some(accuracy_m),
         };
-        let region = [(-31_000.0, -31_000.0), (72_000.0, -31_000.0), (72_000.0, 31_000.0), (-31_000.0, 31_000.0)];
+        let region =
+            [(-31_000.0, -31_000.0), (72_000.0, -31_000.0), (72_000.0, 31_000.0), (-31_000.0, 31_000.0)];
         let half = ALLOWANCE_HALF_M;
         let core = [(-half, -half), (half, -half), (half, half), (-half, half)];
         let mut zones = vec![
-            self.first(ZONE_COUNTY, zone("演示县域", ZoneKind::ServiceArea, Some(ROOT), county_outline(), 100)),
-            self.first(ZONE_ALLOWANCE, zone("公务交通补贴区域", ZoneKind::Allowance, Some(ROOT), ring(&core), 20)),
+            self.first(
+                ZONE_COUNTY,
+                zone("演示县域", ZoneKind::ServiceArea, Some(ROOT), county_outline(), 100),
+            ),
+            self.first(
+                ZONE_ALLOWANCE,
+                zone("公务交通补贴区域", ZoneKind::Allowance, Some(ROOT), ring(&core), 20),
+            ),
             self.first(ZONE_REGION, zone("县域及邻市", ZoneKind::Area, None, ring(&region), 100)),
             self.first(ZONE_TOLL, zone(TOLL_NAME, ZoneKind::TollOrParking, None, circle(TOLL_SPOT, 150), 20)),
         ];

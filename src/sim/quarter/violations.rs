@@ -1,6 +1,8 @@
 //! The days of the stories that break a rule.
 
-use super::agenda::{Agenda, Booking, Errand, ErrandFault, Filed, Paper, Refuel, Told, Visit, Window, Wording};
+use super::agenda::{
+    Agenda, Booking, Errand, ErrandFault, Filed, Paper, Refuel, Told, Visit, Window, Wording,
+};
 use super::almanac::{hm, is_workday};
 use super::story::Story;
 use crate::sim::county::PlaceKind;

@@ -81,6 +81,8 @@ pub(super) struct Slip {
 pub(super) enum Wording {
     Name,
     ShortName,
+    /// Only the township.
+    Township,
     OldName,
     /// 下乡.
     Vague,
@@ -157,6 +159,12 @@ pub(super) enum Booking {
     Litres { quantity_cl: u32 },
     /// A second fill with the card, so long after the first, at a station far away from the car.
     SecondFill { after_s: i32, quantity_cl: u32, away_from: usize },
+    /// A repair on paper only.
+    FalseRepair { from_s: i32, to_s: i32 },
+    /// A toll on the plate of the car, which is in its depot.
+    StrayToll { at_s: i32 },
+    /// The driver's card of the day is that of a colleague.
+    OtherCard,
 }
 
 /// A day that is being planned.
@@ -223,7 +231,8 @@ impl Errand {
 }
 
 impl Slip {
-    fn new(named: Vec<usize>, purpose: &'static str) -> Self {
+    /// To these places, filed before, with the usual slack.
+    pub(super) fn new(named: Vec<usize>, purpose: &'static str) -> Self {
         Self {
             named,
             wording: Wording::Name,
@@ -363,7 +372,8 @@ impl Agenda<'_> {
         let purpose = self.purpose();
         let wording = match self.rng.below(100) {
             0..3 => Wording::Vague,
-            3..30 => Wording::ShortName,
+            3..8 => Wording::Township,
+            8..30 => Wording::ShortName,
             _ => Wording::Name,
         };
         Errand::ordered(depart_s, visits, purpose).with_slip(|slip| slip.wording = wording)

@@ -66,31 +66,50 @@ impl Cast {
 
     /// Gives a story to a car that has few, on days that suit; drops it when nobody can play it.
     fn place(&mut self, story: Story, stage: &Stage, period: &Period, cars: usize, rng: &mut Rng) {
-        let busy = |cast: &Self, car: usize| cast.by_car.get(&car).map_or(0, Vec::len);
+        let days: Vec<i64> = (period.first..=period.last).filter(|day| suits(story, *day, period)).collect();
+        let number = self.events.last().map_or(1, |event| event.number + 1);
+        for car in self.candidates(story, stage, cars, rng) {
+            let free: Vec<i64> = days.iter().copied().filter(|day| self.is_free(car, story, *day)).collect();
+            let Some(first_day) = rng.pick(&free).copied() else { continue };
+            let event = Event { number, story, car, first_day };
+            if story == Story::Gathering {
+                let Some(other) = self.partner(&event, stage, cars, rng) else { continue };
+                self.give(Event { car: other, ..event });
+            }
+            self.give(event);
+            return;
+        }
+    }
+
+    fn give(&mut self, event: Event) {
+        self.by_car.entry(event.car).or_default().push(self.events.len());
+        self.events.push(event);
+    }
+
+    /// Cars that can play a story, those with the fewest events first.
+    fn candidates(&self, story: Story, stage: &Stage, cars: usize, rng: &mut Rng) -> Vec<usize> {
         let mut candidates: Vec<(usize, u64, usize)> = (0..cars)
             .filter(|car| is_fit(story, stage, *car))
-            .map(|car| (busy(self, car), rng.bits(), car))
+            .map(|car| (self.of(car).count(), rng.bits(), car))
             .collect();
         candidates.sort_unstable();
-        let days: Vec<i64> = (period.first..=period.last).filter(|day| suits(story, *day, period)).collect();
-        for (_, _, car) in candidates {
-            let free: Vec<i64> = days
-                .iter()
-                .copied()
-                .filter(|day| {
-                    self.of(car).all(|event| {
-                        day + story.days() - 1 + APART_DAYS < event.first_day
-                            || event.last_day() + APART_DAYS < *day
-                    })
-                })
-                .collect();
-            if let Some(first_day) = rng.pick(&free).copied() {
-                let number = u32::try_from(self.events.len() + 1).unwrap_or(u32::MAX);
-                self.by_car.entry(car).or_default().push(self.events.len());
-                self.events.push(Event { number, story, car, first_day });
-                return;
-            }
-        }
+        candidates.into_iter().map(|(_, _, car)| car).collect()
+    }
+
+    /// A car of another unit that is free on the same day.
+    fn partner(&self, event: &Event, stage: &Stage, cars: usize, rng: &mut Rng) -> Option<usize> {
+        let unit = |car: usize| stage.county.cars.get(car).map(|of| of.unit);
+        self.candidates(event.story, stage, cars, rng)
+            .into_iter()
+            .filter(|car| unit(*car) != unit(event.car))
+            .find(|car| self.is_free(*car, event.story, event.first_day))
+    }
+
+    /// Whether a story that begins on a day stays clear of the other events of a car.
+    fn is_free(&self, car: usize, story: Story, day: i64) -> bool {
+        self.of(car).all(|event| {
+            day + story.days() - 1 + APART_DAYS < event.first_day || event.last_day() + APART_DAYS < day
+        })
     }
 }
 
@@ -129,7 +148,9 @@ fn is_fit(story: Story, stage: &Stage, car: usize) -> bool {
         Story::FloodDuty => of.class == CarClass::Emergency || of.class == CarClass::Enforcement,
         Story::SealedMoved | Story::OpenedSeal => super::agenda::is_sealed_class(of.class),
         // The evening there and back must fit, and the estate is in the seat.
-        Story::OffHoursErrand | Story::SchoolRun | Story::CommutingHome => !is_township,
+        Story::OffHoursErrand | Story::SchoolRun | Story::CommutingHome | Story::Gathering => !is_township,
+        // Cars that are not exempt.
+        Story::AllowanceTrip => !matches!(of.class, CarClass::Confidential | CarClass::Enforcement),
         _ => true,
     }
 }

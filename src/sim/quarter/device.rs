@@ -57,6 +57,7 @@ impl Profile {
             }
             Story::NightDrift => self.reporting.parked_s = Some(60),
             Story::FuelCardElsewhere | Story::OverTank => self.has_fuel = false,
+            Story::OtherDriver => self.has_card_reader = true,
             Story::HourlyHeartbeat => self.reporting.parked_s = Some(3_600),
             Story::SleepingTracker => {
                 self.has_ignition = true;

@@ -51,6 +51,7 @@ pub(super) fn written(stage: &Stage, place: usize, wording: Wording) -> String {
     match wording {
         Wording::Name => stage.name(place).to_owned(),
         Wording::ShortName => short(stage.name(place)),
+        Wording::Township => township(stage.name(place)),
         Wording::OldName => old(place),
         Wording::Vague => "下乡".to_owned(),
     }
@@ -60,6 +61,14 @@ pub(super) fn written(stage: &Stage, place: usize, wording: Wording) -> String {
 pub(super) fn short(name: &str) -> String {
     let rest = name.strip_prefix("演示县").or_else(|| name.strip_prefix('演')).unwrap_or(name);
     rest.replace("人民政府", "政府").replace('第', "")
+}
+
+/// The township that a place is named after; the place itself when it is in the seat.
+pub(super) fn township(name: &str) -> String {
+    match name.split_once('镇') {
+        Some((town, _)) if town.chars().count() == 2 => format!("{town}镇"),
+        _ => name.to_owned(),
+    }
 }
 
 /// What the old call a place.

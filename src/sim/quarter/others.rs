@@ -3,7 +3,7 @@
 use motorpool_supervision::register::ReportKind;
 
 use super::agenda::{
-    Agenda, Errand, ErrandFault, Fault, Filed, Paper, Permit, Refuel, Told, Visit, Window, Wording,
+    Agenda, Booking, Errand, ErrandFault, Fault, Filed, Paper, Permit, Refuel, Told, Visit, Window, Wording,
 };
 use super::almanac::{hm, is_workday};
 use super::story::Story;
@@ -19,6 +19,20 @@ pub(super) fn play(day: &mut Agenda<'_>, told: Told, nth: i64) {
         Story::ForgotDepot => forgot_depot(day, told, nth),
         Story::WiringFault => wiring_fault(day, told),
         Story::MileageTyped => mileage_typed(day, told),
+        Story::OtherDriver => {
+            let depart_s = day.time(hm(8, 30), hm(9, 30));
+            day.errands.clear();
+            if let Some(errand) = duty(day, depart_s, (40, 90)) {
+                day.add(errand.told(told));
+                day.bookings.push(Booking::OtherCard);
+            }
+        }
+        Story::ClonedPlate => {
+            day.errands.clear();
+            let at_s = day.time(hm(9, 30), hm(16, 0));
+            day.bookings.push(Booking::StrayToll { at_s });
+            day.told.push((told, at_s - 600, at_s + 600));
+        }
         Story::FloodDuty => flood_duty(day, told, nth),
         Story::TunnelGap => tunnel_gap(day, told),
         Story::NightDrift => night_drift(day, told),

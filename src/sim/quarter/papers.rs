@@ -99,7 +99,7 @@ impl Papers {
                 clerk.label(told, driven.begin_s, to_s);
             }
         }
-        clerk.ghosts();
+        clerk.booked();
         for (told, from_s, to_s) in &agenda.told {
             clerk.label(*told, *from_s, *to_s);
         }
@@ -144,17 +144,20 @@ impl Papers {
             }
         }
         for (_, at) in passed {
-            let at = UtcMillis(at.0 + rng.between(-15_000.0, 25_000.0) as i64);
-            let row = Passage {
-                vehicle: vehicle_id(car),
-                stamp: Stamp { at, kind: StampKind::Transaction },
-                kind: PassageKind::Toll,
-                place: PlaceText { text: TOLL_NAME.to_owned(), at: Some(position(TOLL_SPOT)) },
-                amount_fen: 2_500,
-                voucher: format!("T{:010}", at.0 / 1_000 % 10_000_000_000),
-            };
-            self.passages.push(Versioned::first(0, UtcMillis(at.0 + 86_400_000), row));
+            self.passage(car, UtcMillis(at.0 + rng.between(-15_000.0, 25_000.0) as i64));
         }
+    }
+
+    fn passage(&mut self, car: usize, at: UtcMillis) {
+        let row = Passage {
+            vehicle: vehicle_id(car),
+            stamp: Stamp { at, kind: StampKind::Transaction },
+            kind: PassageKind::Toll,
+            place: PlaceText { text: TOLL_NAME.to_owned(), at: Some(position(TOLL_SPOT)) },
+            amount_fen: 2_500,
+            voucher: voucher('T', at),
+        };
+        self.passages.push(Versioned::first(0, UtcMillis(at.0 + 86_400_000), row));
     }
 }
 
@@ -307,19 +310,32 @@ impl Clerk<'_, '_> {
         self.papers.orders.push(row);
     }
 
-    /// Orders for which nothing was driven.
-    fn ghosts(&mut self) {
+    /// What was booked although nothing was driven for it.
+    fn booked(&mut self) {
         for booking in &self.agenda.bookings {
-            let Booking::GhostOrder { out_s, in_s, place } = *booking else { continue };
-            let Some(Errand { paper: Paper::Order(slip), .. }) =
-                Some(Errand::ordered(out_s, vec![super::agenda::Visit { place, dwell_s: 0 }], "下乡调研"))
-            else {
-                continue;
-            };
-            let recorded = self.recorded(&slip, out_s, out_s);
-            let order = self.slip(&slip, false, (out_s, in_s), recorded);
-            self.file(order, recorded);
+            match *booking {
+                Booking::GhostOrder { out_s, in_s, place } => {
+                    let slip = Slip::new(vec![place], "下乡调研");
+                    let recorded = self.recorded(&slip, out_s, out_s);
+                    let order = self.slip(&slip, false, (out_s, in_s), recorded);
+                    self.file(order, recorded);
+                }
+                Booking::FalseRepair { from_s, to_s } => self.false_repair(from_s, to_s),
+                Booking::StrayToll { at_s } => self.papers.passage(self.agenda.car, self.at(at_s)),
+                Booking::Litres { .. } | Booking::SecondFill { .. } | Booking::OtherCard => {}
+            }
         }
+    }
+
+    fn false_repair(&mut self, from_s: i32, to_s: i32) {
+        let Some(shop) = self.stage.county.places_of(PlaceKind::RepairShop).next() else { return };
+        let (from, to) = (self.at(from_s), self.at(to_s));
+        let row = Repair {
+            to: Some(Stamp { at: to, kind: StampKind::Transaction }),
+            odometer_m: None,
+            ..self.repair_row(shop, from)
+        };
+        self.papers.repairs.push(Versioned::first(0, to, row).during(Span::new(from, to)));
     }
 
     fn permit(&mut self, driven: &DrivenErrand<'_>) {
@@ -355,18 +371,22 @@ impl Clerk<'_, '_> {
 
     fn repair(&mut self, driven: &DrivenErrand<'_>) {
         let from = self.at(driven.end_s + 300);
-        let row = Repair {
-            vehicle: self.vehicle(),
-            shop: PlaceText { text: self.stage.name(driven.to).to_owned(), at: None },
-            from: Stamp { at: from, kind: StampKind::Transaction },
-            to: None,
-            what: "更换制动片, 保养".to_owned(),
-            amount_fen: 128_000,
-            odometer_m: Some(whole_km(driven.odometer_in_m)),
-            no: format!("WX{:04}", self.papers.repairs.len() + 1),
-        };
+        let odometer_m = Some(whole_km(driven.odometer_in_m));
+        let row = Repair { odometer_m, ..self.repair_row(driven.to, from) };
         let span = Span { from, to: None };
         self.papers.repairs.push(Versioned::first(0, from, row).during(span));
+    }
+
+    fn repair_row(&self, shop: usize, from: UtcMillis) -> Repair {
+        Repair {
+            vehicle: self.vehicle(),
+            shop: PlaceText { text: self.stage.name(shop).to_owned(), at: None },
+            from: Stamp { at: from, kind: StampKind::Transaction },
+            what: "更换制动片, 保养".to_owned(),
+            amount_fen: 128_000,
+            no: format!("WX{:04}", self.papers.repairs.len() + 1),
+            ..Repair::default()
+        }
     }
 
     /// Fetched from the shop: the open repair ends.
@@ -391,7 +411,10 @@ impl Clerk<'_, '_> {
     fn fuel(&mut self, driven: &DrivenErrand<'_>) {
         let Some((fill, arrived_s)) = driven.fill else { return };
         let at_s = arrived_s + self.between(110, 230);
-        let mut quantity_cl = fill.quantity_cl;
+        // Not every tank is filled to the same brim.
+        let full_cl = self.agenda.of.tank_l * 98.0;
+        let mut quantity_cl =
+            (f64::from(fill.quantity_cl) * self.rng.between(0.96, 1.03)).min(full_cl) as u32;
         for booking in &self.agenda.bookings {
             if let Booking::Litres { quantity_cl: booked } = booking {
                 quantity_cl = *booked;
@@ -424,7 +447,7 @@ impl Clerk<'_, '_> {
             grade: "92".to_owned(),
             amount_fen: i64::from(quantity_cl) * FEN_PER_LITRE / 100,
             odometer_m,
-            voucher: format!("F{:010}", at.0 / 1_000 % 10_000_000_000),
+            voucher: voucher('F', at),
         };
         self.papers.fills.push(Versioned::first(0, UtcMillis(at.0 + 3_600_000), row));
     }
@@ -439,14 +462,18 @@ impl Clerk<'_, '_> {
     }
 
     fn logins(&mut self, driven: &DrivenErrand<'_>) {
+        // The colleague is the driver of the car before; the first car has the second's.
+        let is_other = self.agenda.bookings.iter().any(|booking| matches!(booking, Booking::OtherCard));
+        let car = self.agenda.car;
+        let whose = if is_other { car.checked_sub(1).unwrap_or(1) } else { car };
         for (second, is_in) in [(driven.begin_s - 45, true), (driven.end_s + 40, false)] {
             let at = self.at(second);
             let row = DriverLogin {
                 vehicle: self.vehicle(),
                 at,
                 is_in,
-                card: names::driver_card(self.agenda.car),
-                name: names::driver(self.agenda.car),
+                card: names::driver_card(whose),
+                name: names::driver(whose),
             };
             self.papers.logins.push(Versioned::first(0, at, row));
         }
@@ -474,6 +501,11 @@ impl Clerk<'_, '_> {
             to,
         });
     }
+}
+
+/// Number of a voucher, from the time at which it was printed.
+fn voucher(letter: char, at: UtcMillis) -> String {
+    format!("{letter}{:010}", at.0 / 1_000 % 10_000_000_000)
 }
 
 /// An odometer as people read it: whole kilometres, in metres.

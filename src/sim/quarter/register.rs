@@ -27,6 +27,9 @@ pub(super) const ZONE_REGION: i64 = 3;
 const ZONE_COUNTY: i64 = 1;
 const ZONE_ALLOWANCE: i64 = 2;
 const ZONE_TOLL: i64 = 4;
+/// Zones of the townships, and so far around their middle.
+const ZONES_BEFORE_TOWNSHIPS: i64 = 20;
+const TOWNSHIP_RADIUS_M: u32 = 5_000;
 /// Zones of the places of the county follow.
 const ZONES_BEFORE_PLACES: i64 = 100;
 const ROOT: UnitId = UnitId(1);
@@ -237,6 +240,10 @@ impl Rows<'_> {
             self.first(ZONE_REGION, zone("县域及邻市", ZoneKind::Area, None, ring(&region), 100)),
             self.first(ZONE_TOLL, zone(TOLL_NAME, ZoneKind::TollOrParking, None, circle(TOLL_SPOT, 150), 20)),
         ];
+        zones.extend(self.townships().map(|(id, name, at)| {
+            let shape = circle(at, TOWNSHIP_RADIUS_M);
+            self.first(id, zone(&name, ZoneKind::Area, None, shape, 200))
+        }));
         let depots: Vec<usize> = self.stage.county.units.iter().map(|unit| unit.depot).collect();
         for (number, place) in self.stage.county.places.iter().enumerate() {
             let unit = depots.iter().position(|depot| *depot == number).map(unit_id);
@@ -245,6 +252,14 @@ impl Rows<'_> {
             zones.push(self.first(zone_id(number).0, zone(&place.name, kind, unit, shape, 10)));
         }
         zones
+    }
+
+    /// Zone, name and middle of each township.
+    fn townships(&self) -> impl Iterator<Item = (i64, String, Spot)> {
+        let towns = self.stage.county.units.iter().filter(|unit| unit.is_township);
+        (ZONES_BEFORE_TOWNSHIPS..)
+            .zip(towns)
+            .map(|(id, unit)| (id, names::township(&unit.name), self.stage.at(unit.depot)))
     }
 
     /// What zone a place has, and its radius in metres.
@@ -261,24 +276,26 @@ impl Rows<'_> {
     }
 
     fn places(&self) -> Vec<Versioned<PlaceEntry>> {
-        let with_zone = |number: usize, kind| self.zone_kind(number, kind).map(|_| zone_id(number));
-        let places = self.stage.county.places.iter().enumerate();
-        places
-            .map(|(number, place)| {
-                let row = PlaceEntry {
-                    name: place.name.clone(),
-                    aliases: vec![names::short(&place.name), names::old(number)],
-                    unit: None,
-                    zone: with_zone(number, place.kind),
-                    at: Some(position(place.at)),
-                    radius_m: 150,
-                    datum: "wgs84".to_owned(),
-                    source: "演示地名库".to_owned(),
-                    accuracy_m: Some(20),
-                };
-                self.first(i64::try_from(number + 1).unwrap_or(0), row)
-            })
-            .collect()
+        let entry = |name: &str, aliases: Vec<String>, zone: Option<ZoneId>, at: Spot, radius_m| PlaceEntry {
+            name: name.to_owned(),
+            aliases,
+            unit: None,
+            zone,
+            at: Some(position(at)),
+            radius_m,
+            datum: "wgs84".to_owned(),
+            source: "演示地名库".to_owned(),
+            accuracy_m: Some(20),
+        };
+        let places = self.stage.county.places.iter().enumerate().map(|(number, place)| {
+            let zone = self.zone_kind(number, place.kind).map(|_| zone_id(number));
+            let aliases = vec![names::short(&place.name), names::old(number)];
+            entry(&place.name, aliases, zone, place.at, 150)
+        });
+        let towns = self.townships().map(|(id, name, at)| {
+            entry(&name, vec![names::short(&name)], Some(ZoneId(id)), at, TOWNSHIP_RADIUS_M)
+        });
+        (1..).zip(places.chain(towns)).map(|(id, row)| self.first(id, row)).collect()
     }
 
     fn rule_sets(&self) -> Vec<Versioned<RuleSet>> {

@@ -71,6 +71,10 @@ impl Stage {
             let name = format!("演示县第{number}定点维修厂");
             add(&mut county, name, PlaceKind::RepairShop, None, spot);
         }
+        for (name, x) in [("演示县政务服务中心", -380.0), ("演示县行政中心", 380.0)] {
+            let spot = beside_the_junction_at(&county, Spot { x, y: 0.0 });
+            add(&mut county, name.to_owned(), PlaceKind::Office, None, spot);
+        }
         for unit in UNITS_BY_HOUSING {
             let of = county.units.get(unit).cloned();
             let Some((unit, depot)) =
@@ -135,6 +139,36 @@ impl Stage {
             .flat_map(|kind| self.county.places_of(kind))
             .filter(|place| (low_m..high_m).contains(&self.apart_m(from, *place)))
             .collect()
+    }
+
+    /// Places of leisure in the seat.
+    pub(super) fn leisure_of_the_seat(&self) -> Vec<usize> {
+        let all = self.county.places_of(PlaceKind::Leisure);
+        all.filter(|place| self.at(*place).x.hypot(self.at(*place).y) < 3_500.0).collect()
+    }
+
+    /// Pairs of places well within the allowance area that lie so far apart that somebody might drive.
+    pub(super) fn pairs_within_allowance(&self) -> Vec<(usize, usize)> {
+        const WELL_M: f64 = ALLOWANCE_HALF_M - 40.0;
+        let kinds = [PlaceKind::Office, PlaceKind::Market, PlaceKind::Hospital, PlaceKind::Hotel];
+        let inside: Vec<usize> = kinds
+            .into_iter()
+            .flat_map(|kind| self.county.places_of(kind))
+            .filter(|place| self.at(*place).x.abs() < WELL_M && self.at(*place).y.abs() < WELL_M)
+            .collect();
+        let pairs = inside.iter().flat_map(|one| inside.iter().map(move |other| (*one, *other)));
+        pairs
+            .filter(|(one, other)| self.apart_m(*one, *other) > 450.0 && self.stays_inside(*one, *other))
+            .collect()
+    }
+
+    /// Whether the way between two places does not leave the allowance area.
+    fn stays_inside(&self, from: usize, to: usize) -> bool {
+        const EDGE_M: f64 = ALLOWANCE_HALF_M - 15.0;
+        self.way(from, to).is_some_and(|(steps, _, _)| {
+            let mut points = steps.iter().flat_map(|step| self.county.roads.points(*step));
+            points.all(|at| at.x.abs() < EDGE_M && at.y.abs() < EDGE_M)
+        })
     }
 
     /// The place of `among` nearest to `from`.
@@ -215,6 +249,14 @@ fn inside_a_block(county: &County, rng: &mut Rng) -> (usize, Spot) {
     let junction = rng.pick(&junctions).copied().unwrap_or(0);
     let from = county.roads.junctions.get(junction).map_or(Spot { x: 0.0, y: 0.0 }, |junction| junction.at);
     (junction, Spot { x: from.x + rng.between(172.0, 198.0), y: from.y + rng.between(172.0, 198.0) })
+}
+
+/// A parking place at the junction nearest to a spot.
+fn beside_the_junction_at(county: &County, spot: Spot) -> (usize, Spot) {
+    let junctions = county.roads.junctions.iter().enumerate();
+    let nearest = junctions.min_by(|(_, a), (_, b)| a.at.distance(spot).total_cmp(&b.at.distance(spot)));
+    let (junction, at) = nearest.map_or((0, spot), |(number, junction)| (number, junction.at));
+    (junction, Spot { x: at.x + 30.0, y: at.y + 30.0 })
 }
 
 /// An estate away from the depot of the car and from those of others.

@@ -104,6 +104,12 @@ stories! {
     SealedMoved: Violation, "sealed_moved", [R06, R01], 1;
     /// A long order with a short duty, and a private afternoon in it.
     PrivateInLongOrder: Violation, "private_in_long_order", [R08, R04], 1;
+    /// From one office to the next within the area for which allowances are paid.
+    AllowanceTrip: Violation, "allowance_trip", [R21], 1;
+    /// A repair is billed for a day on which the car was driven elsewhere.
+    RepairElsewhere: Violation, "repair_elsewhere", [R16], 1;
+    /// Two cars of two units at one place of leisure in the evening, without orders.
+    Gathering: Violation, "gathering", [R27, R01, R05, R08], 1;
 
     /// Back two hours late, without a word.
     OverrunTwoHours: Management, "overrun_2h", [R02], 1;
@@ -115,6 +121,10 @@ stories! {
     WiringFault: Management, "wiring_fault", [R10], 1;
     /// A digit too many in the kilometres of the slip.
     MileageTyped: Management, "mileage_typed", [R12], 1;
+    /// The card in the reader is that of another driver than the order names.
+    OtherDriver: Management, "other_driver", [R17], 1;
+    /// A toll is booked on the plate while the car stands in its depot: the plate is cloned, the unit has to act.
+    ClonedPlate: Management, "cloned_plate", [R15, R23], 1;
 
     /// Out at night in a declared emergency, paper filed within a day.
     FloodDuty: Normal, "flood_duty", [], 2;
@@ -165,7 +175,7 @@ pub struct Label {
     pub vehicle: VehicleId,
     /// The local day; for a night, the one on whose evening it begins.
     pub day: Date,
-    /// Days of one story on one car have the same number; numbers begin with 1.
+    /// The days of one story have the same number, also on the two cars of a gathering; numbers begin with 1.
     pub event: u32,
     /// What it is.
     pub kind: Kind,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::OnceLock;
 
-use motorpool_supervision::point::Signs;
+use motorpool_supervision::point::{Position, Signs};
 use motorpool_supervision::register::Order;
 
 use super::*;
@@ -53,13 +53,25 @@ fn the_seed_is_everything() {
     assert!(one.track(VehicleId(0)).is_empty() && one.track(VehicleId(7)).is_empty());
 }
 
+#[test]
+fn every_part_finds_its_place_and_is_played() {
+    let quarter = quarter(QuarterOptions::spring_2026(1, Rate::Enriched));
+    let mut told: BTreeMap<Story, BTreeSet<u32>> = BTreeMap::new();
+    for label in quarter.truth() {
+        told.entry(label.story).or_default().insert(label.event);
+    }
+    for story in Story::ALL {
+        assert_eq!(told.get(story).map_or(0, BTreeSet::len), 5, "{}", story.code());
+    }
+}
+
 /// Events by kind: a story of several days counts once.
 fn events(cast: &Cast) -> BTreeMap<Kind, usize> {
+    let all: BTreeSet<(u32, Kind)> =
+        (0..CARS).flat_map(|car| cast.of(car)).map(|event| (event.number, event.story.kind())).collect();
     let mut count = BTreeMap::new();
-    for car in 0..CARS {
-        for event in cast.of(car) {
-            *count.entry(event.story.kind()).or_insert(0) += 1;
-        }
+    for (_, kind) in all {
+        *count.entry(kind).or_insert(0) += 1;
     }
     count
 }
@@ -81,7 +93,9 @@ fn rates_are_as_stated() {
             }
         }
         for story in Story::ALL {
-            assert_eq!(of_story.get(story).map_or(0, BTreeSet::len), 5, "seed {seed}: {}", story.code());
+            let cars = if *story == Story::Gathering { 10 } else { 5 };
+            assert!(!stage.pairs_within_allowance().is_empty());
+            assert_eq!(of_story.get(story).map_or(0, BTreeSet::len), cars, "seed {seed}: {}", story.code());
         }
     }
 }
@@ -164,7 +178,7 @@ fn every_duty_has_an_order_that_covers_it() {
                 continue;
             }
             assert!(trip.has_order);
-            let is_late = overrun.iter().contains(&trip.end);
+            let is_late = overrun.contains(&trip.end);
             let holds = |order: &&Order| {
                 order.planned_out.0 - EARLY_MS <= trip.start.0 && trip.end.0 <= order.planned_in.0 + LATE_MS
             };
@@ -228,8 +242,14 @@ fn hidden_evenings_leave_kilometres_on_the_odometer() {
                 assert_eq!(usable, 0, "{label:?}");
                 assert!(track.iter().filter(at).all(|point| point.signs.contains(Signs::JAMMED)));
             } else {
-                let all = track.iter().filter(at).count();
-                assert!(all < 60, "{label:?}: {all} points");
+                let gap = track
+                    .windows(2)
+                    .filter(|pair| label.from.0 - 900_000 < pair[0].time.0 && pair[0].time < label.to)
+                    .max_by_key(|pair| pair[1].time.0 - pair[0].time.0)
+                    .unwrap();
+                assert!(gap[1].time.0 - gap[0].time.0 > 60 * 60_000, "{label:?}");
+                let hidden_m = gap[1].odometer_m.unwrap() - gap[0].odometer_m.unwrap();
+                assert!(hidden_m > 4_000, "{label:?}: {hidden_m} m");
             }
         }
     }
@@ -272,6 +292,149 @@ fn fuel_is_booked_as_the_stories_say() {
         let vehicle = enriched().register().vehicles.iter().find(|row| row.id == label.vehicle.0).unwrap();
         let tank_cl = u32::from(vehicle.row.tank_l.unwrap()) * 100;
         assert!(on(label).iter().any(|fill| fill.quantity_cl > tank_cl + 500), "{label:?}");
+    }
+}
+
+/// Where a car stood between two of its drives, and for how long in minutes.
+fn stays(quarter: &Quarter, vehicle: VehicleId) -> Vec<(UtcMillis, Position, i64)> {
+    let trips = quarter.true_trips(vehicle);
+    let pairs = trips.windows(2);
+    pairs.map(|pair| (pair[0].end, pair[0].to, (pair[1].start.0 - pair[0].end.0) / 60_000)).collect()
+}
+
+fn leisure_spots(quarter: &Quarter) -> Vec<Position> {
+    let all = quarter.stage.leisure(0, 0.0, f64::MAX);
+    all.into_iter().map(|place| quarter.stage.position(place)).collect()
+}
+
+#[test]
+fn leisure_is_visited_in_the_stories_and_nowhere_else() {
+    let quarter = enriched();
+    let leisure = leisure_spots(quarter);
+    let at_leisure = |at: Position| leisure.iter().any(|spot| spot.distance_m(at) < 140.0);
+    let tells_of_leisure = [
+        Story::OffHoursErrand,
+        Story::WeekendScenic,
+        Story::DetourInOrder,
+        Story::Unplugged,
+        Story::Jammed,
+        Story::LateOrderForPrivate,
+        Story::SealedMoved,
+        Story::PrivateInLongOrder,
+        Story::Gathering,
+    ];
+    for vehicle in quarter.vehicles() {
+        let stays = stays(quarter, vehicle);
+        for label in quarter.truth().iter().filter(|label| label.vehicle == vehicle) {
+            let is_there = stays.iter().any(|(from, at, minutes)| {
+                label.from <= *from && *from < label.to && *minutes >= 45 && at_leisure(*at)
+            });
+            assert_eq!(is_there, tells_of_leisure.contains(&label.story), "{label:?}");
+        }
+        for (from, at, minutes) in stays {
+            let is_told = quarter
+                .truth()
+                .iter()
+                .any(|label| label.vehicle == vehicle && label.from <= from && from < label.to);
+            assert!(is_told || minutes < 20 || !at_leisure(at), "{vehicle}: {minutes} min at {at:?}");
+        }
+    }
+}
+
+#[test]
+fn the_wrong_destination_is_far_from_the_right_one() {
+    let quarter = enriched();
+    let places: BTreeMap<&str, Position> = quarter
+        .register()
+        .places
+        .iter()
+        .map(|place| (place.row.name.as_str(), place.row.at.unwrap()))
+        .collect();
+    for label in labels_of(Story::WrongDestination) {
+        let order = orders_of(quarter, label.vehicle)
+            .find(|order| order.planned_out <= label.from && label.from < order.planned_in)
+            .unwrap();
+        let wanted = places[order.destinations[0].text.as_str()];
+        let track = quarter.track(label.vehicle);
+        let near = track.iter().filter(|point| label.from <= point.time && point.time <= label.to);
+        let nearest = near.map(|point| point.at.distance_m(wanted)).fold(f64::MAX, f64::min);
+        assert!(nearest > 2_500.0, "{label:?}: {nearest} m");
+    }
+}
+
+#[test]
+fn patterns_and_papers_are_as_told() {
+    let quarter = enriched();
+    let days = |story| {
+        let mut days: BTreeMap<u32, usize> = BTreeMap::new();
+        for label in labels_of(story) {
+            *days.entry(label.event).or_default() += 1;
+        }
+        days
+    };
+    assert!(days(Story::SchoolRun).values().all(|days| *days == 8), "{:?}", days(Story::SchoolRun));
+    let on = |label: &Label| {
+        let (from, to) = (instant(day_number(label.day), 0), instant(day_number(label.day) + 1, 0));
+        let orders =
+            orders_of(quarter, label.vehicle).filter(move |o| from <= o.planned_out && o.planned_out < to);
+        let trips = quarter.true_trips(label.vehicle).iter().filter(move |t| from <= t.start && t.start < to);
+        (orders.collect::<Vec<_>>(), trips.collect::<Vec<_>>())
+    };
+    for label in labels_of(Story::SplitOrders) {
+        let (orders, trips) = on(label);
+        assert_eq!((orders.len(), trips.len() >= 2), (3, true), "{label:?}");
+        assert!(orders.windows(2).all(|pair| pair[0].destinations == pair[1].destinations));
+    }
+    for label in labels_of(Story::FalseOrder) {
+        let (orders, trips) = on(label);
+        assert_eq!((orders.len(), trips.len()), (1, 0), "{label:?}");
+    }
+    for label in labels_of(Story::MileageTyped) {
+        let (orders, trips) = on(label);
+        let driven: f64 = trips.iter().map(|trip| trip.distance_m).sum();
+        assert!(f64::from(orders[0].distance_m.unwrap()) > driven + 90_000.0, "{label:?}");
+    }
+    for story in [Story::LateFiling, Story::LateOrderForPrivate, Story::DutyWeekend, Story::NightPatrol] {
+        for label in labels_of(story) {
+            let mut rows = quarter.register().orders.iter().filter(|row| row.row.vehicle == label.vehicle);
+            let row = rows.find(|row| row.row.planned_out <= label.from && label.from < row.row.planned_in);
+            assert!(row.unwrap().recorded_at > label.from, "{label:?}");
+        }
+    }
+    let mut met: BTreeMap<u32, Vec<&Label>> = BTreeMap::new();
+    for label in labels_of(Story::Gathering) {
+        met.entry(label.event).or_default().push(label);
+    }
+    for labels in met.values() {
+        assert_eq!(labels.len(), 2);
+        assert!(labels[0].vehicle != labels[1].vehicle && labels[0].day == labels[1].day);
+    }
+}
+
+#[test]
+fn trips_within_the_allowance_area_are_only_those_told() {
+    let quarter = enriched();
+    let is_inside = |at: Position| {
+        let (north, east) = ((at.lat() - 40.2) * 111_195.0, (at.lon() - 102.0) * 84_930.0);
+        north.abs() < stage::ALLOWANCE_HALF_M && east.abs() < stage::ALLOWANCE_HALF_M
+    };
+    for vehicle in quarter.vehicles() {
+        for trip in quarter.true_trips(vehicle) {
+            let told = labels_of(Story::AllowanceTrip)
+                .any(|label| label.vehicle == vehicle && label.from <= trip.start && trip.end <= label.to);
+            assert!(told || !(is_inside(trip.from) && is_inside(trip.to)), "{vehicle}: {trip:?}");
+        }
+    }
+    for label in labels_of(Story::AllowanceTrip) {
+        let mut trips = quarter.true_trips(label.vehicle).iter();
+        let inside = trips.find(|trip| {
+            label.from <= trip.start && trip.end <= label.to && is_inside(trip.from) && is_inside(trip.to)
+        });
+        let Some(inside) = inside else { panic!("{label:?}") };
+        let track = quarter.track(label.vehicle);
+        let on_it = track.iter().filter(|point| inside.start <= point.time && point.time <= inside.end);
+        let usual = on_it.filter(|point| !is_inside(point.at)).count();
+        assert!(usual <= 1, "{label:?}: {usual} points outside");
     }
 }
 

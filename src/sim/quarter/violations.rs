@@ -31,6 +31,9 @@ pub(super) fn play(day: &mut Agenda<'_>, told: Told, nth: i64) {
         Story::FuelCardElsewhere => fuel_card_elsewhere(day, told),
         Story::OverTank => over_tank(day, told),
         Story::PrivateInLongOrder => private_in_long_order(day, told),
+        Story::AllowanceTrip => allowance_trip(day, told),
+        Story::RepairElsewhere => repair_elsewhere(day, told),
+        Story::Gathering => gathering(day, told),
         _ => {}
     }
 }
@@ -303,11 +306,49 @@ fn private_in_long_order(day: &mut Agenda<'_>, told: Told) {
     day.add(errand.told(told));
 }
 
-/// Places of a kind within a straight distance of the depot, metres.
+/// Two visits in the middle of the seat, a walk apart.
+fn allowance_trip(day: &mut Agenda<'_>, told: Told) {
+    day.errands.clear();
+    let pairs = day.stage.pairs_within_allowance();
+    let Some((one, other)) = day.rng.pick(&pairs).copied() else { return };
+    let stops = vec![day.visit(one, 25, 45), day.visit(other, 25, 60)];
+    let depart_s = day.time(hm(8, 40), hm(9, 30));
+    let purpose = day.purpose();
+    day.add(Errand::ordered(depart_s, stops, purpose).told(told));
+}
+
+fn repair_elsewhere(day: &mut Agenda<'_>, told: Told) {
+    day.errands.clear();
+    let villages = near(day, PlaceKind::Village, 4_000.0, 14_000.0);
+    let Some(place) = day.rng.pick(&villages).copied() else { return };
+    let stop = day.visit(place, 60, 120);
+    let depart_s = day.time(hm(9, 20), hm(10, 0));
+    let purpose = day.purpose();
+    day.add(Errand::ordered(depart_s, vec![stop], purpose).told(told));
+    day.bookings.push(Booking::FalseRepair { from_s: hm(8, 40), to_s: hm(17, 20) });
+}
+
+/// The same evening and place for both cars.
+fn gathering(day: &mut Agenda<'_>, told: Told) {
+    day.clear_afternoon();
+    let mut same = Rng::keyed(&[u64::from(told.event), 39]);
+    let all = day.stage.leisure_of_the_seat();
+    let Some(place) = same.pick(&all).copied() else { return };
+    let stop = day.visit(place, 100, 120);
+    let depart_s = day.time(hm(20, 2), hm(20, 12));
+    day.add(Errand::private(depart_s, vec![stop]).told(told));
+}
+
+/// Places of a kind within a straight distance of the depot, metres; the nearest one beyond when there is none.
 pub(super) fn near(day: &Agenda<'_>, kind: PlaceKind, low_m: f64, high_m: f64) -> Vec<usize> {
     let mut all = day.stage.reachable(day.depot, kind);
-    all.retain(|place| (low_m..high_m).contains(&day.stage.apart_m(day.depot, *place)));
-    all
+    all.retain(|place| day.stage.apart_m(day.depot, *place) >= low_m);
+    let is_near = |place: &usize| day.stage.apart_m(day.depot, *place) < high_m;
+    if all.iter().any(is_near) {
+        all.retain(is_near);
+        return all;
+    }
+    day.stage.nearest(day.depot, all).into_iter().collect()
 }
 
 /// A place of leisure within a straight distance of the depot; the nearest one beyond when there is none.
@@ -317,9 +358,11 @@ fn leisure(day: &mut Agenda<'_>, low_m: f64, high_m: f64) -> Option<usize> {
     day.rng.pick(&all).copied().or_else(beyond)
 }
 
-/// A place of leisure at least so far from the depot and from another place.
+/// One of the nearest places of leisure at least so far from the depot and from another place.
 fn leisure_away(day: &mut Agenda<'_>, from: usize, low_m: f64) -> Option<usize> {
-    let mut all = day.stage.leisure(from, low_m, 25_000.0);
+    let mut all = day.stage.leisure(from, low_m, f64::MAX);
     all.retain(|place| day.stage.apart_m(day.depot, *place) > low_m);
+    all.sort_by(|a, b| day.stage.apart_m(from, *a).total_cmp(&day.stage.apart_m(from, *b)));
+    all.truncate(4);
     day.rng.pick(&all).copied()
 }

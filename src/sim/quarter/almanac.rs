@@ -8,8 +8,11 @@ use motorpool_protocols::UtcMillis;
 
 use crate::sim::schedule::{TIME_OFFSET_S, is_weekend};
 
-/// First and last day off of each holiday, as `month * 100 + day`, by year.
-const HOLIDAYS: &[(i16, &[(i16, i16, &str)])] = &[
+/// First and last day off as `month * 100 + day`, and the name.
+type DaysOff = (i16, i16, &'static str);
+
+/// The holidays by year.
+const HOLIDAYS: &[(i16, &[DaysOff])] = &[
     (
         2024,
         &[

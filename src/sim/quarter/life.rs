@@ -190,7 +190,8 @@ impl Layer<'_> {
         let mut fill = None;
         let is_low = self.state.fuel_l < LOW_SHARE * self.of.tank_l;
         if errand.refuel == Refuel::Always || (errand.refuel == Refuel::IfLow && is_low) {
-            fill = self.refuel(depart_s, rng);
+            let next = errand.stops.first().map_or(depot, |stop| stop.place);
+            fill = self.refuel(depart_s, next, rng);
             depart_s = if fill.is_some() { 0 } else { depart_s };
         }
         for stop in &errand.stops {
@@ -204,9 +205,11 @@ impl Layer<'_> {
         self.spans.push((first, self.legs.len(), fill));
     }
 
-    fn refuel(&mut self, depart_s: i32, rng: &mut Rng) -> Option<Fill> {
+    /// At the nearest station that is worth the way, from here and on to `next`.
+    fn refuel(&mut self, depart_s: i32, next: usize, rng: &mut Rng) -> Option<Fill> {
         let from = self.state.at;
-        let stations = self.stage.reachable(from, PlaceKind::FuelStation);
+        let mut stations = self.stage.reachable(from, PlaceKind::FuelStation);
+        stations.retain(|station| self.stage.is_worth_driving(*station, next));
         let station = self.stage.nearest(from, stations)?;
         let dwell_s = rng.between(270.0, 480.0) as i32;
         if !self.drive(station, depart_s, dwell_s, true) {

@@ -198,8 +198,11 @@ fn hospital_reported(day: &mut Agenda<'_>, told: Told) {
     let Some(mut errand) = duty(day, depart_s, (25, 45)) else { return };
     let Some(village) = errand.stops.first().map(|stop| stop.place) else { return };
     let hospitals: Vec<usize> = day.stage.county.places_of(PlaceKind::Hospital).collect();
-    let apart: Vec<usize> =
-        hospitals.into_iter().filter(|place| day.stage.apart_m(village, *place) > 1_000.0).collect();
+    let apart: Vec<usize> = hospitals
+        .into_iter()
+        .filter(|place| day.stage.apart_m(village, *place) > 1_000.0)
+        .filter(|place| day.stage.is_worth_driving(*place, day.depot))
+        .collect();
     let Some(hospital) = day.stage.nearest(village, apart) else { return };
     let stop = day.visit(hospital, 40, 70);
     errand.stops.push(stop);

@@ -286,7 +286,7 @@ impl Clerk<'_, '_> {
     }
 
     /// What is written on the slip after the return.
-    fn settle(&mut self, order: &mut Order, slip: &Slip, driven: &DrivenErrand<'_>) {
+    fn settle(&self, order: &mut Order, slip: &Slip, driven: &DrivenErrand<'_>) {
         let (out_m, in_m) = (whole_km(driven.odometer_out_m), whole_km(driven.odometer_in_m));
         let in_m = if slip.is_mistyped { in_m + 100_000 } else { in_m };
         let minutes = |second: i32| second - second.rem_euclid(300);

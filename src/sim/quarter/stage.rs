@@ -50,24 +50,31 @@ impl Stage {
             county.places.push(Place { name, kind, junction, at, is_underground: false });
             sensitive.push(sense);
         };
+        // Each in a block or at a village of its own: a stop there can mean nothing else.
+        let mut blocks = shuffled(blocks_of_the_seat(&county), &mut rng).into_iter();
+        let mut block =
+            |county: &County, rng: &mut Rng| inside_a_block(county, blocks.next().unwrap_or(0), rng);
         for (sense, word, count) in LEISURE_IN_SEAT {
             for number in 1..=count {
-                let spot = inside_a_block(&county, &mut rng);
+                let spot = block(&county, &mut rng);
                 let name = format!("演示县第{number}{word}");
                 add(&mut county, name, PlaceKind::Leisure, Some(sense), spot);
             }
         }
-        let villages: Vec<usize> = county.places_of(PlaceKind::Village).collect();
+        let junction_of = |place: usize| county.places.get(place).map(|place| place.junction);
+        let scenic: Vec<_> = county.places_of(PlaceKind::ScenicSpot).map(junction_of).collect();
+        let villages =
+            county.places_of(PlaceKind::Village).filter(|place| !scenic.contains(&junction_of(*place)));
+        let mut villages = shuffled(villages.collect(), &mut rng).into_iter();
         for (sense, word, count) in LEISURE_OUTSIDE {
             for number in 1..=count {
-                let village = rng.pick(&villages).copied().unwrap_or(0);
-                let spot = off_the_village(&county, village, &mut rng);
+                let spot = off_the_village(&county, villages.next().unwrap_or(0), &mut rng);
                 let name = format!("演示县第{number}{word}");
                 add(&mut county, name, PlaceKind::Leisure, Some(sense), spot);
             }
         }
         for number in 1..=2 {
-            let spot = inside_a_block(&county, &mut rng);
+            let spot = block(&county, &mut rng);
             let name = format!("演示县第{number}定点维修厂");
             add(&mut county, name, PlaceKind::RepairShop, None, spot);
         }
@@ -122,8 +129,7 @@ impl Stage {
     }
 
     fn is_in_allowance(&self, place: usize) -> bool {
-        let at = self.at(place);
-        at.x.abs() < ALLOWANCE_HALF_M + 40.0 && at.y.abs() < ALLOWANCE_HALF_M + 40.0
+        is_near_allowance(self.at(place))
     }
 
     /// Indexes of the places of a kind that are worth driving to.
@@ -203,6 +209,11 @@ pub(super) fn position(spot: Spot) -> Position {
     Position::from_degrees(lat, lon)
 }
 
+/// Within the allowance area or at its edge.
+const fn is_near_allowance(at: Spot) -> bool {
+    at.x.abs() < ALLOWANCE_HALF_M + 40.0 && at.y.abs() < ALLOWANCE_HALF_M + 40.0
+}
+
 const fn ordinary_kind(kind: PlaceKind) -> Option<SensitiveKind> {
     match kind {
         PlaceKind::School => Some(SensitiveKind::School),
@@ -235,20 +246,26 @@ fn off_the_village(county: &County, place: usize, rng: &mut Rng) -> (usize, Spot
     (junction, Spot { x: from.x + off_m * way.cos(), y: from.y + off_m * way.sin() })
 }
 
+/// Junctions of the seat between its middle and its edge: each stands for the block north-east of it.
+fn blocks_of_the_seat(county: &County) -> Vec<usize> {
+    let junctions = county.roads.junctions.iter().enumerate();
+    junctions
+        .filter(|(_, junction)| junction.at.x.abs() < 2_000.0 && junction.at.y.abs() < 1_700.0)
+        .filter(|(_, junction)| junction.at.x.hypot(junction.at.y) > 1_100.0)
+        .map(|(number, _)| number)
+        .collect()
+}
+
 /// The middle of a block of the seat, away from what lies at its corners.
-fn inside_a_block(county: &County, rng: &mut Rng) -> (usize, Spot) {
-    let junctions: Vec<usize> = (0..county.roads.junctions.len())
-        .filter(|at| {
-            county.roads.junctions.get(*at).is_some_and(|junction| {
-                junction.at.x.abs() < 2_000.0
-                    && junction.at.y.abs() < 1_700.0
-                    && junction.at.x.hypot(junction.at.y) > 1_100.0
-            })
-        })
-        .collect();
-    let junction = rng.pick(&junctions).copied().unwrap_or(0);
+fn inside_a_block(county: &County, junction: usize, rng: &mut Rng) -> (usize, Spot) {
     let from = county.roads.junctions.get(junction).map_or(Spot { x: 0.0, y: 0.0 }, |junction| junction.at);
     (junction, Spot { x: from.x + rng.between(172.0, 198.0), y: from.y + rng.between(172.0, 198.0) })
+}
+
+fn shuffled(list: Vec<usize>, rng: &mut Rng) -> Vec<usize> {
+    let mut keyed: Vec<(u64, usize)> = list.into_iter().map(|item| (rng.bits(), item)).collect();
+    keyed.sort_unstable();
+    keyed.into_iter().map(|(_, item)| item).collect()
 }
 
 /// A parking place at the junction nearest to a spot.
@@ -267,6 +284,7 @@ fn home_of(county: &County, car: &Car, rng: &mut Rng) -> usize {
     let estates: Vec<usize> = county
         .places_of(PlaceKind::Housing)
         .filter(|estate| apart_m(*estate, depot) > HOME_M)
+        .filter(|estate| at(*estate).is_some_and(|at| !is_near_allowance(at)))
         .filter(|estate| county.units.iter().all(|unit| apart_m(unit.depot, *estate) > 160.0))
         .collect();
     rng.pick(&estates).copied().unwrap_or(car.home)
@@ -293,6 +311,12 @@ mod tests {
                         );
                     }
                 }
+            }
+            let all = stage.leisure(0, 0.0, f64::MAX);
+            let shops = stage.county.places_of(PlaceKind::RepairShop);
+            for other in shops.chain(all.iter().copied()) {
+                let near = all.iter().filter(|leisure| stage.apart_m(**leisure, other) < 200.0).count();
+                assert!(near <= usize::from(all.contains(&other)), "{}", stage.name(other));
             }
             for (car, home) in stage.homes.iter().enumerate() {
                 assert!(stage.apart_m(*home, stage.depot(car)) > 1_000.0, "car {car}");

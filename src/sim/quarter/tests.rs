@@ -182,7 +182,7 @@ fn every_duty_has_an_order_that_covers_it() {
             let holds = |order: &&Order| {
                 order.planned_out.0 - EARLY_MS <= trip.start.0 && trip.end.0 <= order.planned_in.0 + LATE_MS
             };
-            assert!(orders.iter().any(|order| holds(&order)) != is_late, "{vehicle}: {trip:?}");
+            assert!(orders.iter().any(holds) != is_late, "{vehicle}: {trip:?}");
             covered += 1;
         }
     }

@@ -20,7 +20,7 @@ pub(super) fn play(day: &mut Agenda<'_>, told: Told, nth: i64) {
         Story::WrongDestination => wrong_destination(day, told),
         Story::OvernightAtHome => overnight_at_home(day, told, nth),
         Story::Unplugged => {
-            let fault = ErrandFault::Unplugged { until_return: told.event % 2 == 0 };
+            let fault = ErrandFault::Unplugged { until_return: told.event.is_multiple_of(2) };
             hidden_evening(day, told, fault);
         }
         Story::Jammed => hidden_evening(day, told, ErrandFault::Jammed),
@@ -67,10 +67,10 @@ fn school_run(day: &mut Agenda<'_>, told: Told) {
     }
     let mut same = Rng::keyed(&[u64::from(told.event), 33]);
     let schools: Vec<usize> = near(day, PlaceKind::School, 900.0, 5_000.0);
-    let offices: Vec<usize> = near(day, PlaceKind::Office, 1_000.0, 5_000.0);
-    let (Some(school), Some(office)) = (same.pick(&schools).copied(), same.pick(&offices).copied()) else {
-        return;
-    };
+    let Some(school) = same.pick(&schools).copied() else { return };
+    let mut offices: Vec<usize> = near(day, PlaceKind::Office, 1_000.0, 5_000.0);
+    offices.retain(|office| day.stage.is_worth_driving(school, *office));
+    let Some(office) = same.pick(&offices).copied() else { return };
     let drop = Visit { place: school, dwell_s: day.time(80, 170) };
     let depart_s = day.time(hm(7, 8), hm(7, 22));
     let errand = if told.event % 2 == 1 {

@@ -11,6 +11,7 @@
 //! `ARCHITECTURE.md` has the map, the invariants and the walk-throughs.
 
 pub mod api;
+pub mod audit;
 pub mod clock;
 pub mod commands;
 pub mod config;
@@ -22,5 +23,6 @@ pub mod registry;
 pub mod server;
 pub mod sim;
 pub mod sources;
+pub mod supervision;
 pub mod telemetry;
 pub mod tracks;

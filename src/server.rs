@@ -29,6 +29,7 @@ use crate::live::Live;
 use crate::registry::{self, Registry};
 use crate::sources::acks::AckQueue;
 use crate::sources::{Links, Listener, listener};
+use crate::supervision::{self, Marks, SupervisionSettings, Supervisor, SupervisorParts};
 use crate::telemetry::Counters;
 use crate::tracks::Tracks;
 
@@ -153,6 +154,20 @@ impl Server {
         let links = Links::starting_at(clock.now());
         let acks = AckQueue::default();
 
+        supervision::write_calendar(&registry, &config.supervision.calendar, clock.now()).await?;
+        let checkpoint = registry.checkpoint().await?.unwrap_or_default();
+        let marks = Arc::new(Marks::new(checkpoint.lsn));
+        let supervisor = Supervisor::new(
+            SupervisorParts {
+                registry: Arc::clone(&registry),
+                tracks: tracks.clone(),
+                marks: Arc::clone(&marks),
+                settings: SupervisionSettings::from(&config.supervision),
+            },
+            journal.last_received_at(),
+        )
+        .await?;
+
         let driver = Driver::start(DriverParts {
             journal: journal.clone(),
             registry: Arc::clone(&registry),
@@ -161,6 +176,8 @@ impl Server {
             live_snapshot: config.data.join(LIVE_FILE),
             live_checkpoint,
             clock: Arc::clone(&clock),
+            marks: Arc::clone(&marks),
+            marks_from: checkpoint.lsn,
         })
         .context("can't start the fold thread")?;
 
@@ -215,6 +232,7 @@ impl Server {
         let background = Arc::clone(&registry);
         let background_stop = rest.stop.clone();
         rest.tasks.spawn(async move { background.run(background_stop).await });
+        rest.tasks.spawn(supervisor.run(rest.stop.clone()));
         http.tasks.spawn(http_server.run(http.stop.clone()));
 
         write_addresses(&config.data, addresses)?;

@@ -218,7 +218,9 @@ mod tests {
         for text in ["1970-01-01T00:00:00Z", "2018-07-15T02:10:10Z", "2018-07-15T02:10:10.250Z"] {
             assert_eq!(UtcMillis::from_rfc3339(text).map(|t| t.to_string()).as_deref(), Some(text));
         }
-        for text in ["", "2018-07-15", "2018-07-15T02:10:10", "2018-07-15T02:10:10+08:00", "2018-13-15T02:10:10Z"] {
+        for text in
+            ["", "2018-07-15", "2018-07-15T02:10:10", "2018-07-15T02:10:10+08:00", "2018-13-15T02:10:10Z"]
+        {
             assert_eq!(UtcMillis::from_rfc3339(text), None, "{text}");
         }
     }

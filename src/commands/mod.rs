@@ -2,10 +2,12 @@
 //!
 //! Every command ends with 0 (good), 1 (found something wrong) or 2 (could not run).
 
+pub mod audit;
 pub mod check_config;
 pub mod decode;
 pub mod demo;
 pub mod doctor;
+pub mod evidence;
 pub mod journal;
 pub mod registry;
 pub mod replay;
@@ -33,12 +35,16 @@ enum Command {
     Decode(decode::Args),
     Replay(replay::Args),
     Simulate(simulate::Args),
+    Audit(audit::Args),
     /// Check or dump a journal, offline
     #[command(subcommand, after_help = "Example:\n  motorpool journal verify /var/lib/motorpool")]
     Journal(journal::JournalCommand),
     /// Check the track archive, or write tracks out
     #[command(subcommand, after_help = "Example:\n  motorpool tracks export --data data --format csv")]
     Tracks(tracks::TracksCommand),
+    /// Check evidence packs, offline
+    #[command(subcommand, after_help = "Example:\n  motorpool evidence verify v12-2026-03-04.zip")]
+    Evidence(evidence::EvidenceCommand),
     Registry(registry::Args),
     Token(token::Args),
     CheckConfig(check_config::Args),
@@ -64,8 +70,10 @@ pub fn run() -> ExitCode {
         Command::Decode(args) => decode::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Journal(command) => journal::run(&command),
         Command::Tracks(command) => tracks::run(&command),
+        Command::Evidence(command) => evidence::run(&command),
         Command::Registry(args) => registry::run(&args),
         Command::Token(args) => token::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),

@@ -158,7 +158,7 @@ pub(super) fn with_registry(
 }
 
 async fn open(data: &Path, config: &Config) -> anyhow::Result<Registry> {
-    if !data.join(REGISTRY_FILE).exists() {
+    if config.registry.url.is_empty() && !data.join(REGISTRY_FILE).exists() {
         bail!("there is no registry in {}: has the server ever run there?", data.display());
     }
     Registry::open(data, config)

@@ -185,13 +185,15 @@ struct Devices {
 
 impl Devices {
     fn read(data: &Path) -> anyhow::Result<Self> {
-        if !data.join(REGISTRY_FILE).exists() {
+        // A registry in PostgreSQL is named by the environment: this command reads no configuration file.
+        let environment = crate::config::load(None)?;
+        if environment.registry.url.is_empty() && !data.join(REGISTRY_FILE).exists() {
             bail!("there is no registry in {}", data.display());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let profiles = read_profiles(data)?;
-            let config = Config { data: data.to_owned(), profiles, ..Config::default() };
+            let config = Config { data: data.to_owned(), profiles, ..environment };
             let registry = Registry::open(data, &config).await?;
             let snapshot = registry.snapshot();
             registry.close().await;

@@ -149,6 +149,23 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             config.sessions.partial_bytes_max
         ),
     );
+    let supervision = &config.supervision;
+    expect(
+        jiff::tz::TimeZone::get(&supervision.time_zone).is_ok(),
+        format!("supervision.time_zone = \"{}\" is no time zone", supervision.time_zone),
+    );
+    expect(
+        supervision.calendar.is_empty()
+            || motorpool_supervision::calendar::builtin(&supervision.calendar).is_some(),
+        format!("supervision.calendar = \"{}\" is no shipped calendar", supervision.calendar),
+    );
+    expect(
+        supervision.interval.0 >= std::time::Duration::from_millis(100),
+        format!("supervision.interval = \"{}\" must be at least 100ms", supervision.interval),
+    );
+    if let Err(error) = supervision.trips.validate() {
+        expect(false, format!("supervision.trips: {error}"));
+    }
     expect(trackers.links_max > 0, "trackers.links_max must be at least 1".to_owned());
     expect(
         trackers.read_buffer_max.0 >= 8 << 10,
@@ -160,6 +177,11 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         format!("tracks.page_rows = {} must be between 64 and 65536", config.tracks.page_rows),
     );
     expect(config.tracks.compact_files_min >= 2, "tracks.compact_files_min must be at least 2".to_owned());
+    let url = config.registry.url.expose();
+    expect(
+        url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://"),
+        "registry.url must be empty or begin with postgres://".to_owned(),
+    );
     if mistakes.is_empty() { Ok(()) } else { Err(ConfigError::Values(mistakes)) }
 }
 

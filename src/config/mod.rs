@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use motorpool_protocols::Profile;
 use motorpool_protocols::SessionLimits;
+use motorpool_supervision::trips::TripSettings;
 use serde::{Deserialize, Serialize};
 
 pub use load::{ConfigError, FILES_RESERVED, load};
-pub use values::{Bytes, Seconds};
+pub use values::{Bytes, Seconds, SecretUrl};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,10 @@ pub struct Config {
     pub journal: Journal,
     /// The track archive.
     pub tracks: Tracks,
+    /// The registry's database.
+    pub registry: Registry,
+    /// Trips, rules and cases.
+    pub supervision: Supervision,
     /// The HTTP API and console.
     pub http: Http,
     /// Limits on unknown terminals.
@@ -50,6 +55,8 @@ impl Default for Config {
             sessions: Sessions::default(),
             journal: Journal::default(),
             tracks: Tracks::default(),
+            registry: Registry::default(),
+            supervision: Supervision::default(),
             http: Http::default(),
             quarantine: Quarantine::default(),
             profiles: BTreeMap::new(),
@@ -218,6 +225,42 @@ impl Default for Tracks {
             seal_interval: Seconds(Duration::from_secs(300)),
             compact_files_min: 4,
             page_rows: 4_096,
+        }
+    }
+}
+
+/// `[registry]`: where devices, orders, cases and everything else that people decide is kept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Registry {
+    /// Empty = SQLite in the data folder; `postgres://…` = PostgreSQL.
+    pub url: SecretUrl,
+}
+
+/// `[supervision]`: trips, rules and cases.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Supervision {
+    /// How often changed tracks are cut and judged.
+    pub interval: Seconds,
+    /// Time zone of local days, by its IANA name.
+    pub time_zone: String,
+    /// The shipped calendar that a new registry begins with; empty = none.
+    pub calendar: String,
+    /// Changes of the registry judge no day again that lies further back than this.
+    pub judge_back_days: u32,
+    /// How tracks are cut.
+    pub trips: TripSettings,
+}
+
+impl Default for Supervision {
+    fn default() -> Self {
+        Self {
+            interval: Seconds(Duration::from_secs(15)),
+            time_zone: "Asia/Shanghai".to_owned(),
+            calendar: "cn".to_owned(),
+            judge_back_days: 400,
+            trips: TripSettings::default(),
         }
     }
 }

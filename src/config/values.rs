@@ -1,4 +1,4 @@
-//! Values with units as people write them: `"20ms"`, `"128MiB"`.
+//! Values with units as people write them: `"20ms"`, `"128MiB"`; and addresses that hold a password.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +12,61 @@ pub struct Seconds(pub Duration);
 /// A number of bytes, written `"64KiB"`, `"128MiB"`, `"1GiB"` or a plain number with `"B"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub usize);
+
+/// An address that may hold a password. Whatever shows it (`Debug`, `Display`, `Serialize`) shows `***` in its place.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct SecretUrl(String);
+
+impl SecretUrl {
+    /// The address `text`.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The whole address, for the one who connects.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The query can hold a password as well, so nothing of it is shown.
+        let (address, query) = self.0.split_once('?').map_or((self.0.as_str(), ""), |(a, _)| (a, "?***"));
+        let Some((scheme, rest)) = address.split_once("://") else {
+            return f.write_str(if self.0.is_empty() { "" } else { "***" });
+        };
+        match rest.rsplit_once('@') {
+            None => write!(f, "{scheme}://{rest}{query}"),
+            Some((login, place)) => {
+                let user = login.split_once(':').map_or(login, |(user, _)| user);
+                let password = if user == login { "" } else { ":***" };
+                write!(f, "{scheme}://{user}{password}@{place}{query}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+impl Serialize for SecretUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 const TIME_UNITS: &[(&str, u64)] = &[("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
 const SIZE_UNITS: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
@@ -90,6 +145,24 @@ mod tests {
         }
         for (text, bytes) in [("64KiB", 64 << 10), ("1GiB", 1 << 30), ("3B", 3)] {
             assert_eq!(parse(text, SIZE_UNITS), Ok(bytes));
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_never_shown() {
+        for (address, shown) in [
+            ("", ""),
+            ("postgres://motorpool:s3cr:t@db/registry", "postgres://motorpool:***@db/registry"),
+            ("postgres://motorpool@db/registry", "postgres://motorpool@db/registry"),
+            ("postgres://a:p@ss@db/r?password=x", "postgres://a:***@db/r?***"),
+            ("postgres:///r?host=/run/postgresql", "postgres:///r?***"),
+            ("s3cr3t", "***"),
+        ] {
+            let url = SecretUrl::new(address);
+            assert_eq!(url.to_string(), shown);
+            assert_eq!(format!("{url:?}"), format!("\"{shown}\""));
+            assert_eq!(serde_json::to_string(&url).unwrap(), format!("\"{shown}\""));
+            assert_eq!(url.expose(), address);
         }
     }
 

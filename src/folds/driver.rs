@@ -13,6 +13,7 @@ use crate::ids::Lsn;
 use crate::journal::{Batch, Consumer, Event, Gap, GapKind, Journal, Reader};
 use crate::live::{Live, LiveBatch};
 use crate::registry::{Registry, Snapshot};
+use crate::supervision::{MarkBatch, Marks};
 use crate::tracks::{Tracks, TracksWriter};
 
 use super::{FoldCounts, decode_batch};
@@ -43,6 +44,10 @@ pub struct DriverParts {
     pub live_checkpoint: Lsn,
     /// For the age of unsealed rows; never for what is derived.
     pub clock: Arc<Clock>,
+    /// Where it is noted which tracks changed.
+    pub marks: Arc<Marks>,
+    /// The address up to which trips are derived already.
+    pub marks_from: Lsn,
 }
 
 /// The running thread.
@@ -97,6 +102,8 @@ struct Folds {
     live_snapshot: PathBuf,
     live_saved: Instant,
     clock: Arc<Clock>,
+    marks: Arc<Marks>,
+    marks_from: Lsn,
     /// Records before this were there before the process started.
     started_at: Lsn,
     counts: Arc<FoldCounts>,
@@ -121,13 +128,15 @@ impl Folds {
             live_snapshot: parts.live_snapshot,
             live_saved: Instant::now(),
             clock: parts.clock,
+            marks: parts.marks,
+            marks_from: parts.marks_from,
             counts,
             observations: Observations::default(),
         }
     }
 
     fn run(mut self, stop: &AtomicBool) {
-        let mut reader = self.journal.reader(self.tracks_from.min(self.live_from));
+        let mut reader = self.journal.reader(self.tracks_from.min(self.live_from).min(self.marks_from));
         loop {
             // Looked at first: what was durable when the stop was asked for is still applied.
             let is_last = stop.load(Ordering::Acquire);
@@ -154,6 +163,7 @@ impl Folds {
         let snapshot = self.registry.snapshot();
         let live = Arc::clone(&self.live);
         let mut states = live.batch();
+        let mut marks = MarkBatch::default();
         let mut is_empty = true;
         for event in chunk.events() {
             is_empty = false;
@@ -162,6 +172,10 @@ impl Folds {
                     let for_tracks = entry.lsn >= self.tracks_from;
                     let for_live = (entry.lsn >= self.live_from).then_some(&mut states);
                     let messages = self.apply(&entry.batch, &snapshot, for_tracks, for_live);
+                    if entry.lsn >= self.marks_from {
+                        let Batch { device, received_at, .. } = entry.batch;
+                        marks.note(device, received_at, &self.observations.fixes);
+                    }
                     if entry.lsn < self.started_at {
                         FoldCounts::add(&self.counts.replayed_messages, messages);
                     }
@@ -172,6 +186,7 @@ impl Folds {
         drop(states);
         // Live may have to read again what the archive has committed; the archive does not go back.
         self.writer.advance(end.max(self.tracks_from), self.clock.now());
+        self.marks.publish(marks, end);
         self.counts.consumed.store(end.0, Ordering::Release);
         is_empty
     }
@@ -205,6 +220,10 @@ impl Folds {
     }
 
     fn pass_over(&self, gap: Gap) {
+        if gap.to > self.marks_from && !matches!(gap.kind, GapKind::Torn) {
+            // What was not read may have changed any track: the archive has it, the marks do not.
+            self.marks.lose();
+        }
         let is_loss = match gap.kind {
             GapKind::Torn => false,
             GapKind::Released => gap.to > self.tracks_from,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::db::Db;
 use super::{Error, Registry};
 
 /// How often notes are written and other writers are looked for.
@@ -58,7 +59,8 @@ impl Registry {
     }
 }
 
-/// One connection that remembers `PRAGMA data_version`, which changes when another connection has committed.
+/// Notices that another process may have written. On SQLite one connection remembers `PRAGMA data_version`, which changes
+/// when another connection has committed; PostgreSQL has no such thing, so the change sequence itself is asked each time.
 #[derive(Default)]
 struct Watcher {
     connection: Option<sqlx::pool::PoolConnection<sqlx::Sqlite>>,
@@ -67,9 +69,10 @@ struct Watcher {
 
 impl Watcher {
     async fn changed(&mut self, registry: &Registry) -> Result<bool, Error> {
+        let Db::Sqlite(pool) = &registry.db else { return Ok(true) };
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => registry.pool.acquire().await?,
+            None => pool.acquire().await?,
         };
         let version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *connection).await?;
         self.connection = Some(connection);

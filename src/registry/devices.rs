@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use motorpool_protocols::{Protocol, Registration, TerminalId, UtcMillis};
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, QueryBuilder, Sqlite};
+use sqlx::FromRow;
 
+use super::db::{Sql, Tx};
 use super::snapshot::{Device, DeviceState, fingerprint};
 use super::{CHUNK_ROWS, Error, Registry, Write};
 use crate::ids::DeviceId;
@@ -161,8 +162,11 @@ struct Row {
     approved_by: String,
 }
 
-const COLUMNS: &str = "id, protocol, terminal, name, state, profile, code_generation, province, city, maker, model, \
-    terminal_id, plate_colour, plate, registered_at, created_at, created_by, approved_at, approved_by";
+/// Numbers that the first migration made INTEGER are read as what every other number is.
+const SELECT: &str = "SELECT CAST(id AS BIGINT) AS id, protocol, terminal, name, state, profile, \
+    CAST(code_generation AS BIGINT) AS code_generation, CAST(province AS BIGINT) AS province, \
+    CAST(city AS BIGINT) AS city, maker, model, terminal_id, CAST(plate_colour AS BIGINT) AS plate_colour, plate, \
+    registered_at, created_at, created_by, approved_at, approved_by FROM devices";
 
 impl Row {
     fn id(&self) -> Result<DeviceId, Error> {
@@ -298,12 +302,9 @@ impl Registry {
         now: UtcMillis,
     ) -> Result<bool, Error> {
         let mut write = self.write().await?;
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT MAX(change) FROM device_history WHERE device_id = $1")
-                .bind(i64::from(device.0))
-                .fetch_one(&mut *write.tx)
-                .await?;
-        if !is_expected(last.unwrap_or(0)) {
+        let last = Sql::new("SELECT COALESCE(MAX(change), 0) FROM device_history WHERE device_id = $1");
+        let last = write.tx.number(last.bind(device.0)).await?;
+        if !is_expected(last) {
             write.tx.rollback().await?;
             return Ok(false);
         }
@@ -331,23 +332,19 @@ impl Registry {
             }
         }
         for chunk in changed.chunks(CHUNK_ROWS) {
-            let mut sql = QueryBuilder::<Sqlite>::new("UPDATE devices SET state = ");
+            let mut sql = Sql::new("UPDATE devices SET state = ");
             sql.push_bind(state.as_str());
             match state {
                 DeviceState::Approved => {
-                    sql.push(", approved_at = ").push_bind(now.0);
+                    sql.push(", approved_at = ").push_bind(now);
                     sql.push(", approved_by = ").push_bind(who);
                 }
                 DeviceState::Blocked => {
                     sql.push(", code_generation = code_generation + 1");
                 }
             }
-            sql.push(" WHERE id IN (");
-            let mut list = sql.separated(", ");
-            for device in chunk {
-                list.push_bind(i64::from(device.id.0));
-            }
-            sql.push(")").build().execute(&mut *write.tx).await?;
+            sql.push(" WHERE id IN ").push_list(chunk.iter().map(|device| device.id.0));
+            write.tx.execute(sql).await?;
         }
         let details: Vec<_> = changed.iter().map(|device| (device.id, state_detail(device), now)).collect();
         write.history(state.as_str(), who, now, &details).await?;
@@ -380,7 +377,7 @@ impl Registry {
             let mut device = Device::clone(device);
             device.registration = fingerprint(r);
             device.plate = Some(r.plate.as_str()).filter(|plate| !plate.is_empty()).map(Into::into);
-            sqlx::query(
+            let sql = Sql::new(
                 "UPDATE devices SET province = $1, city = $2, maker = $3, model = $4, terminal_id = $5, \
                  plate_colour = $6, plate = $7, registered_at = $8 WHERE id = $9",
             )
@@ -391,10 +388,9 @@ impl Registry {
             .bind(&r.terminal_id)
             .bind(i64::from(r.plate_colour))
             .bind(&r.plate)
-            .bind(at.0)
-            .bind(i64::from(id.0))
-            .execute(&mut *write.tx)
-            .await?;
+            .bind(*at)
+            .bind(id.0);
+            write.tx.execute(sql).await?;
             details.push((*id, serde_json::to_string(r).unwrap_or_default(), *at));
             changed.push(device);
         }
@@ -407,8 +403,8 @@ impl Registry {
     /// # Errors
     /// When the database fails or holds something impossible.
     pub async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<DeviceRecord>, Error> {
-        let mut sql = QueryBuilder::<Sqlite>::new("SELECT ");
-        sql.push(COLUMNS).push(" FROM devices WHERE id > ").push_bind(i64::from(filter.after.0));
+        let mut sql = Sql::new(SELECT);
+        sql.push(" WHERE id > ").push_bind(filter.after.0);
         if let Some(state) = filter.state {
             sql.push(" AND state = ").push_bind(state.as_str());
         }
@@ -418,8 +414,8 @@ impl Registry {
             sql.push(" OR lower(name) LIKE ").push_bind(pattern.clone()).push(" ESCAPE '!'");
             sql.push(" OR lower(plate) LIKE ").push_bind(pattern).push(" ESCAPE '!')");
         }
-        sql.push(" ORDER BY id LIMIT ").push_bind(i64::from(filter.limit));
-        let rows: Vec<Row> = sql.build_query_as().fetch_all(&self.pool).await?;
+        sql.push(" ORDER BY id LIMIT ").push_bind(filter.limit);
+        let rows: Vec<Row> = self.db.all(sql).await?;
         rows.into_iter().map(Row::record).collect()
     }
 
@@ -428,9 +424,9 @@ impl Registry {
     /// # Errors
     /// When the database fails or holds something impossible.
     pub async fn device(&self, id: DeviceId) -> Result<Option<DeviceRecord>, Error> {
-        let mut sql = QueryBuilder::<Sqlite>::new("SELECT ");
-        sql.push(COLUMNS).push(" FROM devices WHERE id = ").push_bind(i64::from(id.0));
-        let row: Option<Row> = sql.build_query_as().fetch_optional(&self.pool).await?;
+        let mut sql = Sql::new(SELECT);
+        sql.push(" WHERE id = ").push_bind(id.0);
+        let row: Option<Row> = self.db.optional(sql).await?;
         row.map(Row::record).transpose()
     }
 
@@ -439,14 +435,12 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn device_history(&self, id: DeviceId, limit: u32) -> Result<Vec<DeviceChange>, Error> {
-        let rows: Vec<(i64, i64, i64, String, String, String)> = sqlx::query_as(
+        let sql = Sql::new(
             "SELECT change, valid_from, recorded_at, who, what, detail FROM device_history \
              WHERE device_id = $1 ORDER BY change DESC LIMIT $2",
-        )
-        .bind(i64::from(id.0))
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        );
+        let rows: Vec<(i64, i64, i64, String, String, String)> =
+            self.db.all(sql.bind(id.0).bind(limit)).await?;
         Ok(rows
             .into_iter()
             .map(|(change, valid_from, recorded_at, who, what, detail)| DeviceChange {
@@ -461,10 +455,10 @@ impl Registry {
     }
 
     /// Reads every device out of the database as the snapshot keeps them.
-    pub(super) async fn read_all(&self, tx: &mut sqlx::SqliteConnection) -> Result<Vec<Device>, Error> {
-        let mut sql = QueryBuilder::<Sqlite>::new("SELECT ");
-        sql.push(COLUMNS).push(" FROM devices ORDER BY id");
-        let rows: Vec<Row> = sql.build_query_as().fetch_all(&mut *tx).await?;
+    pub(super) async fn read_all(&self, tx: &mut Tx) -> Result<Vec<Device>, Error> {
+        let mut sql = Sql::new(SELECT);
+        sql.push(" ORDER BY id");
+        let rows: Vec<Row> = tx.all(sql).await?;
         rows.into_iter().map(|row| self.to_device(row)).collect()
     }
 
@@ -493,25 +487,27 @@ async fn insert_devices(
     now: UtcMillis,
 ) -> Result<(), Error> {
     for chunk in devices.chunks(CHUNK_ROWS) {
-        let mut sql = QueryBuilder::<Sqlite>::new(
+        let mut sql = Sql::new(
             "INSERT INTO devices (id, protocol, terminal_key, terminal, name, state, profile, code_generation, \
              created_at, created_by, approved_at, approved_by) ",
         );
-        sql.push_values(chunk, |mut row, device| {
-            row.push_bind(i64::from(device.id.0))
-                .push_bind(device.protocol.name())
-                .push_bind(device.terminal.key())
-                .push_bind(device.terminal.as_str())
-                .push_bind(device.name.as_deref())
-                .push_bind(device.state.as_str())
-                .push_bind(device.profile.name.as_str())
-                .push_bind(i64::from(device.code_generation))
-                .push_bind(now.0)
-                .push_bind(who)
-                .push_bind(now.0)
-                .push_bind(who);
-        });
-        sql.build().execute(&mut *write.tx).await?;
+        sql.push_rows(chunk.iter().map(|device| {
+            vec![
+                device.id.0.into(),
+                device.protocol.name().into(),
+                device.terminal.key().into(),
+                device.terminal.as_str().into(),
+                device.name.as_deref().into(),
+                device.state.as_str().into(),
+                device.profile.name.as_str().into(),
+                device.code_generation.into(),
+                now.into(),
+                who.into(),
+                now.into(),
+                who.into(),
+            ]
+        }));
+        write.tx.execute(sql).await?;
     }
     Ok(())
 }
@@ -521,13 +517,9 @@ async fn forget_quarantined(write: &mut Write<'_>, devices: &[Device]) -> Result
         let keys: Vec<&str> =
             devices.iter().filter(|device| device.protocol == *protocol).map(|d| d.terminal.key()).collect();
         for chunk in keys.chunks(CHUNK_ROWS) {
-            let mut sql = QueryBuilder::<Sqlite>::new("DELETE FROM quarantine WHERE protocol = ");
-            sql.push_bind(protocol.name()).push(" AND terminal_key IN (");
-            let mut list = sql.separated(", ");
-            for key in chunk {
-                list.push_bind(*key);
-            }
-            sql.push(")").build().execute(&mut *write.tx).await?;
+            let mut sql = Sql::new("DELETE FROM quarantine WHERE protocol = ");
+            sql.push_bind(protocol.name()).push(" AND terminal_key IN ").push_list(chunk.iter().copied());
+            write.tx.execute(sql).await?;
         }
     }
     Ok(())

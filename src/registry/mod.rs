@@ -1,20 +1,27 @@
 //! The registry: what people decided about terminals, and the only module that speaks SQL.
 //!
-//! It owns `registry.sqlite` in the data folder (WAL, `synchronous=FULL`, foreign keys, readable by its owner only) and one
-//! immutable [`Snapshot`] in memory that serves the gate, the folds and the API without a lock.
+//! It owns `registry.sqlite` in the data folder (WAL, `synchronous=FULL`, foreign keys, readable by its owner only), or a
+//! database of PostgreSQL where one is configured, and one immutable [`Snapshot`] in memory that serves the gate, the folds
+//! and the API without a lock.
 //!
 //! Every write that a snapshot must notice counts up the `change` sequence in the same transaction. The writer
 //! publishes the next snapshot itself; a change made by another process (`motorpool registry device approve`
-//! beside a running server) is noticed within a second by `PRAGMA data_version` and read again.
+//! beside a running server) is noticed within a second and read again.
 //!
 //! The network path never waits for the database: it reads the snapshot and leaves notes in a bounded table
 //! ([`Registry::quarantine_seen`], [`Registry::registered`]) that [`Registry::run`] writes down every second.
 
+mod attachments;
 mod background;
+mod case_events;
 mod codes;
+mod db;
 mod devices;
+mod entries;
 pub(crate) mod hex;
+mod idempotency;
 mod inbox;
+mod judgements;
 mod profiles;
 mod quarantine;
 mod snapshot;
@@ -22,19 +29,25 @@ mod snapshot;
 mod tests;
 mod tokens;
 
+use arc_swap::ArcSwap;
+use motorpool_protocols::{Registration, UtcMillis};
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-
-use arc_swap::ArcSwap;
-use motorpool_protocols::{Registration, UtcMillis};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
+pub use attachments::{ATTACHMENT_BYTES_MAX, Attachment, NewAttachment};
+pub use case_events::{CaseEvent, CaseFilter, CaseRow, StoredCaseEvent};
 pub use devices::{DeviceChange, DeviceFilter, DeviceRecord, Enrol, Enrolled, Registered};
+pub use entries::{
+    Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Scope as RowScope, Stored, Written,
+};
+pub use idempotency::{Claim, IDEMPOTENCY_HOURS, KEY_BYTES_MAX};
+pub use judgements::{
+    Checkpoint, Flag, FlagFilter, FlagState, FlagTurn, Gone, Judgement, NewFlag, NewSegment, StoredSegment,
+    revise_flags, revise_segments,
+};
 pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
 pub use quarantine::{QuarantineFilter, Quarantined};
 pub use snapshot::{Device, DeviceState, Snapshot};
@@ -43,20 +56,17 @@ pub use tokens::{Scope, TOKEN_FILE, Token};
 use crate::config::Config;
 use crate::ids::DeviceId;
 use codes::Codes;
+use db::{Db, Sql, Tx};
 use inbox::Inbox;
 use profiles::Profiles;
 
 /// The database file in the data folder.
 pub const REGISTRY_FILE: &str = "registry.sqlite";
 
-/// Rows of one statement: 12 columns each stay far below SQLite's 32,766 parameters.
+/// What the change sequence is.
+const CHANGE: &str = "SELECT value FROM sequences WHERE name = 'change'";
+/// Rows of one statement: 24 columns each stay below SQLite's 32,766 parameters.
 const CHUNK_ROWS: usize = 500;
-/// Takes the write lock at once, so that what the transaction reads can't be overtaken.
-const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
-/// How long a writer waits for another process.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections: one watches for changes, the others read.
-const CONNECTIONS_MAX: u32 = 4;
 
 /// Why the registry could not do something.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +90,52 @@ pub enum Error {
     /// The database holds something this program never wrote.
     #[error("the registry holds something impossible: {0}")]
     Corrupt(&'static str),
+    /// A stored value can't be read as what it should be.
+    #[error("the registry holds a {what} that can't be read")]
+    Unreadable {
+        /// Which.
+        what: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Somebody else has written in between.
+    #[error("{kind} {id} is at {found} by now, not at {expected}: somebody else has changed it")]
+    Conflict {
+        /// What kind of thing.
+        kind: &'static str,
+        /// Which.
+        id: String,
+        /// The version or number of events that the writer has seen.
+        expected: i64,
+        /// What it is now.
+        found: i64,
+    },
+    /// There is no such row.
+    #[error("there is no {kind} {id}")]
+    Unknown {
+        /// What kind of thing.
+        kind: &'static str,
+        /// Which.
+        id: i64,
+    },
+    /// Two rows would have what only one may have.
+    #[error("{kind} {id} and {kind} {other} would both have {key} at {at}", at = shown(*at))]
+    Taken {
+        /// The kind of both.
+        kind: &'static str,
+        /// What: a plate, a code, a device.
+        key: String,
+        /// One row.
+        id: i64,
+        /// The other.
+        other: i64,
+        /// The first instant at which both would have it.
+        at: UtcMillis,
+    },
+    /// The request is not possible in itself.
+    #[error("refused: {0}")]
+    Refused(String),
     /// There are no device numbers left.
     #[error("the registry is full")]
     Full,
@@ -92,18 +148,14 @@ impl Error {
     /// Whether the same call may succeed a moment later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Database(sqlx::Error::PoolTimedOut) => true,
-            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| code == "5"),
-            _ => false,
-        }
+        matches!(self, Self::Database(error) if db::is_passing(error))
     }
 }
 
 /// The registry, open.
 #[derive(Debug)]
 pub struct Registry {
-    pool: SqlitePool,
+    db: Db,
     /// One writer of this process at a time; held until its snapshot is published.
     writer: Mutex<()>,
     snapshot: ArcSwap<Snapshot>,
@@ -117,7 +169,7 @@ pub struct Registry {
 
 /// A write transaction with the turn to write and the snapshot it builds on.
 struct Write<'r> {
-    tx: Transaction<'static, Sqlite>,
+    tx: Tx,
     /// What the change sequence will be.
     change: i64,
     snapshot: Arc<Snapshot>,
@@ -134,20 +186,22 @@ impl Write<'_> {
         details: &[(DeviceId, String, UtcMillis)],
     ) -> Result<(), Error> {
         for chunk in details.chunks(CHUNK_ROWS) {
-            let mut sql = QueryBuilder::<Sqlite>::new(
+            let mut sql = Sql::new(
                 "INSERT INTO device_history (device_id, change, valid_from, recorded_at, who, what, detail) ",
             );
             let change = self.change;
-            sql.push_values(chunk, |mut row, (device, detail, valid_from)| {
-                row.push_bind(i64::from(device.0))
-                    .push_bind(change)
-                    .push_bind(valid_from.0)
-                    .push_bind(recorded_at.0)
-                    .push_bind(who)
-                    .push_bind(what)
-                    .push_bind(detail);
-            });
-            sql.build().execute(&mut *self.tx).await?;
+            sql.push_rows(chunk.iter().map(|(device, detail, valid_from)| {
+                vec![
+                    device.0.into(),
+                    change.into(),
+                    (*valid_from).into(),
+                    recorded_at.into(),
+                    who.into(),
+                    what.into(),
+                    detail.into(),
+                ]
+            }));
+            self.tx.execute(sql).await?;
         }
         Ok(())
     }
@@ -155,12 +209,8 @@ impl Write<'_> {
     /// Gives new devices their numbers, in order, out of a sequence that never goes back.
     async fn number_devices(&mut self, devices: &mut [Device]) -> Result<(), Error> {
         let count = i64::try_from(devices.len()).map_err(|_| Error::Full)?;
-        let last: i64 = sqlx::query_scalar(
-            "UPDATE sequences SET value = value + $1 WHERE name = 'device' RETURNING value",
-        )
-        .bind(count)
-        .fetch_one(&mut *self.tx)
-        .await?;
+        let sql = Sql::new("UPDATE sequences SET value = value + $1 WHERE name = 'device' RETURNING value");
+        let last = self.tx.number(sql.bind(count)).await?;
         // A number must fit the INTEGER of every database.
         i32::try_from(last).map_err(|_| Error::Full)?;
         let first = u32::try_from(last - count + 1).map_err(|_| Error::Corrupt("the device sequence"))?;
@@ -172,32 +222,17 @@ impl Write<'_> {
 }
 
 impl Registry {
-    /// Opens the registry in `data_dir`, creating the folder and the database if need be, and brings its schema
-    /// up to date.
+    /// Opens the registry that `config` names, by default in `data_dir`, creating folder and file if need be, and brings its
+    /// schema up to date.
     ///
     /// # Errors
     /// When the folder or the database can't be used, or the schema belongs to another version.
     pub async fn open(data_dir: &Path, config: &Config) -> Result<Self, Error> {
-        let path = data_dir.join(REGISTRY_FILE);
-        let in_folder = |source| Error::Io { path: data_dir.to_path_buf(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(in_folder)?;
-        // The database holds the server secret. Its WAL gets the mode of the file.
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|source| Error::Io { path: path.clone(), source })?;
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await?;
-        sqlx::migrate!("src/registry/migrations").run(&pool).await?;
-
-        let mut tx = pool.begin_with(BEGIN_WRITE).await?;
+        let db = match config.registry.url.expose() {
+            "" => Db::open_sqlite(&sqlite_file(data_dir)?).await?,
+            url => Db::open_postgres(url).await?,
+        };
+        let mut tx = db.begin_write().await?;
         let secret = server_secret(&mut tx).await?;
         let tokens = Self::read_tokens(&mut tx).await?;
         tx.commit().await?;
@@ -210,7 +245,7 @@ impl Registry {
             profiles: Profiles::new(config),
             inbox: Inbox::default(),
             quarantine_max: config.quarantine.terminals_max,
-            pool,
+            db,
         };
         registry.reload().await?;
         Ok(registry)
@@ -255,13 +290,13 @@ impl Registry {
 
     /// Closes every connection. Notes that were not flushed are lost.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.db.close().await;
     }
 
     /// Takes the turn to write and a transaction that builds on the snapshot in memory.
     async fn write(&self) -> Result<Write<'_>, Error> {
         let turn = self.writer.lock().await;
-        let mut tx = self.pool.begin_with(BEGIN_WRITE).await?;
+        let mut tx = self.db.begin_write().await?;
         let change = bump(&mut tx).await?;
         let mut snapshot = self.snapshot();
         if snapshot.change + 1 != change {
@@ -290,13 +325,20 @@ impl Registry {
         Ok(())
     }
 
+    /// Commits a change in which no device took part, and publishes that it was made.
+    async fn commit_rows(&self, write: Write<'_>) -> Result<(), Error> {
+        write.tx.commit().await?;
+        let mut next = Snapshot::clone(&write.snapshot);
+        next.change = write.change;
+        self.publish(next);
+        Ok(())
+    }
+
     /// Reads everything again if somebody else changed it.
     async fn reload(&self) -> Result<(), Error> {
         let _turn = self.writer.lock().await;
-        let mut tx = self.pool.begin().await?;
-        let change: i64 = sqlx::query_scalar("SELECT value FROM sequences WHERE name = 'change'")
-            .fetch_one(&mut *tx)
-            .await?;
+        let mut tx = self.db.begin_read().await?;
+        let change = tx.number(Sql::new(CHANGE)).await?;
         if change != self.snapshot.load().change {
             let tokens = Self::read_tokens(&mut tx).await?;
             let snapshot = self.read_snapshot(&mut tx).await?;
@@ -307,15 +349,14 @@ impl Registry {
         Ok(())
     }
 
-    async fn read_snapshot(&self, tx: &mut SqliteConnection) -> Result<Snapshot, Error> {
+    async fn read_snapshot(&self, tx: &mut Tx) -> Result<Snapshot, Error> {
         let mut snapshot = Snapshot::default();
         let devices = self.read_all(tx).await?;
         self.profiles.warn_of_unknown(devices.iter().map(|device| device.profile.name.as_str()));
         for device in devices {
             snapshot.put(device);
         }
-        snapshot.change =
-            sqlx::query_scalar("SELECT value FROM sequences WHERE name = 'change'").fetch_one(tx).await?;
+        snapshot.change = tx.number(Sql::new(CHANGE)).await?;
         Ok(snapshot)
     }
 
@@ -327,26 +368,39 @@ impl Registry {
 }
 
 /// Counts the change sequence up and answers its new value.
-async fn bump(tx: &mut SqliteConnection) -> Result<i64, Error> {
-    let change =
-        sqlx::query_scalar("UPDATE sequences SET value = value + 1 WHERE name = 'change' RETURNING value")
-            .fetch_one(tx)
-            .await?;
-    Ok(change)
+async fn bump(tx: &mut Tx) -> Result<i64, Error> {
+    tx.number(Sql::new("UPDATE sequences SET value = value + 1 WHERE name = 'change' RETURNING value")).await
+}
+
+/// An instant as people read it.
+fn shown(at: UtcMillis) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| "all times".to_owned(), |at| at.to_string())
+}
+
+/// The SQLite file in the data folder, made with its folder if need be.
+fn sqlite_file(data_dir: &Path) -> Result<PathBuf, Error> {
+    let path = data_dir.join(REGISTRY_FILE);
+    let in_folder = |source| Error::Io { path: data_dir.to_path_buf(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(in_folder)?;
+    // The database holds the server secret. Its WAL gets the mode of the file.
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|source| Error::Io { path: path.clone(), source })?;
+    Ok(path)
 }
 
 /// The server secret as hex; made on the first start.
-async fn server_secret(tx: &mut SqliteConnection) -> Result<String, Error> {
-    let known: Option<String> = sqlx::query_scalar("SELECT value FROM settings WHERE name = 'server_secret'")
-        .fetch_optional(&mut *tx)
-        .await?;
-    if let Some(secret) = known {
+async fn server_secret(tx: &mut Tx) -> Result<String, Error> {
+    let known: Option<(String,)> =
+        tx.optional(Sql::new("SELECT value FROM settings WHERE name = 'server_secret'")).await?;
+    if let Some((secret,)) = known {
         return Ok(secret);
     }
     let secret = hex::encode(&random::<{ codes::SECRET_BYTES }>()?);
-    sqlx::query("INSERT INTO settings (name, value) VALUES ('server_secret', $1)")
-        .bind(&secret)
-        .execute(tx)
+    tx.execute(Sql::new("INSERT INTO settings (name, value) VALUES ('server_secret', $1)").bind(&secret))
         .await?;
     Ok(secret)
 }

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use motorpool_protocols::{Protocol, Registration, TerminalId, UtcMillis};
-use sqlx::{FromRow, QueryBuilder, Sqlite};
+use sqlx::FromRow;
 
+use super::db::Sql;
 use super::devices::{Enrol, Enrolled, Registered};
-use super::{BEGIN_WRITE, CHUNK_ROWS, Error, Registry};
+use super::{CHUNK_ROWS, Error, Registry};
 
 /// One unknown terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,40 +104,40 @@ impl Registry {
             return Ok(());
         }
         let _turn = self.writer.lock().await;
-        let mut tx = self.pool.begin_with(BEGIN_WRITE).await?;
+        let mut tx = self.db.begin_write().await?;
         for chunk in sightings.chunks(CHUNK_ROWS) {
-            let mut sql = QueryBuilder::<Sqlite>::new(
+            let mut sql = Sql::new(
                 "INSERT INTO quarantine (protocol, terminal_key, terminal, first_seen, last_seen, attempts, peer, \
                  registration) ",
             );
-            sql.push_values(chunk, |mut row, sighting| {
+            sql.push_rows(chunk.iter().map(|sighting| {
                 let registration = sighting.registration.as_ref();
-                row.push_bind(sighting.protocol.name())
-                    .push_bind(sighting.terminal.key())
-                    .push_bind(sighting.terminal.as_str())
-                    .push_bind(sighting.first_seen.0)
-                    .push_bind(sighting.last_seen.0)
-                    .push_bind(sighting.attempts)
-                    .push_bind(sighting.peer.to_string())
-                    .push_bind(registration.and_then(|r| serde_json::to_string(r).ok()));
-            });
+                vec![
+                    sighting.protocol.name().into(),
+                    sighting.terminal.key().into(),
+                    sighting.terminal.as_str().into(),
+                    sighting.first_seen.into(),
+                    sighting.last_seen.into(),
+                    sighting.attempts.into(),
+                    sighting.peer.to_string().into(),
+                    registration.and_then(|r| serde_json::to_string(r).ok()).into(),
+                ]
+            }));
             sql.push(
                 " ON CONFLICT (protocol, terminal_key) DO UPDATE SET last_seen = excluded.last_seen, \
                  attempts = quarantine.attempts + excluded.attempts, peer = excluded.peer, \
                  registration = COALESCE(excluded.registration, quarantine.registration)",
             );
-            sql.build().execute(&mut *tx).await?;
+            tx.execute(sql).await?;
         }
-        let held: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM quarantine").fetch_one(&mut *tx).await?;
+        let held = tx.number(Sql::new("SELECT COUNT(*) FROM quarantine")).await?;
         let excess = held - i64::try_from(self.quarantine_max).unwrap_or(i64::MAX);
         if excess > 0 {
-            sqlx::query(
+            let sql = Sql::new(
                 "DELETE FROM quarantine WHERE (protocol, terminal_key) IN \
                  (SELECT protocol, terminal_key FROM quarantine ORDER BY last_seen, terminal_key LIMIT $1)",
-            )
-            .bind(excess)
-            .execute(&mut *tx)
-            .await?;
+            );
+            tx.execute(sql.bind(excess)).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -149,15 +150,11 @@ impl Registry {
     pub async fn quarantine(&self, filter: &QuarantineFilter) -> Result<Vec<Quarantined>, Error> {
         self.flush_quarantine().await?;
         let (protocol, key) = filter.after.clone().unwrap_or_default();
-        let rows: Vec<Row> = sqlx::query_as(
+        let sql = Sql::new(
             "SELECT protocol, terminal, first_seen, last_seen, attempts, peer, registration FROM quarantine \
              WHERE (protocol, terminal_key) > ($1, $2) ORDER BY protocol, terminal_key LIMIT $3",
-        )
-        .bind(protocol)
-        .bind(key)
-        .bind(i64::from(filter.limit))
-        .fetch_all(&self.pool)
-        .await?;
+        );
+        let rows: Vec<Row> = self.db.all(sql.bind(protocol).bind(key).bind(filter.limit)).await?;
         Ok(rows.into_iter().map(Into::into).collect())
     }
 
@@ -166,7 +163,7 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn quarantine_len(&self) -> Result<u64, Error> {
-        let held: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM quarantine").fetch_one(&self.pool).await?;
+        let held = self.db.number(Sql::new("SELECT COUNT(*) FROM quarantine")).await?;
         Ok(u64::try_from(held).unwrap_or(0))
     }
 
@@ -200,14 +197,11 @@ impl Registry {
         self.flush_quarantine().await?;
         let mut wanted = Vec::with_capacity(terminals.len());
         for (protocol, terminal) in terminals {
-            let known: Option<Row> = sqlx::query_as(
+            let sql = Sql::new(
                 "SELECT protocol, terminal, first_seen, last_seen, attempts, peer, registration FROM quarantine \
                  WHERE protocol = $1 AND terminal_key = $2",
-            )
-            .bind(protocol.name())
-            .bind(terminal.key())
-            .fetch_optional(&self.pool)
-            .await?;
+            );
+            let known: Option<Row> = self.db.optional(sql.bind(protocol.name()).bind(terminal.key())).await?;
             let enrol = known.map(Quarantined::from).and_then(enrol_of);
             let fresh = Enrol { protocol: *protocol, terminal: *terminal, name: None, profile: None };
             wanted.push(Enrol { profile: profile.map(str::to_owned), ..enrol.unwrap_or(fresh) });

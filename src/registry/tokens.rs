@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{BEGIN_WRITE, Error, Registry, bump, hex, random};
+use super::db::{Sql, Tx};
+use super::{Error, Registry, bump, hex, random};
 
 /// The file in the data folder that holds the first token, mode 0600.
 pub const TOKEN_FILE: &str = "api-token";
@@ -123,8 +124,8 @@ impl Registry {
         let secret = hex::encode(&random::<32>()?);
         let words: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
         let _turn = self.writer.lock().await;
-        let mut tx = self.pool.begin_with(BEGIN_WRITE).await?;
-        sqlx::query(
+        let mut tx = self.db.begin_write().await?;
+        let sql = Sql::new(
             "INSERT INTO tokens (id, name, secret_sha256, scopes, created_at, created_by, expires_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
@@ -132,11 +133,10 @@ impl Registry {
         .bind(super::devices::clean(name))
         .bind(hex::encode(&Sha256::digest(&secret)))
         .bind(words.join(" "))
-        .bind(now.0)
+        .bind(now)
         .bind(who)
-        .bind(expires_at.map(|at| at.0))
-        .execute(&mut *tx)
-        .await?;
+        .bind(expires_at);
+        tx.execute(sql).await?;
         self.commit_alone(tx).await?;
         Ok(format!("mp_{id}_{secret}"))
     }
@@ -147,9 +147,9 @@ impl Registry {
     /// When the database fails.
     pub async fn revoke_token(&self, id: &str) -> Result<bool, Error> {
         let _turn = self.writer.lock().await;
-        let mut tx = self.pool.begin_with(BEGIN_WRITE).await?;
-        let gone = sqlx::query("DELETE FROM tokens WHERE id = $1").bind(id).execute(&mut *tx).await?;
-        if gone.rows_affected() == 0 {
+        let mut tx = self.db.begin_write().await?;
+        let gone = tx.execute(Sql::new("DELETE FROM tokens WHERE id = $1").bind(id)).await?;
+        if gone == 0 {
             return Ok(false);
         }
         self.commit_alone(tx).await?;
@@ -213,29 +213,25 @@ impl Registry {
                 continue;
             }
             let _turn = self.writer.lock().await;
-            sqlx::query("UPDATE tokens SET last_used_at = $1 WHERE id = $2")
-                .bind(used)
-                .bind(&token.id)
-                .execute(&self.pool)
-                .await?;
+            let sql = Sql::new("UPDATE tokens SET last_used_at = $1 WHERE id = $2");
+            self.db.execute(sql.bind(used).bind(&token.id)).await?;
             token.written_used_ms.store(used, Ordering::Relaxed);
         }
         Ok(())
     }
 
     /// Reads the tokens out of the database.
-    pub(super) async fn read_tokens(tx: &mut sqlx::SqliteConnection) -> Result<Vec<Arc<Token>>, Error> {
-        let rows: Vec<Row> = sqlx::query_as(
+    pub(super) async fn read_tokens(tx: &mut Tx) -> Result<Vec<Arc<Token>>, Error> {
+        let sql = Sql::new(
             "SELECT id, name, secret_sha256, scopes, created_at, created_by, expires_at, last_used_at FROM tokens \
              ORDER BY created_at, id",
-        )
-        .fetch_all(tx)
-        .await?;
+        );
+        let rows: Vec<Row> = tx.all(sql).await?;
         rows.into_iter().map(token_of).collect()
     }
 
     /// Commits a change that no device took part in, and reads everything again.
-    async fn commit_alone(&self, mut tx: sqlx::Transaction<'static, sqlx::Sqlite>) -> Result<(), Error> {
+    async fn commit_alone(&self, mut tx: Tx) -> Result<(), Error> {
         bump(&mut tx).await?;
         let tokens = Self::read_tokens(&mut tx).await?;
         let devices = self.read_snapshot(&mut tx).await?;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::UtcMillis;
+use crate::hex;
 use crate::ids::{OrderId, UnitId, VehicleId, ZoneId};
 use crate::point::Position;
 use crate::register::Feed;
@@ -202,6 +203,8 @@ pub enum WhyNot {
         /// By how much, seconds.
         by_s: i64,
     },
+    /// It ends before it begins.
+    EndsBeforeItBegins,
     /// They share no time.
     NoOverlap,
     /// It was recorded after the departure.
@@ -400,6 +403,19 @@ impl fmt::Display for FindingId {
 impl fmt::Debug for FindingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for FindingId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for FindingId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'_, str>::deserialize(deserializer)?;
+        hex::parse(&text).map(Self).ok_or_else(|| serde::de::Error::custom("not 32 hexadecimal digits"))
     }
 }
 

@@ -9,10 +9,20 @@
 //! register ─▶ world (calendar, zones, orders) ───┼──▶ matching ──▶ rules ──▶ findings ──▶ cases ──▶ evidence
 //! ```
 
+pub mod calendar;
+pub mod cases;
+pub mod evidence;
 pub mod finding;
+mod hex;
 pub mod ids;
+pub mod intake;
+pub mod judge;
+pub mod matching;
 pub mod point;
 pub mod register;
+pub mod rules;
 pub mod trips;
+pub mod world;
+pub mod zones;
 
 pub use motorpool_protocols::UtcMillis;

@@ -111,7 +111,7 @@ impl Signs {
 }
 
 /// One fix, with what trips and rules need of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "built by every source of tracks")]
 pub struct Point {
     /// When the position was taken.

@@ -18,7 +18,8 @@ use crate::UtcMillis;
 pub use calendars::{CalendarDay, CalendarYear, DayRule, Season, WorkingHours};
 pub use fleet::{Binding, Class, Driver, Seal, SealKind, Transfer, Unit, UnitKind, Vehicle};
 pub use ledgers::{
-    DeviceWork, DriverLogin, FuelFill, Mileage, Passage, PassageKind, Rental, Repair, Stamp, StampKind, VinReading,
+    DeviceWork, DriverLogin, FuelFill, Mileage, Passage, PassageKind, Rental, Repair, Stamp, StampKind,
+    VinReading,
 };
 pub use orders::{Approval, Duty, Emergency, Order, OrderState, PlaceText, Report, ReportKind};
 pub use places::{PlaceEntry, SensitiveKind, Shape, Zone, ZoneKind};

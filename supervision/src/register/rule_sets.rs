@@ -65,7 +65,7 @@ pub struct Exemption {
 }
 
 /// Up to when the rows of one feed are complete for a unit and those below it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "a plain record")]
 pub struct Watermark {
     /// The unit; none = everybody.
@@ -79,11 +79,12 @@ pub struct Watermark {
 }
 
 /// A source of rows that rules wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "callers must handle every feed")]
 pub enum Feed {
     /// Dispatch orders.
+    #[default]
     Orders,
     /// Duty rosters and emergencies.
     Duties,

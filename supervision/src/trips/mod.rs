@@ -7,10 +7,21 @@
 //! The cutter reads points in order of time, keeps a state of bounded size, and forgets: after a stop that is sure, what follows
 //! depends on that stop alone ([`Rest`]), so a late fix revises only what lies between two stops.
 
+mod confidence;
+mod cutter;
+mod drive;
+pub mod outliers;
+mod settings;
+mod standing;
+mod tally;
+
 use serde::{Deserialize, Serialize};
 
+pub use cutter::{Cutter, cut};
+pub use settings::{SettingsError, TripSettings};
+
 use crate::UtcMillis;
-use crate::point::Position;
+use crate::point::{Point, Position};
 
 /// What a piece of a track is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -180,7 +191,7 @@ pub enum GapPlace {
     InStop,
 }
 
-/// The stop after which everything that came before is forgotten.
+/// A moment after which everything that came before is forgotten: the car stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "a plain record")]
 pub struct Rest {
@@ -188,4 +199,22 @@ pub struct Rest {
     pub seen: UtcMillis,
     /// The open stop.
     pub stop: Stop,
+    /// The last fix in it: what the odometer read and whether the ignition was on when the car stood.
+    pub last: Point,
+    /// When the device woke, if it slept in this stop and has not been awake for long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake: Option<Wake>,
+    /// What a trip from here begins with when this is no stop yet, only where the track begins or begins again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<StartReason>,
+}
+
+/// The end of a device's sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a plain record")]
+pub struct Wake {
+    /// Time of the first fix after it.
+    pub time: UtcMillis,
+    /// Usable fixes of the stop before that one.
+    pub fixes_before: u32,
 }

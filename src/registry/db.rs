@@ -1,0 +1,336 @@
+//! The database under the registry: SQLite in the data folder, or PostgreSQL when several processes share it.
+//!
+//! Every query is written once, as a [`Sql`] with `$n` placeholders, and runs on both. What the two do not have in common is
+//! in this file alone: how a connection is opened, how a transaction begins, and which errors pass.
+//!
+//! A write transaction ([`Db::begin_write`]) is the only one of its kind at any time, in all processes: SQLite takes its write
+//! lock at once, PostgreSQL locks the row of the change sequence. So what such a transaction reads can't be overtaken, and
+//! rules over several rows (one plate, one car) can be checked by reading. A read transaction sees one state throughout.
+//!
+//! Types are those that both know alike: BIGINT for numbers, times and booleans, TEXT, BYTEA. Text is never ordered by the
+//! database where the order matters, because PostgreSQL orders by the locale of the database.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::time::Duration;
+
+use motorpool_protocols::UtcMillis;
+use sqlx::postgres::{PgPoolOptions, PgRow};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{Arguments as _, AssertSqlSafe, Database, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
+
+use super::Error;
+
+/// How long a writer of SQLite waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections to SQLite: one watches for changes, one writes, the others read.
+const SQLITE_CONNECTIONS_MAX: u32 = 4;
+/// Connections to PostgreSQL.
+const POSTGRES_CONNECTIONS_MAX: u32 = 8;
+
+/// A value of a placeholder.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Int(Option<i64>),
+    Text(Option<String>),
+    Bytes(Vec<u8>),
+}
+
+macro_rules! value_from {
+    ($($from:ty => $variant:ident($value:ident) $make:expr;)*) => {
+        $(impl From<$from> for Value {
+            fn from($value: $from) -> Self {
+                Self::$variant($make)
+            }
+        })*
+    };
+}
+
+value_from! {
+    i64 => Int(value) Some(value);
+    u32 => Int(value) Some(i64::from(value));
+    bool => Int(value) Some(i64::from(value));
+    UtcMillis => Int(value) Some(value.0);
+    Option<i64> => Int(value) value;
+    Option<UtcMillis> => Int(value) value.map(|at| at.0);
+    &str => Text(value) Some(value.to_owned());
+    &String => Text(value) Some(value.clone());
+    String => Text(value) Some(value);
+    Option<&str> => Text(value) value.map(str::to_owned);
+    Option<String> => Text(value) value;
+    Vec<u8> => Bytes(value) value;
+}
+
+/// A statement with its values. Its text is made of literals only: whatever comes from outside is a value.
+#[derive(Clone, Debug)]
+pub(super) struct Sql {
+    text: Cow<'static, str>,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    /// A statement whose placeholders `$1`, `$2` … are given by [`Sql::bind`], in order.
+    pub(super) const fn new(text: &'static str) -> Self {
+        Self { text: Cow::Borrowed(text), values: Vec::new() }
+    }
+
+    /// The value of the next placeholder of the text.
+    pub(super) fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Adds to the text.
+    pub(super) fn push(&mut self, text: &'static str) -> &mut Self {
+        self.text.to_mut().push_str(text);
+        self
+    }
+
+    /// Adds a placeholder and its value.
+    pub(super) fn push_bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.values.push(value.into());
+        let number = self.values.len().to_string();
+        let text = self.text.to_mut();
+        text.push('$');
+        text.push_str(&number);
+        self
+    }
+
+    /// Adds `(v, v, …)`; the list must not be empty.
+    pub(super) fn push_list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> &mut Self {
+        let mut before = "(";
+        for value in values {
+            self.push(before).push_bind(value);
+            before = ", ";
+        }
+        self.push(")")
+    }
+
+    /// Adds `VALUES (…), (…)`, one for each row; there must be at least one.
+    pub(super) fn push_rows(&mut self, rows: impl IntoIterator<Item = Vec<Value>>) -> &mut Self {
+        let mut before = "VALUES ";
+        for row in rows {
+            self.push(before).push_list(row);
+            before = ", ";
+        }
+        self
+    }
+}
+
+/// What a query answers: a tuple or a struct with `#[derive(FromRow)]`.
+pub(super) trait Record:
+    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{
+}
+
+impl<T> Record for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+/// The values as the arguments of one database.
+macro_rules! arguments {
+    ($database:ty, $values:expr) => {{
+        let mut arguments = <$database as Database>::Arguments::default();
+        for value in $values {
+            match value {
+                Value::Int(value) => arguments.add(value),
+                Value::Text(value) => arguments.add(value),
+                Value::Bytes(value) => arguments.add(value),
+            }
+            .map_err(sqlx::Error::Encode)?;
+        }
+        arguments
+    }};
+}
+
+/// Runs a statement on whichever database it is.
+macro_rules! run {
+    ($place:expr, $variants:ident, $executor:ident => $on:expr, $sql:expr, $prepare:ident $(::<$row:ty>)?, $fetch:ident) => {{
+        let text = AssertSqlSafe($sql.text.into_owned());
+        match $place {
+            $variants::Sqlite($executor) => {
+                let arguments = arguments!(Sqlite, $sql.values);
+                sqlx::$prepare::<Sqlite, $($row,)? _>(text, arguments).$fetch($on).await?.into()
+            }
+            $variants::Postgres($executor) => {
+                let arguments = arguments!(Postgres, $sql.values);
+                sqlx::$prepare::<Postgres, $($row,)? _>(text, arguments).$fetch($on).await?.into()
+            }
+        }
+    }};
+}
+
+/// How many rows a statement changed.
+struct Affected(u64);
+
+impl From<sqlx::sqlite::SqliteQueryResult> for Affected {
+    fn from(result: sqlx::sqlite::SqliteQueryResult) -> Self {
+        Self(result.rows_affected())
+    }
+}
+
+impl From<sqlx::postgres::PgQueryResult> for Affected {
+    fn from(result: sqlx::postgres::PgQueryResult) -> Self {
+        Self(result.rows_affected())
+    }
+}
+
+/// The database, open.
+#[derive(Clone, Debug)]
+pub(super) enum Db {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+impl Db {
+    /// Opens the SQLite file, which must exist, and brings its schema up to date.
+    pub(super) async fn open_sqlite(file: &Path) -> Result<Self, Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool =
+            SqlitePoolOptions::new().max_connections(SQLITE_CONNECTIONS_MAX).connect_with(options).await?;
+        sqlx::migrate!("src/registry/migrations").run(&pool).await?;
+        Ok(Self::Sqlite(pool))
+    }
+
+    /// Connects to the PostgreSQL database at `url` and brings its schema up to date.
+    pub(super) async fn open_postgres(url: &str) -> Result<Self, Error> {
+        let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).connect(url).await?;
+        sqlx::migrate!("src/registry/migrations").run(&pool).await?;
+        Ok(Self::Postgres(pool))
+    }
+
+    /// A transaction that writes: the only one until it ends.
+    pub(super) async fn begin_write(&self) -> Result<Tx, Error> {
+        match self {
+            Self::Sqlite(pool) => Ok(Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
+            Self::Postgres(pool) => {
+                let mut tx = pool.begin().await?;
+                sqlx::query("SELECT value FROM sequences WHERE name = 'change' FOR UPDATE")
+                    .execute(&mut *tx)
+                    .await?;
+                Ok(Tx::Postgres(tx))
+            }
+        }
+    }
+
+    /// A transaction that sees one state throughout and must not write.
+    pub(super) async fn begin_read(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
+            Self::Postgres(pool) => {
+                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
+        })
+    }
+
+    /// Runs one statement on its own; answers how many rows it changed.
+    pub(super) async fn execute(&self, sql: Sql) -> Result<u64, Error> {
+        let affected: Affected = run!(self, Self, pool => pool, sql, query_with, execute);
+        Ok(affected.0)
+    }
+
+    /// All rows of a query on its own.
+    pub(super) async fn all<T: Record>(&self, sql: Sql) -> Result<Vec<T>, Error> {
+        Ok(run!(self, Self, pool => pool, sql, query_as_with::<T>, fetch_all))
+    }
+
+    /// The row of a query on its own, if there is one.
+    pub(super) async fn optional<T: Record>(&self, sql: Sql) -> Result<Option<T>, Error> {
+        Ok(run!(self, Self, pool => pool, sql, query_as_with::<T>, fetch_optional))
+    }
+
+    /// The one number that a query on its own answers.
+    pub(super) async fn number(&self, sql: Sql) -> Result<i64, Error> {
+        let (number,): (i64,) = run!(self, Self, pool => pool, sql, query_as_with::<(i64,)>, fetch_one);
+        Ok(number)
+    }
+
+    /// Closes every connection.
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// A transaction; dropped without [`Tx::commit`] it is rolled back.
+#[derive(Debug)]
+pub(super) enum Tx {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    /// Runs a statement; answers how many rows it changed.
+    pub(super) async fn execute(&mut self, sql: Sql) -> Result<u64, Error> {
+        let affected: Affected = run!(self, Self, tx => &mut **tx, sql, query_with, execute);
+        Ok(affected.0)
+    }
+
+    /// All rows of a query.
+    pub(super) async fn all<T: Record>(&mut self, sql: Sql) -> Result<Vec<T>, Error> {
+        Ok(run!(self, Self, tx => &mut **tx, sql, query_as_with::<T>, fetch_all))
+    }
+
+    /// The row of a query, if there is one.
+    pub(super) async fn optional<T: Record>(&mut self, sql: Sql) -> Result<Option<T>, Error> {
+        Ok(run!(self, Self, tx => &mut **tx, sql, query_as_with::<T>, fetch_optional))
+    }
+
+    /// The one number that a query answers.
+    pub(super) async fn number(&mut self, sql: Sql) -> Result<i64, Error> {
+        let (number,): (i64,) = run!(self, Self, tx => &mut **tx, sql, query_as_with::<(i64,)>, fetch_one);
+        Ok(number)
+    }
+
+    pub(super) async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    pub(super) async fn rollback(self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await?,
+            Self::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+}
+
+/// Whether a failed statement may succeed a moment later: the database was busy, not there, or had to choose between two
+/// transactions.
+pub(super) fn is_passing(error: &sqlx::Error) -> bool {
+    /// SQLite: SQLITE_BUSY. PostgreSQL (appendix A): serialization failure, deadlock, too many connections, starting or
+    /// stopping.
+    const PASSING: &[&str] = &["5", "40001", "40P01", "53300", "57P01", "57P02", "57P03"];
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| PASSING.contains(&&*code)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_numbered_in_order() {
+        let mut sql = Sql::new("SELECT $1").bind(7_i64);
+        sql.push(" WHERE a IN ").push_list([1_i64, 2]).push(" AND b = ").push_bind("x");
+        assert_eq!(sql.text, "SELECT $1 WHERE a IN ($2, $3) AND b = $4");
+        let mut rows = Sql::new("INSERT INTO t (a, b) ");
+        rows.push_rows([vec![1_i64.into(), "x".into()], vec![2_i64.into(), "y".into()]]);
+        assert_eq!(rows.text, "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4)");
+        assert_eq!(rows.values.len(), 4);
+    }
+}

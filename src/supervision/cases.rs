@@ -1,0 +1,294 @@
+//! Keeps cases in step with flags, and loads and stores them for people's actions.
+//!
+//! The log of events in the registry is the truth; the row that lists show is its fold. Events of the server itself are written here,
+//! those of people go through [`append`] after the policy let them pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use motorpool_protocols::UtcMillis;
+use motorpool_supervision::cases::{
+    Actor, Case, CaseEvent, CaseKey, Cause, Disposition, Event, FORMAT, FoldError, History, Part, Party,
+    Rank, RankWeights, Stage, Subject, after_change, diff, group, open, rank,
+};
+use motorpool_supervision::finding::{Finding, Nature};
+use motorpool_supervision::ids::{OrderId, VehicleId};
+use motorpool_supervision::register::Order;
+use motorpool_supervision::world::World;
+use serde::Serialize;
+use serde_json::json;
+
+use super::judging::open_flags;
+use crate::registry::{self, CaseFilter, CaseRow, Registry};
+
+/// How far back another case of the same car counts as a repetition, days.
+const REPEAT_DAYS: i64 = 30;
+
+/// Cases of one car in that time, at most.
+const REPEAT_CASES: u32 = 200;
+
+/// Why a stored case can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CaseError {
+    /// The database failed, or somebody else was faster.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// The log can't be read.
+    #[error("case {id}: {source}")]
+    Event {
+        /// The case.
+        id: String,
+        /// Why.
+        source: motorpool_supervision::cases::EventError,
+    },
+    /// The log does not fold.
+    #[error("case {id}: {source}")]
+    Fold {
+        /// The case.
+        id: String,
+        /// Why.
+        source: FoldError,
+    },
+    /// A value can't be written.
+    #[error("a case can't be written: {0}")]
+    Write(#[from] serde_json::Error),
+}
+
+/// The name of a case in the registry and in addresses, for example `v12-2026-03-04`.
+#[must_use]
+pub fn case_id(key: CaseKey) -> String {
+    match key.subject {
+        Subject::Vehicle(vehicle) => format!("v{vehicle}-{}", key.day),
+        Subject::Unit(unit) => format!("u{unit}-{}", key.day),
+    }
+}
+
+/// A word of a closed list as it is written in JSON.
+fn word<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+/// The fold of a case's log; `None` when there is no such case.
+///
+/// # Errors
+/// When the database fails or the log is damaged.
+pub async fn load(registry: &Registry, id: &str) -> Result<Option<Case>, CaseError> {
+    let events = load_events(registry, id).await?;
+    if events.is_empty() {
+        return Ok(None);
+    }
+    Case::fold(&events).map(Some).map_err(|source| CaseError::Fold { id: id.to_owned(), source })
+}
+
+/// The log of a case, oldest first; empty when there is no such case.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_events(registry: &Registry, id: &str) -> Result<Vec<CaseEvent>, CaseError> {
+    let stored = registry.case_events(id, 0).await?;
+    let read = |stored: &registry::StoredCaseEvent| {
+        CaseEvent::from_json(&stored.event.body.to_string())
+            .map_err(|source| CaseError::Event { id: id.to_owned(), source })
+    };
+    stored.iter().map(read).collect()
+}
+
+/// Appends lines to a case whose state after them is `after`. The lines must follow the stored ones.
+///
+/// # Errors
+/// [`registry::Error::Conflict`] when somebody else was faster; nothing was changed then.
+pub async fn append(
+    registry: &Registry,
+    after: &Case,
+    lines: &[CaseEvent],
+    now: UtcMillis,
+) -> Result<(), CaseError> {
+    let id = case_id(after.key);
+    let expected = i64::from(after.seq) - i64::try_from(lines.len()).unwrap_or(i64::MAX);
+    let stored = |line: &CaseEvent| -> Result<registry::CaseEvent, CaseError> {
+        Ok(registry::CaseEvent {
+            at: line.at,
+            actor: line.actor.name.clone(),
+            kind: line.event.action().tag().to_owned(),
+            body: serde_json::to_value(line)?,
+        })
+    };
+    let events = lines.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
+    let row = row(registry, after, &id).await?;
+    registry.append_to_case(expected, &events, &row, now).await?;
+    Ok(())
+}
+
+/// The findings behind the live flags of a case.
+async fn findings(registry: &Registry, case: &Case) -> Result<Vec<Finding>, CaseError> {
+    let mut findings = Vec::new();
+    for live in case.live_flags() {
+        if let Some(flag) = registry.flag(&live.flag.id.to_string()).await? {
+            findings.push(flag.finding);
+        }
+    }
+    Ok(findings)
+}
+
+/// The row that lists show.
+async fn row(registry: &Registry, case: &Case, id: &str) -> Result<CaseRow, CaseError> {
+    let findings = findings(registry, case).await?;
+    let (vehicle, days) = match case.key.subject {
+        Subject::Vehicle(vehicle) => (vehicle, conduct_days(registry, vehicle, case.key.day).await?),
+        Subject::Unit(_) => (VehicleId::default(), Vec::new()),
+    };
+    let rank = rank(case.key.day, &findings, History { conduct_days: &days }, &RankWeights::default());
+    let is_closed_normal = case
+        .decision()
+        .is_some_and(|decision| matches!(decision.closing.disposition, Disposition::Normal { .. }));
+    let rules: BTreeSet<_> = case.live_flags().map(|live| live.flag.rule).collect();
+    let is_conduct = case.live_flags().any(|live| live.flag.nature == Nature::Conduct);
+    let due = case.open_request().map(|request| request.delivered_at);
+    Ok(CaseRow {
+        case_id: id.to_owned(),
+        vehicle,
+        day: case.key.day,
+        unit: case.unit,
+        state: word(&case.stage),
+        colour: word(&case.colour()),
+        rank: queue_number(&rank, case),
+        assignee: case.assignee.as_ref().map(|(_, name)| name.clone()),
+        due_at: due,
+        is_confidential: case.confidential.is_some(),
+        seq: i64::from(case.seq),
+        updated_at: case.changed_at,
+        summary: json!({
+            "space": case.space,
+            "rules": rules,
+            "flags": case.live_flags().count(),
+            "conduct": is_conduct && !is_closed_normal,
+            "tier": rank.tier,
+            "score": rank.score,
+            "why": rank.contributions,
+            "secret": case.is_secret,
+        }),
+    })
+}
+
+/// The place in the queue: lower comes first; closed cases lie behind all others.
+fn queue_number(rank: &Rank, case: &Case) -> i64 {
+    const TIER: i64 = 1_000_000;
+    let points = rank.tier as i64 * TIER + i64::from(rank.score).clamp(-TIER / 2, TIER / 2 - 1);
+    if case.stage == Stage::Closed { 100 * TIER - points } else { -points }
+}
+
+/// Days of the same car with a question about conduct that was not closed as normal.
+async fn conduct_days(registry: &Registry, vehicle: VehicleId, day: Date) -> Result<Vec<Date>, CaseError> {
+    let filter = CaseFilter {
+        limit: REPEAT_CASES,
+        vehicle: Some(vehicle),
+        from: Some(day.saturating_sub(jiff::Span::new().days(REPEAT_DAYS))),
+        to: Some(day),
+        ..CaseFilter::default()
+    };
+    let cases = registry.cases(&filter).await?;
+    let is_conduct =
+        |row: &CaseRow| row.summary.get("conduct").and_then(serde_json::Value::as_bool) == Some(true);
+    Ok(cases.iter().filter(|row| row.day != day && is_conduct(row)).map(|row| row.day).collect())
+}
+
+/// Brings the cases of a vehicle (or of units' orders, for vehicle 0) on `days` in step with the open flags.
+pub(super) async fn sync(
+    registry: &Registry,
+    world: &World,
+    vehicle: VehicleId,
+    days: &BTreeSet<Date>,
+    cause: &Cause,
+    now: UtcMillis,
+) -> Result<(), CaseError> {
+    let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(()) };
+    let flags = open_flags(registry, Some(vehicle), &(*first..=*last)).await.map_err(|error| {
+        error.downcast::<registry::Error>().unwrap_or(registry::Error::Corrupt("flags of a case"))
+    })?;
+    let findings: Vec<Finding> = flags.into_iter().map(|flag| flag.finding).collect();
+    let mut by_case = group(findings.iter().filter(|finding| days.contains(&finding.day)));
+    if vehicle != VehicleId::default() {
+        for day in days {
+            by_case.entry(CaseKey { subject: Subject::Vehicle(vehicle), day: *day }).or_default();
+        }
+    }
+    for (key, flags) in by_case {
+        let id = case_id(key);
+        match load(registry, &id).await? {
+            None => {
+                let parties = parties(world, findings.iter().filter(|finding| finding.day == key.day));
+                let is_secret = world.vehicle(vehicle, now).is_some_and(|row| row.row.is_secret);
+                if let Some(event) = open(key, flags, parties, is_secret) {
+                    let line = line(1, now, event);
+                    let Ok(case) = Case::open(&line) else { continue };
+                    append(registry, &case, &[line], now).await?;
+                }
+            }
+            Some(case) => follow(registry, case, &flags, cause, now).await?,
+        }
+    }
+    Ok(())
+}
+
+const fn seq_after(case: &Case) -> u32 {
+    case.seq.saturating_add(1)
+}
+
+fn line(seq: u32, at: UtcMillis, event: Event) -> CaseEvent {
+    CaseEvent { v: FORMAT, seq, at, actor: Actor::system(), event }
+}
+
+/// Appends what changes a case that is there.
+async fn follow(
+    registry: &Registry,
+    case: Case,
+    flags: &[motorpool_supervision::cases::Flag],
+    cause: &Cause,
+    now: UtcMillis,
+) -> Result<(), CaseError> {
+    let mut events = diff(&case, flags, cause, None).events;
+    events.extend(after_change(&case, &events));
+    let mut after = case;
+    let mut lines = Vec::new();
+    for event in events {
+        let line = line(seq_after(&after), now.max(after.changed_at), event);
+        if let Err(misfit) = after.apply(&line) {
+            tracing::warn!(case = case_id(after.key), %misfit, "an event of the server does not fit its case");
+            continue;
+        }
+        lines.push(line);
+    }
+    if lines.is_empty() { Ok(()) } else { append(registry, &after, &lines, now).await }
+}
+
+/// Who is named on the orders that the findings considered.
+fn parties<'a>(world: &World, findings: impl Iterator<Item = &'a Finding>) -> Vec<Party> {
+    let ids: BTreeSet<OrderId> = findings.flat_map(|finding| &finding.orders).map(|order| order.id).collect();
+    let orders = world.register().orders.iter().filter(|order| ids.contains(&OrderId(order.id)));
+    let mut parties: BTreeMap<(Part, String), Party> = BTreeMap::new();
+    for order in orders {
+        for (part, name) in named(&order.row) {
+            let name = name.trim();
+            if !name.is_empty() {
+                let party = Party { part, name: name.to_owned(), person: None };
+                parties.entry((part, name.to_owned())).or_insert(party);
+            }
+        }
+    }
+    parties.into_values().collect()
+}
+
+fn named(order: &Order) -> impl Iterator<Item = (Part, &str)> {
+    let approvers = order.approvals.iter().map(|approval| (Part::Approver, approval.by.as_str()));
+    [
+        (Part::CarUser, order.user.as_str()),
+        (Part::Driver, &order.driver),
+        (Part::Dispatcher, &order.dispatcher),
+    ]
+    .into_iter()
+    .chain(approvers)
+}

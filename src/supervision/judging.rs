@@ -1,0 +1,252 @@
+//! Loads what judging some vehicles takes, judges them, and says what changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use jiff::civil::Date;
+use motorpool_protocols::UtcMillis;
+use motorpool_supervision::finding::{Finding, Rule};
+use motorpool_supervision::ids::{DeviceId, VehicleId};
+use motorpool_supervision::judge::{LOOK_BACK_DAYS, VehicleHistory, judge_fleet, judge_vehicle};
+use motorpool_supervision::point::Point;
+use motorpool_supervision::register::{Binding, Versioned};
+use motorpool_supervision::rules::FLEET_RULES;
+use motorpool_supervision::trips::{Rest, Segment};
+use motorpool_supervision::world::World;
+
+use super::days::Days;
+use crate::ids;
+use crate::registry::{Flag, FlagFilter, FlagState, Known, Registry, RowScope, StoredSegment};
+use crate::tracks::{TrackOptions, Tracks};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// How far ahead of a day its rules look: a night, or a trip that goes on past midnight.
+const LOOK_AHEAD_DAYS: i64 = 2;
+
+/// Flags of one vehicle's days read at once.
+const FLAGS_AT_ONCE: u32 = 10_000;
+
+/// The device of the archive.
+pub(super) fn archived(device: DeviceId) -> ids::DeviceId {
+    ids::DeviceId(u32::try_from(device.0).unwrap_or(0))
+}
+
+/// The device of the registers.
+pub(super) fn registered(device: ids::DeviceId) -> DeviceId {
+    DeviceId(i64::from(device.0))
+}
+
+/// The time that rules look at for these days.
+pub(super) fn window(world: &World, first: Date, last: Date) -> (UtcMillis, UtcMillis) {
+    let shifted = |date: Date, days: i64| date.saturating_add(jiff::Span::new().days(days));
+    let from = world.instant(shifted(first, -LOOK_BACK_DAYS), 0);
+    (from, world.instant(shifted(last, LOOK_AHEAD_DAYS), 1_440))
+}
+
+/// What a vehicle did, owned.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OwnedHistory {
+    pub(super) segments: Vec<Segment>,
+    pub(super) points: Vec<Point>,
+}
+
+impl OwnedHistory {
+    pub(super) const fn borrowed(&self, vehicle: VehicleId, known_to: UtcMillis) -> VehicleHistory<'_> {
+        VehicleHistory {
+            vehicle,
+            segments: self.segments.as_slice(),
+            points: self.points.as_slice(),
+            known_to,
+        }
+    }
+}
+
+/// What histories are read from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sources<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) tracks: &'a Tracks,
+    /// Open stops, by device.
+    pub(super) rests: &'a BTreeMap<DeviceId, Rest>,
+    /// Segments derived just now that are not stored yet take the place of what is stored, by device.
+    pub(super) fresh: &'a BTreeMap<DeviceId, Fresh>,
+}
+
+/// Segments of a device that were derived just now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fresh {
+    /// Stored versions that hold no longer.
+    pub(super) gone: BTreeSet<String>,
+    /// New ones.
+    pub(super) added: Vec<Segment>,
+}
+
+impl Sources<'_> {
+    /// The stored and fresh segments of a device that touch `from` to `to`, by start.
+    async fn segments(
+        &self,
+        device: DeviceId,
+        from: UtcMillis,
+        to: UtcMillis,
+    ) -> anyhow::Result<Vec<Segment>> {
+        let stored = self.registry.segments(device, from, to).await?;
+        let fresh = self.fresh.get(&device);
+        let is_current = |stored: &StoredSegment| fresh.is_none_or(|fresh| !fresh.gone.contains(&stored.id));
+        let mut segments: Vec<Segment> =
+            stored.into_iter().filter(is_current).map(|stored| stored.segment).collect();
+        segments.extend(fresh.into_iter().flat_map(|fresh| fresh.added.iter().cloned()));
+        let open = self.rests.get(&device).map(|rest| Segment::Stop(rest.stop.clone()));
+        // The stop that a device stands in is kept as its rest until it ends. One that ended is stored and no longer the rest.
+        if let Some(open) = open.filter(|open| segments.iter().all(|other| start(other) <= start(open))) {
+            let is_closed =
+                |other: &Segment| matches!(other, Segment::Stop(_)) && start(other) == start(&open);
+            if !segments.iter().any(is_closed) {
+                segments.push(open);
+            }
+        }
+        segments.retain(|segment| start(segment) <= to);
+        segments.sort_by_key(|segment| (start(segment), super::derive::end(segment)));
+        segments.dedup();
+        Ok(segments)
+    }
+
+    /// What the vehicle's primary devices saw: segments from `from` to `to`, points on `days`.
+    pub(super) async fn history(
+        &self,
+        world: &World,
+        vehicle: VehicleId,
+        (from, to): (UtcMillis, UtcMillis),
+        points_of: Option<&RangeInclusive<Date>>,
+    ) -> anyhow::Result<OwnedHistory> {
+        let mut history = OwnedHistory::default();
+        let primary = world.bindings(vehicle).filter(|binding| binding.row.is_primary);
+        let bindings: Vec<Versioned<Binding>> =
+            primary.filter(|binding| binding.valid.overlaps(from, to)).cloned().collect();
+        for binding in bindings {
+            let valid = binding.valid;
+            let segments = self.segments(binding.row.device, from, to).await?;
+            history.segments.extend(segments.into_iter().filter(|segment| valid.contains(start(segment))));
+            let Some(days) = points_of else { continue };
+            let first = world.instant(*days.start(), 0).max(valid.from);
+            let last =
+                UtcMillis(world.instant(*days.end(), 1_440).0.saturating_add(LOOK_AHEAD_DAYS * DAY_MS));
+            let last = valid.to.map_or(last, |to| to.min(last));
+            let device = archived(binding.row.device);
+            let read = self.tracks.track(device, first, last, TrackOptions::default());
+            history.points.extend(read.rows.iter().map(|row| Point::from(&row.fix)));
+        }
+        history.segments.sort_by_key(|segment| (start(segment), super::derive::end(segment)));
+        history.points.sort_by_key(|point| point.time);
+        Ok(history)
+    }
+}
+
+/// The start of a segment.
+pub(super) fn start(segment: &Segment) -> UtcMillis {
+    match segment {
+        Segment::Trip(trip) => trip.start,
+        Segment::Stop(stop) => stop.start,
+        Segment::Gap(gap) => gap.start,
+    }
+}
+
+/// Whether a rule is one of the whole fleet.
+fn is_fleet_rule(rule: Rule) -> bool {
+    FLEET_RULES.iter().any(|(other, _)| *other == rule)
+}
+
+/// What judging found for some vehicle-days.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Flags that are open for the same vehicle-days and rules.
+    pub(super) current: Vec<Flag>,
+    /// What holds now.
+    pub(super) wanted: Vec<Finding>,
+}
+
+/// The world that judging `vehicles` on these days takes, and the change of the registry it is of.
+pub(super) async fn world(
+    registry: &Registry,
+    scope: &RowScope,
+    time_zone: &str,
+    (first, last): (Date, Date),
+) -> anyhow::Result<(World, i64)> {
+    let shifted = |date: Date, days: i64| date.saturating_add(jiff::Span::new().days(days));
+    let midnight =
+        |date: Date| date.to_zoned(jiff::tz::TimeZone::UTC).map(|at| at.timestamp().as_millisecond());
+    // A day more on either side covers every time zone.
+    let from = UtcMillis(midnight(shifted(first, -LOOK_BACK_DAYS - 1)).unwrap_or(0));
+    let to = UtcMillis(midnight(shifted(last, LOOK_AHEAD_DAYS + 2)).unwrap_or(i64::MAX));
+    let (register, change) = registry.register(scope, from, to, Known::Now).await?;
+    Ok((World::new(register, time_zone)?, change))
+}
+
+/// Judges vehicle-days by the rules of single vehicles.
+pub(super) async fn judge(
+    sources: Sources<'_>,
+    world: &World,
+    days: &Days,
+    known_to: UtcMillis,
+) -> anyhow::Result<Found> {
+    let mut found = Found::default();
+    for (vehicle, runs) in days.runs() {
+        for run in runs {
+            let (first, last) = (*run.start(), *run.end());
+            let history = sources.history(world, vehicle, window(world, first, last), Some(&run)).await?;
+            let judged = tokio::task::block_in_place(|| {
+                judge_vehicle(world, history.borrowed(vehicle, known_to), run.clone())
+            });
+            found.wanted.extend(judged);
+            found.current.extend(open_flags(sources.registry, Some(vehicle), &run).await?);
+        }
+    }
+    found.current.retain(|flag| !is_fleet_rule(flag.finding.rule));
+    Ok(found)
+}
+
+/// Judges one local day by the rules of the whole fleet.
+pub(super) async fn judge_together(
+    sources: Sources<'_>,
+    world: &World,
+    day: Date,
+    known_to: UtcMillis,
+) -> anyhow::Result<Found> {
+    let span = window(world, day, day);
+    let mut histories = Vec::new();
+    for vehicle in world.vehicle_ids() {
+        histories.push((vehicle, sources.history(world, vehicle, span, None).await?));
+    }
+    let borrowed: Vec<_> =
+        histories.iter().map(|(vehicle, history)| history.borrowed(*vehicle, known_to)).collect();
+    let wanted = tokio::task::block_in_place(|| judge_fleet(world, &borrowed, day..=day));
+    let mut current = open_flags(sources.registry, None, &(day..=day)).await?;
+    current.retain(|flag| is_fleet_rule(flag.finding.rule));
+    Ok(Found { current, wanted })
+}
+
+/// Every open flag of a vehicle, or of all, on these days.
+pub(super) async fn open_flags(
+    registry: &Registry,
+    vehicle: Option<VehicleId>,
+    days: &RangeInclusive<Date>,
+) -> anyhow::Result<Vec<Flag>> {
+    let mut flags = Vec::new();
+    let mut filter = FlagFilter {
+        limit: FLAGS_AT_ONCE,
+        state: Some(FlagState::Open),
+        from: Some(*days.start()),
+        to: Some(*days.end()),
+        vehicle,
+        ..FlagFilter::default()
+    };
+    loop {
+        let page = registry.flags(&filter).await?;
+        let is_last = page.len() < FLAGS_AT_ONCE as usize;
+        filter.after = page.last().map(|flag| (flag.finding.day, flag.id.clone()));
+        flags.extend(page);
+        if is_last {
+            return Ok(flags);
+        }
+    }
+}

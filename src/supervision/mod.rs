@@ -1,0 +1,28 @@
+//! Supervision in the server: derives trips from the archive, judges vehicle-days, keeps flags and cases.
+//!
+//! A fold like the others, but behind the archive: the fold thread marks which tracks changed ([`Marks`]); every few seconds the
+//! [`Supervisor`] derives those tracks' trips again from their last sure stop, judges the vehicle-days that they, changes of the
+//! registry, or the end of a day touch, and writes trips, flags and its checkpoint in one transaction. It never looks at a wall
+//! clock: its notion of now is the time at which the latest journaled message was received, so a replay gives the same.
+//!
+//! It never holds the journal back. What it did not mark because a range of the journal was gone it derives from the archive again.
+
+pub mod cases;
+mod changes;
+mod days;
+mod derive;
+mod first_rows;
+mod judging;
+mod marks;
+mod packs;
+mod settings;
+mod supervisor;
+
+pub use first_rows::write_calendar;
+pub use marks::{MarkBatch, Marks};
+pub use packs::{NoPack, PackRequest, PackSources, pack};
+pub use settings::SupervisionSettings;
+pub use supervisor::{Status, Supervisor, SupervisorParts};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+//! Makes the evidence pack of a case from registers, archive and raw messages.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use motorpool_protocols::UtcMillis;
+use motorpool_supervision::cases::{Case, Subject};
+use motorpool_supervision::evidence::{
+    Copy, Judgement, OtherVehicle, PackError, PackInputs, RawFrame, build, excerpt,
+};
+use motorpool_supervision::finding::{Finding, Rule};
+use motorpool_supervision::ids::VehicleId;
+use motorpool_supervision::trips::Segment;
+use motorpool_supervision::world::World;
+use rustc_hash::FxHashSet;
+
+use super::cases::{CaseError, load, load_events};
+use super::judging::{self, OwnedHistory, Sources, archived, open_flags, window};
+use crate::ids::{DeviceId, Lsn};
+use crate::journal::verify::{each_event, raw_dir};
+use crate::journal::{Entry, Event, raw};
+use crate::registry::{Registry, RowScope};
+use crate::tracks::{TrackOptions, Tracks};
+
+/// Raw messages in one pack, at most; a day of one report a second is 86,400.
+const FRAMES_MAX: usize = 200_000;
+
+/// Other vehicles of one pack, at most.
+const OTHERS_MAX: usize = 200;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// What packs are made from.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "built by the composition root")]
+pub struct PackSources {
+    /// Registers and cases.
+    pub registry: Arc<Registry>,
+    /// The archive.
+    pub tracks: Tracks,
+    /// The data folder, for raw messages.
+    pub data: PathBuf,
+    /// Time zone of local days.
+    pub time_zone: String,
+}
+
+/// Who asks for what.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a request")]
+pub struct PackRequest {
+    /// The case.
+    pub case: String,
+    /// Full or masked.
+    pub copy: Copy,
+    /// Who asks.
+    pub by: String,
+    /// When.
+    pub at: UtcMillis,
+}
+
+/// Why there is no pack.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoPack {
+    /// There is no such case.
+    #[error("there is no case {0}")]
+    Unknown(String),
+    /// It can't be loaded.
+    #[error(transparent)]
+    Case(#[from] CaseError),
+    /// It would not hold, for example because the registry changed and the case is just being judged again.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// Something can't be read.
+    #[error("{0:#}")]
+    Read(anyhow::Error),
+}
+
+/// Makes a pack.
+///
+/// # Errors
+/// [`NoPack`] says why not.
+pub async fn pack(sources: &PackSources, request: &PackRequest) -> Result<Vec<u8>, NoPack> {
+    let registry = &sources.registry;
+    let case = load(registry, &request.case).await?.ok_or_else(|| NoPack::Unknown(request.case.clone()))?;
+    let events = load_events(registry, &request.case).await?;
+    let inputs = inputs(sources, request, &case).await.map_err(NoPack::Read)?;
+    let inputs = PackInputs { case: serde_json::to_value(events).map_err(CaseError::from)?, ..inputs };
+    let copy = request.copy;
+    let built = tokio::task::spawn_blocking(move || build(&inputs, copy)).await;
+    Ok(built.map_err(|error| NoPack::Read(error.into()))??)
+}
+
+async fn inputs(sources: &PackSources, request: &PackRequest, case: &Case) -> anyhow::Result<PackInputs> {
+    let day = case.key.day;
+    let vehicle = match case.key.subject {
+        Subject::Vehicle(vehicle) => vehicle,
+        Subject::Unit(_) => VehicleId::default(),
+    };
+    let scope = RowScope::All;
+    let (world, change) = judging::world(&sources.registry, &scope, &sources.time_zone, (day, day)).await?;
+    let rests = sources.registry.rests().await?.into_iter().collect();
+    let fresh = std::collections::BTreeMap::new();
+    let reader =
+        Sources { registry: &sources.registry, tracks: &sources.tracks, rests: &rests, fresh: &fresh };
+    let span = window(&world, day, day);
+    let history = reader.history(&world, vehicle, span, Some(&(day..=day))).await?;
+    let flags = open_flags(&sources.registry, Some(vehicle), &(day..=day)).await?;
+    let findings: Vec<Finding> = flags.into_iter().map(|flag| flag.finding).collect();
+    let mut others = Vec::new();
+    for other in other_vehicles(&sources.registry, &world, &findings, vehicle, case).await? {
+        let OwnedHistory { segments, .. } = reader.history(&world, other, span, None).await?;
+        others.push(OtherVehicle { vehicle: other, segments });
+    }
+    let vehicles: BTreeSet<VehicleId> = others.iter().map(|other| other.vehicle).chain([vehicle]).collect();
+    let places = history
+        .points
+        .iter()
+        .map(|point| point.at)
+        .chain(history.segments.iter().chain(others.iter().flat_map(|other| &other.segments)).map(place));
+    let register = excerpt(&world, &vehicles, span.0, span.1, places);
+    let (frames, clock_offset_s) = frames(sources, &world, vehicle, day)?;
+    Ok(PackInputs {
+        judgement: Judgement {
+            vehicle,
+            first_day: day,
+            last_day: day,
+            time_zone: sources.time_zone.clone(),
+            known_to: request.at,
+            registry_change: change,
+        },
+        register,
+        segments: history.segments,
+        points: history.points,
+        others,
+        findings,
+        frames,
+        clock_offset_s,
+        made_at: request.at,
+        made_by: request.by.clone(),
+        program: concat!("motorpool ", env!("CARGO_PKG_VERSION")).to_owned(),
+        ..PackInputs::default()
+    })
+}
+
+const fn place(segment: &Segment) -> motorpool_supervision::point::Position {
+    match segment {
+        Segment::Trip(trip) => trip.end_at,
+        Segment::Stop(stop) => stop.at,
+        Segment::Gap(gap) => gap.to,
+    }
+}
+
+/// The vehicles without which the findings of the fleet can't be found again: those met, and those of the same unit.
+async fn other_vehicles(
+    registry: &Registry,
+    world: &World,
+    findings: &[Finding],
+    vehicle: VehicleId,
+    case: &Case,
+) -> anyhow::Result<BTreeSet<VehicleId>> {
+    let has = |rule: Rule| findings.iter().any(|finding| finding.rule == rule);
+    let mut others = BTreeSet::new();
+    if has(Rule::R27) {
+        let flags = open_flags(registry, None, &(case.key.day..=case.key.day)).await?;
+        let met = flags.iter().filter(|flag| flag.finding.rule == Rule::R27);
+        others.extend(met.map(|flag| flag.finding.vehicle));
+    }
+    if has(Rule::R22) || has(Rule::R25) || vehicle == VehicleId::default() {
+        let at = world.instant(case.key.day, 0);
+        others.extend(world.vehicle_ids().filter(|other| world.using_unit(*other, at) == Some(case.unit)));
+    }
+    others.remove(&vehicle);
+    Ok(others.into_iter().take(OTHERS_MAX).collect())
+}
+
+/// The raw messages of the vehicle's device that were received on the day and the two after, and the clock offset of its fixes that
+/// came live: median of when the terminal says a fix was taken less when it was received.
+fn frames(
+    sources: &PackSources,
+    world: &World,
+    vehicle: VehicleId,
+    day: jiff::civil::Date,
+) -> anyhow::Result<(Vec<RawFrame>, Option<i64>)> {
+    let (from, to) = (world.instant(day, 0), world.instant(day, 1_440));
+    let Some(device) = world.primary_device(vehicle, from).or_else(|| world.primary_device(vehicle, to))
+    else {
+        return Ok((Vec::new(), None));
+    };
+    let device = archived(device);
+    let received = from..=UtcMillis(to.0.saturating_add(2 * DAY_MS));
+    let read = tokio::task::block_in_place(|| raw_messages(&sources.data, device, received))?;
+    let rows = sources.tracks.track(device, from, to, TrackOptions::default()).rows;
+    let live = rows.iter().filter(|row| !row.fix.quality.contains(motorpool_protocols::Quality::BACKFILL));
+    let mut offsets: Vec<i64> = live.map(|row| (row.fix.fix_time.0 - row.received_at.0) / 1_000).collect();
+    offsets.sort_unstable();
+    Ok((read, offsets.get(offsets.len() / 2).copied()))
+}
+
+fn raw_messages(
+    data: &Path,
+    device: DeviceId,
+    received: std::ops::RangeInclusive<UtcMillis>,
+) -> anyhow::Result<Vec<RawFrame>> {
+    let mut frames = Vec::new();
+    let mut seen: FxHashSet<Lsn> = FxHashSet::default();
+    let mut take = |entry: &Entry<'_>| {
+        if !seen.insert(entry.lsn) {
+            return;
+        }
+        for message in entry.batch.messages() {
+            if frames.len() < FRAMES_MAX {
+                frames.push(RawFrame {
+                    received_at: entry.batch.received_at,
+                    protocol: entry.batch.protocol.name().to_owned(),
+                    bytes: message.to_vec(),
+                });
+            }
+        }
+    };
+    raw::read(&raw_dir(data)?, Some(device), received.clone(), &mut |entry| take(&entry))?;
+    each_event(data, Lsn(0), &mut |event| {
+        if let Event::Entry(entry) = &event
+            && entry.batch.device == device
+            && received.contains(&entry.batch.received_at)
+        {
+            take(entry);
+        }
+        ControlFlow::Continue(())
+    })?;
+    frames.sort_by_key(|frame| frame.received_at);
+    Ok(frames)
+}

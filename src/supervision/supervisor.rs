@@ -1,0 +1,548 @@
+//! The loop: derive, judge, commit, keep cases.
+//!
+//! One pass takes the marks, derives the marked tracks, judges the vehicle-days they touch and writes both in one transaction per group
+//! of devices; then it judges what changes of the registry and the end of a day touch. The checkpoint moves when all of that is
+//! written, so a pass that was cut short is done again, to the same effect.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use jiff::civil::Date;
+use motorpool_protocols::UtcMillis;
+use motorpool_supervision::cases::Cause;
+use motorpool_supervision::ids::{DeviceId, VehicleId};
+use motorpool_supervision::judge::LOOK_BACK_DAYS;
+use motorpool_supervision::register::{Binding, Order, Register, Row as _, Versioned};
+use motorpool_supervision::trips::{Rest, Segment};
+use motorpool_supervision::world::World;
+use tokio_util::sync::CancellationToken;
+
+use super::days::Days;
+use super::derive::{Derived, derive};
+use super::judging::{self, Found, Fresh, Sources, archived, registered, start};
+use super::marks::{Mark, Marks, Taken};
+use super::settings::SupervisionSettings;
+use super::{cases, changes};
+use crate::registry::{
+    Changed, Checkpoint, Judgement, Known, Registry, RowScope, StoredSegment, revise_flags, revise_segments,
+};
+use crate::tracks::Tracks;
+
+/// Devices derived and judged in one transaction.
+const DEVICES_AT_ONCE: usize = 64;
+
+/// Vehicles judged in one transaction.
+const VEHICLES_AT_ONCE: usize = 64;
+
+/// A local day is settled this long after it began: its night is over.
+const SETTLED_AFTER_MS: i64 = 32 * 3_600_000;
+
+/// Days that a start judges again together, in case the process died between flags and what follows from them.
+const START_BACK_DAYS: i64 = 35;
+
+/// Why a flag without a successor was closed.
+const NO_LONGER: &str = "判定依据已变化，不再成立 (no longer holds after judging again)";
+
+/// What the supervisor works with.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "built by the composition root")]
+pub struct SupervisorParts {
+    /// Registers in, trips, flags and cases out.
+    pub registry: Arc<Registry>,
+    /// The archive.
+    pub tracks: Tracks,
+    /// What changed.
+    pub marks: Arc<Marks>,
+    /// How it runs.
+    pub settings: SupervisionSettings,
+}
+
+/// What the supervisor has done, for metrics and the status page.
+#[derive(Debug, Default)]
+pub struct Status {
+    /// Passes that were done.
+    pub passes: AtomicU64,
+    /// Passes that failed and are tried again.
+    pub failed_passes: AtomicU64,
+    /// Tracks derived.
+    pub derived: AtomicU64,
+    /// Vehicle-days judged.
+    pub judged_days: AtomicU64,
+    /// Vehicle-days that wait.
+    pub waiting_days: AtomicU64,
+    /// The address of the journal up to which trips and flags are written.
+    pub lsn: AtomicU64,
+    /// The change of the registry up to which flags are written.
+    pub change: AtomicI64,
+}
+
+/// The loop and what it remembers between passes.
+#[derive(Debug)]
+pub struct Supervisor {
+    parts: SupervisorParts,
+    status: Arc<Status>,
+    checkpoint: Option<Checkpoint>,
+    rests: BTreeMap<DeviceId, Rest>,
+    /// Devices with a trip that is open, and the last fix of each.
+    open: BTreeMap<DeviceId, UtcMillis>,
+    now: UtcMillis,
+    /// The last local day that was judged as a whole; `None` right after the start.
+    settled: Option<Date>,
+    /// Days that the rules of the whole fleet have to look at again.
+    fleet_days: BTreeSet<Date>,
+}
+
+impl Supervisor {
+    /// Reads what a former run left. `now` is when the latest journaled message was received.
+    ///
+    /// # Errors
+    /// When the registry can't be read.
+    pub async fn new(parts: SupervisorParts, now: UtcMillis) -> anyhow::Result<Self> {
+        let checkpoint = parts.registry.checkpoint().await?;
+        let rests = parts.registry.rests().await?.into_iter().collect();
+        let supervisor = Self {
+            parts,
+            status: Arc::default(),
+            checkpoint,
+            rests,
+            open: BTreeMap::new(),
+            now,
+            settled: None,
+            fleet_days: BTreeSet::new(),
+        };
+        supervisor.publish();
+        Ok(supervisor)
+    }
+
+    /// What it has done.
+    #[must_use]
+    pub fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.status)
+    }
+
+    /// Passes every interval until `stop`; a last pass takes what came before the stop.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut tick = tokio::time::interval(self.parts.settings.interval);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = tick.tick() => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                result = self.pass() => self.count(result),
+            }
+        }
+    }
+
+    fn count(&self, result: anyhow::Result<()>) {
+        match result {
+            Ok(()) => self.status.passes.fetch_add(1, Ordering::Relaxed),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "supervision failed and will try again");
+                self.status.failed_passes.fetch_add(1, Ordering::Relaxed)
+            }
+        };
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let checkpoint = self.checkpoint.unwrap_or_default();
+        self.status.lsn.store(checkpoint.lsn.0, Ordering::Relaxed);
+        self.status.change.store(checkpoint.change, Ordering::Relaxed);
+    }
+
+    /// One pass.
+    ///
+    /// # Errors
+    /// When the registry fails; everything that was not written is done again by the next pass.
+    pub async fn pass(&mut self) -> anyhow::Result<()> {
+        let taken = self.parts.marks.take();
+        self.now = self.now.max(taken.now);
+        let result = self.follow(&taken).await;
+        if result.is_err() {
+            self.parts.marks.give_back(taken);
+            self.checkpoint = self.parts.registry.checkpoint().await?;
+        }
+        result
+    }
+
+    async fn follow(&mut self, taken: &Taken) -> anyhow::Result<()> {
+        let due = self.due(taken).await?;
+        let due: Vec<_> = due.into_iter().collect();
+        let bindings = if due.is_empty() { Vec::new() } else { self.parts.registry.rows(Known::Now).await? };
+        for group in due.chunks(DEVICES_AT_ONCE) {
+            self.derive_group(group, &bindings).await?;
+        }
+        let change = self.judge_changes().await?;
+        self.judge_settled_days().await?;
+        self.judge_fleet_days().await?;
+        let next = Checkpoint { lsn: taken.lsn, change };
+        if self.checkpoint != Some(next) {
+            self.commit(Judgement { checkpoint: next, ..Judgement::default() }).await?;
+        }
+        Ok(())
+    }
+
+    /// The devices to derive: marked ones, those whose open trip silence has ended, and all when marks were lost.
+    async fn due(&self, taken: &Taken) -> anyhow::Result<BTreeMap<DeviceId, Mark>> {
+        let mut due: BTreeMap<DeviceId, Mark> =
+            taken.devices.iter().map(|(device, mark)| (registered(*device), *mark)).collect();
+        let silence_ms = i64::from(self.parts.settings.trips.silence_limit_s) * 1_000;
+        for (device, last) in &self.open {
+            if self.now.0.saturating_sub(last.0) > silence_ms {
+                due.entry(*device).or_insert(Mark { from: *last, to: *last });
+            }
+        }
+        if taken.is_lost {
+            tracing::warn!("a range of the journal was gone: every track is derived again from the archive");
+            let everything = Mark { from: UtcMillis(0), to: self.now };
+            let devices = self.parts.registry.snapshot();
+            due.extend(devices.devices().map(|device| (registered(device.id), everything)));
+        }
+        Ok(due)
+    }
+
+    /// Derives a group of devices, judges what that touches, and writes both together.
+    async fn derive_group(
+        &mut self,
+        group: &[(DeviceId, Mark)],
+        bindings: &[Versioned<Binding>],
+    ) -> anyhow::Result<()> {
+        let derived = tokio::task::block_in_place(|| {
+            let one = |(device, mark): &(DeviceId, Mark)| {
+                let rest = self.rests.get(device).cloned();
+                let trips = &self.parts.settings.trips;
+                derive(&self.parts.tracks, trips, archived(*device), *mark, rest, self.now)
+            };
+            group.iter().map(one).collect::<Vec<_>>()
+        });
+        self.status.derived.fetch_add(derived.len() as u64, Ordering::Relaxed);
+        let mut judgement = Judgement::default();
+        let mut fresh = BTreeMap::new();
+        let mut touched: Vec<(DeviceId, UtcMillis, UtcMillis)> = Vec::new();
+        for derived in derived {
+            self.revise(derived, &mut judgement, &mut fresh, &mut touched).await?;
+        }
+        let days = self.days_of(&touched, bindings).await?;
+        let mut cause_days = BTreeMap::new();
+        if !days.is_empty() {
+            let found = self.judge_days(&days, &fresh).await?;
+            add_flags(&mut judgement, &found);
+            cause_days = days_by_vehicle(&days);
+        }
+        let is_empty = judgement.segments.is_empty()
+            && judgement.gone_segments.is_empty()
+            && judgement.flags.is_empty()
+            && judgement.gone_flags.is_empty()
+            && judgement.rests.is_empty();
+        if !is_empty {
+            self.commit(judgement).await?;
+        }
+        self.fleet_days.extend(days.all());
+        self.sync_cases(&cause_days, &|_| Cause::LateFixes).await
+    }
+
+    /// Compares what was derived with what is stored.
+    async fn revise(
+        &mut self,
+        derived: Derived,
+        judgement: &mut Judgement,
+        fresh: &mut BTreeMap<DeviceId, Fresh>,
+        touched: &mut Vec<(DeviceId, UtcMillis, UtcMillis)>,
+    ) -> anyhow::Result<()> {
+        let device = registered(derived.device);
+        if derived.is_damaged {
+            // Trips that lie in the damaged file are gone from the archive, not from what is known: nothing is superseded.
+            tracing::error!(
+                device = device.0,
+                "part of the archive can't be read; the trips stay as they were"
+            );
+            return Ok(());
+        }
+        let stored =
+            self.parts.registry.segments(device, derived.after.ends_from(), UtcMillis(i64::MAX)).await?;
+        let current: Vec<StoredSegment> =
+            stored.into_iter().filter(|stored| derived.after.covers(&stored.segment)).collect();
+        let (added, gone) = revise_segments(device, &current, &derived.segments);
+        let gone_ids: BTreeSet<String> = gone.iter().map(|gone| gone.id.clone()).collect();
+        let leaving =
+            current.iter().filter(|stored| gone_ids.contains(&stored.id)).map(|stored| &stored.segment);
+        let moved = leaving.chain(added.iter().map(|new| &new.segment));
+        if let Some((from, to)) = bounds(moved) {
+            touched.push((device, from, to));
+        }
+        let added_segments = added.iter().map(|new| new.segment.clone()).collect();
+        fresh.insert(device, Fresh { gone: gone_ids, added: added_segments });
+        judgement.segments.extend(added);
+        judgement.gone_segments.extend(gone);
+        match derived.open_since {
+            Some(last) => self.open.insert(device, last),
+            None => self.open.remove(&device),
+        };
+        if let Some(rest) = derived.rest.filter(|rest| self.rests.get(&device) != Some(rest)) {
+            judgement.rests.push((device, rest.clone()));
+            self.rests.insert(device, rest);
+        }
+        Ok(())
+    }
+
+    /// The vehicle-days that changed stretches of tracks touch: the night before, and the weeks after in which rules look back on them.
+    async fn days_of(
+        &self,
+        touched: &[(DeviceId, UtcMillis, UtcMillis)],
+        bindings: &[Versioned<Binding>],
+    ) -> anyhow::Result<Days> {
+        let mut days = Days::default();
+        let world = World::new(Register::default(), &self.parts.settings.time_zone)?;
+        let today = world.local(self.now).0;
+        for (device, from, to) in touched {
+            let first = world.local(*from).0.saturating_sub(jiff::Span::new().days(1));
+            let last = world.local(*to).0.saturating_add(jiff::Span::new().days(LOOK_BACK_DAYS)).min(today);
+            let bound = bindings.iter().filter(|binding| {
+                binding.row.device == *device && binding.row.is_primary && binding.valid.overlaps(*from, *to)
+            });
+            for binding in bound {
+                days.add(binding.row.vehicle, first.min(last)..=last);
+            }
+        }
+        Ok(days)
+    }
+
+    /// Judges vehicle-days in the registry as it is now.
+    async fn judge_days(&self, days: &Days, fresh: &BTreeMap<DeviceId, Fresh>) -> anyhow::Result<Found> {
+        let Some(bounds) = days.bounds() else { return Ok(Found::default()) };
+        let scope = RowScope::Vehicles(days.vehicles());
+        let registry = &self.parts.registry;
+        let (world, _) = judging::world(registry, &scope, &self.parts.settings.time_zone, bounds).await?;
+        let found = judging::judge(self.sources(fresh), &world, days, self.now).await?;
+        self.status.judged_days.fetch_add(days.len() as u64, Ordering::Relaxed);
+        Ok(found)
+    }
+
+    fn sources<'a>(&'a self, fresh: &'a BTreeMap<DeviceId, Fresh>) -> Sources<'a> {
+        Sources { registry: &self.parts.registry, tracks: &self.parts.tracks, rests: &self.rests, fresh }
+    }
+
+    /// Judges what changes of the registry touch. Returns the change up to which that is done.
+    async fn judge_changes(&mut self) -> anyhow::Result<i64> {
+        let registry = Arc::clone(&self.parts.registry);
+        let seen = self.checkpoint.map_or(0, |checkpoint| checkpoint.change);
+        let changed = registry.changes_since(seen).await?;
+        if changed.is_empty() {
+            return Ok(seen);
+        }
+        let within = self.judged_range()?;
+        let (world, change) = judging::world(
+            &registry,
+            &RowScope::All,
+            &self.parts.settings.time_zone,
+            (*within.start(), *within.end()),
+        )
+        .await?;
+        let days = changes::touched(&world, &changed, &within, self.now);
+        if changed.iter().any(changes::is_about_orders) {
+            let recent = within.end().saturating_sub(jiff::Span::new().days(LOOK_BACK_DAYS));
+            self.fleet_days.extend(days.all().into_iter().filter(|day| *day >= recent));
+        }
+        let causes = causes(&world, &changed, change);
+        self.judge_in_groups(days, &|vehicle| {
+            causes.get(&vehicle).cloned().unwrap_or(Cause::RegistryChange { change })
+        })
+        .await?;
+        Ok(change)
+    }
+
+    /// The days that may be judged again.
+    fn judged_range(&self) -> anyhow::Result<RangeInclusive<Date>> {
+        let world = World::new(Register::default(), &self.parts.settings.time_zone)?;
+        let today = world.local(self.now).0;
+        let back = jiff::Span::new().days(i64::from(self.parts.settings.judge_back_days));
+        Ok(today.saturating_sub(back)..=today)
+    }
+
+    async fn judge_in_groups(
+        &mut self,
+        mut days: Days,
+        cause: &(dyn Fn(VehicleId) -> Cause + Sync),
+    ) -> anyhow::Result<()> {
+        while !days.is_empty() {
+            self.status.waiting_days.store(days.len() as u64, Ordering::Relaxed);
+            let group = days.take(VEHICLES_AT_ONCE);
+            let found = self.judge_days(&group, &BTreeMap::new()).await?;
+            let mut judgement = Judgement::default();
+            add_flags(&mut judgement, &found);
+            if !judgement.flags.is_empty() || !judgement.gone_flags.is_empty() {
+                self.commit(judgement).await?;
+            }
+            self.sync_cases(&days_by_vehicle(&group), cause).await?;
+        }
+        self.status.waiting_days.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Judges days whose night is over since the last pass, and the days of orders that ended meanwhile.
+    async fn judge_settled_days(&mut self) -> anyhow::Result<()> {
+        if self.now.0 <= 0 {
+            return Ok(());
+        }
+        let zone = World::new(Register::default(), &self.parts.settings.time_zone)?;
+        let settled = zone.local(UtcMillis(self.now.0 - SETTLED_AFTER_MS)).0;
+        if self.settled == Some(settled) {
+            return Ok(());
+        }
+        let back = |days: i64| settled.saturating_sub(jiff::Span::new().days(days));
+        let first = self.settled.map_or_else(|| back(1), |day| day.saturating_add(jiff::Span::new().days(1)));
+        let first = first.min(settled);
+        let registry = Arc::clone(&self.parts.registry);
+        let bounds = (first, settled);
+        let (world, _) =
+            judging::world(&registry, &RowScope::All, &self.parts.settings.time_zone, bounds).await?;
+        let mut days = Days::default();
+        for vehicle in world.vehicle_ids() {
+            days.add(vehicle, first..=settled);
+        }
+        for order in ended_orders(&world, first, settled) {
+            let begins = world.local(order.planned_out).0.saturating_sub(jiff::Span::new().days(1));
+            days.add(order.vehicle, begins.max(back(LOOK_BACK_DAYS)).min(settled)..=settled);
+        }
+        let is_start = self.settled.is_none();
+        self.fleet_days.extend(first.series(jiff::Span::new().days(1)).take_while(|day| *day <= settled));
+        self.judge_in_groups(days, &|_| Cause::LateFixes).await?;
+        if is_start {
+            self.sync_recent(&world, back(START_BACK_DAYS)..=settled).await?;
+        }
+        self.settled = Some(settled);
+        Ok(())
+    }
+
+    /// After a start: cases of the last weeks that the former run may not have brought in step.
+    async fn sync_recent(&self, world: &World, range: RangeInclusive<Date>) -> anyhow::Result<()> {
+        let flags = judging::open_flags(&self.parts.registry, None, &range).await?;
+        let mut days: BTreeMap<VehicleId, BTreeSet<Date>> = BTreeMap::new();
+        for flag in flags {
+            days.entry(flag.finding.vehicle).or_default().insert(flag.finding.day);
+        }
+        for (vehicle, days) in &days {
+            cases::sync(&self.parts.registry, world, *vehicle, days, &Cause::LateFixes, self.now).await?;
+        }
+        Ok(())
+    }
+
+    /// Judges the days that wait by the rules of the whole fleet, once they are settled.
+    async fn judge_fleet_days(&mut self) -> anyhow::Result<()> {
+        let Some(settled) = self.settled else { return Ok(()) };
+        let ready: Vec<Date> = self.fleet_days.range(..=settled).copied().collect();
+        for day in ready {
+            let registry = Arc::clone(&self.parts.registry);
+            let zone = &self.parts.settings.time_zone;
+            let (world, _) = judging::world(&registry, &RowScope::All, zone, (day, day)).await?;
+            let nothing = BTreeMap::new();
+            let found = judging::judge_together(self.sources(&nothing), &world, day, self.now).await?;
+            let mut judgement = Judgement::default();
+            add_flags(&mut judgement, &found);
+            if !judgement.flags.is_empty() || !judgement.gone_flags.is_empty() {
+                self.commit(judgement).await?;
+                let vehicles = found.wanted.iter().map(|finding| finding.vehicle);
+                let vehicles = vehicles.chain(found.current.iter().map(|flag| flag.finding.vehicle));
+                let days = vehicles.map(|vehicle| (vehicle, BTreeSet::from([day]))).collect();
+                self.sync_cases(&days, &|_| Cause::LateFixes).await?;
+            }
+            self.fleet_days.remove(&day);
+        }
+        Ok(())
+    }
+
+    async fn sync_cases(
+        &self,
+        days: &BTreeMap<VehicleId, BTreeSet<Date>>,
+        cause: &(dyn Fn(VehicleId) -> Cause + Sync),
+    ) -> anyhow::Result<()> {
+        let (Some(first), Some(last)) =
+            (days.values().filter_map(BTreeSet::first).min(), days.values().filter_map(BTreeSet::last).max())
+        else {
+            return Ok(());
+        };
+        let scope = RowScope::Vehicles(days.keys().copied().collect());
+        let zone = &self.parts.settings.time_zone;
+        let (world, _) = judging::world(&self.parts.registry, &scope, zone, (*first, *last)).await?;
+        for (vehicle, days) in days {
+            cases::sync(&self.parts.registry, &world, *vehicle, days, &cause(*vehicle), self.now).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a judgement. Its checkpoint stays where it is unless it names one.
+    async fn commit(&mut self, mut judgement: Judgement) -> anyhow::Result<()> {
+        judgement.previous = self.checkpoint;
+        if judgement.checkpoint == Checkpoint::default() {
+            judgement.checkpoint = self.checkpoint.unwrap_or_default();
+        }
+        self.parts.registry.commit_judgement(&judgement, self.now).await?;
+        self.checkpoint = Some(judgement.checkpoint);
+        Ok(())
+    }
+}
+
+fn add_flags(judgement: &mut Judgement, found: &Found) {
+    let (flags, gone) = revise_flags(&found.current, &found.wanted, NO_LONGER);
+    judgement.flags.extend(flags);
+    judgement.gone_flags.extend(gone);
+}
+
+fn days_by_vehicle(days: &Days) -> BTreeMap<VehicleId, BTreeSet<Date>> {
+    let days_of = |runs: Vec<RangeInclusive<Date>>| {
+        runs.into_iter()
+            .flat_map(|run| {
+                let last = *run.end();
+                run.start().series(jiff::Span::new().days(1)).take_while(move |day| *day <= last)
+            })
+            .collect()
+    };
+    days.runs().map(|(vehicle, runs)| (vehicle, days_of(runs))).collect()
+}
+
+/// First start and last end.
+fn bounds<'a>(segments: impl Iterator<Item = &'a Segment>) -> Option<(UtcMillis, UtcMillis)> {
+    segments.fold(None, |bounds, segment| {
+        let (from, to) = (start(segment), super::derive::end(segment));
+        Some(
+            bounds
+                .map_or((from, to), |(first, last): (UtcMillis, UtcMillis)| (first.min(from), last.max(to))),
+        )
+    })
+}
+
+/// Orders whose planned time ended on one of these days.
+fn ended_orders(world: &World, first: Date, last: Date) -> impl Iterator<Item = &Order> {
+    let (from, to) = (world.instant(first, 0), world.instant(last, 1_440));
+    world
+        .register()
+        .orders
+        .iter()
+        .map(|order| &order.row)
+        .filter(move |order| from <= order.planned_in && order.planned_in < to)
+}
+
+/// Why vehicles are judged again: the last order that changed, where one did.
+fn causes(world: &World, changed: &[Changed], change: i64) -> BTreeMap<VehicleId, Cause> {
+    let mut causes = BTreeMap::new();
+    for changed in changed {
+        for vehicle in &changed.vehicles {
+            causes.entry(*vehicle).or_insert(Cause::RegistryChange { change });
+        }
+        if changed.kind != Order::KIND {
+            continue;
+        }
+        let newest =
+            world.register().orders.iter().filter(|order| order.id == changed.id).max_by_key(|o| o.version);
+        if let Some(order) = newest {
+            let recorded_at = order.row.entered_at.unwrap_or(order.recorded_at);
+            causes.insert(order.row.vehicle, Cause::Order { no: order.row.no.clone(), recorded_at });
+        }
+    }
+    causes
+}

@@ -1,0 +1,244 @@
+//! Current trips and flags do not depend on the order in which fixes came, on repetition, on how often the supervisor passed, or on
+//! restarts.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use motorpool_protocols::{Fix, Quality, Status, UtcMillis};
+use motorpool_supervision::finding::{Finding, Rule};
+use motorpool_supervision::ids::{UnitId, VehicleId};
+use motorpool_supervision::register::{
+    Binding, Feed, Order, OrderState, RuleSet, RuleSetState, Span, Unit, Vehicle, Watermark,
+};
+use motorpool_supervision::trips::{Segment, TripSettings};
+use proptest::prelude::*;
+
+use super::judging::{open_flags, registered};
+use super::*;
+use crate::config::Config;
+use crate::ids::{DeviceId, Lsn};
+use crate::registry::{Change, Registry, Stored};
+use crate::tracks::{Tracks, TracksWriter};
+
+/// 2026-03-04 08:00 in Shanghai, a Wednesday.
+const START_MS: i64 = 1_772_582_400_000;
+
+const DEVICE: DeviceId = DeviceId(1);
+
+/// A server's parts without sockets.
+struct House {
+    registry: Arc<Registry>,
+    tracks: Tracks,
+    writer: TracksWriter,
+    marks: Arc<Marks>,
+    supervisor: Supervisor,
+    lsn: u64,
+}
+
+impl House {
+    async fn open(dir: &Path) -> Self {
+        let config = Config { data: dir.to_owned(), ..Config::default() };
+        let registry = Arc::new(Registry::open(dir, &config).await.expect("a registry"));
+        let tracks = Tracks::open(&dir.join("tracks"), &config.tracks).expect("an archive");
+        let checkpoint = registry.checkpoint().await.expect("a checkpoint").unwrap_or_default();
+        let marks = Arc::new(Marks::new(checkpoint.lsn));
+        let settings = SupervisionSettings {
+            interval: std::time::Duration::from_secs(1),
+            time_zone: "Asia/Shanghai".to_owned(),
+            trips: TripSettings::default(),
+            judge_back_days: 400,
+        };
+        let parts = SupervisorParts {
+            registry: Arc::clone(&registry),
+            tracks: tracks.clone(),
+            marks: Arc::clone(&marks),
+            settings,
+        };
+        let supervisor = Supervisor::new(parts, UtcMillis(0)).await.expect("a supervisor");
+        Self { registry, writer: tracks.writer(), tracks, marks, supervisor, lsn: checkpoint.lsn.0 }
+    }
+
+    async fn add<T: Stored>(&self, row: T) {
+        let change = Change::Add { id: None, valid: Span::ALWAYS, row };
+        self.registry.write_rows(&[change], "test", UtcMillis(START_MS - 86_400_000)).await.expect("a row");
+    }
+
+    /// One unit with one car, no orders, everything complete.
+    async fn furnish(&self) {
+        write_calendar(&self.registry, "cn", UtcMillis(START_MS - 86_400_000)).await.expect("a calendar");
+        self.add(Unit { name: "县林业局".to_owned(), ..Unit::default() }).await;
+        self.add(Vehicle { plate: "县A00001".to_owned(), unit: UnitId(1), ..Vehicle::default() }).await;
+        self.add(Binding {
+            device: registered(DEVICE),
+            vehicle: VehicleId(1),
+            is_primary: true,
+            ..Binding::default()
+        })
+        .await;
+        self.add(RuleSet { name: "all".to_owned(), state: RuleSetState::Active, ..RuleSet::default() }).await;
+        for feed in [Feed::Orders, Feed::Duties] {
+            let (complete_from, complete_to) = (UtcMillis(0), UtcMillis(START_MS + 400 * 86_400_000));
+            self.add(Watermark { unit: None, feed, complete_from, complete_to }).await;
+        }
+    }
+
+    /// Takes fixes as the fold thread does, all received at `received`.
+    fn receive(&mut self, fixes: &[Fix], received: UtcMillis) {
+        let mut batch = MarkBatch::default();
+        for fix in fixes {
+            self.writer.append(DEVICE, received, fix, &[]);
+        }
+        batch.note(DEVICE, received, fixes);
+        self.lsn += 8;
+        self.writer.advance(Lsn(self.lsn), received);
+        self.marks.publish(batch, Lsn(self.lsn));
+    }
+
+    async fn pass(&mut self) {
+        self.supervisor.pass().await.expect("a pass");
+    }
+
+    /// Current closed segments and open flags.
+    async fn result(&self) -> (Vec<Segment>, Vec<Finding>) {
+        let stored = self.registry.segments(registered(DEVICE), UtcMillis(0), UtcMillis(i64::MAX)).await;
+        let segments = stored.expect("segments").into_iter().map(|stored| stored.segment).collect();
+        let days = jiff::civil::date(2026, 3, 1)..=jiff::civil::date(2026, 3, 31);
+        let flags = open_flags(&self.registry, None, &days).await.expect("flags");
+        let mut findings: Vec<Finding> = flags.into_iter().map(|flag| flag.finding).collect();
+        findings.sort_by_key(|finding| (finding.day, finding.rule, finding.from));
+        (segments, findings)
+    }
+}
+
+/// Out at 08:10, 5 km at 36 km/h, an hour there, back; then parked with a report every ten minutes until noon.
+fn day() -> Vec<Fix> {
+    let mut fixes = Vec::new();
+    let mut at = |second: i64, metres: f64, is_driving: bool| {
+        #[expect(clippy::cast_possible_truncation, reason = "a few kilometres")]
+        let lon = 1_100_000_000 + (metres / 0.009_63) as i32;
+        fixes.push(Fix {
+            speed_dkmh: Some(if is_driving { 360 } else { 0 }),
+            status: Status(if is_driving { 3 } else { 2 }),
+            quality: Quality(0),
+            ..Fix::new(UtcMillis(START_MS + second * 1_000), 300_000_000, lon)
+        });
+    };
+    (0..10).for_each(|i| at(i * 60, 0.0, false));
+    (0..=50).for_each(|i| at(600 + i * 10, i as f64 * 100.0, true));
+    (1..=60).for_each(|i| at(1_100 + i * 60, 5_000.0, false));
+    (0..=50).for_each(|i| at(4_760 + i * 10, 5_000.0 - i as f64 * 100.0, true));
+    (1..=20).for_each(|i| at(5_260 + i * 600, 0.0, false));
+    fixes
+}
+
+/// Late enough for the day to be settled.
+const LATER: UtcMillis = UtcMillis(START_MS + 3 * 86_400_000);
+
+async fn once(dir: &Path) -> (Vec<Segment>, Vec<Finding>) {
+    let mut house = House::open(dir).await;
+    house.furnish().await;
+    house.receive(&day(), LATER);
+    house.pass().await;
+    house.result().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_without_orders_gives_two_trips_and_two_flags() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (segments, findings) = once(dir.path()).await;
+    let trips = segments.iter().filter(|segment| matches!(segment, Segment::Trip(_))).count();
+    assert_eq!(trips, 2, "{segments:#?}");
+    let without_order = findings.iter().filter(|finding| finding.rule == Rule::R01).count();
+    assert_eq!(without_order, 2, "{findings:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_comes_late_does_not_clear_the_case() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut house = House::open(dir.path()).await;
+    house.furnish().await;
+    house.receive(&day(), LATER);
+    house.pass().await;
+    let id = "v1-2026-03-04";
+    let before = cases::load(&house.registry, id).await.expect("a case").expect("is there");
+    assert_eq!(before.live_flags().count(), 2);
+    let order = Order {
+        no: "P-1".to_owned(),
+        unit: UnitId(1),
+        vehicle: VehicleId(1),
+        planned_out: UtcMillis(START_MS),
+        planned_in: UtcMillis(START_MS + 4 * 3_600_000),
+        state: OrderState::Approved,
+        ..Order::default()
+    };
+    let change = Change::Add { id: None, valid: Span::ALWAYS, row: order };
+    house.registry.write_rows(&[change], "clerk", LATER).await.expect("a row");
+    house.pass().await;
+    let after = cases::load(&house.registry, id).await.expect("a case").expect("is there");
+    assert!(after.live_flags().count() >= 2, "late paper waits for a person: {after:#?}");
+    let (_, findings) = house.result().await;
+    assert!(findings.iter().all(|finding| finding.aspect == "late_paper"), "{findings:#?}");
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Fixes at these places of the day come, in this order.
+    Receive(Vec<prop::sample::Index>),
+    Pass,
+    Restart,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => prop::collection::vec(any::<prop::sample::Index>(), 1..80).prop_map(Step::Receive),
+        2 => Just(Step::Pass),
+        1 => Just(Step::Restart),
+    ];
+    prop::collection::vec(step, 0..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #[test]
+    fn order_repetition_passes_and_restarts_do_not_matter(steps in steps(), is_backwards in any::<bool>()) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let (expected, found) = runtime.block_on(async {
+            let (left, right) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+            let expected = once(left.path()).await;
+            let mut house = House::open(right.path()).await;
+            house.furnish().await;
+            let fixes = day();
+            for step in &steps {
+                match step {
+                    Step::Receive(places) => {
+                        let some: Vec<Fix> = places.iter().map(|place| *place.get(&fixes)).collect();
+                        let last = some.iter().map(|fix| fix.fix_time).max().unwrap_or_default();
+                        house.receive(&some, last);
+                    }
+                    Step::Pass => house.pass().await,
+                    Step::Restart => {
+                        let House { registry, tracks, writer, supervisor, marks, .. } = house;
+                        // What was received is in the journal; here the archive keeps it, and the marks come again with all of it.
+                        drop((writer, supervisor, marks));
+                        tracks.close().expect("sealed");
+                        drop(tracks);
+                        registry.close().await;
+                        drop(registry);
+                        house = House::open(right.path()).await;
+                    }
+                }
+            }
+            let mut rest = fixes;
+            if is_backwards {
+                rest.reverse();
+            }
+            for part in rest.chunks(37) {
+                house.receive(part, LATER);
+                house.pass().await;
+            }
+            (expected, house.result().await)
+        });
+        prop_assert_eq!(&found.0, &expected.0);
+        prop_assert_eq!(&found.1, &expected.1);
+    }
+}

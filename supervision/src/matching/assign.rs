@@ -1,0 +1,282 @@
+//! The assignment of trips to orders, cluster by cluster.
+
+use rustc_hash::FxHashMap;
+
+use super::fit::{Candidate, seconds};
+use super::{Coverage, OrderMatch, TripMatch, weights};
+use crate::UtcMillis;
+use crate::ids::OrderId;
+use crate::register::{Order, Versioned};
+use crate::rules::Matching;
+use crate::trips::{Trip, TripKind};
+use crate::world::World;
+
+/// Giving an order its first trip is worth a quarter of a trip that lies wholly within it.
+const FIRST_TRIP: i64 = 1_000;
+/// At most this many orders are shown for one trip; the nearest in time.
+const CONSIDERED_MAX: usize = 24;
+/// A trip that begins further than this from where the car left on the order is one on which the car had not come back, metres.
+const CAME_BACK_M: f64 = 500.0;
+
+/// What became of trips and orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a plain record")]
+pub struct Assignment {
+    /// In the order of the trips given.
+    pub trips: Vec<TripMatch>,
+    /// In order of planned departure, then id; each order once.
+    pub orders: Vec<OrderMatch>,
+}
+
+/// Assigns the trips and moves of one vehicle to its orders.
+///
+/// Each trip belongs to at most one order. Within each cluster of trips and orders that touch in time the sum of the fits is the greatest
+/// possible, where an order that gets a first trip counts for itself; ties go to the earlier order. A trip that shares no time with an order
+/// belongs to it only when the car had not come back, or when the order would have no trip at all. `terms` are the parameters that hold
+/// at a departure. The order of `trips` and `orders` and duplicates among the latter do not matter; of several versions of an order the newest counts,
+/// and it was recorded when the first of them was.
+#[must_use]
+pub fn assign(
+    trips: &[&Trip],
+    orders: &[&Versioned<Order>],
+    world: &World,
+    terms: &dyn Fn(UtcMillis) -> Matching,
+) -> Assignment {
+    let candidates = candidates(orders, world);
+    let mut by_time: Vec<usize> = (0..trips.len()).collect();
+    by_time.sort_by_key(|&index| trips.get(index).map(|trip| (trip.start, trip.end, trip.kind)));
+    let sorted: Vec<&Trip> = by_time.iter().filter_map(|&index| trips.get(index).copied()).collect();
+    let edges = Edges::new(&sorted, &candidates, world, terms);
+    let chosen = edges.choose(&sorted, candidates.len());
+
+    let mut matches: Vec<_> = sorted
+        .iter()
+        .zip(&edges.of_trip)
+        .zip(&chosen)
+        .map(|((trip, edges), order)| trip_match(trip, edges, *order, &candidates))
+        .collect();
+    let orders = order_matches(&sorted, &chosen, &candidates);
+    let mut back: Vec<_> = by_time.into_iter().zip(matches.drain(..)).collect();
+    back.sort_by_key(|(index, _)| *index);
+    Assignment { trips: back.into_iter().map(|(_, matched)| matched).collect(), orders }
+}
+
+/// The orders, each once, in order of planned departure.
+fn candidates<'a>(orders: &[&'a Versioned<Order>], world: &World) -> Vec<Candidate<'a>> {
+    let mut newest: FxHashMap<i64, (&Versioned<Order>, (u32, UtcMillis))> = FxHashMap::default();
+    for &order in orders {
+        let first = (order.version, order.recorded_at);
+        let (kept, oldest) = newest.entry(order.id).or_insert((order, first));
+        *oldest = first.min(*oldest);
+        if (kept.version, kept.recorded_at) < (order.version, order.recorded_at) {
+            *kept = order;
+        }
+    }
+    let mut candidates: Vec<_> = newest
+        .into_values()
+        .map(|(order, (_, first))| Candidate::new(order, order.row.entered_at.unwrap_or(first), world))
+        .collect();
+    candidates.sort_by_key(|candidate| (candidate.order.row.planned_out, candidate.order.id));
+    candidates
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    order: usize,
+    weight: i64,
+    /// The trip may belong to it even when the order has others.
+    is_open: bool,
+}
+
+/// Which orders come into question for which trip.
+struct Edges {
+    of_trip: Vec<TripEdges>,
+}
+
+struct TripEdges {
+    terms: Matching,
+    /// Every order that touches the trip in time, with slack, whether it can cover or not.
+    near: Vec<usize>,
+    /// Those that can cover it.
+    fits: Vec<Edge>,
+}
+
+impl Edges {
+    fn new(
+        trips: &[&Trip],
+        candidates: &[Candidate<'_>],
+        world: &World,
+        terms: &dyn Fn(UtcMillis) -> Matching,
+    ) -> Self {
+        let latest_return = running_max(candidates);
+        let of_trip = trips.iter().enumerate().map(|(index, trip)| {
+            let terms = terms(trip.start);
+            let slack = terms.slack_s.max(0).saturating_mul(1_000);
+            let first = latest_return.partition_point(|&end| end < trip.start.0.saturating_sub(slack));
+            let near: Vec<usize> = (first..candidates.len())
+                .zip(candidates.iter().skip(first))
+                .take_while(|(_, near)| near.order.row.planned_out.0 <= trip.end.0.saturating_add(slack))
+                .filter(|(_, near)| {
+                    let order = &near.order.row;
+                    order.planned_in.max(order.planned_out).0 >= trip.start.0.saturating_sub(slack)
+                })
+                .map(|(order, _)| order)
+                .collect();
+            let fits = near.iter().filter_map(|&order| {
+                let candidate = candidates.get(order)?;
+                candidate.can_cover().then(|| Edge {
+                    order,
+                    weight: candidate.weight(trip, terms.grace_before_s, world),
+                    is_open: candidate.shared_s(trip) >= 0 || is_still_out(trips, index, candidate),
+                })
+            });
+            let fits = fits.collect();
+            TripEdges { terms, near, fits }
+        });
+        Self { of_trip: of_trip.collect() }
+    }
+
+    /// The order of each trip.
+    fn choose(&self, trips: &[&Trip], orders: usize) -> Vec<Option<usize>> {
+        let mut chosen: Vec<Option<usize>> =
+            self.of_trip.iter().map(|edges| best(edges).map(|edge| edge.order)).collect();
+        for (cluster_trips, cluster_orders) in self.clusters(orders) {
+            // Moves never stand for an order: shifting a car in the yard is not the use that it was sent on.
+            let real = |trip: &usize| trips.get(*trip).is_some_and(|trip| trip.kind == TripKind::Trip);
+            let reps: Vec<usize> = cluster_trips.into_iter().filter(real).collect();
+            let weight = |row: usize, column: usize| {
+                let edges = self.of_trip.get(*reps.get(column)?)?;
+                let order = *cluster_orders.get(row)?;
+                let edge = edges.fits.iter().find(|edge| edge.order == order)?;
+                let otherwise = best(edges).map_or(0, |edge| edge.weight.max(0));
+                Some(FIRST_TRIP + edge.weight - otherwise)
+            };
+            let given = weights::assign(cluster_orders.len(), reps.len(), weight);
+            for (row, column) in given.into_iter().enumerate() {
+                let Some(trip) = column.and_then(|column| reps.get(column)) else { continue };
+                if let (Some(slot), Some(order)) = (chosen.get_mut(*trip), cluster_orders.get(row)) {
+                    *slot = Some(*order);
+                }
+            }
+        }
+        chosen
+    }
+
+    /// Trips and orders that hang together, each sorted, in order of their first order.
+    fn clusters(&self, orders: usize) -> Vec<(Vec<usize>, Vec<usize>)> {
+        let mut leader: Vec<usize> = (0..orders).collect();
+        for edges in &self.of_trip {
+            let mut fits = edges.fits.iter();
+            let Some(first) = fits.next() else { continue };
+            fits.for_each(|edge| unite(&mut leader, first.order, edge.order));
+        }
+        let mut clusters: std::collections::BTreeMap<usize, (Vec<usize>, Vec<usize>)> =
+            std::collections::BTreeMap::new();
+        for order in 0..orders {
+            clusters.entry(leader_of(&leader, order)).or_default().1.push(order);
+        }
+        for (trip, edges) in self.of_trip.iter().enumerate() {
+            if let Some(first) = edges.fits.first() {
+                clusters.entry(leader_of(&leader, first.order)).or_default().0.push(trip);
+            }
+        }
+        clusters.into_values().filter(|(trips, _)| !trips.is_empty()).collect()
+    }
+}
+
+/// The order that the trip belongs to when it may choose.
+fn best(edges: &TripEdges) -> Option<&Edge> {
+    let open = edges.fits.iter().filter(|edge| edge.is_open);
+    open.max_by_key(|edge| (edge.weight, std::cmp::Reverse(edge.order)))
+}
+
+fn leader_of(leader: &[usize], mut of: usize) -> usize {
+    while let Some(&next) = leader.get(of).filter(|next| **next != of) {
+        of = next;
+    }
+    of
+}
+
+fn unite(leader: &mut [usize], one: usize, other: usize) {
+    let (one, other) = (leader_of(leader, one), leader_of(leader, other));
+    if let Some(slot) = leader.get_mut(one.max(other)) {
+        *slot = one.min(other);
+    }
+}
+
+/// For each candidate the latest planned return of it and those before it.
+fn running_max(candidates: &[Candidate<'_>]) -> Vec<i64> {
+    let mut latest = i64::MIN;
+    let ends = candidates.iter().map(|candidate| {
+        let order = &candidate.order.row;
+        latest = latest.max(order.planned_in.max(order.planned_out).0);
+        latest
+    });
+    ends.collect()
+}
+
+/// Whether the car was out on the order when this trip, which shares no time with it, began: the trips between hang together with one that
+/// does share time, and it had not come back to where it left.
+fn is_still_out(trips: &[&Trip], index: usize, candidate: &Candidate<'_>) -> bool {
+    let Some(trip) = trips.get(index) else { return false };
+    let shares = |other: &&&Trip| candidate.shared_s(other) >= 0;
+    if trip.start > candidate.order.row.planned_in {
+        // The one trip before it must be on the order, and must not have ended where the first trip of the order began.
+        let before = index.checked_sub(1).and_then(|before| trips.get(before)).filter(shares);
+        let first = trips.iter().take(index).find(shares);
+        before.zip(first).is_some_and(|(_, first)| trip.start_at.distance_m(first.start_at) > CAME_BACK_M)
+    } else {
+        let after = trips.get(index + 1).filter(shares);
+        after.is_some() && trip.end_at.distance_m(trip.start_at) > CAME_BACK_M
+    }
+}
+
+fn trip_match(
+    trip: &Trip,
+    edges: &TripEdges,
+    order: Option<usize>,
+    candidates: &[Candidate<'_>],
+) -> TripMatch {
+    let terms = &edges.terms;
+    let late_paper = |candidate: &Candidate<'_>| candidate.recorded_late_s(trip, terms.emergency_paper_s);
+    let mut near: Vec<_> =
+        edges.near.iter().filter_map(|&near| Some((near, candidates.get(near)?))).collect();
+    near.sort_by_key(|(index, candidate)| (Some(*index) != order, candidate.apart_s(trip), *index));
+    near.truncate(CONSIDERED_MAX);
+    let considered = near.iter().map(|(index, candidate)| {
+        candidate.considered(trip, Some(*index) == order, terms.grace_before_s, late_paper(candidate))
+    });
+    let considered = considered.collect();
+    let Some(candidate) = order.and_then(|order| candidates.get(order)) else {
+        return TripMatch { coverage: Coverage::None, recorded_late_s: None, considered };
+    };
+    let order = OrderId(candidate.order.id);
+    let beyond = |value: i64| if value > terms.grace_before_s { value } else { 0 };
+    let (early, late) = candidate.outside(trip);
+    let coverage = match (beyond(early), beyond(late)) {
+        (0, 0) => Coverage::Covered { order },
+        (early_s, late_s) => Coverage::Extended { order, early_s, late_s },
+    };
+    TripMatch { coverage, recorded_late_s: late_paper(candidate), considered }
+}
+
+fn order_matches(trips: &[&Trip], chosen: &[Option<usize>], candidates: &[Candidate<'_>]) -> Vec<OrderMatch> {
+    let mut of_order: Vec<Vec<UtcMillis>> = vec![Vec::new(); candidates.len()];
+    for (trip, order) in trips.iter().zip(chosen) {
+        if let Some(slot) = order.and_then(|order| of_order.get_mut(order)) {
+            slot.push(trip.start);
+        }
+    }
+    let matches = candidates.iter().zip(of_order).map(|(candidate, trips)| OrderMatch {
+        order: OrderId(candidate.order.id),
+        version: candidate.order.version,
+        is_unused: candidate.can_cover() && trips.is_empty(),
+        planned_s: seconds(candidate.order.row.planned_out, candidate.order.row.planned_in),
+        trips,
+    });
+    matches.collect()
+}
+
+#[cfg(test)]
+#[path = "assign_tests.rs"]
+mod tests;

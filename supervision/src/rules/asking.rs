@@ -1,0 +1,140 @@
+//! What rules have in common when they ask: feeds that are not complete, what speaks for the person, second signs.
+
+use super::hours::Hours;
+use crate::UtcMillis;
+use crate::finding::{Excuse, Finding, Missing, Rule, WhyNot};
+use crate::judge::{Draft, Matched, VehicleDay};
+use crate::register::{Class, Feed};
+use crate::trips::Trip;
+
+/// A value counts as near its limit when it is above it by no more than this, percent of the limit.
+const NEAR_LIMIT_PCT: i64 = 10;
+/// A track is poor when more than this share of the time lies in gaps, or of the fixes is marked, percent.
+const POOR_PCT: u64 = 20;
+/// … or when the cut is less sure than this, percent.
+const SURE_PCT: u8 = 50;
+
+/// The feeds among `feeds` that are not complete over the time.
+pub(super) fn missing_feeds(
+    day: &VehicleDay<'_>,
+    feeds: &[Feed],
+    from: UtcMillis,
+    to: UtcMillis,
+) -> Vec<Missing> {
+    let lacking = feeds.iter().filter(|feed| !day.is_complete(**feed, from, to));
+    lacking.map(|feed| Missing::Feed { feed: *feed }).collect()
+}
+
+/// The finding, undecidable when something is missing.
+pub(super) fn finish(draft: Draft, missing: Vec<Missing>) -> Finding {
+    missing.into_iter().fold(draft, Draft::undecidable).finish()
+}
+
+/// The value is close to its limit.
+pub(super) fn near_limit(value: i64, limit: i64) -> Option<Excuse> {
+    let over = value.saturating_sub(limit).saturating_mul(100);
+    (over <= limit.saturating_mul(NEAR_LIMIT_PCT)).then_some(Excuse::NearLimit)
+}
+
+/// The track has gaps or marked fixes.
+pub(super) fn poor_track(trip: &Trip) -> Option<Excuse> {
+    let lasts_s = u64::try_from((trip.end.0 - trip.start.0) / 1_000).unwrap_or(0);
+    let is_poor = trip.confidence_pct < SURE_PCT
+        || u64::from(trip.gap_s) * 100 > lasts_s * POOR_PCT
+        || u64::from(trip.marked) * 100 > u64::from(trip.fixes) * POOR_PCT;
+    is_poor.then_some(Excuse::PoorTrack)
+}
+
+/// What speaks for the person about an uncovered trip: orders that cover part of it, the track, the class of the car.
+pub(super) fn trip_excuses(day: &VehicleDay<'_>, matched: &Matched<'_>) -> Vec<Excuse> {
+    let is_part = |why: &WhyNot| matches!(why, WhyNot::StartsBefore { .. } | WhyNot::EndsAfter { .. });
+    let near = matched.matched.considered.iter().filter(|order| order.why_not.iter().all(is_part));
+    let mut excuses: Vec<_> = near.map(|order| Excuse::OrderNear { no: order.no.clone() }).collect();
+    excuses.extend(poor_track(matched.trip));
+    let class = day.vehicle.row.class;
+    let is_on_call = matches!(class, Class::Emergency | Class::LawEnforcement | Class::Confidential);
+    excuses.extend(is_on_call.then_some(Excuse::ClassOnCall));
+    excuses
+}
+
+/// Appends what speaks for the person.
+pub(super) fn excused(draft: Draft, excuses: impl IntoIterator<Item = Excuse>) -> Draft {
+    draft.with(|finding| {
+        for excuse in excuses {
+            if !finding.excuses.contains(&excuse) {
+                finding.excuses.push(excuse);
+            }
+        }
+    })
+}
+
+/// Whether somebody gave a reason or a booking explains it: a report of the driver, duty, an emergency, a repair.
+pub(super) fn is_explained(excuses: &[Excuse]) -> bool {
+    excuses.iter().any(|excuse| {
+        matches!(
+            excuse,
+            Excuse::Reported { .. }
+                | Excuse::OnDuty { .. }
+                | Excuse::InEmergency { .. }
+                | Excuse::InRepair { .. }
+        )
+    })
+}
+
+/// What makes an odd sign of a terminal more than a fault of the terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct SecondSigns {
+    /// It was outside working hours.
+    pub(super) is_off_hours: bool,
+    /// No order holds at the time, and orders are complete.
+    pub(super) is_without_order: bool,
+}
+
+impl SecondSigns {
+    pub(super) fn of(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> Self {
+        let min_s = i64::from(day.settings.params.r05.min_s);
+        let is_covered = day.world.orders(day.id()).any(|order| {
+            order.row.state.can_cover() && order.row.planned_out <= to && from <= order.row.planned_in
+        });
+        Self {
+            is_off_hours: Hours::of(day, from, to).is_off(min_s) && !is_covered,
+            is_without_order: !is_covered
+                && day.is_complete(Feed::Orders, from, to)
+                && day.duty(from, to).is_none(),
+        }
+    }
+
+    pub(super) const fn any(self) -> bool {
+        self.is_off_hours || self.is_without_order
+    }
+
+    /// Notes them for the reader.
+    pub(super) fn note(self, draft: Draft) -> Draft {
+        let draft = if self.is_off_hours { draft.word("second_sign", "off_hours") } else { draft };
+        if self.is_without_order { draft.word("second_sign", "no_order") } else { draft }
+    }
+}
+
+/// Whether a device of the vehicle was worked on, or the vehicle was in a repair shop, at any time from `from` to `to`.
+pub(super) fn is_worked_on(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> bool {
+    let is_device = day.world.device_works(day.id()).any(|work| work.row.from <= to && from <= work.row.to);
+    is_device || is_in_repair(day, from, to)
+}
+
+/// Whether the vehicle was booked into a repair shop at any time from `from` to `to`.
+pub(super) fn is_in_repair(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> bool {
+    day.world
+        .repairs(day.id())
+        .any(|repair| repair.row.from.at <= to && repair.row.to.is_some_and(|fetched| from <= fetched.at))
+}
+
+/// A draft about a trip with what usually speaks for the person.
+pub(super) fn about_trip<P: serde::Serialize>(
+    rule: Rule,
+    day: &VehicleDay<'_>,
+    matched: &Matched<'_>,
+    params: &P,
+) -> Draft {
+    let draft = Draft::new(rule, day, params).trip(day, matched);
+    excused(draft, poor_track(matched.trip))
+}

@@ -1,0 +1,205 @@
+//! R13 油耗异常: more fuel than the norm, than the tank holds, than the level rose by, or of another grade.
+//!
+//! Consumption is taken over three fills: what was filled after the first of four fills, over the distance since that one. A fill
+//! that is missing from the ledger only makes the figure smaller, so no feed has to be complete.
+
+use super::R13;
+use super::fuel_elsewhere::fills_on;
+use super::lookback::is_known_since;
+use super::whereabouts::seconds;
+use crate::UtcMillis;
+use crate::finding::{Finding, Measure, Missing, Rule};
+use crate::judge::{Draft, VehicleDay};
+use crate::register::{FuelFill, StampKind, Versioned};
+
+/// Fills that a rolling figure is made of.
+const FILLS: usize = 3;
+/// How long before and after a fill levels are looked at, seconds.
+const LEVEL_AROUND_S: i64 = 1_800;
+/// Levels on either side of a fill; their median counts, because fuel sloshes.
+const LEVELS: usize = 5;
+/// Only fills of at least this are held against the level, 0.01 litres: senders are not better than a few litres.
+const LEVEL_FILL_MIN_CL: u32 = 1_500;
+/// A car is at rest up to this speed, 0.1 km/h.
+const REST_DKMH: u16 = 30;
+
+pub(crate) fn judge(day: &VehicleDay<'_>, findings: &mut Vec<Finding>) {
+    let fills: Vec<_> = day
+        .world
+        .fuel_fills(day.id())
+        .filter(|fill| is_fuel(&fill.row) && fill.row.quantity_cl > 0)
+        .collect();
+    for fill in fills_on(day).filter(|fill| is_fuel(&fill.row) && fill.row.quantity_cl > 0) {
+        // Found by identity of the row: several fills may share an instant.
+        let Some(at) = fills.iter().position(|other| std::ptr::eq(*other, fill)) else { continue };
+        let (earlier, _) = fills.split_at(at);
+        findings.extend(over_tank(day, fill));
+        findings.extend(again(day, earlier.last().copied(), fill));
+        findings.extend(over_norm(day, earlier, fill));
+        findings.extend(wrong_grade(day, fill));
+        findings.extend(no_rise(day, fill));
+    }
+}
+
+/// Whether litres were filled, and not current.
+fn is_fuel(fill: &FuelFill) -> bool {
+    !fill.grade.contains('电')
+}
+
+fn draft(day: &VehicleDay<'_>, fill: &FuelFill, aspect: &'static str) -> Draft {
+    let at = fill.stamp.at;
+    let draft = Draft::new(Rule::R13, day, &day.settings.params.r13)
+        .aspect(aspect)
+        .during(at, at)
+        .word("station", fill.station.text.clone());
+    if fill.voucher.is_empty() { draft } else { draft.word("voucher", fill.voucher.clone()) }
+}
+
+/// The tank, 0.01 litres.
+fn tank_cl(day: &VehicleDay<'_>) -> Option<i64> {
+    day.vehicle.row.tank_l.filter(|litres| *litres > 0).map(|litres| i64::from(litres) * 100)
+}
+
+fn over_tank(day: &VehicleDay<'_>, fill: &Versioned<FuelFill>) -> Option<Finding> {
+    let draft = draft(day, &fill.row, "over_tank");
+    let quantity_cl = i64::from(fill.row.quantity_cl);
+    let Some(tank_cl) = tank_cl(day) else {
+        let missing = Missing::Field { name: "vehicle.tank_l".into() };
+        return Some(draft.measure(Measure::of("quantity_cl", quantity_cl)).undecidable(missing).finish());
+    };
+    let limit_cl = tank_cl + i64::from(day.settings.params.r13.over_tank_cl);
+    (quantity_cl > limit_cl)
+        .then(|| draft.measure(Measure::against("quantity_cl", quantity_cl, limit_cl)).red_if(true).finish())
+}
+
+/// Two fills shortly after one another that the tank can't have taken, less what was burnt between them.
+fn again(
+    day: &VehicleDay<'_>,
+    before: Option<&Versioned<FuelFill>>,
+    fill: &Versioned<FuelFill>,
+) -> Option<Finding> {
+    let params = &day.settings.params.r13;
+    let (before, tank_cl) = (before?, tank_cl(day)?);
+    let (first, second) = (before.row.stamp, fill.row.stamp);
+    let together_cl = i64::from(before.row.quantity_cl) + i64::from(fill.row.quantity_cl);
+    let burnt_cl = burnt_cl(day, params, first.at, second.at);
+    let limit_cl = tank_cl + burnt_cl;
+    if seconds(first.at, second.at) > params.again_s || together_cl <= limit_cl {
+        return None;
+    }
+    let draft = draft(day, &fill.row, "again")
+        .during(first.at, second.at)
+        .measure(Measure::against("quantity_cl", together_cl, limit_cl))
+        .measure(Measure::against("between_s", seconds(first.at, second.at), params.again_s))
+        .with(|finding| finding.excuses.extend(day.excuses(first.at, second.at, None)));
+    if first.kind != StampKind::Transaction || second.kind != StampKind::Transaction {
+        return Some(draft.undecidable(Missing::Time).finish());
+    }
+    Some(draft.red_if(together_cl > limit_cl + i64::from(params.over_tank_cl)).finish())
+}
+
+/// What the car burns at most on the way from `from` to `to`, 0.01 litres; 0 without a norm.
+fn burnt_cl(day: &VehicleDay<'_>, params: &R13, from: UtcMillis, to: UtcMillis) -> i64 {
+    let norm_dl = i64::from(day.vehicle.row.norm_dl_per_100km.unwrap_or(0));
+    // 0.1 l per 100 km = 10 cl per 100,000 m.
+    driven_m(day, from, to) * norm_dl * (100 + i64::from(params.over_pct)) / 1_000_000
+}
+
+/// What trips that touch `from` to `to` come to, metres.
+fn driven_m(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> i64 {
+    let touches = |start: UtcMillis, end: UtcMillis| start <= to && from <= end;
+    let trips = day.past.iter().map(|matched| matched.trip).filter(|trip| touches(trip.start, trip.end));
+    trips.map(|trip| i64::from(trip.distance_m)).sum()
+}
+
+fn over_norm(
+    day: &VehicleDay<'_>,
+    earlier: &[&Versioned<FuelFill>],
+    fill: &Versioned<FuelFill>,
+) -> Option<Finding> {
+    let params = &day.settings.params.r13;
+    let window = earlier.get(earlier.len().checked_sub(FILLS)?..)?;
+    let first = window.first()?;
+    let (from, to) = (first.row.stamp.at, fill.row.stamp.at);
+    let (distance_m, source) = distance_between(day, &first.row, &fill.row)?;
+    if distance_m < i64::from(params.min_distance_m) {
+        return None;
+    }
+    let later = window.iter().skip(1).map(|fill| i64::from(fill.row.quantity_cl));
+    let filled_cl = later.sum::<i64>() + i64::from(fill.row.quantity_cl);
+    // Centilitres over metres, times 10,000, are 0.1 litres per 100 km; rounded down, in the person's favour.
+    let used_dl = filled_cl * 10_000 / distance_m;
+    let draft = draft(day, &fill.row, "over_norm")
+        .during(from, to)
+        .measure(Measure::of("quantity_cl", filled_cl))
+        .measure(Measure::of("distance_m", distance_m))
+        .word("distance_source", source);
+    let Some(norm_dl) = day.vehicle.row.norm_dl_per_100km.map(i64::from).filter(|norm| *norm > 0) else {
+        let missing = Missing::Field { name: "vehicle.norm_dl_per_100km".into() };
+        return Some(draft.undecidable(missing).finish());
+    };
+    let limit_dl = norm_dl * (100 + i64::from(params.over_pct)) / 100;
+    (filled_cl * 1_000_000 > norm_dl * (100 + i64::from(params.over_pct)) * distance_m)
+        .then(|| draft.measure(Measure::against("used_dl_per_100km", used_dl, limit_dl)).finish())
+}
+
+/// The distance between two fills: by the odometer typed at the pump, else by the track where it reaches back so far.
+fn distance_between(day: &VehicleDay<'_>, first: &FuelFill, last: &FuelFill) -> Option<(i64, &'static str)> {
+    if let (Some(before), Some(after)) = (first.odometer_m, last.odometer_m)
+        && after > before
+    {
+        return Some((i64::from(after - before), "pump_odometer"));
+    }
+    let (from, to) = (first.stamp.at, last.stamp.at);
+    is_known_since(day, from).then(|| (driven_m(day, from, to), "track"))
+}
+
+/// The figure in a grade: `92` of `92#`, `0` of `0号柴油`.
+fn octane(grade: &str) -> Option<&str> {
+    grade.split(|c: char| !c.is_ascii_digit()).find(|part| !part.is_empty())
+}
+
+fn wrong_grade(day: &VehicleDay<'_>, fill: &Versioned<FuelFill>) -> Option<Finding> {
+    let (booked, own) = (octane(&fill.row.grade)?, octane(&day.vehicle.row.fuel_grade)?);
+    (booked != own).then(|| {
+        draft(day, &fill.row, "wrong_grade")
+            .word("grade", fill.row.grade.clone())
+            .word("own_grade", day.vehicle.row.fuel_grade.clone())
+            .finish()
+    })
+}
+
+/// Fuel was booked, and the level, where the car tells it, did not rise by half of it.
+fn no_rise(day: &VehicleDay<'_>, fill: &Versioned<FuelFill>) -> Option<Finding> {
+    let row = &fill.row;
+    if row.stamp.kind != StampKind::Transaction || row.quantity_cl < LEVEL_FILL_MIN_CL {
+        return None;
+    }
+    let levels = |from_s: i64, to_s: i64| {
+        let (from, to) =
+            (UtcMillis(row.stamp.at.0 + from_s * 1_000), UtcMillis(row.stamp.at.0 + to_s * 1_000));
+        let points = day.points(from, to).iter();
+        let at_rest = points.filter(|point| point.speed_dkmh.is_none_or(|speed| speed <= REST_DKMH));
+        at_rest.filter_map(|point| point.fuel_dl).collect::<Vec<_>>()
+    };
+    // The last minutes before and the first after the transaction are left out: paying may come before or after the filling.
+    let settled_s = day.settings.params.r14.around_s;
+    let before = levels(-LEVEL_AROUND_S - settled_s, -settled_s);
+    let after = levels(settled_s, LEVEL_AROUND_S + settled_s);
+    let last_before = before.get(before.len().checked_sub(LEVELS)?..)?;
+    let (before_dl, after_dl) = (median(last_before)?, median(after.get(..LEVELS)?)?);
+    let rise_dl = i64::from(after_dl) - i64::from(before_dl);
+    let expected_dl = i64::from(row.quantity_cl / 10);
+    (rise_dl * 2 < expected_dl).then(|| {
+        draft(day, row, "no_rise")
+            .measure(Measure::against("rise_dl", rise_dl, expected_dl / 2))
+            .measure(Measure::of("quantity_cl", i64::from(row.quantity_cl)))
+            .finish()
+    })
+}
+
+fn median(values: &[u16]) -> Option<u16> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied()
+}

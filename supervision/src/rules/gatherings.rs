@@ -1,0 +1,256 @@
+//! R27 聚集: cars of two or more units at one leisure place off-hours.
+//!
+//! Every car that was there has a finding of its own, in the words of which the others are named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+
+use super::R27;
+use super::lookback::shifted;
+use super::whereabouts::{metres, moved, seconds};
+use crate::UtcMillis;
+use crate::finding::{Excuse, Finding, Measure, Missing, OrderConsidered, Rule};
+use crate::ids::{OrderId, UnitId, VehicleId, ZoneId};
+use crate::judge::{Draft, FleetDay, FleetVehicle};
+use crate::point::Position;
+use crate::register::{Feed, Order, Versioned, ZoneKind};
+
+/// How many days a stop may have begun before the one looked at.
+const STOP_DAYS_MAX: i64 = 3;
+
+/// A car at a leisure place, off-hours of its unit.
+#[derive(Clone, Debug)]
+struct Presence<'a> {
+    car: &'a FleetVehicle<'a>,
+    unit: UnitId,
+    from: UtcMillis,
+    to: UtcMillis,
+    at: Position,
+    /// All leisure places that it may be, the nearest first.
+    places: Vec<ZoneId>,
+}
+
+/// Two cars of different units at one place.
+#[derive(Clone, Copy, Debug)]
+struct Meeting<'p, 'a> {
+    other: &'p Presence<'a>,
+    from: UtcMillis,
+    to: UtcMillis,
+}
+
+pub(crate) fn judge(fleet: &FleetDay<'_>, findings: &mut Vec<Finding>) {
+    let mut by_place: BTreeMap<ZoneId, Vec<Presence<'_>>> = BTreeMap::new();
+    for presence in fleet.vehicles.iter().flat_map(|car| presences(fleet, car)) {
+        for place in &presence.places {
+            by_place.entry(*place).or_default().push(presence.clone());
+        }
+    }
+    for (place, presences) in &by_place {
+        findings.extend(presences.iter().filter_map(|presence| {
+            let meetings = meetings(fleet, presences, presence);
+            (!meetings.is_empty()).then(|| finding(fleet, *place, presence, &meetings))
+        }));
+    }
+}
+
+/// Where `car` stood at leisure places off-hours, around this day.
+fn presences<'a>(fleet: &FleetDay<'a>, car: &'a FleetVehicle<'a>) -> Vec<Presence<'a>> {
+    let mut presences = Vec::new();
+    let since = fleet.world.instant(shifted(fleet.day, -STOP_DAYS_MAX), 0);
+    let until = fleet.world.instant(shifted(fleet.day, 2), 0);
+    let stops = car.stops(fleet.from, fleet.to);
+    for stop in stops {
+        let Some(unit) = fleet.world.using_unit(car.id(), stop.start) else { continue };
+        let units = fleet.world.unit_path(unit, stop.start);
+        let settings = fleet.settings(&units);
+        let places = leisure_near(fleet, stop.at, stop.start, &units, settings.params.r27.near_m);
+        if places.is_empty() {
+            continue;
+        }
+        let (start, end) = (stop.start.max(since), stop.end.min(until));
+        let hours = (settings.params.r05.opens_min, settings.params.r05.closes_min);
+        presences.extend(
+            off_hours(fleet, &units, hours, start, end).into_iter().map(|(from, to)| Presence {
+                car,
+                unit,
+                from,
+                to,
+                at: stop.at,
+                places: places.clone(),
+            }),
+        );
+    }
+    presences
+}
+
+fn leisure_near(
+    fleet: &FleetDay<'_>,
+    at: Position,
+    time: UtcMillis,
+    units: &[UnitId],
+    near_m: u32,
+) -> Vec<ZoneId> {
+    let zones = fleet.world.zones();
+    let is_leisure = |id: &ZoneId| {
+        zones.zone(*id).is_some_and(|zone| {
+            matches!(zone.kind(), ZoneKind::Sensitive(kind) if kind.is_leisure()) && zone.is_held_by(units)
+        })
+    };
+    let near = zones.near(at, f64::from(near_m), time);
+    near.into_iter().map(|(id, _)| id).filter(is_leisure).collect()
+}
+
+/// The parts of `from` to `to` that are off-hours for a unit, those that touch one another joined.
+fn off_hours(
+    fleet: &FleetDay<'_>,
+    units: &[UnitId],
+    default: (u16, u16),
+    from: UtcMillis,
+    to: UtcMillis,
+) -> Vec<(UtcMillis, UtcMillis)> {
+    let mut spans: Vec<(UtcMillis, UtcMillis)> = Vec::new();
+    let mut add = |start: UtcMillis, end: UtcMillis| {
+        let (start, end) = (start.max(from), end.min(to));
+        if start >= end {
+            return;
+        }
+        match spans.last_mut() {
+            Some(last) if last.1 == start => last.1 = end,
+            _ => spans.push((start, end)),
+        }
+    };
+    let (mut date, last): (Date, Date) = (fleet.world.local(from).0, fleet.world.local(to).0);
+    while date <= last {
+        let (midnight, next) = (fleet.world.instant(date, 0), fleet.world.instant(date, 1_440));
+        if fleet.world.day(units, date).kind.is_rest_day() {
+            add(midnight, next);
+        } else {
+            let (opens, closes) = fleet.world.calendar().hours(units, date, default);
+            add(midnight, fleet.world.instant(date, opens));
+            add(fleet.world.instant(date, closes), next);
+        }
+        let Ok(following) = date.tomorrow() else { break };
+        date = following;
+    }
+    spans
+}
+
+/// Whom a car met at a place for long enough; meetings belong to the day on which they begin.
+fn meetings<'p, 'a>(
+    fleet: &FleetDay<'_>,
+    presences: &'p [Presence<'a>],
+    presence: &Presence<'_>,
+) -> Vec<Meeting<'p, 'a>> {
+    let together_s = i64::from(params(fleet, presence.unit).together_s);
+    let met = presences.iter().filter(|other| other.unit != presence.unit).map(|other| Meeting {
+        other,
+        from: presence.from.max(other.from),
+        to: presence.to.min(other.to),
+    });
+    met.filter(|meeting| {
+        let begins_today = fleet.from <= meeting.from && meeting.from < fleet.to;
+        begins_today && meeting.from < meeting.to && seconds(meeting.from, meeting.to) >= together_s
+    })
+    .collect()
+}
+
+fn params(fleet: &FleetDay<'_>, unit: UnitId) -> R27 {
+    fleet.settings(&fleet.units(unit)).params.r27.clone()
+}
+
+fn finding(
+    fleet: &FleetDay<'_>,
+    place: ZoneId,
+    presence: &Presence<'_>,
+    meetings: &[Meeting<'_, '_>],
+) -> Finding {
+    let params = params(fleet, presence.unit);
+    let from = meetings.iter().map(|meeting| meeting.from).min().unwrap_or(presence.from);
+    let to = meetings.iter().map(|meeting| meeting.to).max().unwrap_or(presence.to);
+    let longest_s = meetings.iter().map(|meeting| seconds(meeting.from, meeting.to)).max().unwrap_or(0);
+    let units: BTreeSet<UnitId> =
+        meetings.iter().map(|meeting| meeting.other.unit).chain([presence.unit]).collect();
+    let others: BTreeSet<VehicleId> = meetings.iter().map(|meeting| meeting.other.car.id()).collect();
+    let zones = fleet.world.zones();
+    let name = zones.zone(place).map(|zone| zone.name().to_owned()).unwrap_or_default();
+    let order = order_over(fleet, presence.car, from, to);
+    let mut draft = Draft::of_unit(Rule::R27, fleet, presence.car.id(), presence.unit, &params)
+        .during(from, to)
+        .at(presence.at)
+        .zone_of(fleet.world, place)
+        .word("place", name)
+        .measure(Measure::against("together_s", longest_s, i64::from(params.together_s)))
+        .measure(Measure::against("units", i64::try_from(units.len()).unwrap_or(i64::MAX), 2))
+        .measure(Measure::against(
+            "distance_m",
+            zones.distance_m(place, presence.at).map_or(0, metres),
+            i64::from(params.near_m),
+        ));
+    for other in &others {
+        draft = draft.word("with", plate(fleet, *other, from));
+    }
+    if let Some(order) = order {
+        draft = draft.excuse(Excuse::OrderNear { no: order.row.no.clone() }).with(|finding| {
+            let (id, version, no) = (OrderId(order.id), order.version, order.row.no.clone());
+            finding.orders.push(OrderConsidered { id, version, no, why_not: Vec::new() });
+        });
+    }
+    let (duty, emergency) = on_call(fleet, presence, from, to);
+    draft = draft.with(|finding| finding.excuses.extend(duty.into_iter().chain(emergency)));
+    let is_whole = |feed| fleet.world.is_complete(feed, &fleet.units(presence.unit), from, to);
+    if let Some(feed) = [Feed::SensitivePlaces, Feed::Orders].into_iter().find(|feed| !is_whole(*feed)) {
+        return draft.undecidable(Missing::Feed { feed }).finish();
+    }
+    if presence.places.len() > 1 && zones.distance_m(place, presence.at) != Some(0.0) {
+        let names =
+            presence.places.iter().filter_map(|id| zones.zone(*id)).map(|zone| zone.name().to_owned());
+        return draft.undecidable(Missing::SeveralPlaces { names: names.collect() }).finish();
+    }
+    draft.red_if(units.len() > 2 && order.is_none()).finish()
+}
+
+fn plate(fleet: &FleetDay<'_>, vehicle: VehicleId, at: UtcMillis) -> String {
+    fleet.world.vehicle(vehicle, at).map_or_else(|| vehicle.to_string(), |row| row.row.plate.clone())
+}
+
+/// An order that was there in time and lies over the meeting.
+fn order_over<'a>(
+    fleet: &FleetDay<'a>,
+    car: &FleetVehicle<'_>,
+    from: UtcMillis,
+    to: UtcMillis,
+) -> Option<&'a Versioned<Order>> {
+    fleet.world.orders(car.id()).find(|order| {
+        let row = &order.row;
+        row.state.can_cover()
+            && row.planned_out < to
+            && from < moved(row.planned_in, 1)
+            && row.entered_at.unwrap_or(order.recorded_at) <= row.planned_out
+    })
+}
+
+/// Duty and declared emergencies that speak for those in the car.
+fn on_call(
+    fleet: &FleetDay<'_>,
+    presence: &Presence<'_>,
+    from: UtcMillis,
+    to: UtcMillis,
+) -> (Option<Excuse>, Option<Excuse>) {
+    let register = fleet.world.register();
+    let units = fleet.units(presence.unit);
+    let duty = register.duties.iter().filter(|duty| duty.valid.overlaps(from, to)).find(|duty| {
+        duty.row
+            .vehicle
+            .map_or_else(|| units.contains(&duty.row.unit), |vehicle| vehicle == presence.car.id())
+    });
+    let emergency = register.emergencies.iter().filter(|row| row.valid.overlaps(from, to)).find(|row| {
+        let for_unit = row.row.units.is_empty() || row.row.units.iter().any(|unit| units.contains(unit));
+        let distance_m = |area| fleet.world.zones().distance_m(area, presence.at);
+        for_unit && row.row.area.is_none_or(|area| distance_m(area) == Some(0.0))
+    });
+    (
+        duty.map(|duty| Excuse::OnDuty { what: duty.row.what.clone() }),
+        emergency.map(|row| Excuse::InEmergency { document: row.row.document.clone() }),
+    )
+}

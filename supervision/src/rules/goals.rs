@@ -1,0 +1,65 @@
+//! The places that an order names.
+
+use crate::finding::Missing;
+use crate::judge::VehicleDay;
+use crate::point::Position;
+use crate::register::{Order, PlaceText, ZoneKind};
+use crate::zones::{PlaceTarget, Resolved};
+
+/// A place that an order names and that is known.
+#[derive(Clone, Debug)]
+pub(super) struct Goal {
+    /// The words on the paper.
+    pub(super) text: String,
+    place: Place,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    /// Coordinates came with the paper.
+    At(Position),
+    /// The dictionary knows it.
+    Known(PlaceTarget),
+}
+
+impl Goal {
+    /// Metres from `at` to the place, 0 inside.
+    pub(super) fn distance_m(&self, day: &VehicleDay<'_>, at: Position) -> Option<f64> {
+        match &self.place {
+            Place::At(place) => Some(place.distance_m(at)),
+            Place::Known(target) => target.distance_m(day.world.zones(), at),
+        }
+    }
+
+    /// The zone that it is, if it is one.
+    pub(super) const fn zone(&self) -> Option<crate::ids::ZoneId> {
+        match &self.place {
+            Place::At(_) => None,
+            Place::Known(target) => target.zone(),
+        }
+    }
+
+    /// Whether it is a whole township or district rather than a place to stop at.
+    pub(super) fn is_wide(&self, day: &VehicleDay<'_>) -> bool {
+        let zone = self.zone().and_then(|zone| day.world.zones().zone(zone));
+        zone.is_some_and(|zone| matches!(zone.kind(), ZoneKind::Area | ZoneKind::ServiceArea))
+    }
+}
+
+/// Each place of an order that says anything: known, or what is missing to know it.
+pub(super) fn goals(day: &VehicleDay<'_>, order: &Order, places: &[PlaceText]) -> Vec<Result<Goal, Missing>> {
+    let units = day.world.unit_path(order.unit, order.planned_out);
+    let says_something = |place: &&PlaceText| place.at.is_some() || !place.text.trim().is_empty();
+    let goals = places.iter().filter(says_something).map(|place| {
+        let text = place.text.clone();
+        if let Some(at) = place.at {
+            return Ok(Goal { text, place: Place::At(at) });
+        }
+        match day.world.places().resolve_at(&text, &units, order.planned_out) {
+            Resolved::One(target) => Ok(Goal { text, place: Place::Known(target) }),
+            Resolved::Several(names) => Err(Missing::SeveralPlaces { names }),
+            Resolved::Unknown => Err(Missing::Place { text }),
+        }
+    });
+    goals.collect()
+}

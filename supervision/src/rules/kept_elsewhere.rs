@@ -1,0 +1,110 @@
+//! R24 借用占用: nights in the depot of another unit, without a transfer (调剂单) or an order that covers them.
+
+use jiff::civil::Date;
+
+use super::R24;
+use super::lookback::shifted;
+use super::whereabouts::moved;
+use crate::UtcMillis;
+use crate::finding::{Finding, Measure, Missing, Rule};
+use crate::ids::{UnitId, ZoneId};
+use crate::judge::{Draft, LOOK_BACK_DAYS, VehicleDay};
+use crate::point::Position;
+use crate::register::{Feed, ZoneKind};
+
+/// A night at another unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Night {
+    unit: UnitId,
+    depot: ZoneId,
+    place: Position,
+    middle: UtcMillis,
+}
+
+pub(crate) fn judge(day: &VehicleDay<'_>, findings: &mut Vec<Finding>) {
+    let params = &day.settings.params.r24;
+    // A night is over, and known, when the next morning is.
+    if day.history.known_to < night(day, day.day).1 {
+        return;
+    }
+    let Some(last) = night_elsewhere(day, day.day, params) else { return };
+    let earlier = (1..=LOOK_BACK_DAYS)
+        .map_while(|back| night_elsewhere(day, shifted(day.day, -back), params))
+        .take_while(|night| night.unit == last.unit);
+    let nights: Vec<_> = std::iter::once(last).chain(earlier).collect();
+    let count = i64::try_from(nights.len()).unwrap_or(i64::MAX);
+    if count >= i64::from(params.nights) {
+        findings.push(finding(
+            day,
+            params,
+            &last,
+            nights.last().map_or(last.middle, |first| first.middle),
+            count,
+        ));
+    }
+}
+
+/// The night that begins on `date`: from when to when.
+fn night(day: &VehicleDay<'_>, date: Date) -> (UtcMillis, UtcMillis) {
+    let hours = &day.settings.params.r07;
+    let to = if hours.to_min <= hours.from_min { hours.to_min.saturating_add(1_440) } else { hours.to_min };
+    (day.world.instant(date, hours.from_min), day.world.instant(date, to))
+}
+
+/// The night that begins on `date`, if the car stood through its middle in another unit's depot and nothing allows it.
+fn night_elsewhere(day: &VehicleDay<'_>, date: Date, params: &R24) -> Option<Night> {
+    let (from, to) = night(day, date);
+    let middle = UtcMillis(from.0.midpoint(to.0));
+    let stop = day.stops(middle, middle).next()?;
+    let near_m = f64::from(params.near_m);
+    let owner = day.world.vehicle(day.id(), middle)?;
+    // Of the unit that owns the car, the one that has it on a transfer, and all above either.
+    let mut own = day.world.unit_path(owner.row.unit, middle);
+    own.extend(day.world.unit_path(day.world.using_unit(day.id(), middle)?, middle));
+    let near = day.world.zones().near(stop.at, near_m, middle);
+    let depots: Vec<_> = near
+        .iter()
+        .filter_map(|(id, _)| day.world.zones().zone(*id))
+        .filter(|zone| matches!(zone.kind(), ZoneKind::Depot | ZoneKind::ParkingLot))
+        .collect();
+    if depots.iter().any(|zone| zone.is_held_by(&own) || owner.row.depot == Some(zone.id())) {
+        return None;
+    }
+    let depot = depots.iter().find(|zone| zone.kind() == ZoneKind::Depot)?;
+    if is_ordered(day, middle) {
+        return None;
+    }
+    Some(Night { unit: depot.row.row.unit?, depot: depot.id(), place: stop.at, middle })
+}
+
+/// Whether an order that was recorded before covers the moment: a journey of several days.
+fn is_ordered(day: &VehicleDay<'_>, at: UtcMillis) -> bool {
+    let late_s = day.settings.params.r02.late_s;
+    day.world.orders(day.id()).any(|order| {
+        let row = &order.row;
+        row.state.can_cover()
+            && row.planned_out <= at
+            && at <= moved(row.planned_in, late_s)
+            && row.entered_at.unwrap_or(order.recorded_at) <= at
+    })
+}
+
+fn finding(day: &VehicleDay<'_>, params: &R24, last: &Night, first: UtcMillis, count: i64) -> Finding {
+    let name = day
+        .world
+        .unit(last.unit, last.middle)
+        .map_or_else(|| last.unit.to_string(), |row| row.row.name.clone());
+    let draft = Draft::new(Rule::R24, day, params)
+        .during(first, last.middle)
+        .at(last.place)
+        .zone(day, last.depot)
+        .word("kept_by", name)
+        .measure(Measure::against("nights", count, i64::from(params.nights)))
+        .with(|finding| finding.excuses.extend(day.excuses(first, last.middle, Some(last.place))));
+    for feed in [Feed::Depots, Feed::Orders] {
+        if !day.is_complete(feed, first, last.middle) {
+            return draft.undecidable(Missing::Feed { feed }).finish();
+        }
+    }
+    draft.red_if(count >= 2 * i64::from(params.nights)).finish()
+}

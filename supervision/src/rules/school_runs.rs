@@ -1,0 +1,195 @@
+//! R26 接送子女: short stops at a school, when school begins or ends, on several school days.
+//!
+//! School days are workdays outside July and August and outside 25 January to 20 February, which lies in every winter holiday; terms differ by
+//! province and school, and a day too many only counts when a car was there. Setting somebody down takes a minute, less than any
+//! stop that the trips know, so standing is read from the fixes.
+
+use jiff::civil::Date;
+
+use super::R26;
+use super::lookback::last_days;
+use super::whereabouts::{is_home, metres, seconds, target};
+use crate::UtcMillis;
+use crate::calendar::DayInfo;
+use crate::finding::{Excuse, Finding, Measure, Missing, Rule};
+use crate::ids::ZoneId;
+use crate::judge::{Draft, VehicleDay};
+use crate::point::{Point, Position};
+use crate::register::{Feed, SensitiveKind, ZoneKind};
+
+/// A car stands up to this speed, 0.1 km/h.
+const STANDS_DKMH: u16 = 50;
+/// Without a speed: while it stays within this, metres.
+const STANDS_M: f64 = 50.0;
+/// Standing that goes on after a silence of more than this is another standing, seconds.
+const SILENCE_S: i64 = 300;
+/// An order's destination within this of the school explains the stop, metres.
+const NAMED_M: f64 = 500.0;
+
+/// A short stop at a school.
+#[derive(Clone, Copy, Debug)]
+struct Visit {
+    school: ZoneId,
+    at: Position,
+    from: UtcMillis,
+    to: UtcMillis,
+}
+
+pub(crate) fn judge(day: &VehicleDay<'_>, findings: &mut Vec<Finding>) {
+    if !is_school_day(day.day, &day.info) {
+        return;
+    }
+    let params = &day.settings.params.r26;
+    let today = visits(day, day.day, params);
+    let Some(first) = today.first() else { return };
+    let days = last_days(day, params.school_days, is_school_day);
+    let earlier = days.iter().filter(|date| **date != day.day);
+    let same =
+        |date: &Date| visits(day, *date, params).into_iter().find(|visit| visit.school == first.school);
+    let visits: Vec<_> = std::iter::once(*first).chain(earlier.filter_map(same)).collect();
+    let count = i64::try_from(visits.len()).unwrap_or(i64::MAX);
+    if count >= i64::from(params.times) {
+        findings.push(finding(day, params, &visits, count));
+    }
+}
+
+/// Whether children go to school on a day; see the module's head.
+fn is_school_day(date: Date, info: &DayInfo) -> bool {
+    let is_holiday = match (date.month(), date.day()) {
+        (7 | 8, _) => true,
+        (1, day) => day >= 25,
+        (2, day) => day <= 20,
+        _ => false,
+    };
+    !is_holiday && !info.kind.is_rest_day()
+}
+
+/// Short stops at schools within school hours of `date` that no order explains, in order of time.
+fn visits(day: &VehicleDay<'_>, date: Date, params: &R26) -> Vec<Visit> {
+    let hours =
+        [(params.morning_from_min, params.morning_to_min), (params.evening_from_min, params.evening_to_min)];
+    let length = i64::from(params.stop_s)..=i64::from(params.stop_max_s);
+    let mut visits = Vec::new();
+    for (from, to) in hours {
+        let (from, to) = (day.world.instant(date, from), day.world.instant(date, to));
+        for (start, end, at) in standings(day, from, to, params.stop_max_s) {
+            let begins_in_hours = from <= start && start <= to;
+            if !begins_in_hours || !length.contains(&seconds(start, end)) {
+                continue;
+            }
+            let school = school_near(day, at, start, f64::from(params.near_m));
+            visits.extend(school.map(|school| Visit { school, at, from: start, to: end }));
+        }
+    }
+    visits.retain(|visit| !is_explained(day, visit));
+    visits
+}
+
+/// Times in which the car stood that begin from `from` to `to`: from when to when, and where.
+fn standings(
+    day: &VehicleDay<'_>,
+    from: UtcMillis,
+    to: UtcMillis,
+    longest_s: u32,
+) -> Vec<(UtcMillis, UtcMillis, Position)> {
+    // One that began just before the hours, or runs far beyond them, must be seen whole to be told from a short one.
+    let around = (i64::from(longest_s) + 60) * 1_000;
+    let points = day.points(UtcMillis(from.0 - around), UtcMillis(to.0 + around));
+    let stops = day.stops(from, to).map(|stop| (stop.start, stop.end, stop.at));
+    let mut standings: Vec<_> = stops.collect();
+    let mut group: Vec<&Point> = Vec::new();
+    for point in points.iter().filter(|point| point.is_usable()) {
+        let goes_on = group.first().zip(group.last()).is_some_and(|(first, last)| {
+            stands(point)
+                && seconds(last.time, point.time) <= SILENCE_S
+                && first.at.distance_m(point.at) <= STANDS_M
+        });
+        if !goes_on {
+            standings.extend(span_of(&group));
+            group.clear();
+        }
+        if stands(point) {
+            group.push(point);
+        }
+    }
+    standings.extend(span_of(&group));
+    // Fixes within a stop are that stop.
+    let is_in_stop = |start, end| day.stops(start, end).next().is_some();
+    let mut seen = 0;
+    standings.retain(|(start, end, _)| {
+        seen += 1;
+        seen <= day.stops(from, to).count() || !is_in_stop(*start, *end)
+    });
+    standings.sort_unstable();
+    standings
+}
+
+fn stands(point: &Point) -> bool {
+    point.speed_dkmh.is_none_or(|speed| speed <= STANDS_DKMH)
+}
+
+fn span_of(group: &[&Point]) -> Option<(UtcMillis, UtcMillis, Position)> {
+    let (first, last) = (group.first()?, group.last()?);
+    (first.time < last.time).then_some((first.time, last.time, first.at))
+}
+
+/// The nearest school within `near_m`, unless the place is also a depot of the car's units.
+fn school_near(day: &VehicleDay<'_>, at: Position, time: UtcMillis, near_m: f64) -> Option<ZoneId> {
+    let school = ZoneKind::Sensitive(SensitiveKind::School);
+    let near = day.world.zones().near(at, near_m, time);
+    let is_school = |id: &ZoneId| {
+        let zone = day.world.zones().zone(*id);
+        zone.is_some_and(|zone| zone.kind() == school && zone.is_held_by(&day.units))
+    };
+    let found = near.iter().map(|(id, _)| *id).find(is_school)?;
+    (!is_home(day, at, time, 0.0)).then_some(found)
+}
+
+/// Whether an order that was there in time names a place at the school.
+fn is_explained(day: &VehicleDay<'_>, visit: &Visit) -> bool {
+    let runs = |matched: &&crate::judge::Matched<'_>| {
+        matched.trip.start <= visit.to && visit.from <= matched.trip.end
+    };
+    let orders = day.past.iter().filter(runs).filter(|matched| matched.matched.recorded_late_s.is_none());
+    orders.filter_map(|matched| matched.order).any(|order| {
+        order.row.destinations.iter().chain(&order.row.via).any(|place| {
+            let place = target(day, place, visit.from).ok();
+            place
+                .and_then(|place| place.distance_m(day.world.zones(), visit.at))
+                .is_some_and(|m| m <= NAMED_M)
+        })
+    })
+}
+
+fn finding(day: &VehicleDay<'_>, params: &R26, visits: &[Visit], count: i64) -> Finding {
+    let today = visits.first().copied();
+    let (from, to) = today.map_or((day.from, day.to), |visit| (visit.from, visit.to));
+    let since = visits.iter().map(|visit| visit.from).min().unwrap_or(from);
+    let mut draft = Draft::new(Rule::R26, day, params)
+        .during(from, to)
+        .measure(Measure::against("school_days", count, i64::from(params.times)))
+        .measure(Measure::against("stop_s", seconds(from, to), i64::from(params.stop_s)))
+        .with(|finding| finding.excuses.extend(day.excuses(from, to, today.map(|visit| visit.at))));
+    if let Some(visit) = today {
+        let zones = day.world.zones();
+        let near_m = zones.distance_m(visit.school, visit.at).map_or(0, metres);
+        let name = zones.zone(visit.school).map(|zone| zone.name().to_owned()).unwrap_or_default();
+        draft = draft.at(visit.at).zone(day, visit.school).word("school", name).measure(Measure::against(
+            "distance_m",
+            near_m,
+            i64::from(params.near_m),
+        ));
+    }
+    let runs = day.trips.iter().filter(|matched| matched.trip.start <= to && from <= matched.trip.end);
+    for matched in runs {
+        draft = draft.with(|finding| {
+            finding.trips.push(matched.trip.start);
+            finding.orders.extend(matched.matched.considered.iter().cloned());
+            finding.excuses.extend(matched.order.map(|order| Excuse::OrderNear { no: order.row.no.clone() }));
+        });
+    }
+    if !day.is_complete(Feed::SensitivePlaces, since, to) {
+        return draft.undecidable(Missing::Feed { feed: Feed::SensitivePlaces }).finish();
+    }
+    draft.red_if(count >= 2 * i64::from(params.times)).finish()
+}

@@ -1,0 +1,191 @@
+//! Scores cuts against the truth: starts and ends within three minutes, one to one.
+//!
+//! Don't-care, in favour of nobody: true trips with an inner silence of more than half an hour, and detections that lie mostly
+//! outside of every label or inside such a trip.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use motorpool_supervision::UtcMillis;
+use motorpool_supervision::point::Point;
+use motorpool_supervision::trips::{Segment, TripKind, TripSettings, cut};
+
+use super::data::{Device, Span};
+
+const MATCH_MS: i64 = 180_000;
+const MIN_TRIP_M: f64 = 300.0;
+const INNER_SILENCE_MS: i64 = 1_800_000;
+const DAY_MS: i64 = 86_400_000;
+const BEIJING_MS: i64 = 8 * 3_600_000;
+
+/// The trips that the cutter finds.
+pub fn cutter(points: &[Point], settings: &TripSettings) -> Vec<Span> {
+    cut(points, settings)
+        .into_iter()
+        .filter_map(|segment| match segment {
+            Segment::Trip(trip) if trip.kind == TripKind::Trip => {
+                Some(Span { start: trip.start, end: trip.end, distance_m: f64::from(trip.distance_m) })
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// The one-line split at silences of more than `gap_s`: the floor that a cutter has to beat.
+pub fn split_at_gaps(points: &[Point], gap_s: i64) -> Vec<Span> {
+    points
+        .chunk_by(|a, b| b.time.0 - a.time.0 <= gap_s * 1_000)
+        .map(|piece| Span {
+            start: piece[0].time,
+            end: piece[piece.len() - 1].time,
+            distance_m: piece.windows(2).map(|leg| leg[0].at.distance_m(leg[1].at)).sum(),
+        })
+        .filter(|span| span.distance_m >= MIN_TRIP_M)
+        .collect()
+}
+
+/// Sums of a score over devices.
+#[derive(Clone, Debug, Default)]
+pub struct Score {
+    pub matched: u32,
+    pub wrong: u32,
+    pub missed: u32,
+    /// Relative errors of the distance of a day of a device.
+    pub day_errors: Vec<f64>,
+}
+
+impl Score {
+    /// Adds one device.
+    pub fn add(&mut self, device: &Device, found: &[Span]) {
+        let (doubtful, scored): (Vec<Span>, Vec<Span>) =
+            device.trips.iter().partition(|trip| has_inner_silence(&device.points, **trip));
+        let pairs = pairs(&scored, found);
+        let care = |span: &Span| {
+            2 * covered_ms(*span, &device.labels) >= span_ms(*span)
+                && !doubtful.iter().any(|trip| 2 * covered_ms(*span, &[*trip]) > span_ms(*span))
+        };
+        let wrong = found
+            .iter()
+            .enumerate()
+            .filter(|(at, span)| !pairs.iter().any(|p| p.1 == *at) && care(span))
+            .count();
+        self.matched += count(pairs.len());
+        self.missed += count(scored.len() - pairs.len());
+        self.wrong += count(wrong);
+        self.day_errors.extend(day_errors(&device.trips, found));
+    }
+
+    /// Adds the score of other devices.
+    pub fn merge(&mut self, other: &Self) {
+        self.matched += other.matched;
+        self.wrong += other.wrong;
+        self.missed += other.missed;
+        self.day_errors.extend(&other.day_errors);
+    }
+
+    pub fn f1(&self) -> f64 {
+        2.0 * f64::from(self.matched) / f64::from(2 * self.matched + self.wrong + self.missed)
+    }
+
+    /// (found and scored) / true - 1.
+    pub fn count_error(&self) -> f64 {
+        f64::from(self.matched + self.wrong) / f64::from(self.matched + self.missed) - 1.0
+    }
+
+    /// The error of a day's distance that this part of the days does not exceed.
+    pub fn day_error(&self, percent: usize) -> f64 {
+        let mut errors = self.day_errors.clone();
+        errors.sort_by(f64::total_cmp);
+        errors.get(errors.len() * percent / 100).copied().unwrap_or(f64::NAN)
+    }
+}
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "F1 {:.3} (matched {}, wrong {}, missed {}), count {:+.1} %, day distance p50 {:.2} % p90 {:.2} %",
+            self.f1(),
+            self.matched,
+            self.wrong,
+            self.missed,
+            100.0 * self.count_error(),
+            100.0 * self.day_error(50),
+            100.0 * self.day_error(90),
+        )
+    }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).expect("few trips")
+}
+
+fn span_ms(span: Span) -> i64 {
+    (span.end.0 - span.start.0).max(1)
+}
+
+fn has_inner_silence(points: &[Point], trip: Span) -> bool {
+    points
+        .iter()
+        .filter(|point| (trip.start..=trip.end).contains(&point.time))
+        .collect::<Vec<_>>()
+        .windows(2)
+        .any(|pair| pair[1].time.0 - pair[0].time.0 > INNER_SILENCE_MS)
+}
+
+/// Pairs of (true, found), the closest first.
+fn pairs(truth: &[Span], found: &[Span]) -> Vec<(usize, usize)> {
+    let mut candidates = Vec::new();
+    for (t, trip) in truth.iter().enumerate() {
+        for (d, span) in found.iter().enumerate() {
+            let (start_ms, end_ms) = ((trip.start.0 - span.start.0).abs(), (trip.end.0 - span.end.0).abs());
+            if start_ms <= MATCH_MS && end_ms <= MATCH_MS {
+                candidates.push((start_ms + end_ms, t, d));
+            }
+        }
+    }
+    candidates.sort_unstable();
+    let mut pairs = Vec::<(usize, usize)>::new();
+    for (_, t, d) in candidates {
+        if !pairs.iter().any(|pair| pair.0 == t || pair.1 == d) {
+            pairs.push((t, d));
+        }
+    }
+    pairs
+}
+
+/// How much of a span the others cover together.
+fn covered_ms(span: Span, others: &[Span]) -> i64 {
+    let mut inside: Vec<(UtcMillis, UtcMillis)> = others
+        .iter()
+        .map(|other| (other.start.max(span.start), other.end.min(span.end)))
+        .filter(|(start, end)| start < end)
+        .collect();
+    inside.sort_unstable();
+    let mut covered_ms = 0;
+    let mut up_to = span.start;
+    for (start, end) in inside {
+        let start = start.max(up_to);
+        if end > start {
+            covered_ms += end.0 - start.0;
+            up_to = end;
+        }
+    }
+    covered_ms
+}
+
+/// |sum found - sum true| / sum true for every Beijing day on which a true trip starts.
+fn day_errors(truth: &[Span], found: &[Span]) -> Vec<f64> {
+    let by_day = |spans: &[Span]| {
+        let mut days = BTreeMap::<i64, f64>::new();
+        for span in spans {
+            *days.entry((span.start.0 + BEIJING_MS).div_euclid(DAY_MS)).or_default() += span.distance_m;
+        }
+        days
+    };
+    let found = by_day(found);
+    by_day(truth)
+        .into_iter()
+        .map(|(day, true_m)| (found.get(&day).copied().unwrap_or(0.0) - true_m).abs() / true_m)
+        .collect()
+}

@@ -16,7 +16,9 @@ use crate::trips::{Gap, Segment, Stop, Trip, TripKind};
 use crate::world::{Settings, World};
 
 /// The tracks of one vehicle: its segments over the whole time that rules look back and ahead (35 days back, 2 ahead), its points at
-/// least on the days that are judged. Both in order of time.
+/// least from a day before those that are judged to a day after. Both in order of time.
+///
+/// R26 counts stops that are too short to be segments, so it finds past ones only where the points reach back as the segments do.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "borrowed facts")]
 pub struct VehicleHistory<'a> {

@@ -13,6 +13,8 @@ use crate::world::World;
 
 /// Giving an order its first trip is worth a quarter of a trip that lies wholly within it.
 const FIRST_TRIP: i64 = 1_000;
+/// An order longer than this claims no trip for itself, seconds: whether it got one may depend on days that are not known yet.
+const CLAIMS_MAX_S: i64 = 2 * 86_400;
 /// At most this many orders are shown for one trip; the nearest in time.
 const CONSIDERED_MAX: usize = 24;
 /// A trip that begins further than this from where the car left on the order is one on which the car had not come back, metres.
@@ -86,6 +88,8 @@ struct Edge {
     weight: i64,
     /// The trip may belong to it even when the order has others.
     is_open: bool,
+    /// The order claims a first trip for itself.
+    claims: bool,
 }
 
 /// Which orders come into question for which trip.
@@ -127,6 +131,8 @@ impl Edges {
                 candidate.can_cover().then(|| Edge {
                     order,
                     weight: candidate.weight(trip, terms.grace_before_s, world),
+                    claims: seconds(candidate.order.row.planned_out, candidate.order.row.planned_in)
+                        <= CLAIMS_MAX_S,
                     is_open: candidate.shared_s(trip) >= 0 || is_still_out(trips, index, candidate),
                 })
             });
@@ -166,7 +172,7 @@ impl Edges {
     fn clusters(&self, orders: usize) -> Vec<(Vec<usize>, Vec<usize>)> {
         let mut leader: Vec<usize> = (0..orders).collect();
         for edges in &self.of_trip {
-            let mut fits = edges.fits.iter();
+            let mut fits = edges.fits.iter().filter(|edge| edge.claims);
             let Some(first) = fits.next() else { continue };
             fits.for_each(|edge| unite(&mut leader, first.order, edge.order));
         }
@@ -176,7 +182,7 @@ impl Edges {
             clusters.entry(leader_of(&leader, order)).or_default().1.push(order);
         }
         for (trip, edges) in self.of_trip.iter().enumerate() {
-            if let Some(first) = edges.fits.first() {
+            if let Some(first) = edges.fits.iter().find(|edge| edge.claims) {
                 clusters.entry(leader_of(&leader, first.order)).or_default().0.push(trip);
             }
         }

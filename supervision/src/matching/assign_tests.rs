@@ -81,6 +81,17 @@ fn an_order_does_not_take_a_trip_that_fits_another_far_better() {
 }
 
 #[test]
+fn a_standing_order_claims_no_trip_from_the_order_of_the_day() {
+    let mut scene = Scene::new();
+    scene.order("长期", "2026-04-01 00:00", "2026-04-30 00:00", place(5_000.0, 0.0)).row.destinations.clear();
+    scene.order("甲1", "2026-04-08 08:30", "2026-04-08 10:00", place(5_000.0, 0.0));
+    scene.drive("2026-04-08 08:30", "2026-04-08 09:00", place(5_000.0, 0.0));
+    assert_eq!(orders_of(&scene), [2]);
+    scene.drive("2026-04-08 16:00", "2026-04-08 16:30", DEPOT_AT);
+    assert_eq!(orders_of(&scene), [2, 1]);
+}
+
+#[test]
 fn the_destination_decides_between_orders_of_the_same_time() {
     let mut scene = Scene::new();
     scene.order("甲1", "2026-04-08 08:00", "2026-04-08 12:00", place(0.0, 20_000.0));

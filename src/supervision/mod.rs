@@ -7,6 +7,7 @@
 //!
 //! It never holds the journal back. What it did not mark because a range of the journal was gone it derives from the archive again.
 
+mod backlog;
 pub mod cases;
 mod changes;
 mod days;

@@ -7,4 +7,5 @@ mod commands;
 mod kill;
 mod restart;
 mod roundtrip;
+mod supervision;
 mod support;

@@ -32,7 +32,7 @@ pub struct Assignment {
 ///
 /// Each trip belongs to at most one order. Within each cluster of trips and orders that touch in time the sum of the fits is the greatest
 /// possible, where an order that gets a first trip counts for itself; ties go to the earlier order. A trip that shares no time with an order
-/// belongs to it only when the car had not come back, or when the order would have no trip at all. `terms` are the parameters that hold
+/// belongs to it only when it began within the grace before, when the car had not come back, or when the order would have no trip at all. `terms` are the parameters that hold
 /// at a departure. The order of `trips` and `orders` and duplicates among the latter do not matter; of several versions of an order the newest counts,
 /// and it was recorded when the first of them was.
 #[must_use]
@@ -127,7 +127,9 @@ impl Edges {
                 candidate.can_cover().then(|| Edge {
                     order,
                     weight: candidate.weight(trip, terms.grace_before_s, world),
-                    is_open: candidate.shared_s(trip) >= 0 || is_still_out(trips, index, candidate),
+                    is_open: candidate.shared_s(trip) >= 0
+                        || candidate.is_in_grace(trip, terms.grace_before_s)
+                        || is_still_out(trips, index, candidate),
                 })
             });
             let fits = fits.collect();

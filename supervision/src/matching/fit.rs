@@ -81,7 +81,7 @@ impl<'a> Candidate<'a> {
     pub(super) fn weight(&self, trip: &Trip, grace_s: i64, world: &World) -> i64 {
         let shared = self.shared_s(trip);
         let place = if self.reaches(trip, world) { REACHED } else { 0 };
-        if shared < 0 {
+        if shared < 0 && !self.is_in_grace(trip, grace_s) {
             return place / 4 - APART - (-shared / 60).min(APART);
         }
         let lasts = seconds(trip.start, trip.end).max(1);

@@ -116,13 +116,24 @@ pub fn inject(cars: &[Car], zones: &ZoneIndex, seed: u64) -> Scene {
         let at = orders.iter().position(|(of, _)| *of == (cars[car].id, outing)).unwrap();
         spoilt.push((car, outing, orders.remove(at).1));
     }
-    let mut scene = Scene { orders: orders.into_iter().map(|(_, order)| order).collect(), ..Scene::default() };
+    let mut scene =
+        Scene { orders: orders.into_iter().map(|(_, order)| order).collect(), ..Scene::default() };
     for (n, (car, outing, order)) in spoilt.into_iter().enumerate() {
         let mut maker = Maker { cars, zones, draw: &mut draw, scene: &mut scene, car, outing };
         let kinds = Fault::ALL.iter().cycle().skip(n).take(Fault::ALL.len());
         if !kinds.into_iter().any(|fault| maker.spoil(*fault, &order)) {
             scene.orders.push(order);
             scene.skipped += 1;
+        }
+    }
+    // Only now all orders are there that a trip could be taken for.
+    for n in 0..scene.injected.len() {
+        let Injected { fault, car, outing, order, .. } = scene.injected[n];
+        if !fault.is_of_place() {
+            let own = order.and_then(|id| scene.orders.iter().find(|order| order.id == id.0)).cloned();
+            let maker = Maker { cars, zones, draw: &mut draw, scene: &mut scene, car, outing };
+            let wants = maker.wants(own.as_ref().map(|order| &order.row));
+            scene.injected[n].wants = wants;
         }
     }
     scene
@@ -149,8 +160,10 @@ impl Maker<'_> {
     /// Puts the fault in; `false` when it can't be made here.
     fn spoil(&mut self, fault: Fault, order: &Versioned<Order>) -> bool {
         let Some(spoilt) = self.spoilt(fault, order) else { return false };
-        let own = spoilt.as_ref().map(|order| &order.row).filter(|order| order.vehicle == self.car().id);
-        let wants = if fault.is_of_place() { BTreeMap::new() } else { self.wants(own) };
+        let wants = match fault.is_of_place() {
+            true => BTreeMap::new(),
+            false => self.wants(spoilt.as_ref().map(|order| &order.row)),
+        };
         if wants.is_empty() && !fault.is_of_place() {
             return false;
         }
@@ -236,7 +249,7 @@ impl Maker<'_> {
         others.into_iter().find(|car| self.is_alone(&Order { vehicle: *car, ..order.clone() }))
     }
 
-    /// What must be said about each trip of the outing when `own` is the order that is left for it.
+    /// What must be said about each trip of the outing when `own` is what became of its order.
     fn wants(&self, own: Option<&Order>) -> BTreeMap<UtcMillis, Want> {
         let trips = self.outing().trips.iter();
         trips.filter_map(|trip| Some((trip.start, self.want(trip, own)?))).collect()
@@ -249,7 +262,7 @@ impl Maker<'_> {
             && lasts_s >= i64::from(params.r01.min_duration_s) + 60;
         let slack = params.matching.slack_s * 1_000 + TIME_MARGIN_MS;
         let is_near = |order: &Order| apart_ms(order, trip.start, trip.end) <= slack;
-        if let Some(own) = own.filter(|own| is_near(own)) {
+        if let Some(own) = own.filter(|own| own.vehicle == self.car().id && is_near(own)) {
             let early = own.planned_out.0 - trip.start.0;
             let late = trip.end.0 - own.planned_in.0;
             let is_wrong = early >= params.r02.early_s * 1_000 + TIME_MARGIN_MS

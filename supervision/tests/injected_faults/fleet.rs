@@ -16,6 +16,11 @@ use motorpool_supervision::zones::{ZoneIndex, check_shape, shapes_from_geojson};
 /// Trips less than this apart are one outing, with one order.
 pub const SAME_OUTING_MS: i64 = 2 * 3_600_000;
 
+/// Roads are longer than the straight lines between the places on a paper by no more than this.
+const ROADS: f64 = 1.5;
+/// Nobody writes more places on a paper for one trip.
+const WAY_MAX: usize = 8;
+
 /// Where the shared data lies, if it is there.
 pub fn folder() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
@@ -67,17 +72,41 @@ impl Car {
         }
     }
 
-    /// Where the car went on an outing: the end of each trip, and the farthest fix when the car came back without a stop.
+    /// Where the car went on an outing, as a careful office would have put it down: the end of each trip, and where it turned on the
+    /// way, until the straight lines between explain what was driven.
     pub fn goals(&self, outing: &Outing) -> Vec<Position> {
-        let from = outing.trips.first().unwrap().start_at;
-        let far = |at: &Position| at.distance_m(from);
-        let mut goals: Vec<Position> = outing.trips.iter().map(|trip| trip.end_at).collect();
-        let usable = self.points(outing.start(), outing.end()).iter().filter(|point| point.is_usable());
-        let farthest = usable.map(|point| point.at).max_by(|one, other| far(one).total_cmp(&far(other)));
-        let reached = goals.iter().map(far).fold(0.0, f64::max);
-        goals.extend(farthest.filter(|at| far(at) > reached));
-        goals
+        outing.trips.iter().flat_map(|trip| self.way(trip)).collect()
     }
+
+    fn way(&self, trip: &Trip) -> Vec<Position> {
+        let points = self.points(trip.start, trip.end).iter().filter(|point| point.is_usable());
+        let fixes: Vec<Position> = points.map(|point| point.at).collect();
+        // Places in `fixes`, in order; the first is the departure.
+        let mut named = vec![0, fixes.len() - 1];
+        while named.len() <= WAY_MAX {
+            let legs = named.windows(2).map(|leg| fixes[leg[0]].distance_m(fixes[leg[1]]));
+            if f64::from(trip.distance_m) <= legs.sum::<f64>() * ROADS {
+                break;
+            }
+            let Some(turn) = farthest_turn(&fixes, &named) else { break };
+            named.push(turn);
+            named.sort_unstable();
+        }
+        named.into_iter().skip(1).map(|at| fixes[at]).collect()
+    }
+}
+
+/// The fix that lengthens the way through the named ones most.
+fn farthest_turn(fixes: &[Position], named: &[usize]) -> Option<usize> {
+    let legs = named.windows(2).flat_map(|leg| {
+        let (from, to) = (leg[0], leg[1]);
+        let straight = fixes[from].distance_m(fixes[to]);
+        (from + 1..to).map(move |at| {
+            let by = fixes[from].distance_m(fixes[at]) + fixes[at].distance_m(fixes[to]);
+            (at, by - straight)
+        })
+    });
+    legs.max_by(|one, other| one.1.total_cmp(&other.1)).map(|(at, _)| at)
 }
 
 /// The cars, in order of the devices' names.

@@ -19,10 +19,18 @@ const SLACK_MIN: i64 = 14;
 const SHORTEST_MS: i64 = 30 * 60_000;
 
 /// The order that was written for an outing, the day before.
-pub fn true_order(car: &Car, outing: &Outing, zones: &ZoneIndex, draw: &mut Draw, id: i64) -> Versioned<Order> {
+pub fn true_order(
+    car: &Car,
+    outing: &Outing,
+    zones: &ZoneIndex,
+    draw: &mut Draw,
+    id: i64,
+) -> Versioned<Order> {
     let mut off = || draw.whole(-SLACK_MIN, SLACK_MIN) * 60_000;
     let planned_out = UtcMillis(outing.start().0 + off());
-    let planned_in = UtcMillis((outing.end().0 + off()).max(planned_out.0 + SHORTEST_MS));
+    // Not over before the last trip begins: such a trip would be one that nobody wrote an order for.
+    let last = outing.trips.last().unwrap().start.0 + 60_000;
+    let planned_in = UtcMillis((outing.end().0 + off()).max(planned_out.0 + SHORTEST_MS).max(last));
     let by_name = draw.coin();
     let mut destinations: Vec<PlaceText> = Vec::new();
     for at in car.goals(outing) {

@@ -33,10 +33,23 @@ pub struct Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (fault, (outings, trips, found)) in &self.by_fault {
-            writeln!(f, "{:<20} {outings:>5} outings, {trips:>5} trips to find, found {found:>5}", format!("{fault:?}"))?;
+            writeln!(
+                f,
+                "{:<20} {outings:>5} outings, {trips:>5} trips to find, found {found:>5}",
+                format!("{fault:?}")
+            )?;
         }
-        writeln!(f, "trips with a true order: {}, false findings: {}", self.clean_trips, self.false_findings.len())?;
-        write!(f, "findings that also name such trips: {}, faults that could not be made: {}", self.shared, self.skipped)
+        writeln!(
+            f,
+            "trips with a true order: {}, false findings: {}",
+            self.clean_trips,
+            self.false_findings.len()
+        )?;
+        write!(
+            f,
+            "findings that also name such trips: {}, faults that could not be made: {}",
+            self.shared, self.skipped
+        )
     }
 }
 
@@ -95,11 +108,24 @@ fn trips_missing(cars: &[Car], world: &World, injected: &Injected, findings: &[&
         }
     };
     let missing = injected.wants.iter().filter(is_missing);
-    missing.map(|(start, want)| format!("{:?} {car} {start}: {want:?}", injected.fault)).collect()
+    let said_here = |start: &UtcMillis| {
+        let here = findings.iter().filter(|finding| finding.vehicle == car && finding.trips.contains(start));
+        here.map(|finding| told(finding)).collect::<Vec<_>>()
+    };
+    missing
+        .map(|(start, want)| {
+            format!("{:?} {car} {start}: {want:?}, but {:?}", injected.fault, said_here(start))
+        })
+        .collect()
 }
 
 /// What is lacking for a wrong place: one R04 with all trips of the outing, and neither R01 nor R02 on any of them.
-fn wrong_place_missing(cars: &[Car], world: &World, injected: &Injected, findings: &[&Finding]) -> Vec<String> {
+fn wrong_place_missing(
+    cars: &[Car],
+    world: &World,
+    injected: &Injected,
+    findings: &[&Finding],
+) -> Vec<String> {
     let car = &cars[injected.car];
     let starts: Vec<UtcMillis> = car.outings[injected.outing].trips.iter().map(|trip| trip.start).collect();
     let of_outing = |finding: &&&Finding| {
@@ -116,7 +142,8 @@ fn wrong_place_missing(cars: &[Car], world: &World, injected: &Injected, finding
     let here: Vec<&Finding> = findings.iter().filter(of_outing).copied().collect();
     let mut missing = Vec::new();
     if here.iter().filter(|finding| is_it(finding)).count() != 1 {
-        missing.push(format!("{:?} {} {}: no R04", injected.fault, car.id, starts[0]));
+        let here: Vec<_> = here.iter().map(|finding| told(finding)).collect();
+        missing.push(format!("{:?} {} {}: no R04, but {here:?}", injected.fault, car.id, starts[0]));
     }
     let beside = here.iter().filter(|finding| finding.rule != Rule::R04);
     missing.extend(beside.map(|finding| format!("{:?}: beside it {}", injected.fault, told(finding))));
@@ -126,7 +153,8 @@ fn wrong_place_missing(cars: &[Car], world: &World, injected: &Injected, finding
 fn told(finding: &Finding) -> String {
     let measures: Vec<_> =
         finding.measures.iter().map(|m| format!("{}={}/{:?}", m.name, m.value, m.limit)).collect();
-    let orders: Vec<_> = finding.orders.iter().map(|order| format!("{:?}", order.why_not)).collect();
+    let orders: Vec<_> =
+        finding.orders.iter().map(|order| format!("{} {:?}", order.no, order.why_not)).collect();
     format!(
         "{} {} {:?} car {} {} trips {:?} {} orders {orders:?}",
         finding.rule,

@@ -383,7 +383,8 @@ mod tests {
                 vec![PlaceText { text: "北坝乡".to_owned(), at: None }];
             let way: Vec<_> = way.iter().map(|(east, north)| place(*east, *north)).collect();
             scene.drive_along("2026-04-08 09:00", "2026-04-08 10:00", &way[..1]);
-            scene.drive_along("2026-04-08 10:30", "2026-04-08 12:00", &way[1..]);
+            // A fix every 250 m, so that one lies at the farthest place.
+            scene.drive_along("2026-04-08 10:30", "2026-04-08 11:36", &way[1..]);
             scene
         };
         // Up and down in it: 60 km in all, 16 km of them on the way there and back.

@@ -141,14 +141,14 @@ fn bad_orders_are_told_by_row_and_none_is_taken() {
 ";
     let read = import::<Order>(FILE);
     let report = read.into_rows().unwrap_err();
-    assert_eq!(
-        told(&report.errors),
-        [(3, "车牌号", "unknown"), (4, "计划返回时间", "ends_before_begin")]
-    );
+    assert_eq!(told(&report.errors), [(3, "车牌号", "unknown"), (4, "计划返回时间", "ends_before_begin")]);
     assert_eq!(report.rows, 4);
     // Two orders for one car at one time are odd, not wrong: they are taken, and asked about.
-    let good: String =
-        FILE.lines().filter(|line| !line.contains("甲2") && !line.contains("甲3")).map(|line| format!("{line}\n")).collect();
+    let good: String = FILE
+        .lines()
+        .filter(|line| !line.contains("甲2") && !line.contains("甲3"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     let read = import::<Order>(&good);
     assert_eq!(told(&read.report().warnings), [(3, "计划出车时间", "overlap")]);
     assert_eq!(read.into_rows().unwrap().len(), 2);
@@ -267,7 +267,9 @@ fn assert_sensible(trips: &[Trip], points: &[Point]) {
     for trip in trips {
         assert!(trip.start < trip.end, "{trip:?}");
         assert!(points.first().unwrap().time <= trip.start && trip.end <= points.last().unwrap().time);
-        assert!(trip.moving_s + trip.idle_s <= u32::try_from((trip.end.0 - trip.start.0) / 1_000 + 1).unwrap());
+        assert!(
+            trip.moving_s + trip.idle_s <= u32::try_from((trip.end.0 - trip.start.0) / 1_000 + 1).unwrap()
+        );
     }
     assert!(trips.windows(2).all(|pair| pair[0].end <= pair[1].start), "{trips:?}");
 }
@@ -304,7 +306,9 @@ fn clocks_wrong_by_hours_or_years_do_not_move_the_trips() {
             _ => {}
         }
     }
-    text.push_str("d,0000-00-00T00:00:00Z,30,110\nd,1970-01-01T00:00:00Z,30,110\nd,2106-02-07T06:28:15Z,30,110\n");
+    text.push_str(
+        "d,0000-00-00T00:00:00Z,30,110\nd,1970-01-01T00:00:00Z,30,110\nd,2106-02-07T06:28:15Z,30,110\n",
+    );
     let mut reader = TrackReader::new(TrackOptions::default());
     let report = reader.read("", text.as_bytes()).unwrap();
     let codes: Vec<_> = told(&report.rejected).into_iter().map(|(_, column, code)| (column, code)).collect();
@@ -386,7 +390,9 @@ fn any_register() -> impl Strategy<Value = Register> {
                 ..Vehicle::default()
             };
             let version = u32::try_from(n).unwrap() + 2;
-            register.vehicles.push(Versioned { version, ..Versioned::first(car(a).0, at(b), row) }.during(span(b, c)));
+            register
+                .vehicles
+                .push(Versioned { version, ..Versioned::first(car(a).0, at(b), row) }.during(span(b, c)));
         }
         register
     })
@@ -421,7 +427,9 @@ fn any_others(register: &mut Register, raw: &[Raw]) {
         }
         let params = match a {
             0 => serde_json::json!({"matching": {"slack_s": -b}}),
-            1 => serde_json::json!({"matching": {"grace_before_s": c * 60}, "r01": {"repeat_days": 4_000_000_000_u32}}),
+            1 => {
+                serde_json::json!({"matching": {"grace_before_s": c * 60}, "r01": {"repeat_days": 4_000_000_000_u32}})
+            }
             2 => serde_json::json!({"r02": {"late_s": -c}, "r04": {"min_expected_m": 0, "longer_pct": 0}}),
             3 => serde_json::json!({"r08": {"near_m": 4_000_000_000_u32}}),
             _ => serde_json::json!({}),
@@ -501,7 +509,10 @@ fn any_zone((a, b, c, d): Raw) -> Zone {
         0 => bow_tie(),
         1 => over_the_antimeridian(),
         2 => Shape::default(),
-        3 => Shape::Corridor { line: vec![HOME, east(metres(b) * 5.0)], half_width_m: u32::try_from(d).unwrap() },
+        3 => Shape::Corridor {
+            line: vec![HOME, east(metres(b) * 5.0)],
+            half_width_m: u32::try_from(d).unwrap(),
+        },
         4 => Shape::Polygons { polygons: vec![vec![vec![HOME]], vec![]] },
         _ => Shape::Circle { centre: east(metres(c) * 8.0), radius_m: u32::try_from(d * 10).unwrap() },
     };
@@ -567,7 +578,12 @@ fn judge_everything(register: Register, points: &[Point]) -> Vec<Finding> {
     let world = World::new(register, "Asia/Shanghai").unwrap();
     let segments = cut(points, &TripSettings::default());
     let histories: Vec<_> = (CAR.0..CAR.0 + 6)
-        .map(|id| VehicleHistory { vehicle: VehicleId(id), segments: &segments, points, known_to: at(10_000) })
+        .map(|id| VehicleHistory {
+            vehicle: VehicleId(id),
+            segments: &segments,
+            points,
+            known_to: at(10_000),
+        })
         .collect();
     let days = date("2026-04-06")..=date("2026-04-11");
     let of_cars = histories.iter().flat_map(|history| judge_vehicle(&world, *history, days.clone()));

@@ -115,9 +115,10 @@ impl<'a> VehicleDay<'a> {
     #[must_use]
     pub fn place_at(&self, at: UtcMillis) -> Option<Position> {
         self.stops(at, at).next().map(|stop| stop.at).or_else(|| {
-            let points = self.points(UtcMillis(at.0 - 600_000), UtcMillis(at.0 + 600_000));
+            let points =
+                self.points(UtcMillis(at.0.saturating_sub(600_000)), UtcMillis(at.0.saturating_add(600_000)));
             let usable = points.iter().filter(|point| point.is_usable());
-            usable.min_by_key(|point| ((point.time.0 - at.0).abs(), point.time)).map(|point| point.at)
+            usable.min_by_key(|point| (point.time.0.abs_diff(at.0), point.time)).map(|point| point.at)
         })
     }
 

@@ -64,7 +64,7 @@ impl<'a> Candidate<'a> {
     pub(super) fn shared_s(&self, trip: &Trip) -> i64 {
         let from = trip.start.max(self.order.row.planned_out);
         let to = trip.end.min(self.order.row.planned_in);
-        (to.0 - from.0).div_euclid(1_000)
+        to.0.saturating_sub(from.0).div_euclid(1_000)
     }
 
     /// Seconds between the trip and the order's time; 0 when they touch.

@@ -60,5 +60,5 @@ pub(super) fn opening(day: &VehicleDay<'_>, date: jiff::civil::Date) -> (u16, u1
 
 /// Seconds that both times share.
 pub(super) fn shared_s(one: (UtcMillis, UtcMillis), other: (UtcMillis, UtcMillis)) -> i64 {
-    (one.1.min(other.1).0 - one.0.max(other.0).0).max(0).div_euclid(1_000)
+    one.1.min(other.1).0.saturating_sub(one.0.max(other.0).0).max(0).div_euclid(1_000)
 }

@@ -53,7 +53,7 @@ fn merged<'a>(rentals: &[&'a Rental], params: &R25) -> Vec<Hire<'a>> {
     let mut hires: Vec<Hire<'a>> = Vec::new();
     for rental in rentals {
         match hires.last_mut() {
-            Some(hire) if rental.from.0 - hire.to.0 < gap_ms.max(1) => {
+            Some(hire) if rental.from.0.saturating_sub(hire.to.0) < gap_ms.max(1) => {
                 hire.to = hire.to.max(rental.to);
                 hire.rentals.push(rental);
             }
@@ -73,7 +73,7 @@ fn too_long(fleet: &FleetDay<'_>, unit: UnitId, hire: &Hire<'_>, params: &R25) -
     let until = hire.rentals.iter().filter(|rental| rental.from <= over);
     let (to, renewals) = until.fold((over, 0), |(to, n), rental| (rental.to.max(to), n + 1));
     let last = hire.rentals.iter().rfind(|rental| rental.from <= over)?;
-    let days = (to.0 - hire.from.0 + DAY_MS - 1) / DAY_MS;
+    let days = to.0.saturating_sub(hire.from.0).saturating_add(DAY_MS - 1) / DAY_MS;
     Some(
         draft(fleet, last, params)
             .during(hire.from, to)

@@ -25,7 +25,7 @@ pub(super) fn judge(day: &VehicleDay<'_>, out: &mut Vec<Finding>) {
 fn early(day: &VehicleDay<'_>, matched: &Matched<'_>, planned: UtcMillis) -> Option<Finding> {
     let params = &day.settings.params.r02;
     let trip = matched.trip;
-    let early_s = (planned.0 - trip.start.0).div_euclid(1_000);
+    let early_s = planned.0.saturating_sub(trip.start.0).div_euclid(1_000);
     if early_s <= params.early_s {
         return None;
     }
@@ -39,7 +39,7 @@ fn early(day: &VehicleDay<'_>, matched: &Matched<'_>, planned: UtcMillis) -> Opt
 fn late(day: &VehicleDay<'_>, matched: &Matched<'_>, planned: Planned) -> Option<Finding> {
     let params = &day.settings.params.r02;
     let trip = matched.trip;
-    let late_s = (trip.end.0 - planned.end.0).div_euclid(1_000);
+    let late_s = trip.end.0.saturating_sub(planned.end.0).div_euclid(1_000);
     if late_s <= params.late_s {
         return planned.extended_late.then(|| late_extension(day, matched, &planned)).flatten();
     }
@@ -60,7 +60,7 @@ fn late(day: &VehicleDay<'_>, matched: &Matched<'_>, planned: Planned) -> Option
 /// The order was extended, but only after its time was over: paper to be looked at.
 fn late_extension(day: &VehicleDay<'_>, matched: &Matched<'_>, planned: &Planned) -> Option<Finding> {
     let params = &day.settings.params.r02;
-    let late_s = (matched.trip.end.0 - planned.own_end.0).div_euclid(1_000);
+    let late_s = matched.trip.end.0.saturating_sub(planned.own_end.0).div_euclid(1_000);
     (late_s > params.late_s).then(|| {
         about_trip(Rule::R02, day, matched, params)
             .aspect("late_extension")

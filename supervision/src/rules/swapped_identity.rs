@@ -71,8 +71,8 @@ fn known_around(day: &VehicleDay<'_>, at: UtcMillis) -> Vec<(UtcMillis, Position
     }
     let believed = |point: &&Point| point.is_usable() && !point.signs.contains(Signs::CLOCK_SUSPECT);
     let reach = FIX_WITHIN_S * 1_000;
-    let before = day.points(UtcMillis(at.0 - reach), at).iter().rfind(believed);
-    let after = day.points(at, UtcMillis(at.0 + reach)).iter().find(believed);
+    let before = day.points(UtcMillis(at.0.saturating_sub(reach)), at).iter().rfind(believed);
+    let after = day.points(at, UtcMillis(at.0.saturating_add(reach))).iter().find(believed);
     [before, after].into_iter().flatten().map(|point| (point.time, point.at)).collect()
 }
 
@@ -134,8 +134,8 @@ fn moved_device(day: &VehicleDay<'_>, binding: &Versioned<Binding>) -> Option<Fi
 fn works_on(day: &VehicleDay<'_>, device: DeviceId, at: UtcMillis) -> bool {
     day.world.register().device_works.iter().any(|work| {
         work.row.device == device
-            && work.row.from.0 - WORK_NEAR_S * 1_000 <= at.0
-            && at.0 <= work.row.to.0 + WORK_NEAR_S * 1_000
+            && work.row.from.0.saturating_sub(WORK_NEAR_S * 1_000) <= at.0
+            && at.0 <= work.row.to.0.saturating_add(WORK_NEAR_S * 1_000)
     })
 }
 

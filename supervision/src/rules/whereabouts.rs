@@ -129,7 +129,7 @@ fn ends_unsure(
 
 /// Moments around `from` to `to` at which the place is known: usable fixes with a believable clock, beginnings and ends of stops.
 fn knots(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> Vec<Knot> {
-    let (early, late) = (UtcMillis(from.0 - AROUND_S * 1_000), UtcMillis(to.0 + AROUND_S * 1_000));
+    let (early, late) = (moved(from, -AROUND_S), moved(to, AROUND_S));
     let believed = |point: &&Point| point.is_usable() && !point.signs.contains(Signs::CLOCK_SUSPECT);
     let points = day.points(early, late).iter().filter(believed);
     let mut knots: Vec<_> = points.map(|point| Knot { time: point.time, at: point.at }).collect();
@@ -154,8 +154,8 @@ fn stood<'a>(day: &VehicleDay<'a>, from: UtcMillis, to: UtcMillis) -> Option<&'a
 
 /// Places on the straight way from `a` to `b` within `from` to `to`, close enough to one another.
 fn between(a: Knot, b: Knot, from: UtcMillis, to: UtcMillis) -> impl Iterator<Item = Position> {
-    let whole_ms = float(b.time.0 - a.time.0).max(1.0);
-    let share = |time: UtcMillis| (float(time.0 - a.time.0) / whole_ms).clamp(0.0, 1.0);
+    let whole_ms = float(b.time.0.saturating_sub(a.time.0)).max(1.0);
+    let share = |time: UtcMillis| (float(time.0.saturating_sub(a.time.0)) / whole_ms).clamp(0.0, 1.0);
     let (first, last) = (share(from.max(a.time)), share(to.min(b.time)));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
     let steps = ((a.at.distance_m(b.at) / STEP_M).ceil() as u32).clamp(1, STEPS_MAX);
@@ -184,7 +184,7 @@ fn reach_m(s: i64) -> f64 {
 
 /// Whole seconds from `from` to `to`.
 pub(super) const fn seconds(from: UtcMillis, to: UtcMillis) -> i64 {
-    (to.0 - from.0) / 1_000
+    to.0.saturating_sub(from.0) / 1_000
 }
 
 /// `instant` moved by `s` seconds.

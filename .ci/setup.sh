@@ -4,18 +4,28 @@ set -euo pipefail
 
 # command → Debian package
 declare -A needs=([cc]=gcc [c++]=g++ [make]=make)
+# Wanted by tests that also run without it, and then say so.
+postgres_programs() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null 2>&1; }
 missing=()
 for command in "${!needs[@]}"; do
     command -v "$command" >/dev/null 2>&1 || missing+=("${needs[$command]}")
 done
+may_install() { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null 2>&1; }
+if may_install && ! postgres_programs; then
+    missing+=(postgresql)
+fi
 if ((${#missing[@]})); then
-    if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null 2>&1; then
+    if may_install; then
         apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}"
     else
         echo "Please install: ${missing[*]}   (Debian: sudo apt-get install ${missing[*]})" >&2
         exit 1
     fi
+fi
+
+if ! postgres_programs; then
+    echo "Without PostgreSQL its tests are skipped (Debian: sudo apt-get install postgresql)." >&2
 fi
 
 if ! command -v cargo >/dev/null 2>&1; then

@@ -1,8 +1,9 @@
-//! `motorpool simulate`: a load generator of distinct real frames that checks every acknowledgement.
+//! `motorpool simulate`: a load generator of distinct real frames that checks every acknowledgement, and a quarter of a
+//! county as files, with some cars misused.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,6 +17,7 @@ use crate::sim::enrol::{Enrolment, enrol, simulated_phone};
 use crate::sim::ledger::Ledger;
 use crate::sim::load::{self, Load};
 use crate::sim::load_report::{AckMs, Report};
+use crate::sim::quarter::{QuarterOptions, Rate, Written, quarter};
 
 /// Send distinct position reports from many simulated terminals and check every acknowledgement.
 ///
@@ -25,12 +27,20 @@ use crate::sim::load_report::{AckMs, Report};
 #[command(after_help = "Examples:
   motorpool simulate --to 127.0.0.1:5808 --vehicles 1000 --interval 1 --duration 30 --enrol TOKEN
   motorpool simulate --to 127.0.0.1:5808 --vehicles 200 --interval 0 --duration 10 --json
-  motorpool simulate --to 127.0.0.1:5808 --vehicles 100 --interval 0 --pipeline 8192 --duration 60")]
+  motorpool simulate --to 127.0.0.1:5808 --vehicles 100 --interval 0 --pipeline 8192 --duration 60
+  motorpool simulate --quarter county --seed 7 --rate enriched")]
 #[expect(clippy::exhaustive_structs, reason = "the command line")]
 pub struct Args {
     /// The server's tracker address, HOST:PORT
-    #[arg(long, value_name = "ADDRESS")]
-    pub to: String,
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "quarter")]
+    pub to: Option<String>,
+    /// Send nothing: write a quarter of the simulated county (2026-04-01 to 06-30) as files into a folder, tracks,
+    /// orders and zones as `audit` reads them, and the truth about every vehicle-day beside them
+    #[arg(long, value_name = "DIR", conflicts_with = "to")]
+    pub quarter: Option<PathBuf>,
+    /// How often cars of the quarter are misused: as counted in a real county, or every way five times
+    #[arg(long, value_name = "RATE", default_value = "real", value_parser = ["real", "enriched"], requires = "quarter")]
+    pub rate: String,
     /// The protocol to speak
     #[arg(long, value_name = "P", default_value = "jt808", value_parser = protocol())]
     pub protocol: Protocol,
@@ -88,6 +98,9 @@ pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
 /// # Errors
 /// When the run could not begin; that is exit code 2.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    if let Some(dir) = &args.quarter {
+        return write_quarter(args, dir);
+    }
     match args.protocol {
         Protocol::Jt808 => {}
         #[allow(unreachable_patterns, reason = "protocols are added without this file")]
@@ -125,6 +138,34 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     Ok(if report.lost == 0 { Outcome::Good } else { Outcome::FoundWrong })
 }
 
+#[expect(clippy::print_stdout, reason = "this command's answer")]
+fn write_quarter(args: &Args, dir: &Path) -> anyhow::Result<Outcome> {
+    let rate = if args.rate == "enriched" { Rate::Enriched } else { Rate::Real };
+    let quarter = quarter(QuarterOptions::spring_2026(args.seed, rate));
+    let bar = progress_bar(Duration::from_millis(quarter.vehicles().count() as u64), args.json);
+    let written = quarter.write_csv(dir, |vehicles| bar.set_position(vehicles as u64));
+    bar.finish_and_clear();
+    let Written { vehicles, points, orders, labels } =
+        written.with_context(|| format!("cannot write into {}", dir.display()))?;
+    if args.json {
+        let object = serde_json::json!({
+            "vehicles": vehicles, "points": points, "orders": orders, "labels": labels,
+        });
+        println!("{object}");
+    } else {
+        println!(
+            "{vehicles} vehicles, {points} points, {orders} orders, {labels} labels in {}",
+            dir.display()
+        );
+    }
+    Ok(Outcome::Good)
+}
+
+/// The server's tracker address, which only the quarter does without.
+fn server(args: &Args) -> anyhow::Result<&str> {
+    args.to.as_deref().context("--to is missing")
+}
+
 fn settings(args: &Args) -> anyhow::Result<Load> {
     let seconds = |name: &str, value: f64| {
         Duration::try_from_secs_f64(value)
@@ -132,7 +173,7 @@ fn settings(args: &Args) -> anyhow::Result<Load> {
     };
     let interval = seconds("interval", args.interval)?;
     Ok(Load {
-        to: resolve(&args.to)?,
+        to: resolve(server(args)?)?,
         vehicles: args.vehicles,
         interval,
         duration: seconds("duration", args.duration)?,
@@ -169,7 +210,7 @@ fn enrol_vehicles(args: &Args, token: &str, vehicles: usize) -> anyhow::Result<(
     let devices: Vec<Enrolment> = (0..vehicles)
         .filter_map(|index| Some(Enrolment::jt808(simulated_phone(index)?, format!("sim-{:05}", index + 1))))
         .collect();
-    enrol_now(&api_url(args.api.as_deref(), &args.to), token, &devices)
+    enrol_now(&api_url(args.api.as_deref(), server(args)?), token, &devices)
 }
 
 fn progress_bar(duration: Duration, is_quiet: bool) -> ProgressBar {
@@ -233,6 +274,8 @@ mod tests {
         assert_eq!(settings(&parse("--to 127.0.0.1:5808 --pipeline 500")).unwrap().pipeline, 500);
         assert!(settings(&parse("--to 127.0.0.1:5808 --interval=-1")).is_err());
         assert!(settings(&parse("--to nonsense")).is_err());
+        assert!(Line::try_parse_from(["simulate"]).is_err() && settings(&parse("--quarter a")).is_err());
+        assert_eq!(parse("--quarter a --rate enriched").rate, "enriched");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use motorpool_protocols::UtcMillis;
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -23,6 +24,11 @@ use sqlx::{Arguments as _, AssertSqlSafe, Database, FromRow, PgPool, Postgres, S
 
 use super::Error;
 
+/// The schema, one text for both. A migration that was released never changes.
+static MIGRATIONS: Migrator = sqlx::migrate!("src/registry/migrations");
+
+/// How SQLite takes its write lock at once.
+const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// How long a writer of SQLite waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections to SQLite: one watches for changes, one writes, the others read.
@@ -55,12 +61,17 @@ value_from! {
     UtcMillis => Int(value) Some(value.0);
     Option<i64> => Int(value) value;
     Option<UtcMillis> => Int(value) value.map(|at| at.0);
-    &str => Text(value) Some(value.to_owned());
-    &String => Text(value) Some(value.clone());
-    String => Text(value) Some(value);
-    Option<&str> => Text(value) value.map(str::to_owned);
-    Option<String> => Text(value) value;
+    &str => Text(value) Some(storable(value.to_owned()));
+    &String => Text(value) Some(storable(value.clone()));
+    String => Text(value) Some(storable(value));
+    Option<&str> => Text(value) value.map(|text| storable(text.to_owned()));
+    Option<String> => Text(value) value.map(storable);
     Vec<u8> => Bytes(value) value;
+}
+
+/// A text that both databases can hold: PostgreSQL knows no NUL in a text.
+fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 /// A statement with its values. Its text is made of literals only: whatever comes from outside is a value.
@@ -193,21 +204,24 @@ impl Db {
             .busy_timeout(BUSY_TIMEOUT);
         let pool =
             SqlitePoolOptions::new().max_connections(SQLITE_CONNECTIONS_MAX).connect_with(options).await?;
-        sqlx::migrate!("src/registry/migrations").run(&pool).await?;
+        // Under the write lock: unlike PostgreSQL's, this migrator does not look out for other processes.
+        let mut tx = pool.begin_with(BEGIN_WRITE).await?;
+        MIGRATIONS.run(&mut *tx).await?;
+        tx.commit().await?;
         Ok(Self::Sqlite(pool))
     }
 
     /// Connects to the PostgreSQL database at `url` and brings its schema up to date.
     pub(super) async fn open_postgres(url: &str) -> Result<Self, Error> {
         let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).connect(url).await?;
-        sqlx::migrate!("src/registry/migrations").run(&pool).await?;
+        MIGRATIONS.run(&pool).await?;
         Ok(Self::Postgres(pool))
     }
 
     /// A transaction that writes: the only one until it ends.
     pub(super) async fn begin_write(&self) -> Result<Tx, Error> {
         match self {
-            Self::Sqlite(pool) => Ok(Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
+            Self::Sqlite(pool) => Ok(Tx::Sqlite(pool.begin_with(BEGIN_WRITE).await?)),
             Self::Postgres(pool) => {
                 let mut tx = pool.begin().await?;
                 sqlx::query("SELECT value FROM sequences WHERE name = 'change' FOR UPDATE")

@@ -50,44 +50,101 @@ pub struct Sample {
     pub is_outlier: bool,
 }
 
+/// How often a tracker reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "two intervals")]
+pub struct Reporting {
+    /// Seconds between two reports while the ignition is on.
+    pub moving_s: u32,
+    /// Seconds between two reports while it is off; none = it is silent until the ignition goes on again.
+    pub parked_s: Option<u32>,
+}
+
+/// When a planned drive really took place, seconds of the local day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a record of the simulation")]
+pub struct Driven {
+    /// The wheels begin to turn.
+    pub begin_s: i32,
+    /// They stand at the destination.
+    pub end_s: i32,
+}
+
 /// The fixes of a planned day, in order, at most one for a second. `report_s` replaces the car's own interval
 /// between two reports while the ignition is on. Empty when there is no such car.
 #[must_use]
 pub fn day(county: &County, car: usize, day: i64, plan: &DayPlan, report_s: Option<u32>) -> Vec<Sample> {
-    let Some(of) = county.cars.get(car) else { return Vec::new() };
-    let parked = county.places.get(plan.start.at);
-    let at = parked.map_or(Spot { x: 0.0, y: 0.0 }, |place| place.at);
-    let keys = |part: u64| Rng::keyed(&[county.seed, part, car as u64, day as u64]);
-    let mut reporter = Reporter {
-        rng: keys(21),
-        midnight_ms: (i64::from(DAY_S) * day - TIME_OFFSET_S) * 1_000,
-        report_s: report_s.unwrap_or(of.report_s).max(1) as i32,
-        next_s: (car as i32 * 13) % PARKED_REPORT_S,
-        last_s: -1,
-        noise: Spot { x: 0.0, y: 0.0 },
-        last_place: place_e7(at),
-        silent_s: plan.silent_s,
-        out: Vec::with_capacity(512),
-    };
-    reporter.noise = Spot { x: NOISE_M * reporter.rng.normal(), y: NOISE_M * reporter.rng.normal() };
-    let mut driver = Driver {
-        county,
-        car: of,
-        rng: keys(20),
-        reporter,
-        now_s: 0,
-        view: View {
-            at,
-            speed: 0.0,
-            course_deg: 0.0,
-            odometer_m: plan.start.odometer_m,
-            fuel_l: plan.start.fuel_l,
-            is_ignition_on: false,
-            is_covered: parked.is_some_and(|place| place.is_underground),
-        },
-    };
+    let moving_s = report_s.or_else(|| county.cars.get(car).map(|of| of.report_s));
+    let reporting =
+        Reporting { moving_s: moving_s.unwrap_or(1), parked_s: Some(PARKED_REPORT_S.unsigned_abs()) };
+    day_reported(county, car, day, plan, reporting)
+}
+
+/// The fixes of a planned day from a tracker that reports in another way.
+#[must_use]
+pub fn day_reported(
+    county: &County,
+    car: usize,
+    day: i64,
+    plan: &DayPlan,
+    reporting: Reporting,
+) -> Vec<Sample> {
+    let Some(mut driver) = Driver::new(county, car, day, plan, reporting) else { return Vec::new() };
     driver.follow(&plan.legs);
     driver.reporter.out
+}
+
+/// When each drive of a planned day begins and ends: the same day as [`day_reported`], without the reports.
+#[must_use]
+pub fn drives(county: &County, car: usize, day: i64, plan: &DayPlan) -> Vec<Driven> {
+    let reporting = Reporting { moving_s: 1, parked_s: None };
+    let Some(mut driver) = Driver::new(county, car, day, plan, reporting) else { return Vec::new() };
+    driver.reporter.is_mute = true;
+    driver.reporter.next_s = i32::MAX;
+    driver.follow(&plan.legs);
+    driver.driven
+}
+
+impl<'a> Driver<'a> {
+    fn new(county: &'a County, car: usize, day: i64, plan: &DayPlan, reporting: Reporting) -> Option<Self> {
+        let of = county.cars.get(car)?;
+        let parked = county.places.get(plan.start.at);
+        let at = parked.map_or(Spot { x: 0.0, y: 0.0 }, |place| place.at);
+        let keys = |part: u64| Rng::keyed(&[county.seed, part, car as u64, day as u64]);
+        let interval = |seconds: u32| i32::try_from(seconds.max(1)).unwrap_or(DAY_S).min(DAY_S);
+        let parked_s = reporting.parked_s.map_or(DAY_S, interval);
+        let mut reporter = Reporter {
+            rng: keys(21),
+            midnight_ms: (i64::from(DAY_S) * day - TIME_OFFSET_S) * 1_000,
+            report_s: interval(reporting.moving_s),
+            parked_s,
+            next_s: if parked_s < DAY_S { (car as i32 * 13) % parked_s } else { DAY_S },
+            last_s: -1,
+            noise: Spot { x: 0.0, y: 0.0 },
+            last_place: place_e7(at),
+            silent_s: plan.silent_s,
+            is_mute: false,
+            out: Vec::with_capacity(512),
+        };
+        reporter.noise = Spot { x: NOISE_M * reporter.rng.normal(), y: NOISE_M * reporter.rng.normal() };
+        Some(Self {
+            county,
+            car: of,
+            rng: keys(20),
+            reporter,
+            now_s: 0,
+            driven: Vec::with_capacity(plan.legs.len()),
+            view: View {
+                at,
+                speed: 0.0,
+                course_deg: 0.0,
+                odometer_m: plan.start.odometer_m,
+                fuel_l: plan.start.fuel_l,
+                is_ignition_on: false,
+                is_covered: parked.is_some_and(|place| place.is_underground),
+            },
+        })
+    }
 }
 
 /// What there is to report at one moment.
@@ -109,6 +166,7 @@ struct Driver<'a> {
     rng: Rng,
     reporter: Reporter,
     now_s: i32,
+    driven: Vec<Driven>,
     view: View,
 }
 
@@ -121,7 +179,9 @@ impl Driver<'_> {
             self.stand(depart_s - warm_up_s);
             self.switch(true);
             self.stand(depart_s);
+            let begin_s = self.now_s;
             self.drive(leg);
+            self.driven.push(Driven { begin_s, end_s: self.now_s });
             if leg.is_refuelling {
                 self.view.fuel_l = self.car.tank_l * 0.95;
             }
@@ -345,6 +405,7 @@ struct Reporter {
     rng: Rng,
     midnight_ms: i64,
     report_s: i32,
+    parked_s: i32,
     /// When the next report is due.
     next_s: i32,
     /// When the last one was made.
@@ -353,6 +414,8 @@ struct Reporter {
     /// Latitude and longitude of the last solution, 1e-7 degrees.
     last_place: (i32, i32),
     silent_s: Option<(i32, i32)>,
+    /// Nothing is asked for but the drives.
+    is_mute: bool,
     out: Vec<Sample>,
 }
 
@@ -365,7 +428,10 @@ impl Reporter {
     }
 
     fn report(&mut self, at_s: i32, view: &View) {
-        let interval_s = if view.is_ignition_on { self.report_s } else { PARKED_REPORT_S };
+        if self.is_mute {
+            return;
+        }
+        let interval_s = if view.is_ignition_on { self.report_s } else { self.parked_s };
         self.next_s = at_s + interval_s;
         if at_s <= self.last_s || at_s >= DAY_S {
             return;

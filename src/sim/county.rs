@@ -108,6 +108,10 @@ pub enum PlaceKind {
     FuelStation,
     /// In the next city.
     OutOfCounty,
+    /// 茶楼, KTV and the like; only in a quarter, see [`crate::sim::quarter`].
+    Leisure,
+    /// 定点维修厂; only in a quarter.
+    RepairShop,
 }
 
 /// Somewhere a car can park.

@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod load;
 pub mod load_frames;
 pub mod load_report;
+pub mod quarter;
 pub mod replay;
 pub mod rng;
 pub mod roads;

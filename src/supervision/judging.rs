@@ -111,7 +111,7 @@ impl Sources<'_> {
         Ok(segments)
     }
 
-    /// What the vehicle's primary devices saw: segments from `from` to `to`, points on `days`.
+    /// What the vehicle's primary devices saw: segments from `from` to `to`, and the points that rules on `days` look at.
     pub(super) async fn history(
         &self,
         world: &World,
@@ -194,15 +194,31 @@ pub(super) async fn judge(
         for run in runs {
             let (first, last) = (*run.start(), *run.end());
             let history = sources.history(world, vehicle, window(world, first, last), Some(&run)).await?;
-            let judged = tokio::task::block_in_place(|| {
-                judge_vehicle(world, history.borrowed(vehicle, known_to), run.clone())
-            });
-            found.wanted.extend(judged);
+            if let Some(seen) = known_days(world, &history, &run) {
+                let judged = tokio::task::block_in_place(|| {
+                    judge_vehicle(world, history.borrowed(vehicle, known_to), seen)
+                });
+                found.wanted.extend(judged);
+            }
             found.current.extend(open_flags(sources.registry, Some(vehicle), &run).await?);
         }
     }
     found.current.retain(|flag| !is_fleet_rule(flag.finding.rule));
     Ok(found)
+}
+
+/// The days of `run` from the first on which anything is known of the vehicle: before that there is nothing to ask about. So which days
+/// are judged depends on the tracks alone, not on when somebody asked.
+fn known_days(
+    world: &World,
+    history: &OwnedHistory,
+    run: &RangeInclusive<Date>,
+) -> Option<RangeInclusive<Date>> {
+    let segment = history.segments.first().map(start);
+    let point = history.points.first().map(|point| point.time);
+    let known = segment.into_iter().chain(point).min()?;
+    let first = world.local(known).0.max(*run.start());
+    (first <= *run.end()).then_some(first..=*run.end())
 }
 
 /// Judges one local day by the rules of the whole fleet.

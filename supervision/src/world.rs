@@ -70,6 +70,10 @@ pub struct World {
     vehicles: BTreeMap<VehicleId, Vec<usize>>,
     /// Indices of each kind of row by vehicle, in order of time.
     by_vehicle: ByVehicle,
+    /// The newest version of each order.
+    newest_orders: FxHashMap<i64, usize>,
+    /// The watermark that counts for each feed and unit.
+    marks: FxHashMap<(Feed, Option<UnitId>), usize>,
 }
 
 #[derive(Debug, Default)]
@@ -168,6 +172,8 @@ impl World {
             units: by_id(&register.units, UnitId),
             vehicles: by_id(&register.vehicles, VehicleId),
             by_vehicle: ByVehicle::of(&register),
+            newest_orders: newest_orders(&register),
+            marks: watermarks(&register),
             register,
         })
     }
@@ -176,6 +182,28 @@ impl World {
     #[must_use]
     pub const fn register(&self) -> &Register {
         &self.register
+    }
+
+    /// The newest version of an order, whichever car it is for.
+    #[must_use]
+    pub fn newest_order(&self, id: i64) -> Option<&Versioned<Order>> {
+        self.register.orders.get(*self.newest_orders.get(&id)?)
+    }
+
+    /// Orders for the vehicle in their newest version only, in order of their planned departure; every state.
+    pub fn current_orders(&self, vehicle: VehicleId) -> impl DoubleEndedIterator<Item = &Versioned<Order>> {
+        self.orders(vehicle).filter(move |order| {
+            let newest = self.newest_order(order.id);
+            newest.is_some_and(|newest| newest.version == order.version && newest.row.vehicle == vehicle)
+        })
+    }
+
+    /// When an order was recorded: when a trusted system took it in, else when the first of its versions was recorded.
+    #[must_use]
+    pub fn recorded(&self, order: &Versioned<Order>) -> UtcMillis {
+        let versions = self.orders(order.row.vehicle).filter(|other| other.id == order.id);
+        let first = versions.min_by_key(|other| (other.version, other.recorded_at));
+        order.row.entered_at.unwrap_or_else(|| first.unwrap_or(order).recorded_at)
     }
 
     /// The zone of local time.
@@ -320,15 +348,10 @@ impl World {
     /// Whether a feed is complete for a unit path from `from` to `to`. The mark of the nearest unit counts.
     #[must_use]
     pub fn is_complete(&self, feed: Feed, units: &[UnitId], from: UtcMillis, to: UtcMillis) -> bool {
-        let level = |unit: Option<UnitId>| match unit {
-            None => Some(usize::MAX),
-            Some(unit) => units.iter().position(|other| *other == unit),
-        };
-        let marks = self.register.watermarks.iter().filter(|mark| mark.row.feed == feed);
-        let nearest = marks
-            .filter_map(|mark| Some((level(mark.row.unit)?, std::cmp::Reverse(mark.version), mark.id, mark)))
-            .min_by_key(|(level, version, id, _)| (*level, *version, *id));
-        nearest.is_some_and(|(.., mark)| mark.row.complete_from <= from && to < mark.row.complete_to)
+        let levels = units.iter().copied().map(Some).chain([None]);
+        let mut marks = levels.filter_map(|unit| self.marks.get(&(feed, unit)));
+        let nearest = marks.next().and_then(|&index| self.register.watermarks.get(index));
+        nearest.is_some_and(|mark| mark.row.complete_from <= from && to < mark.row.complete_to)
     }
 
     /// The exemption that lifts `rule` for this vehicle at `at`, if any.
@@ -389,6 +412,34 @@ impl ByVehicle {
             mileages: grouped(&register.mileages, |row| row.vehicle, |row| row.row.at),
         }
     }
+}
+
+fn newest_orders(register: &Register) -> FxHashMap<i64, usize> {
+    let rank = |index: usize| register.orders.get(index).map(|order| (order.version, order.recorded_at));
+    let mut newest = FxHashMap::default();
+    for (index, order) in register.orders.iter().enumerate() {
+        let kept = newest.entry(order.id).or_insert(index);
+        if rank(*kept) < rank(index) {
+            *kept = index;
+        }
+    }
+    newest
+}
+
+/// Of several watermarks of one feed and unit the newest version counts, then the lowest id.
+fn watermarks(register: &Register) -> FxHashMap<(Feed, Option<UnitId>), usize> {
+    let rank = |index: usize| {
+        let mark = register.watermarks.get(index);
+        mark.map(|mark| (mark.version, std::cmp::Reverse(mark.id), mark.recorded_at))
+    };
+    let mut marks = FxHashMap::default();
+    for (index, mark) in register.watermarks.iter().enumerate() {
+        let kept = marks.entry((mark.row.feed, mark.row.unit)).or_insert(index);
+        if rank(*kept) < rank(index) {
+            *kept = index;
+        }
+    }
+    marks
 }
 
 fn by_id<T, I: Ord>(rows: &[Versioned<T>], id: impl Fn(i64) -> I) -> BTreeMap<I, Vec<usize>> {

@@ -58,6 +58,7 @@ macro_rules! for_every_kind {
 }
 
 mod facts;
+mod orders;
 mod read;
 mod timeline;
 mod write;

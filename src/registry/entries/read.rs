@@ -7,7 +7,7 @@ use motorpool_supervision::ids::{UnitId, VehicleId};
 use motorpool_supervision::register::{Register, Row, Span, Versioned};
 
 use super::super::db::{Sql, Tx};
-use super::{Error, Record, Registry, SELECT, Stored, facts, overlap};
+use super::{Error, Record, Registry, SELECT, Stored, facts, orders, overlap};
 
 /// Cars that a query names one by one; for more it reads the rows of all cars and passes over the others.
 const VEHICLES_NAMED_MAX: usize = 500;
@@ -131,6 +131,9 @@ impl Registry {
     /// an instant from `from` to `to`, both included. A caller whose rules look further back or ahead widens the window. All of
     /// one state of the registry, each kind by number and time of validity. Answers the change up to which it holds as well.
     ///
+    /// An order that was written more than once gets in `entered_at`, if it has none, the time since which the registry knows what
+    /// it says about the car, the times and the places.
+    ///
     /// # Errors
     /// As [`Registry::rows`].
     pub async fn register(
@@ -148,6 +151,7 @@ impl Registry {
             };
         }
         for_every_kind!(read_all);
+        orders::fill_entered(&mut tx, &mut register.orders).await?;
         let change = tx.number(Sql::new(super::super::CHANGE)).await?;
         tx.rollback().await?;
         let held = match known {

@@ -346,3 +346,14 @@ impl Registry {
             .collect()
     }
 }
+
+/// The word of each value as a column has it, and as its JSON has it.
+#[cfg(test)]
+pub(super) fn words(colours: &[Colour], natures: &[Nature]) -> Vec<(String, String)> {
+    let json = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let colours = colours.iter().map(|value| (colour(*value).to_owned(), json(serde_json::json!(value))));
+    let natures = natures.iter().map(|value| (nature(*value).to_owned(), json(serde_json::json!(value))));
+    let outcomes = [Outcome::Flag, Outcome::Undecidable];
+    let outcomes = outcomes.iter().map(|value| (outcome(*value).to_owned(), json(serde_json::json!(value))));
+    colours.chain(natures).chain(outcomes).collect()
+}

@@ -16,7 +16,9 @@ use crate::trips::{Gap, Segment, Stop, Trip, TripKind};
 use crate::world::{Settings, World};
 
 /// The tracks of one vehicle: its segments over the whole time that rules look back and ahead (35 days back, 2 ahead), its points at
-/// least on the days that are judged. Both in order of time.
+/// least from a day before those that are judged to a day after. Both in order of time.
+///
+/// R26 counts stops that are too short to be segments, so it finds past ones only where the points reach back as the segments do.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "borrowed facts")]
 pub struct VehicleHistory<'a> {
@@ -154,7 +156,10 @@ impl<'a> VehicleDay<'a> {
             let for_unit = row.units.is_empty() || row.units.iter().any(|unit| self.units.contains(unit));
             let in_area = match (row.area, place) {
                 (None, _) => true,
-                (Some(area), Some(place)) => self.world.zones().distance_m(area, place) == Some(0.0),
+                (Some(area), Some(place)) => {
+                    let area = self.world.zones().zone_at(area, from);
+                    area.is_some_and(|area| area.contains(place))
+                }
                 (Some(_), None) => false,
             };
             emergency.valid.overlaps(from, to) && for_unit && in_area

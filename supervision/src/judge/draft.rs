@@ -106,14 +106,15 @@ impl Draft {
         self
     }
 
-    /// A zone that took part; its version and name are noted.
+    /// A zone that took part; its version at the time spoken of and its name are noted.
     pub fn zone(self, day: &VehicleDay<'_>, id: ZoneId) -> Self {
         self.zone_of(day.world, id)
     }
 
     /// As [`Draft::zone`], out of a world.
     pub fn zone_of(mut self, world: &World, id: ZoneId) -> Self {
-        if let Some(zone) = world.zones().zone(id) {
+        let zones = world.zones();
+        if let Some(zone) = zones.zone_at(id, self.0.from).or_else(|| zones.zone(id)) {
             let used = ZoneUsed { id, version: zone.row.version, name: zone.row.row.name.clone() };
             if !self.0.versions.zones.contains(&used) {
                 self.0.versions.zones.push(used);

@@ -50,7 +50,6 @@ impl<'a> FleetVehicle<'a> {
 
 /// A fleet on one local day.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_structs, reason = "what rules read")]
 pub struct FleetDay<'a> {
     /// Everything besides the tracks.
     pub world: &'a World,
@@ -121,9 +120,17 @@ pub fn judge_fleet(
     findings
 }
 
-/// Whether an exemption lifts a finding about one vehicle of the fleet.
+/// Whether an exemption lifts a finding. What is said about a unit's papers is lifted only by exemptions that name no class and no car.
 fn is_exempt(world: &World, finding: &Finding) -> bool {
-    let Some(vehicle) = world.vehicle(finding.vehicle, finding.from) else { return false };
-    let units = world.unit_path(finding.unit, finding.from);
-    world.exemption(finding.rule, finding.vehicle, vehicle.row.class, &units, finding.from).is_some()
+    let (rule, at) = (finding.rule, finding.from);
+    let units = world.unit_path(finding.unit, at);
+    if let Some(vehicle) = world.vehicle(finding.vehicle, at) {
+        return world.exemption(rule, finding.vehicle, vehicle.row.class, &units, at).is_some();
+    }
+    world.register().exemptions.iter().filter(|exemption| exemption.valid.contains(at)).any(|exemption| {
+        let row = &exemption.row;
+        row.rules.contains(&rule)
+            && (row.class, row.vehicle) == (None, None)
+            && row.unit.is_none_or(|unit| units.contains(&unit))
+    })
 }

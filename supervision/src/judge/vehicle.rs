@@ -86,7 +86,11 @@ pub(super) struct MatchedHistory<'a> {
 impl<'a> MatchedHistory<'a> {
     pub(super) fn new(world: &'a World, memo: &SettingsMemo<'_>, history: VehicleHistory<'a>) -> Self {
         let trips: Vec<&Trip> = history.segments.iter().filter_map(trip_of).collect();
-        let orders: Vec<&Versioned<Order>> = world.orders(history.vehicle).collect();
+        // An order that was given to another car since is that car's.
+        let is_ours = |order: &&Versioned<Order>| {
+            world.newest_order(order.id).is_some_and(|newest| newest.row.vehicle == history.vehicle)
+        };
+        let orders: Vec<&Versioned<Order>> = world.orders(history.vehicle).filter(is_ours).collect();
         let terms = |at: UtcMillis| -> rules::Matching {
             let units = units_of(world, history, at);
             memo.at(&units, at).params.matching.clone()

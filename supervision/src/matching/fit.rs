@@ -109,10 +109,17 @@ impl<'a> Candidate<'a> {
         let is_near = |goal: &Goal| {
             [trip.end_at, trip.start_at].into_iter().any(|at| match goal {
                 Goal::At(place) => place.distance_m(at) <= REACHED_M,
-                Goal::Place(target) => target.distance_m(world.zones(), at).is_some_and(|m| m <= REACHED_M),
+                Goal::Place(target) => self.distance_m(target, at, world).is_some_and(|m| m <= REACHED_M),
             })
         };
         self.destinations.iter().any(is_near)
+    }
+
+    fn distance_m(&self, target: &PlaceTarget, at: Position, world: &World) -> Option<f64> {
+        match target.zone() {
+            Some(zone) => Some(world.zones().zone_at(zone, self.order.row.planned_out)?.distance_m(at)),
+            None => target.distance_m(world.zones(), at),
+        }
     }
 
     fn driver(&self, trip: &Trip, world: &World) -> i64 {

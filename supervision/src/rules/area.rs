@@ -24,8 +24,10 @@ pub(super) fn judge(day: &VehicleDay<'_>, out: &mut Vec<Finding>) {
     let home = service_areas(day);
     let forbidden: Vec<&ZoneRow> = held(day, ZoneKind::Forbidden).collect();
     for matched in day.real_trips() {
-        let own =
-            matched.order.and_then(|order| order.row.area).and_then(|area| day.world.zones().zone(area));
+        let own = matched
+            .order
+            .and_then(|order| order.row.area)
+            .and_then(|area| day.world.zones().zone_at(area, matched.trip.start));
         match own {
             Some(area) => out.extend(outside(day, matched, &[area])),
             None => out.extend(outside(day, matched, &home)),

@@ -5,12 +5,14 @@ use crate::UtcMillis;
 use crate::finding::{Excuse, Finding, Missing, Rule, WhyNot};
 use crate::judge::{Draft, Matched, VehicleDay};
 use crate::register::{Class, Feed};
-use crate::trips::Trip;
+use crate::trips::{Segment, Trip};
 
 /// A value counts as near its limit when it is above it by no more than this, percent of the limit.
 const NEAR_LIMIT_PCT: i64 = 10;
 /// A track is poor when more than this share of the time lies in gaps, or of the fixes is marked, percent.
 const POOR_PCT: u64 = 20;
+/// Tracks reach at least so far beyond the judged day, milliseconds.
+const AHEAD_MS: i64 = 2 * 86_400_000;
 /// … or when the cut is less sure than this, percent.
 const SURE_PCT: u8 = 50;
 
@@ -93,7 +95,7 @@ pub(super) struct SecondSigns {
 impl SecondSigns {
     pub(super) fn of(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> Self {
         let min_s = i64::from(day.settings.params.r05.min_s);
-        let is_covered = day.world.orders(day.id()).any(|order| {
+        let is_covered = day.world.current_orders(day.id()).any(|order| {
             order.row.state.can_cover() && order.row.planned_out <= to && from <= order.row.planned_in
         });
         Self {
@@ -126,6 +128,16 @@ pub(super) fn is_in_repair(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis)
     day.world
         .repairs(day.id())
         .any(|repair| repair.row.from.at <= to && repair.row.to.is_some_and(|fetched| from <= fetched.at))
+}
+
+/// Whether the tracks reach to `end`. A history need not reach further than two days after the judged day, and an order may.
+pub(super) fn is_tracked_to(day: &VehicleDay<'_>, end: UtcMillis) -> bool {
+    let last = day.history.segments.last().map(|segment| match segment {
+        Segment::Trip(trip) => trip.end,
+        Segment::Stop(stop) => stop.end,
+        Segment::Gap(gap) => gap.end,
+    });
+    end.0 <= day.to.0.saturating_add(AHEAD_MS) || last.is_some_and(|last| last >= end)
 }
 
 /// A draft about a trip with what usually speaks for the person.

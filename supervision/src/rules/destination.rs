@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::asking::{excused, finish, missing_feeds, near_limit, poor_track};
+use super::asking::{excused, finish, is_tracked_to, missing_feeds, near_limit, poor_track};
 use super::goals::{Goal, goals};
 use super::places::stop_after;
 use super::whole;
@@ -12,7 +12,8 @@ use crate::finding::{Finding, Measure, Missing, Rule};
 use crate::judge::{Draft, Matched, VehicleDay};
 use crate::point::Position;
 use crate::register::{Feed, Order, Versioned, ZoneKind};
-use crate::trips::{Trip, TripKind};
+use crate::trips::Trip;
+use crate::trips::TripKind;
 
 /// Roads are longer than the straight line by about this, percent.
 const ROADS_PCT: f64 = 130.0;
@@ -29,7 +30,9 @@ pub(super) fn judge(day: &VehicleDay<'_>, out: &mut Vec<Finding>) {
         let (goals, missing) = split(goals(day, &order.row, &order.row.destinations));
         let (via, via_missing) = split(goals_of_way(day, order));
         let missed = use_of.missed(&goals, day.settings.params.r04.reached_m);
-        if !missing.is_empty() {
+        if !is_tracked_to(day, order.row.planned_in) && missed.is_some() {
+            out.push(use_of.draft().aspect("destination").undecidable(Missing::Fixes).finish());
+        } else if !missing.is_empty() {
             // The car may have gone to the place that is not known.
             let draft = use_of.draft().aspect("destination");
             out.push(finish(draft, with_feed(&use_of, missing)));
@@ -187,7 +190,7 @@ impl<'d, 'a> Use<'d, 'a> {
             let is_long = stop.end.0 - stop.start.0 >= i64::from(params.ordinary_s) * 1_000;
             is_long
                 && near.into_iter().any(|(zone, _)| {
-                    let zone = self.day.world.zones().zone(zone);
+                    let zone = self.day.world.zones().zone_at(zone, stop.start);
                     zone.is_some_and(|zone| matches!(zone.kind(), ZoneKind::Sensitive(_)))
                 })
         })

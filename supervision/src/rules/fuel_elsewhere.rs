@@ -4,7 +4,8 @@
 //! exempts from this rule.
 
 use super::R14;
-use super::whereabouts::{Approach, approach, is_parked_at_home, metres, moved, target};
+use super::asking::near_limit;
+use super::whereabouts::{Approach, approach, is_parked_at_home, metres, moved, plate, target};
 use crate::finding::{Excuse, Finding, Measure, Missing, Rule};
 use crate::ids::VehicleId;
 use crate::judge::{Draft, VehicleDay};
@@ -83,9 +84,8 @@ fn measured(
         .with(|finding| {
             finding.fixes = near.fixes;
             finding.excuses.extend(day.excuses(finding.from, finding.to, Some(near.nearest)));
-            if near.fixes.gap_s > 0 {
-                finding.excuses.push(Excuse::PoorTrack);
-            }
+            finding.excuses.extend((near.fixes.gap_s > 0).then_some(Excuse::PoorTrack));
+            finding.excuses.extend(near_limit(metres(near.nearest_m), i64::from(params.away_m)));
         });
     match station.zone() {
         Some(zone) => draft.zone(day, zone),
@@ -96,6 +96,157 @@ fn measured(
 /// The card is bound to another plate.
 fn other_card(day: &VehicleDay<'_>, fill: &Versioned<FuelFill>, other: VehicleId) -> Finding {
     let at = fill.row.stamp.at;
-    let plate = day.world.vehicle(other, at).map_or_else(|| other.to_string(), |row| row.row.plate.clone());
+    let plate = plate(day.world, other, at);
     draft(day, fill, &day.settings.params.r14).aspect("other_card").word("card_plate", plate).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::UtcMillis;
+    use crate::finding::Finding;
+    use crate::finding::{Colour, Excuse, Missing, Rule};
+    use crate::ids::VehicleId;
+    use crate::judge::testing::{BUREAU, DEPOT_AT, Scene, at, place};
+    use crate::register::{Exemption, StampKind, Vehicle, Versioned};
+    use crate::trips::{Gap, GapPlace, Segment};
+
+    const DAY: &str = "2026-04-07";
+
+    /// The car is at a station 8 km away from 10:20 to 10:40, back in its depot from 11:00.
+    fn scene() -> Scene {
+        let mut scene = Scene::new();
+        scene.drive("2026-04-07 10:00", "2026-04-07 10:20", place(8_000.0, 0.0));
+        scene.drive("2026-04-07 10:40", "2026-04-07 11:00", DEPOT_AT);
+        scene
+    }
+
+    #[test]
+    fn the_second_fill_of_two_hours_with_the_car_in_its_depot_is_red() {
+        let mut scene = scene();
+        scene.fill("2026-04-07 10:30", 58, place(8_000.0, 0.0));
+        scene.fill("2026-04-07 12:20", 39, place(8_000.0, 0.0));
+        let found = scene.flag(Rule::R14, DAY);
+        assert_eq!(found.colour, Colour::Red);
+        assert_eq!(found.measure("quantity_cl"), Some(3_900));
+        assert!((7_990..=8_010).contains(&found.measure("distance_m").unwrap()), "{found:?}");
+    }
+
+    #[test]
+    fn the_threshold_itself_is_clear() {
+        for (east_m, is_flag) in [(499.9, false), (500.5, true)] {
+            let mut scene = Scene::new();
+            scene.fill("2026-04-07 12:00", 30, place(east_m, 0.0));
+            assert_eq!(!scene.found(Rule::R14, DAY).is_empty(), is_flag, "{east_m}");
+        }
+    }
+
+    #[test]
+    fn passing_the_station_within_ten_minutes_is_clear() {
+        let mut scene = scene();
+        // At 10:10 the car is 4 km out; the paper says 10:19.
+        scene.fill("2026-04-07 10:19", 30, place(4_000.0, 300.0));
+        scene.clear(Rule::R14, DAY);
+    }
+
+    #[test]
+    fn what_is_not_known_is_asked_and_not_held_against_anybody() {
+        let far = place(8_000.0, 0.0);
+        for kind in [StampKind::Posting, StampKind::DayOnly] {
+            let mut scene = Scene::new();
+            scene.fill("2026-04-07 12:00", 30, far).stamp.kind = kind;
+            assert_eq!(scene.undecidable(Rule::R14, DAY).missing, [Missing::Time]);
+        }
+        let mut scene = Scene::new();
+        scene.fill("2026-04-07 12:00", 30, far).station.at = None;
+        let text = "城东加油站".to_owned();
+        assert_eq!(scene.undecidable(Rule::R14, DAY).missing, [Missing::Place { text }]);
+    }
+
+    #[test]
+    fn a_silence_long_enough_to_go_there_is_undecidable() {
+        let mut scene = Scene::new();
+        scene.drive("2026-04-07 10:00", "2026-04-07 10:20", place(2_000.0, 0.0));
+        scene.silent_until("2026-04-07 12:00", place(3_000.0, 0.0), 20_000);
+        scene.fill("2026-04-07 11:00", 30, place(10_000.0, 0.0));
+        assert_eq!(scene.undecidable(Rule::R14, DAY).missing, [Missing::Fixes]);
+        // Not long enough: 200 km there and back in under two hours.
+        scene.register.fuel_fills[0].row.station.at = Some(place(110_000.0, 0.0));
+        assert_eq!(scene.flag(Rule::R14, DAY).colour, Colour::Red);
+    }
+
+    #[test]
+    fn a_terminal_that_slept_in_the_depot_stood_there_and_one_that_was_cut_off_may_not_have() {
+        // Ignition before the silence, lost power, what the odometer counted, whether it is known that the car stood.
+        let cases = [
+            (Some(false), false, None, true),
+            (Some(true), false, Some(0), true),
+            (Some(true), false, None, false),
+            (Some(false), true, None, false),
+            (Some(false), false, Some(20_000), false),
+        ];
+        for (ignition_before, power_lost, odometer_m, stood) in cases {
+            let mut scene = Scene::new();
+            scene.segments.push(Segment::Gap(Gap {
+                start: at("2026-04-07 08:00"),
+                end: at("2026-04-07 14:00"),
+                from: DEPOT_AT,
+                to: DEPOT_AT,
+                displacement_m: 0,
+                odometer_m,
+                place: GapPlace::InStop,
+                ignition_before,
+                ignition_after: Some(false),
+                power_lost,
+            }));
+            scene.fill("2026-04-07 11:00", 39, place(8_000.0, 0.0));
+            let [found]: [Finding; 1] = scene.found(Rule::R14, DAY).try_into().unwrap();
+            let colour = if stood { Colour::Red } else { Colour::Grey };
+            assert_eq!(found.colour, colour, "{ignition_before:?} {power_lost} {odometer_m:?}");
+        }
+    }
+
+    #[test]
+    fn a_car_that_nothing_is_known_of_is_undecidable() {
+        let mut scene = Scene::new();
+        scene.silent_until("2026-04-10 12:00", DEPOT_AT, 0);
+        scene.segments.clear();
+        scene.fill("2026-04-07 11:00", 30, place(10_000.0, 0.0));
+        assert_eq!(scene.undecidable(Rule::R14, DAY).missing, [Missing::Fixes]);
+    }
+
+    #[test]
+    fn another_cars_card_is_an_aspect_of_its_own() {
+        let mut scene = Scene::new();
+        let other = Vehicle { plate: "测A00009".to_owned(), ..Vehicle::default() };
+        scene.register.vehicles.push(Versioned::first(9, UtcMillis(0), other));
+        scene.fill("2026-04-07 12:00", 30, DEPOT_AT).card_vehicle = Some(VehicleId(9));
+        let found = scene.flag(Rule::R14, DAY);
+        assert_eq!((found.aspect.as_ref(), found.colour), ("other_card", Colour::Yellow));
+        assert!(found.words.contains(&("card_plate".into(), "测A00009".to_owned())));
+        scene.register.vehicles[1].row.is_secret = true;
+        let found = scene.flag(Rule::R14, DAY);
+        assert!(found.words.contains(&("card_plate".into(), "涉密车辆".to_owned())), "{found:?}");
+    }
+
+    #[test]
+    fn nothing_exempts_and_what_speaks_for_the_driver_is_noted() {
+        let mut scene = Scene::new();
+        scene.fill("2026-04-07 12:00", 30, place(2_000.0, 0.0));
+        scene.report("2026-04-07 12:05");
+        let exemption = Exemption { unit: Some(BUREAU), rules: vec![Rule::R14], ..Exemption::default() };
+        scene.register.exemptions.push(Versioned::first(1, UtcMillis(0), exemption));
+        let found = scene.flag(Rule::R14, DAY);
+        let reported = Excuse::Reported { at: at("2026-04-07 12:05"), text: "改道".to_owned() };
+        assert!(found.excuses.contains(&reported), "{found:?}");
+    }
+
+    #[test]
+    fn nothing_is_said_before_the_time_around_the_fill_is_over() {
+        let mut scene = Scene::new();
+        scene.fill("2026-04-07 12:00", 30, place(2_000.0, 0.0));
+        scene.known_to = at("2026-04-07 12:09");
+        scene.clear(Rule::R14, DAY);
+        scene.known_to = at("2026-04-07 12:10");
+        scene.flag(Rule::R14, DAY);
+    }
 }

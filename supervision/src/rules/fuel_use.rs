@@ -203,3 +203,143 @@ fn median(values: &[u16]) -> Option<u16> {
     sorted.sort_unstable();
     sorted.get(sorted.len() / 2).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::finding::{Colour, Missing, Rule};
+    use crate::judge::testing::{DEPOT_AT, Scene, at, place};
+    use crate::point::Point;
+    use crate::register::StampKind;
+    use crate::{UtcMillis, finding::Finding};
+
+    const DAY: &str = "2026-04-07";
+
+    fn aspects(scene: &Scene) -> Vec<(String, Colour)> {
+        let found = scene.found(Rule::R13, DAY).into_iter();
+        found.map(|finding: Finding| (finding.aspect.into_owned(), finding.colour)).collect()
+    }
+
+    #[test]
+    fn a_fill_over_the_tank_and_five_litres_is_red() {
+        // The tank holds 60 litres.
+        for (litres, found) in [(65, vec![]), (66, vec![("over_tank".to_owned(), Colour::Red)])] {
+            let mut scene = Scene::new();
+            scene.fill("2026-04-07 12:00", litres, DEPOT_AT);
+            assert_eq!(aspects(&scene), found, "{litres}");
+        }
+    }
+
+    #[test]
+    fn a_tank_of_unknown_size_is_asked_about() {
+        let mut scene = Scene::new();
+        scene.register.vehicles[0].row.tank_l = None;
+        scene.fill("2026-04-07 12:00", 66, DEPOT_AT);
+        let missing = [Missing::Field { name: "vehicle.tank_l".into() }];
+        assert_eq!(scene.undecidable(Rule::R13, DAY).missing, missing);
+        // Current has no litres.
+        scene.register.fuel_fills[0].row.grade = "电".to_owned();
+        scene.clear(Rule::R13, DAY);
+    }
+
+    #[test]
+    fn two_fills_that_the_tank_cant_have_taken() {
+        let again = |colour| vec![("again".to_owned(), colour)];
+        // Litres of the second after 40 at 08:00, its time, what is found.
+        let cases = [
+            (20, "2026-04-07 10:00", vec![]),
+            (21, "2026-04-07 10:00", again(Colour::Yellow)),
+            (26, "2026-04-07 10:00", again(Colour::Red)),
+            (26, "2026-04-07 14:00", again(Colour::Red)),
+            (26, "2026-04-07 14:01", vec![]),
+        ];
+        for (litres, time, found) in cases {
+            let mut scene = Scene::new();
+            scene.fill("2026-04-07 08:00", 40, DEPOT_AT);
+            scene.fill(time, litres, DEPOT_AT);
+            assert_eq!(aspects(&scene), found, "{litres} {time}");
+        }
+    }
+
+    #[test]
+    fn what_was_burnt_between_two_fills_leaves_room() {
+        let mut scene = Scene::new();
+        // 100 km at 9 l and a fifth more leave room for 10.8 litres.
+        scene.drive("2026-04-07 08:10", "2026-04-07 09:40", place(100_000.0, 0.0));
+        scene.fill("2026-04-07 08:00", 40, DEPOT_AT);
+        scene.fill("2026-04-07 10:00", 30, DEPOT_AT);
+        assert_eq!(aspects(&scene), []);
+        scene.register.fuel_fills[1].row.quantity_cl = 3_100;
+        assert_eq!(aspects(&scene), [("again".to_owned(), Colour::Yellow)]);
+    }
+
+    #[test]
+    fn posted_times_of_two_fills_are_undecidable() {
+        let mut scene = Scene::new();
+        scene.fill("2026-04-07 08:00", 40, DEPOT_AT).stamp.kind = StampKind::Posting;
+        scene.fill("2026-04-07 10:00", 30, DEPOT_AT);
+        assert_eq!(scene.undecidable(Rule::R13, DAY).missing, [Missing::Time]);
+    }
+
+    /// Four fills, three of `litres` after the first; the pump's odometer says 500 km between the first and the last.
+    fn four_fills(litres: u32) -> Scene {
+        let mut scene = Scene::new();
+        for (n, time) in
+            (0..).zip(["2026-03-10 08:00", "2026-03-20 08:00", "2026-03-30 08:00", "2026-04-07 08:00"])
+        {
+            scene.fill(time, litres, DEPOT_AT).odometer_m =
+                [Some(50_000_000), None, None, Some(50_500_000)][n];
+        }
+        scene
+    }
+
+    #[test]
+    fn three_fills_over_the_norm_and_a_fifth() {
+        // 9 l per 100 km and a fifth are 54 litres over 500 km.
+        assert_eq!(aspects(&four_fills(18)), []);
+        let found = four_fills(19).flag(Rule::R13, DAY);
+        assert_eq!((found.aspect.as_ref(), found.colour), ("over_norm", Colour::Yellow));
+        assert_eq!(found.measure("used_dl_per_100km"), Some(114));
+        assert_eq!(found.measure("distance_m"), Some(500_000));
+    }
+
+    #[test]
+    fn over_the_norm_needs_a_norm_and_a_distance() {
+        let mut scene = four_fills(19);
+        scene.register.vehicles[0].row.norm_dl_per_100km = None;
+        let missing = [Missing::Field { name: "vehicle.norm_dl_per_100km".into() }];
+        assert_eq!(scene.undecidable(Rule::R13, DAY).missing, missing);
+        let mut scene = four_fills(19);
+        scene.register.fuel_fills[3].row.odometer_m = Some(50_299_999);
+        scene.clear(Rule::R13, DAY);
+        // Without the pump the track counts: the car never moved.
+        scene.register.fuel_fills[3].row.odometer_m = None;
+        scene.clear(Rule::R13, DAY);
+    }
+
+    #[test]
+    fn another_grade_is_asked_about() {
+        for (grade, found) in [("92#", 0), ("95", 1), ("", 0)] {
+            let mut scene = Scene::new();
+            scene.register.vehicles[0].row.fuel_grade = "92".to_owned();
+            scene.fill("2026-04-07 12:00", 30, DEPOT_AT).grade = grade.to_owned();
+            assert_eq!(scene.found(Rule::R13, DAY).len(), found, "{grade}");
+        }
+    }
+
+    #[test]
+    fn a_level_that_did_not_rise_by_half_of_the_fill() {
+        // Tenths of litres after a fill of 30 litres at 12:00 from 20.0; the median hides one slosh.
+        for (after, found) in [(350, 0), (349, 1)] {
+            let mut scene = Scene::new();
+            scene.fill("2026-04-07 12:00", 30, DEPOT_AT);
+            let mut level = |minute: i64, fuel_dl: u16| {
+                let time = UtcMillis(at("2026-04-07 12:00").0 + minute * 60_000);
+                scene.points.push(Point { fuel_dl: Some(fuel_dl), ..Point::new(time, DEPOT_AT) });
+            };
+            (-35..-30).for_each(|minute| level(minute, 200));
+            level(15, 600);
+            (16..20).for_each(|minute| level(minute, after));
+            assert_eq!(scene.found(Rule::R13, DAY).len(), found, "{after}");
+        }
+    }
+}

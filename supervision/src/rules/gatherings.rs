@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use super::R27;
 use super::lookback::shifted;
-use super::whereabouts::{metres, moved, seconds};
+use super::whereabouts::{metres, moved, plate, seconds};
 use crate::UtcMillis;
 use crate::finding::{Excuse, Finding, Measure, Missing, OrderConsidered, Rule};
 use crate::ids::{OrderId, UnitId, VehicleId, ZoneId};
@@ -93,7 +93,7 @@ fn leisure_near(
 ) -> Vec<ZoneId> {
     let zones = fleet.world.zones();
     let is_leisure = |id: &ZoneId| {
-        zones.zone(*id).is_some_and(|zone| {
+        zones.zone_at(*id, time).is_some_and(|zone| {
             matches!(zone.kind(), ZoneKind::Sensitive(kind) if kind.is_leisure()) && zone.is_held_by(units)
         })
     };
@@ -123,7 +123,9 @@ fn off_hours(
     let (mut date, last): (Date, Date) = (fleet.world.local(from).0, fleet.world.local(to).0);
     while date <= last {
         let (midnight, next) = (fleet.world.instant(date, 0), fleet.world.instant(date, 1_440));
-        if fleet.world.day(units, date).kind.is_rest_day() {
+        let info = fleet.world.day(units, date);
+        // A weekend of which no notice is known may be worked: its hours count.
+        if info.kind.is_rest_day() && !info.is_provisional {
             add(midnight, next);
         } else {
             let (opens, closes) = fleet.world.calendar().hours(units, date, default);
@@ -173,7 +175,8 @@ fn finding(
         meetings.iter().map(|meeting| meeting.other.unit).chain([presence.unit]).collect();
     let others: BTreeSet<VehicleId> = meetings.iter().map(|meeting| meeting.other.car.id()).collect();
     let zones = fleet.world.zones();
-    let name = zones.zone(place).map(|zone| zone.name().to_owned()).unwrap_or_default();
+    let zone = zones.zone_at(place, from);
+    let name = zone.map(|zone| zone.name().to_owned()).unwrap_or_default();
     let order = order_over(fleet, presence.car, from, to);
     let mut draft = Draft::of_unit(Rule::R27, fleet, presence.car.id(), presence.unit, &params)
         .during(from, to)
@@ -184,11 +187,11 @@ fn finding(
         .measure(Measure::against("units", i64::try_from(units.len()).unwrap_or(i64::MAX), 2))
         .measure(Measure::against(
             "distance_m",
-            zones.distance_m(place, presence.at).map_or(0, metres),
+            zone.map_or(0, |zone| metres(zone.distance_m(presence.at))),
             i64::from(params.near_m),
         ));
     for other in &others {
-        draft = draft.word("with", plate(fleet, *other, from));
+        draft = draft.word("with", plate(fleet.world, *other, from));
     }
     if let Some(order) = order {
         draft = draft.excuse(Excuse::OrderNear { no: order.row.no.clone() }).with(|finding| {
@@ -202,16 +205,15 @@ fn finding(
     if let Some(feed) = [Feed::SensitivePlaces, Feed::Orders].into_iter().find(|feed| !is_whole(*feed)) {
         return draft.undecidable(Missing::Feed { feed }).finish();
     }
-    if presence.places.len() > 1 && zones.distance_m(place, presence.at) != Some(0.0) {
-        let names =
-            presence.places.iter().filter_map(|id| zones.zone(*id)).map(|zone| zone.name().to_owned());
+    if presence.places.len() > 1 && zone.is_none_or(|zone| !zone.contains(presence.at)) {
+        let names = presence
+            .places
+            .iter()
+            .filter_map(|id| zones.zone_at(*id, from))
+            .map(|zone| zone.name().to_owned());
         return draft.undecidable(Missing::SeveralPlaces { names: names.collect() }).finish();
     }
     draft.red_if(units.len() > 2 && order.is_none()).finish()
-}
-
-fn plate(fleet: &FleetDay<'_>, vehicle: VehicleId, at: UtcMillis) -> String {
-    fleet.world.vehicle(vehicle, at).map_or_else(|| vehicle.to_string(), |row| row.row.plate.clone())
 }
 
 /// An order that was there in time and lies over the meeting.
@@ -246,8 +248,9 @@ fn on_call(
     });
     let emergencies = register.emergencies.iter().filter(|row| row.valid.overlaps(from, to)).filter(|row| {
         let for_unit = row.row.units.is_empty() || row.row.units.iter().any(|unit| units.contains(unit));
-        let distance_m = |area| fleet.world.zones().distance_m(area, presence.at);
-        for_unit && row.row.area.is_none_or(|area| distance_m(area) == Some(0.0))
+        let holds =
+            |area| fleet.world.zones().zone_at(area, from).is_some_and(|zone| zone.contains(presence.at));
+        for_unit && row.row.area.is_none_or(holds)
     });
     let duty = duties.min_by_key(|row| row.precedence());
     let emergency = emergencies.min_by_key(|row| row.precedence());
@@ -255,4 +258,115 @@ fn on_call(
         duty.map(|duty| Excuse::OnDuty { what: duty.row.what.clone() }),
         emergency.map(|row| Excuse::InEmergency { document: row.row.document.clone() }),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::finding::{Colour, Excuse, Finding, Missing, Outcome, Rule};
+    use crate::ids::{UnitId, VehicleId};
+    use crate::judge::testing::{BUREAU, CAR, DEPOT_AT, Scene, place};
+    use crate::point::Position;
+    use crate::register::{Feed, SensitiveKind, ZoneKind};
+    use crate::rules::fleet_scenes::Fleet;
+
+    const DAY: &str = "2026-04-07";
+    const OTHER: UnitId = UnitId(3);
+
+    fn farm() -> Position {
+        place(9_000.0, 0.0)
+    }
+
+    /// The car goes to the farm restaurant and comes home at these times of the day.
+    fn visit(scene: &mut Scene, from: &str, to: &str) {
+        scene.drive("2026-04-07 17:00", &format!("{DAY} {from}"), farm());
+        scene.drive(&format!("{DAY} {to}"), "2026-04-07 23:50", DEPOT_AT);
+    }
+
+    /// Both cars at the farm restaurant; the bureau's from 20:10 to 22:00.
+    fn fleet(from: &str, to: &str, unit: UnitId) -> Fleet {
+        let mut fleet = Fleet::new();
+        fleet.unit(OTHER);
+        fleet.scene.zone("某农家乐", ZoneKind::Sensitive(SensitiveKind::FarmRestaurant), farm(), 40);
+        visit(&mut fleet.scene, "20:10", "22:00");
+        visit(fleet.car(VehicleId(9), unit), from, to);
+        fleet
+    }
+
+    fn found(fleet: &Fleet) -> Vec<Finding> {
+        fleet.found(Rule::R27, DAY, DAY)
+    }
+
+    #[test]
+    fn two_units_together_for_half_an_hour_off_hours() {
+        let cases =
+            [("20:30", "21:00", 2), ("20:30", "20:59", 0), ("18:00", "20:40", 2), ("18:00", "20:39", 0)];
+        for (from, to, findings) in cases {
+            assert_eq!(found(&fleet(from, to, OTHER)).len(), findings, "{from} {to}");
+        }
+        assert_eq!(found(&fleet("20:30", "21:30", BUREAU)), [], "one unit");
+        let found = found(&fleet("20:30", "21:30", OTHER));
+        assert_eq!(found.iter().map(|finding| finding.vehicle).collect::<Vec<_>>(), [CAR, VehicleId(9)]);
+        assert!(found[0].words.contains(&("with".into(), "测A00009".to_owned())), "{:?}", found[0]);
+        assert!(found.iter().all(|finding| finding.colour == Colour::Yellow));
+    }
+
+    #[test]
+    fn working_hours_do_not_count() {
+        let mut fleet = fleet("20:30", "21:30", OTHER);
+        fleet.scene.params(serde_json::json!({"r05": {"closes_min": 1_290}}));
+        // Off-hours begin at 21:30.
+        assert_eq!(found(&fleet), []);
+    }
+
+    #[test]
+    fn three_units_without_an_order_are_red() {
+        let mut fleet = fleet("20:30", "21:30", OTHER);
+        fleet.unit(UnitId(4));
+        visit(fleet.car(VehicleId(10), UnitId(4)), "20:30", "21:30");
+        assert!(found(&fleet).iter().all(|finding| finding.colour == Colour::Red));
+        fleet.scene.order("8", "2026-04-07 16:00", "2026-04-07 23:55", farm());
+        let own = found(&fleet).into_iter().find(|finding| finding.vehicle == CAR).unwrap();
+        assert_eq!(own.colour, Colour::Yellow);
+        assert!(own.excuses.contains(&Excuse::OrderNear { no: "8".to_owned() }));
+    }
+
+    #[test]
+    fn what_is_lacking_is_named() {
+        for feed in [Feed::SensitivePlaces, Feed::Orders] {
+            let mut fleet = fleet("20:30", "21:30", OTHER);
+            fleet.scene.incomplete(feed);
+            let found = found(&fleet);
+            assert!(found.iter().all(|finding| finding.missing == [Missing::Feed { feed }]), "{found:?}");
+        }
+        let mut fleet = fleet("20:30", "21:30", OTHER);
+        fleet.scene.register.zones.pop();
+        for east_m in [8_920.0, 9_080.0] {
+            fleet.scene.zone("某茶楼", ZoneKind::Sensitive(SensitiveKind::TeaHouse), place(east_m, 0.0), 20);
+        }
+        assert!(found(&fleet).iter().all(|finding| finding.outcome == Outcome::Undecidable));
+        assert_eq!(found(&fleet).len(), 4);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// The fleet's findings don't depend on the order of the histories, nor on which days are asked about.
+        #[test]
+        fn order_and_window_do_not_matter(ranks in prop::array::uniform4(any::<u8>()), late in 20_u32..23) {
+            let mut fleet = fleet("20:30", &format!("{late}:30"), OTHER);
+            visit(fleet.second_car(), "20:20", "21:40");
+            fleet.scene.order("1", "2026-04-06 09:00", "2026-04-08 10:00", farm());
+            fleet.scene.order("2", "2026-04-08 09:00", "2026-04-08 12:00", farm());
+            let whole = fleet.judge("2026-04-05", "2026-04-09");
+            let rank = |vehicle: VehicleId| ranks[usize::try_from(vehicle.0).unwrap() % 4];
+            prop_assert_eq!(&whole, &fleet.judge_by("2026-04-05", "2026-04-09", rank));
+            let days = (5..=9).flat_map(|day| {
+                let day = format!("2026-04-{day:02}");
+                fleet.judge(&day, &day)
+            });
+            prop_assert_eq!(whole, days.collect::<Vec<_>>());
+        }
+    }
 }

@@ -108,3 +108,64 @@ fn draft(fleet: &FleetDay<'_>, rental: &Rental, params: &R25) -> Draft {
         .filter(|(_, value)| !value.is_empty())
         .fold(draft, |draft, (key, value)| draft.word(key, value.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::UtcMillis;
+    use crate::finding::{Finding, Nature, Rule};
+    use crate::ids::{DeviceId, VehicleId};
+    use crate::judge::testing::{BUREAU, CAR, at};
+    use crate::register::{Binding, Rental, Versioned};
+    use crate::rules::fleet_scenes::Fleet;
+
+    /// Hires of the car by the bureau, from and to.
+    fn fleet(hires: &[(&str, &str)]) -> Fleet {
+        let mut fleet = Fleet::new();
+        for (id, (from, to)) in (1..).zip(hires) {
+            let (from, to) = (at(&format!("2026-{from} 08:00")), at(&format!("2026-{to} 08:00")));
+            let rental = Rental {
+                unit: BUREAU,
+                plate: "测B10001".to_owned(),
+                vehicle: Some(CAR),
+                from,
+                to,
+                ..Rental::default()
+            };
+            fleet.scene.register.rentals.push(Versioned::first(id, UtcMillis(0), rental));
+        }
+        let binding = Binding { device: DeviceId(5), vehicle: CAR, is_primary: true, ..Binding::default() };
+        fleet.scene.register.bindings.push(Versioned::first(1, UtcMillis(0), binding));
+        fleet
+    }
+
+    fn found(fleet: &Fleet) -> Vec<Finding> {
+        fleet.found(Rule::R25, "2026-01-01", "2026-04-30")
+    }
+
+    #[test]
+    fn thirty_days_are_clear_and_more_are_asked_about_once() {
+        assert_eq!(found(&fleet(&[("03-01", "03-31")])), []);
+        let found = found(&fleet(&[("03-01", "04-01")]));
+        let days: Vec<_> = found.iter().map(|finding| finding.day.to_string()).collect();
+        assert_eq!(days, ["2026-03-31"]);
+        assert_eq!(found[0].measure("hired_days"), Some(31));
+    }
+
+    #[test]
+    fn renewals_count_together_up_to_a_break() {
+        // Two and a half weeks each; a gap below three days is a renewal.
+        assert_eq!(found(&fleet(&[("03-01", "03-18"), ("03-20", "04-06")])).len(), 1);
+        assert_eq!(found(&fleet(&[("03-01", "03-18"), ("03-21", "04-06")])), []);
+        assert_eq!(found(&fleet(&[("03-20", "04-06"), ("03-01", "03-18")]))[0].measure("rentals"), Some(2));
+    }
+
+    #[test]
+    fn a_hired_car_without_a_tracker_is_a_work_order() {
+        let mut fleet = fleet(&[("03-01", "03-08")]);
+        fleet.scene.register.bindings.clear();
+        let untracked = &found(&fleet)[0];
+        assert_eq!((untracked.aspect.as_ref(), untracked.nature), ("no_tracker", Nature::Equipment));
+        fleet.scene.register.rentals[0].row.vehicle = None;
+        assert_eq!(found(&fleet)[0].vehicle, VehicleId(0));
+    }
+}

@@ -1,6 +1,6 @@
 //! R12 里程不符: the order's form, the odometer and the track differ.
 
-use super::asking::{excused, near_limit, poor_track};
+use super::asking::{excused, is_tracked_to, near_limit, poor_track};
 use crate::finding::{Excuse, Finding, Measure, Nature, Rule};
 use crate::judge::{Draft, Matched, VehicleDay};
 use crate::register::Order;
@@ -35,7 +35,7 @@ fn draft(day: &VehicleDay<'_>, track_m: i64, other: Measure) -> Draft {
 fn written_m(order: &Order) -> Option<i64> {
     let by_odometer =
         order.odometer_in_m.zip(order.odometer_out_m).map(|(back, out)| i64::from(back) - i64::from(out));
-    by_odometer.or(order.distance_m.map(i64::from))
+    by_odometer.or_else(|| order.distance_m.map(i64::from))
 }
 
 /// The forms of orders whose first trip began on this day, once their time is over.
@@ -43,7 +43,8 @@ fn forms(day: &VehicleDay<'_>) -> Vec<Finding> {
     let mut judged: Vec<i64> = Vec::new();
     let mut found = Vec::new();
     for order in day.trips.iter().filter_map(|matched| matched.order) {
-        if judged.contains(&order.id) || day.history.known_to < order.row.planned_in {
+        let end = order.row.planned_in;
+        if judged.contains(&order.id) || day.history.known_to < end || !is_tracked_to(day, end) {
             continue;
         }
         judged.push(order.id);

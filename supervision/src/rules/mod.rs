@@ -9,6 +9,8 @@ mod asking;
 mod destination;
 mod driver;
 mod fixed_use;
+#[cfg(test)]
+mod fleet_scenes;
 mod fuel_elsewhere;
 mod fuel_use;
 mod gatherings;
@@ -16,6 +18,8 @@ mod goals;
 mod hours;
 mod idle;
 mod kept_elsewhere;
+#[cfg(test)]
+mod ledger_scenes;
 mod long_hire;
 mod lookback;
 mod mileage;
@@ -37,6 +41,8 @@ mod swapped_identity;
 mod towed;
 mod unseen;
 mod whereabouts;
+#[cfg(test)]
+mod window_tests;
 mod words;
 
 pub use params::*;

@@ -74,7 +74,8 @@ impl Night {
             return Question::None;
         }
         let depot = day.vehicle.row.depot;
-        let metres = depot.and_then(|depot| day.world.zones().distance_m(depot, at));
+        let metres =
+            depot.and_then(|depot| Some(day.world.zones().zone_at(depot, self.from)?.distance_m(at)));
         let Some(metres) = metres else {
             return match missing_feeds(day, &[Feed::Depots], self.from, self.to).pop() {
                 Some(missing) => Question::Unknown(missing),
@@ -85,7 +86,7 @@ impl Night {
             return Question::None;
         }
         match self.order(day) {
-            Some(order) if self.is_recorded_in_time(order) => Question::None,
+            Some(order) if self.is_recorded_in_time(day, order) => Question::None,
             order => Question::Away(Away {
                 at,
                 metres,
@@ -121,14 +122,14 @@ impl Night {
     /// The order that holds over most of the night.
     fn order<'a>(self, day: &VehicleDay<'a>) -> Option<&'a Versioned<Order>> {
         let lasts_s = shared_s((self.from, self.to), (self.from, self.to));
-        day.world.orders(day.id()).find(|order| {
+        day.world.current_orders(day.id()).find(|order| {
             let covers_s = shared_s((order.row.planned_out, order.row.planned_in), (self.from, self.to));
             order.row.state.can_cover() && covers_s * 100 >= lasts_s * COVERS_PCT
         })
     }
 
-    fn is_recorded_in_time(self, order: &Versioned<Order>) -> bool {
-        order.row.is_emergency || order.row.entered_at.unwrap_or(order.recorded_at) <= self.from
+    fn is_recorded_in_time(self, day: &VehicleDay<'_>, order: &Versioned<Order>) -> bool {
+        order.row.is_emergency || day.world.recorded(order) <= self.from
     }
 
     fn is_in_repair(self, day: &VehicleDay<'_>) -> bool {
@@ -149,10 +150,12 @@ enum Stood {
 fn is_approved(day: &VehicleDay<'_>, at: Position, time: UtcMillis) -> bool {
     let within_m = f64::from(day.settings.params.r07.away_m);
     let near = day.world.zones().near(at, within_m, time);
-    near.into_iter().filter_map(|(zone, _)| day.world.zones().zone(zone)).any(|zone| match zone.kind() {
-        ZoneKind::Depot | ZoneKind::ParkingLot => zone.is_held_by(&day.units),
-        ZoneKind::RepairShop { .. } => true,
-        _ => false,
+    near.into_iter().filter_map(|(zone, _)| day.world.zones().zone_at(zone, time)).any(|zone| {
+        match zone.kind() {
+            ZoneKind::Depot | ZoneKind::ParkingLot => zone.is_held_by(&day.units),
+            ZoneKind::RepairShop { .. } => true,
+            _ => false,
+        }
     })
 }
 

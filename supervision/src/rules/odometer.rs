@@ -1,7 +1,7 @@
 //! R28 里程回拨: an odometer that goes back, or ahead of the track.
 //!
-//! Two odometers are looked at: the one that the device reports, and the one that people write on forms and at the
-//! pump. A device that was worked on, or that starts again from nothing, is no suspicion. Drives that the track did not see are
+//! Two odometers are looked at: the one that the device reports, and the one that people write on forms, at the
+//! pump and in the shop. A device that was worked on, or that starts again from nothing, is no suspicion. Drives that the track did not see are
 //! asked about by R10 and R11 and taken off here.
 
 use super::R28;
@@ -11,6 +11,7 @@ use crate::UtcMillis;
 use crate::finding::{Excuse, Finding, Measure, Nature, Rule};
 use crate::judge::{Draft, VehicleDay};
 use crate::point::Point;
+use crate::register::StampKind;
 use crate::trips::Segment;
 
 /// A reading below this after a larger one is a counter that began again, metres.
@@ -51,9 +52,12 @@ fn device_back(day: &VehicleDay<'_>, readings: &[Reading]) -> Option<Finding> {
         let Some(after) = later.first() else { break };
         let is_confirmed =
             later.iter().take(1 + CONFIRMED_BY).all(|reading| reading.odometer_m < before.odometer_m);
-        let is_slip_before =
-            n > 0 && readings.get(n - 1).is_some_and(|earlier| earlier.odometer_m <= after.odometer_m);
-        if is_confirmed && !is_slip_before && later.len() > CONFIRMED_BY {
+        // One reading that is too high, with lower ones on both sides, is a slip as well.
+        let was_as_high = n
+            .checked_sub(1)
+            .and_then(|n| readings.get(n))
+            .is_some_and(|earlier| earlier.odometer_m > after.odometer_m);
+        if is_confirmed && was_as_high && later.len() > CONFIRMED_BY {
             steps.push((before.odometer_m - after.odometer_m, *before, *after));
         }
     }
@@ -175,7 +179,7 @@ fn forms(day: &VehicleDay<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Odometer readings on mileage forms, orders and fuel vouchers, in order of time.
+/// Odometer readings on mileage forms, orders, fuel vouchers and repairs, in order of time.
 fn form_readings(day: &VehicleDay<'_>) -> Vec<Reading> {
     let mut readings: Vec<Reading> = Vec::new();
     let mut read = |at: Option<UtcMillis>, odometer_m: Option<u32>| {
@@ -185,8 +189,12 @@ fn form_readings(day: &VehicleDay<'_>) -> Vec<Reading> {
         read(Some(mileage.row.at), Some(mileage.row.odometer_m));
     }
     for fill in day.world.fuel_fills(day.id()) {
-        let is_own = fill.row.stamp.kind == crate::register::StampKind::Transaction;
+        let is_own = fill.row.stamp.kind == StampKind::Transaction;
         read(is_own.then_some(fill.row.stamp.at), fill.row.odometer_m);
+    }
+    for repair in day.world.repairs(day.id()) {
+        let is_own = repair.row.from.kind == StampKind::Transaction;
+        read(is_own.then_some(repair.row.from.at), repair.row.odometer_m);
     }
     for order in day.world.orders(day.id()).filter(|order| order.row.state.can_cover()) {
         read(order.row.actual_out, order.row.odometer_out_m);
@@ -215,4 +223,107 @@ fn draft(day: &VehicleDay<'_>, params: &R28, aspect: &'static str, from: UtcMill
         .aspect(aspect)
         .during(from, to)
         .with(|finding| finding.excuses.extend(day.excuses(from, to, None)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::UtcMillis;
+    use crate::finding::{Finding, Nature, Rule};
+    use crate::ids::DeviceId;
+    use crate::judge::testing::{CAR, DEPOT_AT, Scene, at, place};
+    use crate::point::Point;
+    use crate::register::{DeviceWork, Mileage, Versioned};
+
+    const DAY: &str = "2026-04-07";
+
+    fn aspects(scene: &Scene) -> Vec<(String, Nature)> {
+        let found = scene.found(Rule::R28, DAY).into_iter();
+        found.map(|finding: Finding| (finding.aspect.into_owned(), finding.nature)).collect()
+    }
+
+    /// The car stands in its depot; readings every minute from 09:00 on, metres.
+    fn readings(metres: &[u32]) -> Scene {
+        let mut scene = Scene::new();
+        for (n, odometer_m) in (0..).zip(metres) {
+            let time = UtcMillis(at("2026-04-07 09:00").0 + n * 60_000);
+            scene.points.push(Point { odometer_m: Some(*odometer_m), ..Point::new(time, DEPOT_AT) });
+        }
+        scene
+    }
+
+    fn work(scene: &mut Scene) {
+        let (from, to) = (at("2026-04-07 08:00"), at("2026-04-07 08:30"));
+        let work = DeviceWork { device: DeviceId(5), vehicle: CAR, from, to, ..DeviceWork::default() };
+        scene.register.device_works.push(Versioned::first(1, UtcMillis(0), work));
+    }
+
+    #[test]
+    fn a_step_back_that_stays() {
+        let back = || vec![("back".to_owned(), Nature::Conduct)];
+        let cases = [
+            (vec![80_000, 80_000, 79_000, 79_000, 79_000], vec![]),
+            (vec![80_000, 80_000, 78_999, 78_999, 78_999], back()),
+            // One reading too low, one too high, none at all.
+            (vec![80_000, 80_000, 60_000, 80_000, 80_000], vec![]),
+            (vec![80_000, 80_000, 81_900, 80_000, 80_000, 80_000], vec![]),
+            (vec![80_000, 80_000, 0, 0, 0, 80_000], vec![]),
+            (vec![80_000, 80_000, 500, 500, 500], vec![("began_again".to_owned(), Nature::Equipment)]),
+        ];
+        for (metres, found) in cases {
+            assert_eq!(aspects(&readings(&metres)), found, "{metres:?}");
+        }
+        let mut repaired = readings(&[80_000, 80_000, 60_000, 60_000, 60_000]);
+        work(&mut repaired);
+        assert_eq!(aspects(&repaired), []);
+    }
+
+    #[test]
+    fn a_day_that_counts_more_than_was_driven() {
+        let ahead = || vec![("ahead".to_owned(), Nature::Equipment)];
+        // The car stands all day: 2 km are the limit.
+        assert_eq!(aspects(&readings(&[80_000, 82_000])), []);
+        assert_eq!(aspects(&readings(&[80_000, 82_001])), ahead());
+        let mut repaired = readings(&[80_000, 82_001]);
+        work(&mut repaired);
+        assert_eq!(aspects(&repaired), []);
+        // 100 km driven: 5 % are the limit.
+        for (further_m, found) in [(4_900, vec![]), (5_200, ahead())] {
+            let mut scene = Scene::new();
+            scene.drive("2026-04-07 09:00", "2026-04-07 10:40", place(100_000.0, 0.0));
+            scene.points.last_mut().unwrap().odometer_m = Some(50_100_000 + further_m);
+            assert_eq!(aspects(&scene), found, "{further_m}");
+        }
+    }
+
+    #[test]
+    fn what_was_driven_unseen_is_another_rules_question() {
+        let mut scene = readings(&[50_000_000]);
+        scene.silent_until("2026-04-07 12:00", DEPOT_AT, 30_000);
+        let later = Point { odometer_m: Some(50_030_000), ..Point::new(at("2026-04-07 12:00"), DEPOT_AT) };
+        scene.points.push(later);
+        assert_eq!(aspects(&scene), []);
+    }
+
+    #[test]
+    fn what_people_wrote_against_what_they_wrote_and_the_track() {
+        let form = |aspect: &str| vec![(aspect.to_owned(), Nature::Paperwork)];
+        // The car drives 50 km between the two readings.
+        let cases = [
+            (129_000, vec![]),
+            (128_999, form("form_back")),
+            (182_500, vec![]),
+            (182_501, form("form_ahead")),
+        ];
+        for (odometer_m, found) in cases {
+            let mut scene = Scene::new();
+            scene.drive("2026-04-06 09:00", "2026-04-06 10:00", place(50_000.0, 0.0));
+            for (id, time, odometer_m) in
+                [(1, "2026-04-05 18:00", 130_000), (2, "2026-04-07 18:00", odometer_m)]
+            {
+                let mileage = Mileage { vehicle: CAR, at: at(time), odometer_m, place: None };
+                scene.register.mileages.push(Versioned::first(id, UtcMillis(0), mileage));
+            }
+            assert_eq!(aspects(&scene), found, "{odometer_m}");
+        }
+    }
 }

@@ -91,7 +91,7 @@ fn planned_with_neighbours(day: &VehicleDay<'_>, order: &Versioned<Order>) -> (U
                 && other.row.state.can_cover()
                 && other.row.planned_out <= other.row.planned_in
         };
-        day.world.orders(day.id()).filter(covers)
+        day.world.current_orders(day.id()).filter(covers)
     };
     let mut start = order.row.planned_out;
     let own_end = order.row.planned_in;
@@ -109,7 +109,7 @@ fn planned_with_neighbours(day: &VehicleDay<'_>, order: &Versioned<Order>) -> (U
         }
         start = before.map_or(start, |order| order.row.planned_out);
         if let Some(after) = after {
-            let recorded = after.row.entered_at.unwrap_or(after.recorded_at);
+            let recorded = day.world.recorded(after);
             planned.extended_late |= recorded.0 > planned.end.0.saturating_add(grace);
             planned.end = after.row.planned_in;
         }

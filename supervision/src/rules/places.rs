@@ -59,12 +59,15 @@ impl Near {
         let zones = day.world.zones();
         let mut places: Vec<Self> = Vec::new();
         for (zone, metres) in zones.near(at, within_m, time) {
-            let Some(row) = zones.zone(zone).filter(|row| row.is_held_by(&day.units)) else { continue };
+            let Some(row) = zones.zone_at(zone, time).filter(|row| row.is_held_by(&day.units)) else {
+                continue;
+            };
             match row.kind() {
                 ZoneKind::Depot | ZoneKind::ParkingLot if metres == 0.0 => return Vec::new(),
                 ZoneKind::Sensitive(kind) => {
-                    let has_name =
-                        |other: &Self| zones.zone(other.zone).is_some_and(|other| other.name() == row.name());
+                    let has_name = |other: &Self| {
+                        zones.zone_at(other.zone, time).is_some_and(|other| other.name() == row.name())
+                    };
                     if row.name().is_empty() || !places.iter().any(has_name) {
                         places.push(Self { zone, kind, metres });
                     }
@@ -117,7 +120,7 @@ fn judge_stop(day: &VehicleDay<'_>, matched: &Matched<'_>, stop: &Stop) -> Optio
     for place in &places {
         draft = draft.zone(day, place.zone);
     }
-    if let Some(zone) = day.world.zones().zone(place.zone) {
+    if let Some(zone) = day.world.zones().zone_at(place.zone, stop.start) {
         draft = draft.word("place", zone.name());
     }
     let draft = excused(draft, day.excuses(stop.start, stop.end, Some(stop.at)));
@@ -128,13 +131,13 @@ fn judge_stop(day: &VehicleDay<'_>, matched: &Matched<'_>, stop: &Stop) -> Optio
         missing.extend(missing_feeds(day, &[Feed::Orders], stop.start, stop.end));
     }
     if places.len() > 1 {
-        missing.push(Missing::SeveralPlaces { names: names(day, &places) });
+        missing.push(Missing::SeveralPlaces { names: names(day, &places, stop.start) });
     }
     Some(finish(draft, missing))
 }
 
-fn names(day: &VehicleDay<'_>, places: &[Near]) -> Vec<String> {
-    let zones = places.iter().filter_map(|place| day.world.zones().zone(place.zone));
+fn names(day: &VehicleDay<'_>, places: &[Near], time: UtcMillis) -> Vec<String> {
+    let zones = places.iter().filter_map(|place| day.world.zones().zone_at(place.zone, time));
     zones.map(|zone| zone.name().to_owned()).collect()
 }
 
@@ -193,7 +196,8 @@ fn visits(day: &VehicleDay<'_>, stop: &Stop, place: Near) -> u32 {
     let params = &day.settings.params.r08;
     let back = i64::from(params.repeat_days).min(LOOK_BACK_DAYS).saturating_mul(86_400_000);
     let is_visit = |other: &&Stop| {
-        let near = day.world.zones().distance_m(place.zone, other.at);
+        let zone = day.world.zones().zone_at(place.zone, stop.start);
+        let near = zone.map(|zone| zone.distance_m(other.at));
         other.start <= stop.start
             && other.start.0 >= stop.start.0.saturating_sub(back)
             && lasts_s(other) >= i64::from(params.ordinary_s)

@@ -1,14 +1,17 @@
 //! R16 维修与轨迹不符: a repair booked while the car was elsewhere, or at a shop that is not one of the fixed points (定点).
 //!
-//! A repair is judged on the day on which the car was fetched, by where it stood and drove meanwhile. A day-only stamp is the whole day.
+//! A repair is judged on the day on which the car was fetched, by where it stood meanwhile: to drive past a shop is no repair. A day-only
+//! stamp is the whole day.
 
-use super::lookback::{earliest, shifted};
-use super::whereabouts::{approach, metres, target};
+use super::asking::near_limit;
+use super::lookback::{is_known_since, shifted};
+use super::whereabouts::{could_reach, metres, target};
 use crate::UtcMillis;
 use crate::finding::{Excuse, Finding, Measure, Missing, Nature, Rule};
 use crate::judge::{Draft, VehicleDay};
 use crate::register::{Repair, Stamp, StampKind, Versioned, ZoneKind};
-use crate::zones::PlaceTarget;
+use crate::trips::{Gap, GapPlace};
+use crate::zones::{PlaceTarget, ZoneRow};
 
 /// From here the car was clearly elsewhere, metres.
 const CLEARLY_ELSEWHERE_M: f64 = 5_000.0;
@@ -49,33 +52,38 @@ fn judge_track(day: &VehicleDay<'_>, repair: &Versioned<Repair>) -> Option<Findi
     if day.history.known_to < to {
         return None;
     }
-    if from < earliest(day) {
+    if !is_known_since(day, from) {
         return Some(draft().undecidable(Missing::Fixes).finish());
     }
     let shop = match target(day, &repair.row.shop, from) {
         Ok(shop) => shop,
         Err(missing) => return Some(draft().undecidable(missing).finish()),
     };
-    let Some(near) = approach(day, &shop, f64::from(params.away_m), from, to) else {
+    let distance_m = |at| shop.distance_m(day.world.zones(), at).unwrap_or(f64::INFINITY);
+    let stops = day.stops(from, to).map(|stop| (distance_m(stop.at), stop.at));
+    let Some((nearest_m, nearest)) = stops.min_by(|(a, _), (b, _)| a.total_cmp(b)) else {
         return Some(draft().undecidable(Missing::Fixes).finish());
     };
-    if near.nearest_m <= f64::from(params.away_m) {
+    if nearest_m <= f64::from(params.away_m) {
         return None;
     }
     let draft = with_zone(day, draft(), &shop)
         .during(from, to)
-        .at(near.nearest)
-        .measure(Measure::against("distance_m", metres(near.nearest_m), i64::from(params.away_m)))
+        .at(nearest)
+        .measure(Measure::against("distance_m", metres(nearest_m), i64::from(params.away_m)))
         .with(|finding| {
-            finding.fixes = near.fixes;
             // The repair in question does not speak for the person.
-            let excuses = day.excuses(from, to, Some(near.nearest)).into_iter();
+            let excuses = day.excuses(from, to, Some(nearest)).into_iter();
             finding.excuses.extend(excuses.filter(|excuse| !matches!(excuse, Excuse::InRepair { .. })));
+            finding.excuses.extend(near_limit(metres(nearest_m), i64::from(params.away_m)));
         });
-    if near.is_unsure {
+    // A silence in which the car could have been taken there and back.
+    let way_m = |at| (distance_m(at) - f64::from(params.away_m)).max(0.0);
+    let hides = |gap: &Gap| could_reach(way_m(gap.from) + way_m(gap.to), gap.start, gap.end);
+    if day.gaps(from, to).any(|gap| gap.place != GapPlace::InStop && hides(gap)) {
         return Some(draft.undecidable(Missing::Fixes).finish());
     }
-    Some(draft.red_if(near.nearest_m > CLEARLY_ELSEWHERE_M).finish())
+    Some(draft.red_if(nearest_m > CLEARLY_ELSEWHERE_M).finish())
 }
 
 /// Whether the shop is one of the fixed points. Where none is registered there is nothing to hold it against.
@@ -90,7 +98,7 @@ fn judge_shop(day: &VehicleDay<'_>, repair: &Versioned<Repair>) -> Option<Findin
         Err(missing) => return Some(draft.undecidable(missing).finish()),
     };
     let away_m = f64::from(day.settings.params.r16.away_m);
-    let is_one = |zone: &crate::zones::ZoneRow| match &shop {
+    let is_one = |zone: &ZoneRow| match &shop {
         PlaceTarget::Zone { zone: shop, .. } => zone.id() == *shop,
         PlaceTarget::Circle { at, .. } => zone.distance_m(*at) <= away_m,
     };
@@ -114,4 +122,80 @@ fn draft(day: &VehicleDay<'_>, repair: &Versioned<Repair>) -> Draft {
         .measure(Measure::of("amount_fen", row.amount_fen))
         .word("shop", row.shop.text.clone());
     if row.no.is_empty() { draft } else { draft.word("approval", row.no.clone()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::finding::{Colour, Excuse, Missing, Nature, Rule};
+    use crate::judge::testing::{DEPOT_AT, Scene, place};
+    use crate::register::{StampKind, ZoneKind};
+
+    const FETCHED: &str = "2026-04-08";
+
+    /// The car is at a place 4 km away from 09:10 on the 7th to 16:00 on the 8th.
+    fn scene() -> Scene {
+        let mut scene = Scene::new();
+        scene.drive("2026-04-07 09:00", "2026-04-07 09:10", place(4_000.0, 0.0));
+        scene.drive("2026-04-08 16:00", "2026-04-08 16:10", DEPOT_AT);
+        scene
+    }
+
+    #[test]
+    fn a_car_that_stood_at_the_shop_is_clear_and_one_elsewhere_is_not() {
+        // Distance of the shop from where the car stood, colour of the flag if any.
+        for (away_m, colour) in [(499.9, None), (501.0, Some(Colour::Yellow)), (9_000.0, Some(Colour::Red))] {
+            let mut scene = scene();
+            scene.repair("2026-04-07 09:30", "2026-04-08 15:00", place(4_000.0 + away_m, 0.0));
+            let found: Vec<_> =
+                scene.found(Rule::R16, FETCHED).iter().map(|finding| finding.colour).collect();
+            assert_eq!(found, Vec::from_iter(colour), "{away_m}");
+        }
+    }
+
+    #[test]
+    fn the_repair_in_question_is_no_excuse() {
+        let mut scene = scene();
+        scene.repair("2026-04-07 09:30", "2026-04-08 15:00", place(9_000.0, 0.0));
+        let found = scene.flag(Rule::R16, FETCHED);
+        assert!(!found.excuses.iter().any(|excuse| matches!(excuse, Excuse::InRepair { .. })), "{found:?}");
+    }
+
+    #[test]
+    fn whole_days_count_and_a_day_of_posting_does_not() {
+        let mut scene = scene();
+        let repair = scene.repair("2026-04-07 00:00", "2026-04-08 00:00", DEPOT_AT);
+        (repair.from.kind, repair.to.as_mut().unwrap().kind) = (StampKind::DayOnly, StampKind::DayOnly);
+        scene.clear(Rule::R16, FETCHED);
+        scene.register.repairs[0].row.to.as_mut().unwrap().kind = StampKind::Posting;
+        assert_eq!(scene.undecidable(Rule::R16, FETCHED).missing, [Missing::Time]);
+    }
+
+    #[test]
+    fn a_silence_that_may_hide_the_shop_is_undecidable() {
+        let mut scene = Scene::new();
+        scene.drive("2026-04-07 09:00", "2026-04-07 09:10", place(4_000.0, 0.0));
+        scene.silent_until("2026-04-07 12:00", place(5_000.0, 0.0), 9_000);
+        scene.repair("2026-04-07 09:00", "2026-04-08 15:00", place(9_000.0, 0.0));
+        assert_eq!(scene.undecidable(Rule::R16, FETCHED).missing, [Missing::Fixes]);
+    }
+
+    #[test]
+    fn only_fixed_shops_are_taken_without_a_question() {
+        let mut scene = scene();
+        scene.repair("2026-04-07 09:30", "2026-04-08 15:00", place(4_000.0, 0.0));
+        scene.clear(Rule::R16, "2026-04-07");
+        scene.zone("定点修理厂", ZoneKind::RepairShop { is_fixed: true }, place(-5_000.0, 0.0), 50);
+        let found = scene.flag(Rule::R16, "2026-04-07");
+        assert_eq!((found.aspect.as_ref(), found.colour), ("unfixed_shop", Colour::Yellow));
+        assert_eq!(found.nature, Nature::Paperwork);
+        scene.zone("某修理厂", ZoneKind::RepairShop { is_fixed: true }, place(4_000.0, 0.0), 50);
+        scene.clear(Rule::R16, "2026-04-07");
+        // Two shops of that name: nobody can say which.
+        scene.zone("某修理厂", ZoneKind::RepairShop { is_fixed: false }, place(9_000.0, 0.0), 50);
+        scene.register.repairs[0].row.shop.at = None;
+        assert!(matches!(
+            scene.undecidable(Rule::R16, "2026-04-07").missing.as_slice(),
+            [Missing::SeveralPlaces { .. }]
+        ));
+    }
 }

@@ -77,15 +77,20 @@ fn not_sealed(day: &VehicleDay<'_>) -> Option<Finding> {
         return Some(draft.undecidable(Missing::Field { name: "seal.place".into() }).finish());
     };
     match standing(day, check) {
-        Standing::At(at) => away(day, draft, place, at),
+        Standing::At(at) => away(day, draft, place, (at, check)),
         Standing::Driving => None,
         Standing::Unknown => Some(draft.zone(day, place).undecidable(Missing::Fixes).finish()),
     }
 }
 
-fn away(day: &VehicleDay<'_>, draft: Draft, place: ZoneId, at: Position) -> Option<Finding> {
+fn away(
+    day: &VehicleDay<'_>,
+    draft: Draft,
+    place: ZoneId,
+    (at, time): (Position, UtcMillis),
+) -> Option<Finding> {
     let limit = day.settings.params.r07.away_m;
-    let Some(metres) = day.world.zones().distance_m(place, at) else {
+    let Some(metres) = day.world.zones().zone_at(place, time).map(|zone| zone.distance_m(at)) else {
         return Some(draft.undecidable(Missing::Field { name: "seal.place".into() }).finish());
     };
     (metres > f64::from(limit)).then(|| {

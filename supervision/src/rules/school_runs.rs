@@ -7,6 +7,7 @@
 use jiff::civil::Date;
 
 use super::R26;
+use super::asking::excused;
 use super::lookback::last_days;
 use super::whereabouts::{is_home, metres, seconds, target};
 use crate::UtcMillis;
@@ -85,7 +86,7 @@ fn visits(day: &VehicleDay<'_>, date: Date, params: &R26) -> Vec<Visit> {
     visits
 }
 
-/// Times in which the car stood that begin from `from` to `to`: from when to when, and where.
+/// Times in which the car stood that touch `from` to `to`: from when to when, and where.
 fn standings(
     day: &VehicleDay<'_>,
     from: UtcMillis,
@@ -93,44 +94,40 @@ fn standings(
     longest_s: u32,
 ) -> Vec<(UtcMillis, UtcMillis, Position)> {
     // One that began just before the hours, or runs far beyond them, must be seen whole to be told from a short one.
-    let around = (i64::from(longest_s) + 60) * 1_000;
+    let around = (i64::from(longest_s) + SILENCE_S) * 1_000;
     let points = day.points(UtcMillis(from.0 - around), UtcMillis(to.0 + around));
-    let stops = day.stops(from, to).map(|stop| (stop.start, stop.end, stop.at));
-    let mut standings: Vec<_> = stops.collect();
-    let mut group: Vec<&Point> = Vec::new();
-    for point in points.iter().filter(|point| point.is_usable()) {
-        let goes_on = group.first().zip(group.last()).is_some_and(|(first, last)| {
-            stands(point)
-                && seconds(last.time, point.time) <= SILENCE_S
-                && first.at.distance_m(point.at) <= STANDS_M
-        });
-        if !goes_on {
-            standings.extend(span_of(&group));
-            group.clear();
-        }
-        if stands(point) {
-            group.push(point);
-        }
-    }
-    standings.extend(span_of(&group));
-    // Fixes within a stop are that stop.
-    let is_in_stop = |start, end| day.stops(start, end).next().is_some();
-    let mut seen = 0;
-    standings.retain(|(start, end, _)| {
-        seen += 1;
-        seen <= day.stops(from, to).count() || !is_in_stop(*start, *end)
-    });
+    let mut standings: Vec<_> = halts(points)
+        // Fixes within a stop are that stop.
+        .filter(|(start, end, _)| day.stops(*start, *end).next().is_none())
+        .chain(day.stops(from, to).map(|stop| (stop.start, stop.end, stop.at)))
+        .collect();
     standings.sort_unstable();
     standings
 }
 
-fn stands(point: &Point) -> bool {
-    point.speed_dkmh.is_none_or(|speed| speed <= STANDS_DKMH)
+/// Times in which fixes stand in one place.
+fn halts(points: &[Point]) -> impl Iterator<Item = (UtcMillis, UtcMillis, Position)> {
+    let mut halts = Vec::new();
+    let mut halt: Option<(UtcMillis, UtcMillis, Position)> = None;
+    for point in points.iter().filter(|point| point.is_usable()) {
+        let goes_on = |(_, last, at): &(UtcMillis, UtcMillis, Position)| {
+            seconds(*last, point.time) <= SILENCE_S && at.distance_m(point.at) <= STANDS_M
+        };
+        let last = halt.take();
+        halt = match (stands(point), last) {
+            (true, Some(last)) if goes_on(&last) => Some((last.0, point.time, last.2)),
+            (stands, last) => {
+                halts.extend(last);
+                stands.then_some((point.time, point.time, point.at))
+            }
+        };
+    }
+    halts.extend(halt);
+    halts.into_iter().filter(|(start, end, _)| start < end)
 }
 
-fn span_of(group: &[&Point]) -> Option<(UtcMillis, UtcMillis, Position)> {
-    let (first, last) = (group.first()?, group.last()?);
-    (first.time < last.time).then_some((first.time, last.time, first.at))
+fn stands(point: &Point) -> bool {
+    point.speed_dkmh.is_none_or(|speed| speed <= STANDS_DKMH)
 }
 
 /// The nearest school within `near_m`, unless the place is also a depot of the car's units.
@@ -138,7 +135,7 @@ fn school_near(day: &VehicleDay<'_>, at: Position, time: UtcMillis, near_m: f64)
     let school = ZoneKind::Sensitive(SensitiveKind::School);
     let near = day.world.zones().near(at, near_m, time);
     let is_school = |id: &ZoneId| {
-        let zone = day.world.zones().zone(*id);
+        let zone = day.world.zones().zone_at(*id, time);
         zone.is_some_and(|zone| zone.kind() == school && zone.is_held_by(&day.units))
     };
     let found = near.iter().map(|(id, _)| *id).find(is_school)?;
@@ -172,8 +169,9 @@ fn finding(day: &VehicleDay<'_>, params: &R26, visits: &[Visit], count: i64) -> 
         .with(|finding| finding.excuses.extend(day.excuses(from, to, today.map(|visit| visit.at))));
     if let Some(visit) = today {
         let zones = day.world.zones();
-        let near_m = zones.distance_m(visit.school, visit.at).map_or(0, metres);
-        let name = zones.zone(visit.school).map(|zone| zone.name().to_owned()).unwrap_or_default();
+        let school = zones.zone_at(visit.school, visit.from);
+        let near_m = school.map_or(0, |zone| metres(zone.distance_m(visit.at)));
+        let name = school.map(|zone| zone.name().to_owned()).unwrap_or_default();
         draft = draft.at(visit.at).zone(day, visit.school).word("school", name).measure(Measure::against(
             "distance_m",
             near_m,
@@ -185,11 +183,122 @@ fn finding(day: &VehicleDay<'_>, params: &R26, visits: &[Visit], count: i64) -> 
         draft = draft.with(|finding| {
             finding.trips.push(matched.trip.start);
             finding.orders.extend(matched.matched.considered.iter().cloned());
-            finding.excuses.extend(matched.order.map(|order| Excuse::OrderNear { no: order.row.no.clone() }));
         });
+        draft = excused(draft, matched.order.map(|order| Excuse::OrderNear { no: order.row.no.clone() }));
     }
     if !day.is_complete(Feed::SensitivePlaces, since, to) {
         return draft.undecidable(Missing::Feed { feed: Feed::SensitivePlaces }).finish();
     }
     draft.red_if(count >= 2 * i64::from(params.times)).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::is_school_day;
+    use crate::UtcMillis;
+    use crate::finding::{Colour, Finding, Missing, Rule};
+    use crate::judge::testing::{DEPOT_AT, Scene, at, place};
+    use crate::point::Point;
+    use crate::register::{Feed, SensitiveKind, ZoneKind};
+    use crate::trips::Segment;
+
+    const DAYS: [&str; 6] =
+        ["2026-04-08", "2026-04-09", "2026-04-10", "2026-04-13", "2026-04-14", "2026-04-15"];
+
+    /// On each day the car stands at the school, 3 km from its depot, for `stop_s` seconds, with a fix every 10 s.
+    fn scene(days: &[&str], clock: &str, stop_s: i64) -> Scene {
+        let mut scene = Scene::new();
+        scene.zone("实验小学", ZoneKind::Sensitive(SensitiveKind::School), place(3_000.0, 0.0), 50);
+        for day in days {
+            let arrives = at(&format!("{day} {clock}"));
+            for n in 0..=stop_s / 10 {
+                let time = UtcMillis(arrives.0 + n * 10_000);
+                scene.points.push(Point { speed_dkmh: Some(0), ..Point::new(time, place(3_000.0, 60.0)) });
+            }
+        }
+        scene
+    }
+
+    /// What is found when the trips know of no stop at all: one long drive, of which only the fixes of `scene` are there.
+    fn found(scene: &Scene, day: &str) -> Vec<Finding> {
+        let (from, to) = ("2026-03-01 00:00", "2026-04-30 00:00");
+        let mut driven = scene.clone();
+        driven.drive(from, to, DEPOT_AT);
+        driven.segments.retain(|segment| matches!(segment, Segment::Trip(_)));
+        driven.points.clone_from(&scene.points);
+        driven.known_to = at(to);
+        driven.found(Rule::R26, day)
+    }
+
+    #[test]
+    fn the_third_school_day_asks_and_the_sixth_is_red() {
+        let scene = scene(&DAYS, "07:40:00", 90);
+        let colours = DAYS.map(|day| found(&scene, day).first().map(|finding| finding.colour));
+        let yellow = Some(Colour::Yellow);
+        assert_eq!(colours, [None, None, yellow, yellow, yellow, Some(Colour::Red)]);
+    }
+
+    #[test]
+    fn stops_count_from_a_minute_to_half_an_hour_in_school_hours() {
+        let cases = [
+            ("07:40:00", 50, 0),
+            ("07:40:00", 60, 1),
+            ("07:40:00", 1_800, 1),
+            ("07:40:00", 1_810, 0),
+            ("16:30:00", 120, 1),
+            ("11:00:00", 120, 0),
+            ("06:29:50", 120, 0),
+        ];
+        for (clock, stop_s, flags) in cases {
+            let scene = scene(&DAYS[..3], clock, stop_s);
+            assert_eq!(found(&scene, DAYS[2]).len(), flags, "{clock} {stop_s}");
+        }
+    }
+
+    #[test]
+    fn a_stop_that_the_trips_know_counts_too() {
+        let mut scene = Scene::new();
+        scene.zone("实验小学", ZoneKind::Sensitive(SensitiveKind::School), place(3_000.0, 0.0), 50);
+        for day in &DAYS[..3] {
+            scene.drive(&format!("{day} 07:30"), &format!("{day} 07:40"), place(3_000.0, 60.0));
+            scene.drive(&format!("{day} 07:46"), &format!("{day} 07:56"), DEPOT_AT);
+        }
+        assert_eq!(scene.flag(Rule::R26, DAYS[2]).measure("stop_s"), Some(360));
+        // An order that names the school explains it.
+        for day in &DAYS[..1] {
+            scene.order("1", &format!("{day} 07:00"), &format!("{day} 09:00"), place(3_000.0, 0.0));
+        }
+        scene.clear(Rule::R26, DAYS[2]);
+    }
+
+    #[test]
+    fn places_that_are_not_complete_make_it_undecidable() {
+        let mut scene = scene(&DAYS[..3], "07:40:00", 90);
+        scene.incomplete(Feed::SensitivePlaces);
+        let found = found(&scene, DAYS[2]);
+        assert_eq!(found[0].missing, [Missing::Feed { feed: Feed::SensitivePlaces }]);
+    }
+
+    #[test]
+    fn school_days() {
+        let world = Scene::new().world();
+        let cases = [
+            (date(2026, 4, 7), true),
+            (date(2026, 4, 11), false),
+            (date(2026, 4, 6), false),
+            (date(2026, 6, 30), true),
+            (date(2026, 7, 1), false),
+            (date(2026, 8, 31), false),
+            (date(2026, 9, 1), true),
+            (date(2026, 1, 23), true),
+            (date(2026, 1, 26), false),
+            (date(2025, 2, 20), false),
+            (date(2025, 2, 21), true),
+        ];
+        for (day, expected) in cases {
+            assert_eq!(is_school_day(day, &world.day(&[], day)), expected, "{day}");
+        }
+    }
 }

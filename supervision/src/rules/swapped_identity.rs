@@ -4,7 +4,7 @@
 
 use super::R23;
 use super::passage_elsewhere::passages_on;
-use super::whereabouts::{metres, seconds, target};
+use super::whereabouts::{metres, moved, plate, seconds, stood, target};
 use crate::UtcMillis;
 use crate::finding::{Colour, Finding, Measure, Missing, Nature, Outcome, Rule};
 use crate::ids::DeviceId;
@@ -66,13 +66,12 @@ fn cloned_plate(day: &VehicleDay<'_>, passage: &Versioned<Passage>) -> Option<Fi
 
 /// Where the car was last known before and first known after `at`, and when.
 fn known_around(day: &VehicleDay<'_>, at: UtcMillis) -> Vec<(UtcMillis, Position)> {
-    if let Some(stop) = day.stops(at, at).next() {
+    if let Some(stop) = stood(day, at, at) {
         return vec![(at, stop.at)];
     }
     let believed = |point: &&Point| point.is_usable() && !point.signs.contains(Signs::CLOCK_SUSPECT);
-    let reach = FIX_WITHIN_S * 1_000;
-    let before = day.points(UtcMillis(at.0.saturating_sub(reach)), at).iter().rfind(believed);
-    let after = day.points(at, UtcMillis(at.0.saturating_add(reach))).iter().find(believed);
+    let before = day.points(moved(at, -FIX_WITHIN_S), at).iter().rfind(believed);
+    let after = day.points(at, moved(at, FIX_WITHIN_S)).iter().find(believed);
     [before, after].into_iter().flatten().map(|point| (point.time, point.at)).collect()
 }
 
@@ -117,13 +116,10 @@ fn moved_device(day: &VehicleDay<'_>, binding: &Versioned<Binding>) -> Option<Fi
     if works_on(day, device, fitted) {
         return None;
     }
-    let other = last.row.vehicle;
-    let plate =
-        day.world.vehicle(other, fitted).map_or_else(|| other.to_string(), |row| row.row.plate.clone());
     let draft = draft(day, &day.settings.params.r23, "moved_device")
         .nature(Nature::Equipment)
         .during(fitted, fitted)
-        .word("was_in", plate);
+        .word("was_in", plate(day.world, last.row.vehicle, fitted));
     if !day.is_complete(Feed::DeviceWorks, fitted, fitted) {
         return Some(draft.undecidable(Missing::Feed { feed: Feed::DeviceWorks }).finish());
     }
@@ -134,8 +130,8 @@ fn moved_device(day: &VehicleDay<'_>, binding: &Versioned<Binding>) -> Option<Fi
 fn works_on(day: &VehicleDay<'_>, device: DeviceId, at: UtcMillis) -> bool {
     day.world.register().device_works.iter().any(|work| {
         work.row.device == device
-            && work.row.from.0.saturating_sub(WORK_NEAR_S * 1_000) <= at.0
-            && at.0 <= work.row.to.0.saturating_add(WORK_NEAR_S * 1_000)
+            && moved(work.row.from, -WORK_NEAR_S) <= at
+            && at <= moved(work.row.to, WORK_NEAR_S)
     })
 }
 
@@ -143,4 +139,113 @@ fn draft(day: &VehicleDay<'_>, params: &R23, aspect: &'static str) -> Draft {
     Draft::new(Rule::R23, day, params)
         .aspect(aspect)
         .with(|finding| finding.excuses.extend(day.excuses(finding.from, finding.to, None)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::UtcMillis;
+    use crate::finding::{Colour, Finding, Missing, Nature, Rule};
+    use crate::ids::{DeviceId, VehicleId};
+    use crate::judge::testing::{CAR, Scene, at, place};
+    use crate::register::{Binding, DeviceWork, Feed, Span, Versioned, VinReading};
+
+    const DAY: &str = "2026-04-07";
+    const OWN: &str = "LSVAA4182E2000001";
+
+    fn read(scene: &mut Scene, vin: &str) {
+        scene.register.vehicles[0].row.vin = OWN.to_owned();
+        let reading =
+            VinReading { device: DeviceId(5), vehicle: CAR, at: at("2026-04-07 09:00"), vin: vin.to_owned() };
+        scene.register.vin_readings.push(Versioned::first(1, UtcMillis(0), reading));
+    }
+
+    /// The device was in car 9 until the day, and is in this car from 10:00 on.
+    fn move_device(scene: &mut Scene) {
+        let moved = at("2026-04-07 10:00");
+        for (id, vehicle, span) in
+            [(1, VehicleId(9), Span::new(UtcMillis(0), moved)), (2, CAR, Span { from: moved, to: None })]
+        {
+            let binding = Binding { device: DeviceId(5), vehicle, is_primary: true, ..Binding::default() };
+            scene.register.bindings.push(Versioned::first(id, UtcMillis(0), binding).during(span));
+        }
+    }
+
+    fn work(scene: &mut Scene) {
+        let (from, to) = (at("2026-04-06 15:00"), at("2026-04-06 16:00"));
+        let work = DeviceWork { device: DeviceId(5), vehicle: CAR, from, to, ..DeviceWork::default() };
+        scene.register.device_works.push(Versioned::first(1, UtcMillis(0), work));
+    }
+
+    fn signs(scene: &Scene) -> Vec<(String, Colour, Nature)> {
+        let found = scene.found(Rule::R23, DAY).into_iter();
+        found.map(|finding: Finding| (finding.aspect.into_owned(), finding.colour, finding.nature)).collect()
+    }
+
+    #[test]
+    fn a_record_that_no_car_could_have_driven_to() {
+        // The car stands in its depot; 5 minutes at 150 km/h are 12.5 km.
+        for (east_m, found) in [(12_490.0, 0), (12_600.0, 1)] {
+            let mut scene = Scene::new();
+            scene.passage("2026-04-07 12:00", place(east_m, 0.0));
+            assert_eq!(signs(&scene).len(), found, "{east_m}");
+        }
+    }
+
+    #[test]
+    fn two_signs_are_red() {
+        let mut scene = Scene::new();
+        scene.passage("2026-04-07 12:00", place(40_000.0, 0.0));
+        assert_eq!(signs(&scene), [("cloned_plate".to_owned(), Colour::Yellow, Nature::Conduct)]);
+        scene.passage("2026-04-07 15:00", place(-40_000.0, 0.0));
+        assert_eq!(signs(&scene).iter().filter(|sign| sign.1 == Colour::Red).count(), 2);
+    }
+
+    #[test]
+    fn another_number_in_the_car_is_a_work_order() {
+        let mut scene = Scene::new();
+        read(&mut scene, "LSVAA4182E2000002");
+        assert_eq!(signs(&scene), [("other_vin".to_owned(), Colour::Yellow, Nature::Equipment)]);
+        work(&mut scene);
+        assert_eq!(signs(&scene), []);
+        let mut same = Scene::new();
+        read(&mut same, " lsvaa4182e2000001 ");
+        assert_eq!(signs(&same), []);
+        let mut garbled = Scene::new();
+        read(&mut garbled, "LSVAA");
+        assert_eq!(signs(&garbled), []);
+    }
+
+    #[test]
+    fn a_car_without_a_number_in_the_register_is_asked_about() {
+        let mut scene = Scene::new();
+        read(&mut scene, "LSVAA4182E2000002");
+        scene.register.vehicles[0].row.vin.clear();
+        let missing = [Missing::Field { name: "vehicle.vin".into() }];
+        assert_eq!(scene.undecidable(Rule::R23, DAY).missing, missing);
+    }
+
+    #[test]
+    fn a_device_from_another_car_needs_a_work_order() {
+        let mut scene = Scene::new();
+        move_device(&mut scene);
+        assert_eq!(signs(&scene), [("moved_device".to_owned(), Colour::Yellow, Nature::Equipment)]);
+        let mut on_paper = scene.clone();
+        on_paper.register.bindings[1].row.work_order = "装2026-1".to_owned();
+        assert_eq!(signs(&on_paper), []);
+        let mut lacking = scene.clone();
+        lacking.incomplete(Feed::DeviceWorks);
+        let missing = [Missing::Feed { feed: Feed::DeviceWorks }];
+        assert_eq!(lacking.undecidable(Rule::R23, DAY).missing, missing);
+        work(&mut scene);
+        assert_eq!(signs(&scene), []);
+    }
+
+    #[test]
+    fn a_moved_device_and_another_number_together_are_red() {
+        let mut scene = Scene::new();
+        move_device(&mut scene);
+        read(&mut scene, "LSVAA4182E2000002");
+        assert!(signs(&scene).iter().all(|sign| (sign.1, sign.2) == (Colour::Red, Nature::Conduct)));
+        assert_eq!(signs(&scene).len(), 2);
+    }
 }

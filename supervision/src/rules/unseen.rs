@@ -9,8 +9,8 @@ use crate::point::{Point, Position, Signs};
 
 /// Fixes further apart than this are a gap, and gaps are R10's, milliseconds.
 const CLOSE_MS: i64 = 600_000;
-/// A position that changed by less than this is frozen, metres.
-const FROZEN_M: f64 = 1.0;
+/// A position that changed by less than this in both coordinates is frozen, 1e-7 degrees: about a metre.
+const FROZEN_E7: u32 = 90;
 /// A tunnel is no longer than this, milliseconds …
 const TUNNEL_MS: i64 = 1_200_000;
 /// … and leads somewhere: at least this share of what was driven is the straight way, percent.
@@ -60,9 +60,9 @@ fn episodes(points: &[Point], limit_m: f64) -> Vec<(Episode, Option<Position>)> 
             seen = Some(last.at);
         }
         let driven = driven_m(last, point);
-        let is_seen = point.is_usable() && seen.is_none_or(|seen| seen.distance_m(point.at) >= FROZEN_M);
+        let is_seen = point.is_usable() && seen.is_none_or(|seen| !is_frozen(seen, point.at));
         if driven > 0.0 && !is_seen {
-            let episode = run.get_or_insert(Episode {
+            let episode = run.get_or_insert_with(|| Episode {
                 from: last.time,
                 to: point.time,
                 before: seen,
@@ -79,6 +79,10 @@ fn episodes(points: &[Point], limit_m: f64) -> Vec<(Episode, Option<Position>)> 
     }
     found.extend(run.filter(|run| run.unseen_m > limit_m).map(|run| (run, None)));
     found
+}
+
+const fn is_frozen(one: Position, other: Position) -> bool {
+    one.lat_e7.abs_diff(other.lat_e7) < FROZEN_E7 && one.lon_e7.abs_diff(other.lon_e7) < FROZEN_E7
 }
 
 /// What the car itself says it drove between two fixes close in time, metres.

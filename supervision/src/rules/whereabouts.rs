@@ -5,10 +5,12 @@
 
 use crate::UtcMillis;
 use crate::finding::{FixesUsed, Missing};
+use crate::ids::VehicleId;
 use crate::judge::VehicleDay;
 use crate::point::{Point, Position, Signs};
 use crate::register::{PlaceText, ZoneKind};
 use crate::trips::{GapPlace, Stop};
+use crate::world::World;
 use crate::zones::{PlaceTarget, Resolved};
 
 /// Between fixes closer in time than this the car is taken to have gone straight, seconds.
@@ -80,14 +82,8 @@ pub(super) fn approach(
     to: UtcMillis,
 ) -> Option<Approach> {
     let knots = knots(day, from, to);
-    let mut nearest: Option<(f64, Position)> = None;
-    let mut look = |at: Position| {
-        let distance_m = distance_m(day, target, at);
-        if nearest.is_none_or(|(least_m, _)| distance_m < least_m) {
-            nearest = Some((distance_m, at));
-        }
-    };
-    knots.iter().filter(|knot| from <= knot.time && knot.time <= to).for_each(|knot| look(knot.at));
+    let within = knots.iter().filter(|knot| from <= knot.time && knot.time <= to);
+    let mut seen: Vec<Position> = within.map(|knot| knot.at).collect();
     let mut is_unsure = false;
     let mut gap_s = 0;
     for (a, b) in knots.iter().zip(knots.iter().skip(1)) {
@@ -95,19 +91,24 @@ pub(super) fn approach(
             continue;
         }
         if let Some(stop) = stood(day, a.time, b.time) {
-            look(stop.at);
+            seen.push(stop.at);
         } else if seconds(a.time, b.time) <= STRAIGHT_S {
-            between(*a, *b, from, to).for_each(&mut look);
+            seen.extend(between(*a, *b, from, to));
         } else {
             let (start, end) = (a.time.max(from), b.time.min(to));
             gap_s += seconds(start, end);
             let way_m = (distance_m(day, target, a.at) - near_m).max(0.0)
                 + (distance_m(day, target, b.at) - near_m).max(0.0);
-            is_unsure |= way_m <= reach_m(seconds(a.time, b.time));
+            is_unsure |= could_reach(way_m, a.time, b.time);
         }
     }
     is_unsure |= ends_unsure(day, target, near_m, (from, to), &knots);
-    let (nearest_m, nearest) = nearest?;
+    if seen.is_empty() && !is_unsure {
+        // Nothing within the span, but what lies around it rules the place out.
+        seen.extend(knots.iter().map(|knot| knot.at));
+    }
+    let distances = seen.into_iter().map(|at| (distance_m(day, target, at), at));
+    let (nearest_m, nearest) = distances.min_by(|(a, _), (b, _)| a.total_cmp(b))?;
     let fixes = fixes(day.points(from, to), gap_s);
     Some(Approach { nearest_m, nearest, is_unsure, fixes })
 }
@@ -127,7 +128,8 @@ fn ends_unsure(
     could(first, seconds(from, first.time)) || could(last, seconds(last.time, to))
 }
 
-/// Moments around `from` to `to` at which the place is known: usable fixes with a believable clock, beginnings and ends of stops.
+/// Moments around `from` to `to` at which the place is known: usable fixes with a believable clock, beginnings and ends of stops
+/// and gaps.
 fn knots(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> Vec<Knot> {
     let (early, late) = (moved(from, -AROUND_S), moved(to, AROUND_S));
     let believed = |point: &&Point| point.is_usable() && !point.signs.contains(Signs::CLOCK_SUSPECT);
@@ -137,12 +139,16 @@ fn knots(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> Vec<Knot> {
         knots.push(Knot { time: stop.start, at: stop.at });
         knots.push(Knot { time: stop.end, at: stop.at });
     }
+    for gap in day.gaps(from, to) {
+        knots.push(Knot { time: gap.start, at: gap.from });
+        knots.push(Knot { time: gap.end, at: gap.to });
+    }
     knots.sort_by_key(|knot| (knot.time, knot.at));
     knots
 }
 
 /// The stop that holds all of `from` to `to`, unless a silence in it hides a drive.
-fn stood<'a>(day: &VehicleDay<'a>, from: UtcMillis, to: UtcMillis) -> Option<&'a Stop> {
+pub(super) fn stood<'a>(day: &VehicleDay<'a>, from: UtcMillis, to: UtcMillis) -> Option<&'a Stop> {
     let stop = day.stops(from, to).find(|stop| stop.start <= from && to <= stop.end)?;
     let hides = |gap: &crate::trips::Gap| {
         let counted = gap.odometer_m.is_some_and(|metres| metres > STOOD_STILL_M);
@@ -177,6 +183,11 @@ fn fixes(points: &[Point], gap_s: i64) -> FixesUsed {
     }
 }
 
+/// Whether a car can drive that far between two instants.
+pub(super) fn could_reach(way_m: f64, from: UtcMillis, to: UtcMillis) -> bool {
+    way_m <= reach_m(seconds(from, to))
+}
+
 /// How far a car can come in `s` seconds, metres.
 fn reach_m(s: i64) -> f64 {
     float(s) * REACH_KMH / 3.6
@@ -192,7 +203,7 @@ pub(super) const fn moved(instant: UtcMillis, s: i64) -> UtcMillis {
     UtcMillis(instant.0.saturating_add(s.saturating_mul(1_000)))
 }
 
-/// A distance as findings have it: whole metres, rounded up when over a limit would round away.
+/// A distance as findings have it: whole metres, rounded up, so that what is over a limit shows it.
 #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
 pub(super) const fn metres(distance_m: f64) -> i64 {
     distance_m.ceil() as i64
@@ -216,4 +227,19 @@ pub(super) fn is_home(day: &VehicleDay<'_>, place: Position, time: UtcMillis, wi
         || zones
             .held_by(&day.units, time, |kind| kind == ZoneKind::Depot)
             .any(|depot| is_near(depot.distance_m(place)))
+}
+
+/// Whether the car or its units have a depot at all.
+pub(super) fn has_home(day: &VehicleDay<'_>, time: UtcMillis) -> bool {
+    let mut depots = day.world.zones().held_by(&day.units, time, |kind| kind == ZoneKind::Depot);
+    day.vehicle.row.depot.is_some() || depots.next().is_some()
+}
+
+/// The plate of another car, for the words of a finding; cars on secret work are not named.
+pub(super) fn plate(world: &World, vehicle: VehicleId, at: UtcMillis) -> String {
+    match world.vehicle(vehicle, at) {
+        Some(row) if row.row.is_secret => "涉密车辆".to_owned(),
+        Some(row) => row.row.plate.clone(),
+        None => vehicle.to_string(),
+    }
 }

@@ -9,7 +9,7 @@ use super::standing::Standing;
 use super::tally::{Step, says_driving};
 use super::{EndReason, Gap, GapPlace, Rest, Segment, StartReason, TripSettings, Wake};
 use crate::UtcMillis;
-use crate::point::{Point, Position};
+use crate::point::{Point, Position, Signs};
 
 /// Cuts one device's track as it comes in.
 #[derive(Clone, Debug)]
@@ -55,6 +55,9 @@ struct Excursion {
     drive: Drive,
     /// The stop with these fixes in it, in case the car never left.
     stayed: Standing,
+    /// The first fix outside came after a gap: nobody saw the car go.
+    is_unseen: bool,
+    since: UtcMillis,
     passed: u32,
     farthest_m: f64,
 }
@@ -88,7 +91,13 @@ impl Cutter {
 
     /// Takes the next fix and appends the segments that it closes, in the order in which they end. A fix older than the
     /// latest is ignored: late data is cut again from the [`Rest`] before it.
+    ///
+    /// A fix whose clock is not believed is only counted: its time must not hold up those that come.
     pub fn push(&mut self, point: &Point, out: &mut Vec<Segment>) {
+        if point.signs.contains(Signs::CLOCK_SUSPECT) {
+            self.count_marked();
+            return;
+        }
         let Some(pending) = self.pending.as_mut() else {
             if self.last().is_none_or(|last| last.time < point.time) {
                 self.pending = Some(*point);
@@ -158,16 +167,13 @@ impl Cutter {
         let verdict = if is_back && mark_alone(point, &self.settings).is_none() {
             Verdict::Good(0.0)
         } else {
-            let last = match &self.state {
-                State::Empty => None,
-                State::Standing(parked) => Some(parked.last()),
-                State::Driving(drive) => Some(&drive.last),
-            };
-            self.screen.judge(last, point, &self.settings)
+            let last = self.last().copied();
+            self.screen.judge(last.as_ref(), point, &self.settings)
         };
         match verdict {
             Verdict::Marked => self.count_marked(),
-            Verdict::Elsewhere(_) => self.begin_elsewhere(point, EndReason::Implausible, out),
+            Verdict::Jumped if matches!(self.state, State::Driving(_)) => self.jump(point, out),
+            Verdict::Jumped | Verdict::Elsewhere => self.begin_elsewhere(point, EndReason::Implausible, out),
             Verdict::Good(distance_m) => self.take(point, distance_m, out),
         }
     }
@@ -181,11 +187,20 @@ impl Cutter {
         drive.tally.marked = drive.tally.marked.saturating_add(1);
     }
 
+    /// The trip goes on where the receiver now says it is.
+    fn jump(&mut self, point: &Point, out: &mut Vec<Segment>) {
+        if let State::Driving(drive) = &mut self.state {
+            drive.jump(point, &self.settings);
+            emit_gaps(&mut drive.inner_gaps, out);
+        }
+    }
+
     fn take(&mut self, point: &Point, distance_m: f64, out: &mut Vec<Segment>) {
         match &mut self.state {
             State::Empty => self.state = State::Standing(Parked::opening(point, StartReason::StartOfData)),
             State::Standing(parked) => match parked.take(point, distance_m, &self.settings, out) {
                 Leaving::No => {}
+                Leaving::Lost => self.begin_elsewhere(point, EndReason::SilentTooLong, out),
                 Leaving::GoneTo(first) => {
                     self.begin_elsewhere(&first, EndReason::SilentTooLong, out);
                     self.take(point, first.at.distance_m(point.at), out);
@@ -251,7 +266,9 @@ impl Cutter {
 /// What a fix means for a car that stands.
 enum Leaving {
     No,
-    /// It left for where this fix was taken; nobody saw how.
+    /// It is somewhere else; nobody saw how.
+    Lost,
+    /// The same, with an earlier fix there.
     GoneTo(Point),
     /// It drives.
     Departed(Box<Drive>, Outcome),
@@ -259,7 +276,7 @@ enum Leaving {
 
 impl Parked {
     fn opening(point: &Point, reason: StartReason) -> Self {
-        let wake = (reason == StartReason::AfterGap).then_some(Wake { time: point.time, fixes_before: 0 });
+        let wake = Some(Wake { time: point.time, fixes_before: 0 });
         Self { standing: Standing::begin(point, point.time), opening: Some(reason), wake, away: Away::No }
     }
 
@@ -274,9 +291,12 @@ impl Parked {
 
     /// Takes the place for a stop once the car has stood there long enough.
     fn settle(&mut self, settings: &TripSettings) {
-        let enough_s = if self.wake.is_some() { settings.stay_awake_s } else { settings.stay_s };
-        if self.standing.age_ms() >= i64::from(enough_s) * 1_000 {
+        // Where the track begins nobody knows whether the device sleeps; standing heard is a sign that it does not.
+        let has_slept = self.wake.is_some() && self.opening != Some(StartReason::StartOfData);
+        let enough_s = if has_slept { settings.stay_awake_s } else { settings.stay_s };
+        if self.standing.age_ms() >= i64::from(enough_s) * 1_000 && self.opening.is_some() {
             self.opening = None;
+            self.wake = None;
         }
     }
 
@@ -313,7 +333,14 @@ impl Parked {
             Away::Far(first) => return Leaving::GoneTo(*first),
             Away::Near(excursion) => {
                 let outcome = excursion.drive.add(point, distance_m, settings);
-                excursion.stayed.count(point);
+                if outcome == Outcome::Slept && !excursion.was_seen_moving() {
+                    let place = excursion.drive.stay.stop.at;
+                    self.stay_there(place, settings, out);
+                    return self.take(point, distance_m, settings, out);
+                }
+                if matches!(outcome, Outcome::GoesOn | Outcome::Arrived) {
+                    excursion.stayed.count(point);
+                }
                 outcome
             }
             Away::No => {
@@ -373,7 +400,14 @@ impl Parked {
         let mut stayed = self.standing.clone();
         stayed.count(point);
         let drive = Drive::leave(&self.standing, self.start_reason(point), self.wake, point, step, settings);
-        self.away = Away::Near(Box::new(Excursion { drive, stayed, passed: 0, farthest_m: 0.0 }));
+        self.away = Away::Near(Box::new(Excursion {
+            drive,
+            stayed,
+            is_unseen: step.is_gap,
+            since: point.time,
+            passed: 0,
+            farthest_m: 0.0,
+        }));
     }
 
     fn start_reason(&self, point: &Point) -> StartReason {
@@ -400,15 +434,20 @@ impl Parked {
         excursion.see(place.distance_m(point.at), settings);
         let has_left = match outcome {
             Outcome::GoesOn => excursion.is_leaving(point, is_ignition_off, settings),
+            // Found a little way off after a silence and standing there: the rest of the way that ended here, or drift.
+            Outcome::Arrived if !excursion.was_seen_moving() => false,
             Outcome::Arrived => {
                 place.distance_m(excursion.drive.stay.stop.at) >= f64::from(settings.leave_radius_m)
             }
-            Outcome::Slept | Outcome::Lost(_) => true,
+            Outcome::Slept => true,
+            // One fix outside is no trip, whatever comes after.
+            Outcome::Lost(_) if excursion.drive.is_one_fix() => return Leaving::Lost,
+            Outcome::Lost(_) => true,
         };
         if has_left {
             return self.depart(outcome, out);
         }
-        let outside_ms = step_ms(&self.standing.last, point);
+        let outside_ms = point.time.0.saturating_sub(excursion.since.0);
         let new_place = match outcome {
             Outcome::Arrived => Some(excursion.drive.stay.stop.at),
             _ if outside_ms > LONGEST_EXCURSION_MS && excursion.drive.tally.fixes > MOST_SPARSE_FIXES => {
@@ -448,10 +487,18 @@ impl Excursion {
         self.farthest_m = self.farthest_m.max(distance_m);
     }
 
+    /// Whether fixes show the car at more than one place outside, or at one that it was seen going to.
+    fn was_seen_moving(&self) -> bool {
+        !self.is_unseen || self.drive.has_moved_on
+    }
+
     /// Two fixes far enough out, or one that says that it drives; more of both while the ignition, which works here, is off.
     fn is_leaving(&self, point: &Point, is_ignition_off: bool, settings: &TripSettings) -> bool {
         const FIXES: u32 = 2;
         let far_m = f64::from(settings.leave_far_m);
+        if !self.was_seen_moving() {
+            return false;
+        }
         if is_ignition_off {
             return self.passed >= 2 * FIXES && self.farthest_m > 2.0 * far_m;
         }

@@ -18,6 +18,9 @@ const LONG_STEP_MS: i64 = 60_000;
 /// After standing so long a single fix outside is held back until the next one tells whether it is an outlier, and a trip
 /// that ends in silence ends at the arrival.
 const SETTLED_MS: i64 = 60_000;
+/// In the first two minutes of a stay a fix so many metres further on is still the approach.
+const APPROACH_MS: i64 = 120_000;
+const APPROACH_M: f64 = 40.0;
 /// Gaps within a stay are at least `gap_s` long and a stay becomes a stop after some minutes: more than these are never open.
 const OPEN_GAPS: usize = 64;
 
@@ -48,6 +51,8 @@ pub(super) struct Drive {
     pub(super) last: Point,
     pub(super) stay: Standing,
     at_arrival: Tally,
+    /// Whether it went on from the place of its first fix.
+    pub(super) has_moved_on: bool,
     /// A single fix outside a settled stay.
     held: Option<Point>,
     /// Gaps since the arrival, which lie in the trip or in a stop.
@@ -68,16 +73,25 @@ impl Drive {
     ) -> Self {
         let last = &origin.last;
         let start = if step.ms > LONG_STEP_MS {
-            let on_the_way_ms = unseen_ms(origin.stop.at.distance_m(point.at));
+            let on_the_way_ms = unseen_ms(step.distance_m);
             UtcMillis(point.time.0.saturating_sub(on_the_way_ms)).max(last.time)
         } else {
             last.time
         };
         let mut tally = Tally::start(last, origin.stop.at);
         tally.add(last, point, step);
+        if step.ms >= i64::from(settings.silent_stay_s) * 1_000 {
+            // What a device that slept did not see is no distance; only its odometer knows.
+            tally.distance_m = 0.0;
+            tally.is_bridged = false;
+        }
         let ready_ms = wake.map_or(0, |wake| last.time.0.saturating_sub(wake.time.0));
         let start = match wake {
-            Some(wake) if ready_ms > i64::from(settings.run_on_s) * 1_000 && last.ignition.is_none() => {
+            Some(wake)
+                if ready_ms > i64::from(settings.run_on_s) * 1_000
+                    && last.ignition.is_none()
+                    && reason != StartReason::StartOfData =>
+            {
                 tally.add_waiting(
                     ready_ms,
                     origin.stop.fixes.saturating_sub(wake.fixes_before).saturating_sub(1),
@@ -96,6 +110,7 @@ impl Drive {
             last: *point,
             stay: Standing::begin(point, point.time),
             at_arrival: tally,
+            has_moved_on: false,
             held: None,
             open_gaps: Vec::new(),
             inner_gaps: Vec::new(),
@@ -106,7 +121,7 @@ impl Drive {
     pub(super) fn add(&mut self, point: &Point, distance_m: f64, settings: &TripSettings) -> Outcome {
         let step = Step::new(&self.last, point, distance_m, settings);
         if step.is_gap
-            && let Some(outcome) = ended_by_silence(step, settings)
+            && let Some(outcome) = self.ended_by_silence(step, settings)
         {
             return outcome;
         }
@@ -130,7 +145,9 @@ impl Drive {
         if self.held.take().is_some() {
             self.tally.marked = self.tally.marked.saturating_add(1);
         }
-        if says_driving(point) && self.stay.age_ms() < SETTLED_MS {
+        let is_approaching =
+            self.stay.age_ms() <= APPROACH_MS && self.stay.stop.at.distance_m(point.at) > APPROACH_M;
+        if is_approaching || says_driving(point) && self.stay.age_ms() < SETTLED_MS {
             self.move_on(point, step);
             return Outcome::GoesOn;
         }
@@ -157,7 +174,41 @@ impl Drive {
         self.tally.add(&self.last, point, step);
         self.stay = Standing::begin(point, arrival);
         self.at_arrival = self.tally;
+        self.has_moved_on = true;
         self.last = *point;
+    }
+
+    /// Whether the silence before a fix ended the trip.
+    fn ended_by_silence(&self, step: Step, settings: &TripSettings) -> Option<Outcome> {
+        let over = |ms: i64, limit_s: u32| ms >= i64::from(limit_s) * 1_000;
+        let limit_s = if self.woke { settings.silence_limit_s } else { settings.silent_stay_s };
+        let stood_ms = step.ms.saturating_sub(unseen_ms(step.distance_m));
+        if step.distance_m <= f64::from(settings.near_m) && over(stood_ms, limit_s) {
+            Some(Outcome::Slept)
+        } else if over(step.ms, settings.silence_limit_s) {
+            Some(Outcome::Lost(EndReason::SilentTooLong))
+        } else {
+            None
+        }
+    }
+
+    /// The receiver jumped to `point`: the trip goes on there, and the way between is no distance.
+    pub(super) fn jump(&mut self, point: &Point, settings: &TripSettings) {
+        self.held = None;
+        self.tally.jump(point, step_ms(&self.last, point));
+        self.inner_gaps.append(&mut self.open_gaps);
+        if is_gap(&self.last, point, settings) {
+            self.inner_gaps.push(gap(&self.last, point, GapPlace::InTrip));
+        }
+        self.stay = Standing::begin(point, point.time);
+        self.at_arrival = self.tally;
+        self.has_moved_on = true;
+        self.last = *point;
+    }
+
+    /// Whether a single fix is all there is of it.
+    pub(super) const fn is_one_fix(&self) -> bool {
+        !self.has_moved_on && self.stay.stop.fixes == 1
     }
 
     fn has_arrived(&self, settings: &TripSettings) -> bool {
@@ -205,7 +256,10 @@ impl Drive {
     /// The trip, ended because nothing more is known of it.
     pub(super) fn lost(&self, reason: EndReason, settings: &TripSettings) -> Trip {
         let stood_ms = self.stay.age_ms();
-        let ran_on = stood_ms <= i64::from(settings.run_on_s) * 1_000 || self.last.ignition.is_some();
+        let may_never_sleep = !self.woke || self.start_reason == StartReason::StartOfData;
+        let ran_on = reason == EndReason::EndOfData && may_never_sleep
+            || stood_ms <= i64::from(settings.run_on_s) * 1_000
+            || self.last.ignition.is_some();
         if stood_ms >= SETTLED_MS && ran_on {
             return self.back_dated(reason, settings);
         }
@@ -255,24 +309,11 @@ impl Drive {
     }
 }
 
-/// Whether the silence before a fix that is not in place ended the trip.
-fn ended_by_silence(step: Step, settings: &TripSettings) -> Option<Outcome> {
-    let over = |ms: i64, limit_s: u32| ms >= i64::from(limit_s) * 1_000;
-    let stood_ms = step.ms.saturating_sub(unseen_ms(step.distance_m));
-    if step.distance_m <= f64::from(settings.near_m) && over(stood_ms, settings.silent_stay_s) {
-        Some(Outcome::Slept)
-    } else if over(step.ms, settings.silence_limit_s) {
-        Some(Outcome::Lost(EndReason::SilentTooLong))
-    } else {
-        None
-    }
-}
-
-/// Milliseconds that a car needs for a way that nobody saw.
+/// Milliseconds that a car needs for a way that nobody saw, in whole seconds.
 fn unseen_ms(distance_m: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
-    let ms = (distance_m / UNSEEN_M_PER_S * 1_000.0) as i64;
-    ms
+    let seconds = (distance_m / UNSEEN_M_PER_S).round() as i64;
+    seconds.saturating_mul(1_000)
 }
 
 /// The gap between two fixes.

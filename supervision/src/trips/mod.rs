@@ -14,6 +14,8 @@ pub mod outliers;
 mod settings;
 mod standing;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 

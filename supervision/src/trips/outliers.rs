@@ -93,19 +93,24 @@ pub(super) enum Verdict {
     Good(f64),
     /// Count it and do nothing else.
     Marked,
-    /// So many in a row were out of reach that this one is believed. How it came there is not known.
-    Elsewhere(f64),
+    /// So many in a row were out of reach that this one is believed. They came one after the other: the receiver, or its
+    /// clock, jumped.
+    Jumped,
+    /// The same after a silence: how the car came there is not known.
+    Elsewhere,
 }
 
 /// Tells fixes that can be used from those that can't, one after the other.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Screen {
     out_of_reach: u32,
+    /// Whether a gap came before the first of them.
+    after_gap: bool,
 }
 
 impl Screen {
     pub(super) const fn new() -> Self {
-        Self { out_of_reach: 0 }
+        Self { out_of_reach: 0, after_gap: false }
     }
 
     /// Judges `fix` after `last`, the last one that was used.
@@ -119,12 +124,16 @@ impl Screen {
             self.out_of_reach = 0;
             return Verdict::Good(distance_m);
         }
-        self.out_of_reach += 1;
-        if self.out_of_reach < settings.believed_after {
+        let is_silence = step_ms(last, fix) > i64::from(settings.gap_s) * 1_000;
+        if self.out_of_reach == 0 {
+            self.after_gap = is_silence;
+        }
+        self.out_of_reach = self.out_of_reach.saturating_add(1);
+        if self.out_of_reach < settings.believed_after_fixes || !is_silence {
             return Verdict::Marked;
         }
         self.out_of_reach = 0;
-        Verdict::Elsewhere(distance_m)
+        if self.after_gap { Verdict::Elsewhere } else { Verdict::Jumped }
     }
 
     /// Whether nothing is pending that a later verdict depends on.

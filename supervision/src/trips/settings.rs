@@ -43,8 +43,9 @@ pub struct TripSettings {
     pub leave_far_m: u32,
     /// Speed in km/h above which a fix can't have been reached from the one before, and is marked.
     pub max_speed_kmh: u32,
-    /// So many fixes in a row out of reach are believed: the car is there, however it came, and the trip before ends.
-    pub believed_after: u32,
+    /// So many fixes in a row out of reach are believed, when the last good one is more than `gap_s` old: the car is there,
+    /// however it came. Reflections between houses are shorter.
+    pub believed_after_fixes: u32,
     /// Satellites below which a fix is marked, where the source tells their number.
     pub min_satellites: u8,
 }
@@ -55,18 +56,18 @@ impl Default for TripSettings {
             min_trip_m: 300,
             gap_s: 180,
             silence_limit_s: 1_800,
-            silent_stay_s: 600,
+            silent_stay_s: 900,
             near_m: 500,
-            stay_radius_m: 50,
+            stay_radius_m: 75,
             stay_s: 300,
-            stay_awake_s: 1_800,
+            stay_awake_s: 3_600,
             run_on_s: 180,
             stay_ignition_off_s: 180,
             stay_ignition_on_s: 900,
             leave_radius_m: 100,
             leave_far_m: 150,
             max_speed_kmh: 200,
-            believed_after: 5,
+            believed_after_fixes: 5,
             min_satellites: 4,
         }
     }
@@ -115,7 +116,7 @@ impl TripSettings {
             ("leave_radius_m", self.leave_radius_m, 10, 10_000),
             ("leave_far_m", self.leave_far_m, 10, 10_000),
             ("max_speed_kmh", self.max_speed_kmh, 50, 1_000),
-            ("believed_after", self.believed_after, 2, 1_000),
+            ("believed_after_fixes", self.believed_after_fixes, 2, 1_000),
         ];
         for (field, value, least, most) in ranges {
             if !(least..=most).contains(&value) {

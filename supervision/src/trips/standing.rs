@@ -83,7 +83,8 @@ fn whole_seconds(from: UtcMillis, to: UtcMillis) -> u32 {
     u32::try_from(to.0.div_euclid(1_000).saturating_sub(from.0.div_euclid(1_000))).unwrap_or(u32::MAX)
 }
 
-/// The running middle, drawn towards `to` by one part in `share`.
+/// The running middle, drawn towards `to` by one part in `share`, and by the last digit when that is less: what two middles
+/// differ by does not stay for ever.
 fn pulled(middle: Position, to: Position, share: i64) -> Position {
     const TURN_E7: i64 = 3_600_000_000;
     let pull = |from: i32, to: i32| -> i32 {
@@ -91,7 +92,8 @@ fn pulled(middle: Position, to: Position, share: i64) -> Position {
         if difference.abs() > TURN_E7 / 2 {
             difference -= TURN_E7 * difference.signum();
         }
-        i32::try_from(i64::from(from) + difference / share).unwrap_or(from)
+        let moved = if difference.abs() < share { difference.signum() } else { difference / share };
+        i32::try_from(i64::from(from) + moved).unwrap_or(from)
     };
     Position { lat_e7: pull(middle.lat_e7, to.lat_e7), lon_e7: pull(middle.lon_e7, to.lon_e7) }
 }

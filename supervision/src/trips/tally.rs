@@ -8,7 +8,7 @@ use super::{DistanceSource, TripSettings};
 use crate::point::{Point, Position, Signs};
 
 /// Metres that the position must change before they count: below, it is the receiver's noise (costs 0.03 % of the distance).
-const MIN_MOVE_M: f64 = 5.0;
+const MIN_MOVE_M: f64 = 1.0;
 /// Reported speed, 0.1 km/h, up to which a car stands.
 const STANDING_DKMH: u16 = 20;
 /// Reported speed, 0.1 km/h, from which a car drives, beyond what noise makes of a standing one.
@@ -104,6 +104,16 @@ impl Tally {
         } else if step.distance_m >= EVIDENT_M {
             self.add_evidence(last, point);
         }
+    }
+
+    /// Goes on at `point` after `ms` without a fix to use, and without a distance.
+    pub(super) fn jump(&mut self, point: &Point, ms: i64) {
+        self.fixes = self.fixes.saturating_add(1);
+        self.gap_ms = self.gap_ms.saturating_add(ms);
+        self.counted_to = point.at;
+        self.last_step_dkmh = 0;
+        self.is_bridged = true;
+        self.odometer.last_m = point.odometer_m.or(self.odometer.last_m);
     }
 
     /// Time and fixes before the departure in which the car was in use already.

@@ -92,7 +92,7 @@ pub fn beijing(folder: &Path) -> Vec<Device> {
         .into_iter()
         .map(|(name, points)| Device { name, points, ..Device::default() })
         .collect();
-    let mut device = |name: &str| devices.iter().position(|d| d.name == name);
+    let device = |name: &str| devices.iter().position(|d| d.name == name);
     let mut trips = csv::Reader::from_path(folder.join("beijing_vehicle_days.trips.csv")).expect("opens");
     let truth: Vec<_> = trips
         .deserialize::<TripRow>()

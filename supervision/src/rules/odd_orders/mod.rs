@@ -9,11 +9,12 @@ mod usage;
 use std::collections::BTreeMap;
 
 use super::R22;
+use super::lookback::shifted;
 use crate::UtcMillis;
 use crate::calendar::newest_versions;
 use crate::finding::{Finding, Measure, Missing, OrderConsidered, Rule};
 use crate::ids::{OrderId, UnitId};
-use crate::judge::{Draft, FleetDay};
+use crate::judge::{Draft, FleetDay, LOOK_BACK_DAYS};
 use crate::register::{Feed, Order, Versioned};
 
 /// An order with what R22 asks of it.
@@ -51,9 +52,12 @@ fn papers<'a>(fleet: &FleetDay<'a>) -> Vec<Paper<'a>> {
 pub(crate) fn judge(fleet: &FleetDay<'_>, findings: &mut Vec<Finding>) {
     let papers = papers(fleet);
     let is_today = |at: UtcMillis| fleet.from <= at && at < fleet.to;
+    let since = fleet.world.instant(shifted(fleet.day, -LOOK_BACK_DAYS), 0);
     for (n, paper) in papers.iter().enumerate() {
         if is_today(paper.row().planned_out) {
             let (earlier, _) = papers.split_at(n);
+            let (_, earlier) =
+                earlier.split_at(earlier.partition_point(|before| before.row().planned_out < since));
             findings.extend(paper::self_approved(fleet, paper));
             findings.extend(paper::standing(fleet, paper));
             findings.extend(paper::split(fleet, earlier, paper));
@@ -114,3 +118,6 @@ fn count(n: usize) -> i64 {
 const fn against(name: &'static str, value: i64, limit: i64) -> Measure {
     Measure::against(name, value, limit)
 }
+
+#[cfg(test)]
+mod tests;

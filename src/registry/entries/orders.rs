@@ -1,0 +1,58 @@
+//! Since when the registry knows what an order says.
+//!
+//! An order is written again and again: applied for, approved, settled with the odometer. Judgement asks whether the paper was
+//! there before the car left, so what counts is not when its newest version was recorded but since when it says what it says about the car,
+//! the times and the places, and covers trips at all. A paper that only got its odometer afterwards is not late; one whose time
+//! was stretched afterwards is.
+
+use std::collections::BTreeMap;
+
+use motorpool_protocols::UtcMillis;
+use motorpool_supervision::register::{Order, Row as _, Versioned};
+
+use super::super::CHUNK_ROWS;
+use super::super::db::{Sql, Tx};
+use super::{Error, Record, SELECT};
+
+/// Fills in [`Order::entered_at`] of orders that were written more than once and bring no time of their own.
+pub(super) async fn fill_entered(tx: &mut Tx, orders: &mut [Versioned<Order>]) -> Result<(), Error> {
+    let again = |order: &&mut Versioned<Order>| order.version > 1 && order.row.entered_at.is_none();
+    let ids: Vec<i64> = orders.iter_mut().filter(again).map(|order| order.id).collect();
+    let mut versions: BTreeMap<i64, Vec<Versioned<Order>>> = BTreeMap::new();
+    for chunk in ids.chunks(CHUNK_ROWS) {
+        let mut sql = Sql::new(SELECT);
+        sql.push(" WHERE kind = ")
+            .push_bind(Order::KIND)
+            .push(" AND id IN ")
+            .push_list(chunk.iter().copied());
+        sql.push(" ORDER BY id, version");
+        for record in tx.all::<Record>(sql).await? {
+            versions.entry(record.id).or_default().push(record.versioned()?);
+        }
+    }
+    for order in orders.iter_mut().filter(again) {
+        let known_since = since(order, versions.get(&order.id).map_or(&[], Vec::as_slice));
+        order.row.entered_at = Some(known_since).filter(|at| *at != order.recorded_at);
+    }
+    Ok(())
+}
+
+/// Since when the registry knows what `order` says, given the order's versions in order of their numbers.
+fn since(order: &Versioned<Order>, versions: &[Versioned<Order>]) -> UtcMillis {
+    versions
+        .iter()
+        .rev()
+        .filter(|version| version.version < order.version)
+        .take_while(|version| says_the_same(&version.row, &order.row))
+        .last()
+        .map_or(order.recorded_at, |version| version.row.entered_at.unwrap_or(version.recorded_at))
+}
+
+/// Whether two versions cover the same trips.
+fn says_the_same(a: &Order, b: &Order) -> bool {
+    (a.vehicle, a.planned_out, a.planned_in, a.state.can_cover(), a.is_emergency, a.area)
+        == (b.vehicle, b.planned_out, b.planned_in, b.state.can_cover(), b.is_emergency, b.area)
+        && a.departure == b.departure
+        && a.destinations == b.destinations
+        && a.via == b.via
+}

@@ -209,7 +209,11 @@ pub(super) async fn judge(
 
 /// The days of `run` from the first on which anything is known of the vehicle: before that there is nothing to ask about. So which days
 /// are judged depends on the tracks alone, not on when somebody asked.
-fn known_days(world: &World, history: &OwnedHistory, run: &RangeInclusive<Date>) -> Option<RangeInclusive<Date>> {
+fn known_days(
+    world: &World,
+    history: &OwnedHistory,
+    run: &RangeInclusive<Date>,
+) -> Option<RangeInclusive<Date>> {
     let segment = history.segments.first().map(start);
     let point = history.points.first().map(|point| point.time);
     let known = segment.into_iter().chain(point).min()?;

@@ -177,7 +177,11 @@ async fn an_order_that_comes_late_does_not_clear_the_case() {
     let after = cases::load(&house.registry, id).await.expect("a case").expect("is there");
     assert!(after.live_flags().count() >= 2, "late paper waits for a person: {after:#?}");
     let (_, findings) = house.result().await;
-    assert!(findings.iter().all(|finding| finding.aspect == "late_paper"), "{findings:#?}");
+    let conduct: Vec<_> = findings.iter().filter(|finding| finding.rule == Rule::R01).collect();
+    assert!(
+        conduct.len() == 2 && conduct.iter().all(|finding| finding.aspect == "late_paper"),
+        "{findings:#?}"
+    );
 }
 
 #[derive(Clone, Debug)]

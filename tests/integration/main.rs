@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that goes wrong")]
 
+mod audit;
 mod bad_input;
 mod commands;
 mod kill;

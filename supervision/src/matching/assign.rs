@@ -6,6 +6,7 @@ use super::fit::{Candidate, seconds};
 use super::{Coverage, OrderMatch, TripMatch, weights};
 use crate::UtcMillis;
 use crate::ids::OrderId;
+use crate::point::Position;
 use crate::register::{Order, Versioned};
 use crate::rules::Matching;
 use crate::trips::{Trip, TripKind};
@@ -17,8 +18,12 @@ const FIRST_TRIP: i64 = 1_000;
 const CLAIMS_MAX_S: i64 = 2 * 86_400;
 /// At most this many orders are shown for one trip; the nearest in time.
 const CONSIDERED_MAX: usize = 24;
-/// A trip that begins further than this from where the car left on the order is one on which the car had not come back, metres.
+/// The car is back within this of where it left on the order, or of its depot, metres.
 const CAME_BACK_M: f64 = 500.0;
+/// A late way back begins at most this long after the order's time or the trip before it, seconds.
+const BACK_WITHIN_S: i64 = 4 * 3_600;
+/// From this share of an order's time driven, percent, the order was for those trips alone: an errand with business at its end stands longer.
+const USED_UP_PCT: i64 = 60;
 
 /// What became of trips and orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +39,7 @@ pub struct Assignment {
 ///
 /// Each trip belongs to at most one order. Within each cluster of trips and orders that touch in time the sum of the fits is the greatest
 /// possible, where an order that gets a first trip counts for itself; ties go to the earlier order. A trip that shares no time with an order
-/// belongs to it only when the car had not come back, or when the order would have no trip at all. `terms` are the parameters that hold
+/// belongs to it only when it began within the grace before, when the car had not come back, or when the order would have no trip at all. `terms` are the parameters that hold
 /// at a departure. The order of `trips` and `orders` and duplicates among the latter do not matter; of several versions of an order the newest counts,
 /// and it was recorded when the first of them was.
 #[must_use]
@@ -113,6 +118,7 @@ impl Edges {
         terms: &dyn Fn(UtcMillis) -> Matching,
     ) -> Self {
         let latest_return = running_max(candidates);
+        let outings = Outings { trips, candidates, world };
         let of_trip = trips.iter().enumerate().map(|(index, trip)| {
             let terms = terms(trip.start);
             let slack = terms.slack_s.max(0).saturating_mul(1_000);
@@ -133,7 +139,8 @@ impl Edges {
                     weight: candidate.weight(trip, terms.grace_before_s, world),
                     claims: seconds(candidate.order.row.planned_out, candidate.order.row.planned_in)
                         <= CLAIMS_MAX_S,
-                    is_open: candidate.shared_s(trip) >= 0 || is_still_out(trips, index, candidate),
+                    is_open: outings.may_join(index, candidate)
+                        || candidate.is_in_grace(trip, terms.grace_before_s),
                 })
             });
             let fits = fits.collect();
@@ -221,20 +228,81 @@ fn running_max(candidates: &[Candidate<'_>]) -> Vec<i64> {
     ends.collect()
 }
 
-/// Whether the car was out on the order when this trip, which shares no time with it, began: the trips between hang together with one that
-/// does share time, and it had not come back to where it left.
-fn is_still_out(trips: &[&Trip], index: usize, candidate: &Candidate<'_>) -> bool {
-    let Some(trip) = trips.get(index) else { return false };
-    let shares = |other: &&&Trip| candidate.shared_s(other) >= 0;
-    if trip.start > candidate.order.row.planned_in {
-        // The one trip before it must be on the order, and must not have ended where the first trip of the order began.
-        let before = index.checked_sub(1).and_then(|before| trips.get(before)).filter(shares);
-        let first = trips.iter().take(index).find(shares);
-        before.zip(first).is_some_and(|(_, first)| trip.start_at.distance_m(first.start_at) > CAME_BACK_M)
-    } else {
-        let after = trips.get(index + 1).filter(shares);
-        after.is_some() && trip.end_at.distance_m(trip.start_at) > CAME_BACK_M
+/// Which orders the trips of one vehicle lie within, and where it stands at home.
+struct Outings<'a, 'b> {
+    trips: &'a [&'a Trip],
+    candidates: &'a [Candidate<'b>],
+    world: &'a World,
+}
+
+impl Outings<'_, '_> {
+    /// Whether the trip may belong to the order beside others: it lies mostly within the order's time, or it is the order's only one, or
+    /// it is how the car came back late from the order, or how it went early from its depot to begin it.
+    ///
+    /// A trip after the order's time that leads somewhere else is another use of the car, however soon it follows.
+    fn may_join(&self, index: usize, candidate: &Candidate<'_>) -> bool {
+        let Some(trip) = self.trips.get(index) else { return false };
+        if lies_within(candidate, trip) {
+            return true;
+        }
+        let own: Vec<&Trip> =
+            self.trips.iter().filter(|other| lies_within(candidate, other)).copied().collect();
+        let (Some(first), Some(last)) = (own.first(), own.last()) else {
+            return candidate.shared_s(trip) >= 0;
+        };
+        if trip.end > candidate.order.row.planned_in {
+            let due = last.end.max(candidate.order.row.planned_in);
+            seconds(due, trip.start) <= BACK_WITHIN_S
+                && !is_used_up(candidate, &own)
+                && self.comes_back(index, candidate, first)
+        } else {
+            let departs = seconds(trip.end, first.start) <= BACK_WITHIN_S;
+            let stays_out = trip.end_at.distance_m(trip.start_at) > CAME_BACK_M;
+            departs && stays_out && self.is_home(candidate, trip.start_at, trip.start)
+        }
     }
+
+    /// Whether this trip, or those that follow it closely on no other order, bring the car back to where the order began or to its depot.
+    fn comes_back(&self, index: usize, candidate: &Candidate<'_>, first: &Trip) -> bool {
+        let mut before: Option<&Trip> = None;
+        for trip in self.trips.iter().skip(index) {
+            let follows = before.is_none_or(|before| seconds(before.end, trip.start) <= BACK_WITHIN_S);
+            if !follows || (before.is_some() && self.is_on_another(trip, candidate)) {
+                return false;
+            }
+            if trip.end_at.distance_m(first.start_at) <= CAME_BACK_M
+                || self.is_home(candidate, trip.end_at, trip.end)
+            {
+                return true;
+            }
+            before = Some(trip);
+        }
+        false
+    }
+
+    fn is_on_another(&self, trip: &Trip, candidate: &Candidate<'_>) -> bool {
+        let others = self.candidates.iter().filter(|other| other.order.id != candidate.order.id);
+        others.filter(|other| other.can_cover()).any(|other| lies_within(other, trip))
+    }
+
+    /// Whether `at` is the depot of the order's vehicle.
+    fn is_home(&self, candidate: &Candidate<'_>, at: Position, time: UtcMillis) -> bool {
+        let vehicle = self.world.vehicle(candidate.order.row.vehicle, time);
+        let depot = vehicle.and_then(|vehicle| self.world.zones().zone_at(vehicle.row.depot?, time));
+        depot.is_some_and(|depot| depot.distance_m(at) <= CAME_BACK_M)
+    }
+}
+
+/// Whether at least half of the trip lies within the order's time.
+fn lies_within(candidate: &Candidate<'_>, trip: &Trip) -> bool {
+    candidate.shared_s(trip).saturating_mul(2) >= seconds(trip.start, trip.end).max(1)
+}
+
+/// Whether its own trips fill the order's time, so that it was made out for them alone and not for a way back later.
+fn is_used_up(candidate: &Candidate<'_>, own: &[&Trip]) -> bool {
+    let planned = seconds(candidate.order.row.planned_out, candidate.order.row.planned_in);
+    let used: i64 = own.iter().map(|trip| candidate.shared_s(trip).max(0)).sum();
+    used.saturating_mul(100) >= planned.saturating_mul(USED_UP_PCT)
 }
 
 fn trip_match(

@@ -173,7 +173,7 @@ prop_compose! {
     }
 }
 
-fn goal(number: usize) -> crate::point::Position {
+fn goal(number: usize) -> Position {
     [place(9_000.0, 0.0), place(0.0, 9_000.0), place(-9_000.0, 0.0)][number]
 }
 

@@ -72,11 +72,16 @@ impl<'a> Candidate<'a> {
         (-self.shared_s(trip)).max(0)
     }
 
+    /// Whether it began within the grace before the planned departure, whenever it ended.
+    pub(super) fn is_in_grace(&self, trip: &Trip, grace_s: i64) -> bool {
+        (0..=grace_s).contains(&seconds(trip.start, self.order.row.planned_out))
+    }
+
     /// The weight of the trip belonging to the order. Greater is better; below 0 it is worse than no order.
     pub(super) fn weight(&self, trip: &Trip, grace_s: i64, world: &World) -> i64 {
         let shared = self.shared_s(trip);
         let place = if self.reaches(trip, world) { REACHED } else { 0 };
-        if shared < 0 {
+        if shared < 0 && !self.is_in_grace(trip, grace_s) {
             return place / 4 - APART - (-shared / 60).min(APART);
         }
         let lasts = seconds(trip.start, trip.end).max(1);

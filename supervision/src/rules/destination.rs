@@ -10,13 +10,18 @@ use super::whole;
 use crate::UtcMillis;
 use crate::finding::{Finding, Measure, Missing, Rule};
 use crate::judge::{Draft, Matched, VehicleDay};
+use crate::point::Position;
 use crate::register::{Feed, Order, Versioned, ZoneKind};
+use crate::trips::Trip;
 use crate::trips::TripKind;
 
 /// Roads are longer than the straight line by about this, percent.
 const ROADS_PCT: f64 = 130.0;
 /// So many times further away than the limit, with a stop at a sensitive place, is red.
 const RED_TIMES: f64 = 5.0;
+
+/// Business elsewhere takes at least this long, milliseconds.
+const ELSEWHERE_MS: i64 = 600_000;
 
 pub(super) fn judge(day: &VehicleDay<'_>, out: &mut Vec<Finding>) {
     for order in first_orders(day) {
@@ -195,6 +200,9 @@ impl<'d, 'a> Use<'d, 'a> {
     }
 
     /// The distance driven, held against the way from the departure to each place and back, on each day on which the car went out.
+    ///
+    /// A paper that names a whole township says neither where in it nor how much about it the car is to go: the way is that to the
+    /// farthest place in it that the car went to, and what was driven within does not count.
     fn much_longer(&self, goals: &[Goal], via: &[Goal]) -> Option<Finding> {
         let params = &self.day.settings.params.r04;
         let start = self.trips.first()?.trip.start_at;
@@ -202,22 +210,85 @@ impl<'d, 'a> Use<'d, 'a> {
             self.trips.iter().map(|past| self.day.world.local(past.trip.start).0).collect();
         let mut straight = 0.0;
         for goal in goals.iter().chain(via) {
-            straight += 2.0 * goal.distance_m(self.day, start)?;
+            straight += 2.0 * self.straight_m(goal, start)?;
         }
         let expected = whole(straight * ROADS_PCT / 100.0).saturating_mul(count(days.len()));
         if goals.is_empty() || expected < i64::from(params.min_expected_m) {
             return None;
         }
-        let driven: i64 = self.trips.iter().map(|past| i64::from(past.trip.distance_m)).sum();
         let limit = expected.saturating_mul(i64::from(params.longer_pct)) / 100;
+        let all: i64 = self.trips.iter().map(|past| i64::from(past.trip.distance_m)).sum();
+        if all <= limit || !self.stood_elsewhere(goals.iter().chain(via), start) {
+            return None;
+        }
+        let areas: Vec<&Goal> = goals.iter().chain(via).filter(|goal| goal.is_wide(self.day)).collect();
+        let driven: i64 = self.trips.iter().map(|past| self.driven_outside_m(past.trip, &areas)).sum();
         (driven > limit).then(|| {
             let draft = self
                 .draft()
                 .aspect("longer")
                 .measure(Measure::against("driven_m", driven, limit))
                 .measure(Measure::of("expected_m", expected));
+            let draft = match areas.is_empty() {
+                true => draft,
+                false => draft.measure(Measure::of("driven_within_areas_m", all - driven)),
+            };
             excused(draft, near_limit(driven, limit)).finish()
         })
+    }
+
+    /// Whether the car stood, between two trips of the order, where neither the order nor its beginning is. A long way alone says little:
+    /// roads bend, and a leader may have the car go round. A long way with business elsewhere is a question.
+    fn stood_elsewhere<'g>(&self, goals: impl Iterator<Item = &'g Goal>, start: Position) -> bool {
+        let reached_m = f64::from(self.day.settings.params.r04.reached_m);
+        let (Some(first), Some(last)) = (self.trips.first(), self.trips.last()) else { return false };
+        let goals: Vec<&Goal> = goals.collect();
+        self.day.stops(first.trip.end, last.trip.start).any(|stop| {
+            let is_between = stop.start >= first.trip.start && stop.end <= last.trip.end;
+            let is_named = goals
+                .iter()
+                .any(|goal| goal.distance_m(self.day, stop.at).is_none_or(|metres| metres <= reached_m));
+            is_between
+                && stop.end.0 - stop.start.0 >= ELSEWHERE_MS
+                && !is_named
+                && stop.at.distance_m(start) > reached_m
+        })
+    }
+
+    /// Metres from `start` to a place; to the farthest that the car reached in it when it is a whole area.
+    fn straight_m(&self, goal: &Goal, start: Position) -> Option<f64> {
+        let nearest = goal.distance_m(self.day, start)?;
+        if !goal.is_wide(self.day) {
+            return Some(nearest);
+        }
+        let trips = self.trips.iter().map(|past| past.trip);
+        let reached = trips.flat_map(|trip| self.way(trip)).filter(|at| goal.holds(self.day, *at));
+        Some(reached.map(|at| at.distance_m(start)).fold(nearest, f64::max))
+    }
+
+    /// What was driven on a trip outside of all `areas`, metres, by the share of the way between its fixes.
+    fn driven_outside_m(&self, trip: &Trip, areas: &[&Goal]) -> i64 {
+        if areas.is_empty() {
+            return i64::from(trip.distance_m);
+        }
+        let (mut way, mut outside) = (0.0, 0.0);
+        let mut before = None;
+        for at in self.way(trip) {
+            let is_within = areas.iter().any(|area| area.holds(self.day, at));
+            if let Some((from, was_within)) = before.replace((at, is_within)) {
+                let step = at.distance_m(from);
+                way += step;
+                outside += if is_within || was_within { 0.0 } else { step };
+            }
+        }
+        if way > 0.0 { whole(f64::from(trip.distance_m) * outside / way) } else { 0 }
+    }
+
+    /// Where the car was on a trip: its beginning, its fixes, its end.
+    fn way(&self, trip: &Trip) -> impl Iterator<Item = Position> + use<'_, 'd, 'a> {
+        let points = self.day.points(trip.start, trip.end).iter().filter(|point| point.is_usable());
+        let ends = (trip.start_at, trip.end_at);
+        std::iter::once(ends.0).chain(points.map(|point| point.at)).chain(std::iter::once(ends.1))
     }
 }
 
@@ -291,12 +362,40 @@ mod tests {
         let with = |metres: u32| {
             let mut scene = Scene::new();
             scene.order("甲1", "2026-04-08 09:00", "2026-04-08 15:00", place(12_000.0, 0.0));
-            scene.drive("2026-04-08 09:00", "2026-04-08 09:20", place(12_000.0, 0.0)).distance_m = metres;
+            scene.drive("2026-04-08 09:00", "2026-04-08 09:20", place(-9_000.0, 0.0));
+            scene.drive("2026-04-08 10:00", "2026-04-08 10:40", place(12_000.0, 0.0)).distance_m =
+                metres - 9_000;
             scene
         };
         with(46_800).clear(Rule::R04, DAY);
         let found = with(46_801).flag(Rule::R04, DAY);
         assert_eq!((found.aspect.as_ref(), found.measure("expected_m")), ("longer", Some(31_200)));
+    }
+
+    #[test]
+    fn within_an_area_that_the_paper_names_any_distance_may_be_driven() {
+        // 北坝乡 lies 8 to 16 km to the east.
+        let along = |way: &[(f64, f64)]| {
+            let mut scene = Scene::new();
+            scene.zone("北坝乡", ZoneKind::Area, place(12_000.0, 0.0), 4_000);
+            scene.order("甲1", "2026-04-08 09:00", "2026-04-08 15:00", place(0.0, 0.0));
+            scene.register.orders[0].row.destinations =
+                vec![PlaceText { text: "北坝乡".to_owned(), at: None }];
+            let way: Vec<_> = way.iter().map(|(east, north)| place(*east, *north)).collect();
+            scene.drive_along("2026-04-08 09:00", "2026-04-08 10:00", &way[..1]);
+            // A fix every 250 m, so that one lies at the farthest place.
+            scene.drive_along("2026-04-08 10:30", "2026-04-08 11:36", &way[1..]);
+            scene
+        };
+        // Up and down in it: 60 km in all, 16 km of them on the way there and back.
+        let about = [(15_000.0, 0.0), (9_000.0, 0.0)].repeat(4);
+        along(&[about.as_slice(), &[(0.0, 0.0)]].concat()).clear(Rule::R04, DAY);
+        // 30 km to the west first. Expected 1.3 x 2 x 9,000 = 23,400 m; the limit is 35,100 m.
+        let found = along(&[(-15_000.0, 0.0), (9_000.0, 0.0), (0.0, 0.0)]).flag(Rule::R04, DAY);
+        assert_eq!((found.aspect.as_ref(), found.measure("expected_m")), ("longer", Some(23_400)));
+        let driven = found.measure("driven_m").unwrap();
+        assert!((45_000..=46_000).contains(&driven), "{driven}");
+        assert_eq!(found.measure("driven_within_areas_m"), Some(48_000 - driven));
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn leisure_near(
 ) -> Vec<ZoneId> {
     let zones = fleet.world.zones();
     let is_leisure = |id: &ZoneId| {
-        zones.zone(*id).is_some_and(|zone| {
+        zones.zone_at(*id, time).is_some_and(|zone| {
             matches!(zone.kind(), ZoneKind::Sensitive(kind) if kind.is_leisure()) && zone.is_held_by(units)
         })
     };
@@ -175,7 +175,8 @@ fn finding(
         meetings.iter().map(|meeting| meeting.other.unit).chain([presence.unit]).collect();
     let others: BTreeSet<VehicleId> = meetings.iter().map(|meeting| meeting.other.car.id()).collect();
     let zones = fleet.world.zones();
-    let name = zones.zone(place).map(|zone| zone.name().to_owned()).unwrap_or_default();
+    let zone = zones.zone_at(place, from);
+    let name = zone.map(|zone| zone.name().to_owned()).unwrap_or_default();
     let order = order_over(fleet, presence.car, from, to);
     let mut draft = Draft::of_unit(Rule::R27, fleet, presence.car.id(), presence.unit, &params)
         .during(from, to)
@@ -186,7 +187,7 @@ fn finding(
         .measure(Measure::against("units", i64::try_from(units.len()).unwrap_or(i64::MAX), 2))
         .measure(Measure::against(
             "distance_m",
-            zones.distance_m(place, presence.at).map_or(0, metres),
+            zone.map_or(0, |zone| metres(zone.distance_m(presence.at))),
             i64::from(params.near_m),
         ));
     for other in &others {
@@ -204,9 +205,12 @@ fn finding(
     if let Some(feed) = [Feed::SensitivePlaces, Feed::Orders].into_iter().find(|feed| !is_whole(*feed)) {
         return draft.undecidable(Missing::Feed { feed }).finish();
     }
-    if presence.places.len() > 1 && zones.distance_m(place, presence.at) != Some(0.0) {
-        let names =
-            presence.places.iter().filter_map(|id| zones.zone(*id)).map(|zone| zone.name().to_owned());
+    if presence.places.len() > 1 && zone.is_none_or(|zone| !zone.contains(presence.at)) {
+        let names = presence
+            .places
+            .iter()
+            .filter_map(|id| zones.zone_at(*id, from))
+            .map(|zone| zone.name().to_owned());
         return draft.undecidable(Missing::SeveralPlaces { names: names.collect() }).finish();
     }
     draft.red_if(units.len() > 2 && order.is_none()).finish()
@@ -237,16 +241,19 @@ fn on_call(
 ) -> (Option<Excuse>, Option<Excuse>) {
     let register = fleet.world.register();
     let units = fleet.units(presence.unit);
-    let duty = register.duties.iter().filter(|duty| duty.valid.overlaps(from, to)).find(|duty| {
+    let duties = register.duties.iter().filter(|duty| duty.valid.overlaps(from, to)).filter(|duty| {
         duty.row
             .vehicle
             .map_or_else(|| units.contains(&duty.row.unit), |vehicle| vehicle == presence.car.id())
     });
-    let emergency = register.emergencies.iter().filter(|row| row.valid.overlaps(from, to)).find(|row| {
+    let emergencies = register.emergencies.iter().filter(|row| row.valid.overlaps(from, to)).filter(|row| {
         let for_unit = row.row.units.is_empty() || row.row.units.iter().any(|unit| units.contains(unit));
-        let distance_m = |area| fleet.world.zones().distance_m(area, presence.at);
-        for_unit && row.row.area.is_none_or(|area| distance_m(area) == Some(0.0))
+        let holds =
+            |area| fleet.world.zones().zone_at(area, from).is_some_and(|zone| zone.contains(presence.at));
+        for_unit && row.row.area.is_none_or(holds)
     });
+    let duty = duties.min_by_key(|row| row.precedence());
+    let emergency = emergencies.min_by_key(|row| row.precedence());
     (
         duty.map(|duty| Excuse::OnDuty { what: duty.row.what.clone() }),
         emergency.map(|row| Excuse::InEmergency { document: row.row.document.clone() }),

@@ -37,6 +37,12 @@ impl Goal {
         }
     }
 
+    /// Whether it is a zone that holds `at`.
+    pub(super) fn holds(&self, day: &VehicleDay<'_>, at: Position) -> bool {
+        let zone = self.zone().and_then(|zone| day.world.zones().zone(zone));
+        zone.is_some_and(|zone| zone.contains(at))
+    }
+
     /// The zone that it is, if it is one.
     pub(super) const fn zone(&self) -> Option<crate::ids::ZoneId> {
         match &self.place {

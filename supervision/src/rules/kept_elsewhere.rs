@@ -64,7 +64,7 @@ fn night_elsewhere(day: &VehicleDay<'_>, date: Date, params: &R24) -> Option<Nig
     let near = day.world.zones().near(stop.at, near_m, middle);
     let depots: Vec<_> = near
         .iter()
-        .filter_map(|(id, _)| day.world.zones().zone(*id))
+        .filter_map(|(id, _)| day.world.zones().zone_at(*id, middle))
         .filter(|zone| matches!(zone.kind(), ZoneKind::Depot | ZoneKind::ParkingLot))
         .collect();
     if depots.iter().any(|zone| zone.is_held_by(&own) || owner.row.depot == Some(zone.id())) {

@@ -140,6 +140,20 @@ mod tests {
     }
 
     #[test]
+    fn a_short_run_within_the_grace_is_on_the_order_even_when_the_car_came_back_before_it() {
+        let leaving = |planned: &str| {
+            let mut scene = Scene::new();
+            scene.order("甲1", planned, "2026-04-08 11:00", place(5_000.0, 0.0));
+            scene.drive_along("2026-04-08 09:00", "2026-04-08 09:08", &[place(1_000.0, 0.0), DEPOT_AT]);
+            scene.drive("2026-04-08 09:25", "2026-04-08 09:40", place(5_000.0, 0.0));
+            scene
+        };
+        leaving("2026-04-08 09:15").clear(Rule::R01, DAY);
+        let found = leaving("2026-04-08 09:16").flag(Rule::R01, DAY);
+        assert_eq!(found.trips, vec![at("2026-04-08 09:00")]);
+    }
+
+    #[test]
     fn without_the_feed_nothing_is_decided() {
         for feed in [Feed::Orders, Feed::Duties] {
             let mut scene = errand();

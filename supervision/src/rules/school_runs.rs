@@ -135,7 +135,7 @@ fn school_near(day: &VehicleDay<'_>, at: Position, time: UtcMillis, near_m: f64)
     let school = ZoneKind::Sensitive(SensitiveKind::School);
     let near = day.world.zones().near(at, near_m, time);
     let is_school = |id: &ZoneId| {
-        let zone = day.world.zones().zone(*id);
+        let zone = day.world.zones().zone_at(*id, time);
         zone.is_some_and(|zone| zone.kind() == school && zone.is_held_by(&day.units))
     };
     let found = near.iter().map(|(id, _)| *id).find(is_school)?;
@@ -169,8 +169,9 @@ fn finding(day: &VehicleDay<'_>, params: &R26, visits: &[Visit], count: i64) -> 
         .with(|finding| finding.excuses.extend(day.excuses(from, to, today.map(|visit| visit.at))));
     if let Some(visit) = today {
         let zones = day.world.zones();
-        let near_m = zones.distance_m(visit.school, visit.at).map_or(0, metres);
-        let name = zones.zone(visit.school).map(|zone| zone.name().to_owned()).unwrap_or_default();
+        let school = zones.zone_at(visit.school, visit.from);
+        let near_m = school.map_or(0, |zone| metres(zone.distance_m(visit.at)));
+        let name = school.map(|zone| zone.name().to_owned()).unwrap_or_default();
         draft = draft.at(visit.at).zone(day, visit.school).word("school", name).measure(Measure::against(
             "distance_m",
             near_m,

@@ -300,17 +300,3 @@ fn recorded_drives_with_obd_keep_their_values() {
     let first = &tracks.devices[0].points[0];
     assert_eq!((first.engine_rpm, first.vehicle_speed_dkmh), (Some(1_206), Some(0)));
 }
-
-#[test]
-#[ignore = "two and a half million rows: some seconds without optimisation"]
-fn a_bulk_file_reads_in_seconds() {
-    let Some(path) = recorded("beijing_bulk.csv.gz") else { return };
-    let began = std::time::Instant::now();
-    let mut reader = TrackReader::new(options());
-    let report = reader.read("x", BufReader::new(File::open(path).unwrap())).unwrap();
-    println!("{} rows in {:?}", report.rows, began.elapsed());
-    assert_eq!((report.rows, report.rejected.count()), (2_594_051, 0));
-    let tracks = reader.finish();
-    let suspect = tracks.devices.iter().flat_map(|track| &track.points);
-    assert!(suspect.filter(|point| point.signs.contains(Signs::CLOCK_SUSPECT)).count() >= 1);
-}

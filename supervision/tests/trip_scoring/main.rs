@@ -36,7 +36,8 @@ fn beijing_vehicle_days() {
     assert!(odd.count_error().abs() <= 0.05, "count");
     assert!(odd.day_error(50) <= 0.003, "day distance p50");
     assert!(odd.day_error(90) <= floor[1].day_error(90), "day distance p90");
-    // Of the days that are further off, most hold a drive that nobody labelled.
+    // Two of the fourteen days further off than 4 % hold a drive that nobody labelled, five a ride by bus or subway, and in the
+    // others a label spans hours of silence or standing, or a jump of the receiver.
     assert!(odd.labelled_day_error(90) <= 0.04, "day distance p90 where labelled");
 }
 

@@ -161,7 +161,10 @@ enum Leaving {
 fn leave(known: &CaseFlag, cause: &Cause, approval: Option<&ClearanceApproval>) -> Leaving {
     let flag = &known.flag;
     let is_approved = approval.is_some_and(|approval| approval.covers(flag.id));
+    let awaits_paper = matches!(known.standing, FlagStatus::AwaitsPaperCheck { .. });
     match cause {
+        // Late paper may be why it holds no more; only the person who checks the paper can tell.
+        Cause::LateFixes | Cause::Code if awaits_paper => Leaving::AwaitsPaperCheck(None),
         Cause::LateFixes => Leaving::Goes(GoneReason::LateFixes),
         Cause::Code => Leaving::Goes(GoneReason::CodeChanged { version: flag.rule_version }),
         Cause::Order { no, recorded_at } if *recorded_at > flag.from => {

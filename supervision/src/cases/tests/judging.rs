@@ -168,6 +168,18 @@ fn paper_that_waits_follows_the_lineage() {
 }
 
 #[test]
+fn paper_that_waits_is_not_cleared_by_fixes_or_code() {
+    let log = flagged();
+    let log = run(log.clone(), &diff_of(&log, &[], &order("2026-03-02T00:00:00Z")).events);
+    let live = log.case.live_flags().count();
+    assert_eq!(live, 2);
+    for cause in [Cause::LateFixes, Cause::Code] {
+        let diff = diff_of(&log, &[], &cause);
+        assert_eq!(diff, Diff::default(), "{cause:?}");
+    }
+}
+
+#[test]
 fn a_change_that_clears_holds_until_a_second_person_approves() {
     let units = county();
     let log = flagged();

@@ -306,7 +306,10 @@ pub fn allowed_event(
                 return Err(Denied::InspectorsOnly);
             }
             let is_alone = event.action() == Action::Closed;
-            if is_alone && policy.takes_two(closing.disposition) { Err(Denied::TakesTwo) } else { Ok(()) }
+            // One person must not undo what took two.
+            let took_two = case.decisions.iter().any(|decision| decision.confirmed_by.is_some());
+            let takes_two = took_two || policy.takes_two(closing.disposition);
+            if is_alone && takes_two { Err(Denied::TakesTwo) } else { Ok(()) }
         }
         // Inspectors may take a case over on their own; it accuses nobody yet.
         Event::HandedOver { .. } if !standing.inspection && policy.hand_over_takes_two => {

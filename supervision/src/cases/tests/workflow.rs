@@ -474,3 +474,27 @@ fn a_log_with_gaps_or_going_back_does_not_fold() {
     assert_eq!(line.at, set_back.case.changed_at, "a clock that was set back does not block the case");
     assert_eq!(set_back.case.apply(&line), Ok(()));
 }
+
+#[test]
+fn one_person_does_not_undo_what_took_two() {
+    let confirm = || Event::ClosingConfirmed { text: String::new() };
+    let again = |log: Log| log.then(&office(), Event::Reopened { text: text() });
+    let alone = again(answered().then(&office(), Event::Closed { closing: normal() }));
+    let log = again(
+        answered()
+            .then(&office(), Event::ClosingProposed { closing: problem() })
+            .then(&office_too(), confirm()),
+    );
+    let close = || Event::Closed { closing: normal() };
+    assert_eq!(log.case.stage, alone.case.stage);
+    let (log, alone) = if log.case.stage == Stage::New {
+        (log.then(&office(), checking()), alone.then(&office(), checking()))
+    } else {
+        (log, alone)
+    };
+    assert_eq!(alone.may(&office(), close()), Ok(()), "one person ended it, one person ends it again");
+    assert_eq!(log.may(&office(), close()), denied(Denied::TakesTwo));
+    let log =
+        log.then(&office(), Event::ClosingProposed { closing: normal() }).then(&office_too(), confirm());
+    assert_eq!(again(log).may(&office_too(), close()), denied(Denied::TakesTwo), "and every later one");
+}

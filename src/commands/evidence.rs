@@ -1,11 +1,11 @@
 //! `motorpool evidence`: checks evidence packs offline.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use motorpool_supervision::evidence::{self, Verified};
+use motorpool_supervision::evidence::{self, Proof, Verified, VerifyError};
 
 use super::Outcome;
 
@@ -18,8 +18,10 @@ const PACK_BYTES_MAX: u64 = 1 << 30;
 pub enum EvidenceCommand {
     /// Check a pack: nothing changed, added or missing, and judging its inputs again gives the same findings
     ///
-    /// Needs nothing but the file. Exit code 1 and the first bad item when it does not hold.
-    #[command(after_help = "Example:\n  motorpool evidence verify v12-2026-03-04.zip")]
+    /// Needs nothing but the file. A masked copy by itself shows only that it is unchanged since it was made; give its full pack
+    /// to prove where it comes from. Exit code 1 and the first bad item when it does not hold, 2 when it can't be judged here.
+    #[command(after_help = "Examples:\n  motorpool evidence verify v12-2026-03-04.zip\n  \
+                            motorpool evidence verify masked.zip --full v12-2026-03-04.zip")]
     Verify(VerifyArgs),
 }
 
@@ -30,6 +32,12 @@ pub struct VerifyArgs {
     /// The pack
     #[arg(value_name = "PACK.zip")]
     pub pack: PathBuf,
+    /// The full pack of a masked copy: check that masking it gives this copy
+    #[arg(long, value_name = "PACK.zip", conflicts_with = "full_manifest")]
+    pub full: Option<PathBuf>,
+    /// SHA-256 of the full pack's manifest: check that the masked copy names this one
+    #[arg(long, value_name = "HASH")]
+    pub full_manifest: Option<String>,
     /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,
@@ -41,18 +49,46 @@ pub struct VerifyArgs {
 /// When the file can't be read.
 pub fn run(command: &EvidenceCommand) -> anyhow::Result<Outcome> {
     let EvidenceCommand::Verify(args) = command;
-    let reading = || format!("can't read {}", args.pack.display());
-    let length = fs::metadata(&args.pack).with_context(reading)?.len();
-    anyhow::ensure!(length <= PACK_BYTES_MAX, "{} is larger than 1 GiB: no pack is", args.pack.display());
-    let bytes = fs::read(&args.pack).with_context(reading)?;
-    match evidence::verify(&bytes) {
+    let pack = read(&args.pack)?;
+    let checked = match (&args.full, &args.full_manifest) {
+        (Some(full), _) => evidence::verify_copy(&pack, &read(full)?),
+        (None, Some(hash)) => evidence::verify_copy_of(&pack, hash),
+        (None, None) => evidence::verify(&pack),
+    };
+    match checked {
         Ok(verified) => {
             print_good(&verified, args.json);
             Ok(Outcome::Good)
         }
+        // It says nothing against the pack.
+        Err(error @ VerifyError::World(_)) => Err(error.into()),
         Err(error) => {
             print_bad(&error.to_string(), args.json);
             Ok(Outcome::FoundWrong)
+        }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let reading = || format!("can't read {}", path.display());
+    let length = fs::metadata(path).with_context(reading)?.len();
+    anyhow::ensure!(length <= PACK_BYTES_MAX, "{} is larger than 1 GiB: no pack is", path.display());
+    fs::read(path).with_context(reading)
+}
+
+/// How much the check proves: a word for programs, a sentence for people.
+const fn said(proof: Proof) -> (&'static str, &'static str) {
+    match proof {
+        Proof::Judged => ("judged", "judging the inputs again gives these findings and no other"),
+        Proof::UnchangedOnly => {
+            ("unchanged_only", "a masked copy: unchanged since it was made, origin not proven")
+        }
+        Proof::NamesFullPack => (
+            "names_full_pack",
+            "a masked copy that names this full pack; that its content comes from it is not proven",
+        ),
+        Proof::CopyOfFullPack => {
+            ("copy_of_full_pack", "a masked copy: just what masking the full pack gives")
         }
     }
 }
@@ -72,6 +108,7 @@ fn print_good(verified: &Verified, json: bool) {
             "made_at": manifest.made_at,
             "program": manifest.program,
             "masked": manifest.is_masked,
+            "proof": said(verified.proof).0,
             "full_pack": manifest.full_pack,
             "entries": manifest.entries.len(),
             "reproduced": reproduced,
@@ -86,11 +123,9 @@ fn print_good(verified: &Verified, json: bool) {
         manifest.program
     );
     println!("manifest SHA-256 {}", verified.manifest_sha256);
-    match &manifest.full_pack {
-        Some(full) => {
-            println!("a masked copy of the pack whose manifest has SHA-256 {full}; it can't be judged again")
-        }
-        None => println!("{} findings found again from the inputs", verified.reproduced.len()),
+    println!("{}", said(verified.proof).1);
+    if let Some(full) = &manifest.full_pack {
+        println!("full pack: manifest SHA-256 {full}");
     }
     for (id, rule) in &verified.reproduced {
         println!("  {rule} {id}");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::{Case, Subject};
 use motorpool_supervision::evidence::{
-    Copy, Judgement, OtherVehicle, PackError, PackInputs, RawFrame, build, excerpt,
+    Copy, Judgement, OtherVehicle, PROGRAM, PackError, PackInputs, RawFrame, build, excerpt,
 };
 use motorpool_supervision::finding::{Finding, Rule};
 use motorpool_supervision::ids::VehicleId;
@@ -95,9 +95,9 @@ pub async fn pack(sources: &PackSources, request: &PackRequest) -> Result<Vec<u8
 
 async fn inputs(sources: &PackSources, request: &PackRequest, case: &Case) -> anyhow::Result<PackInputs> {
     let day = case.key.day;
-    let vehicle = match case.key.subject {
-        Subject::Vehicle(vehicle) => vehicle,
-        Subject::Unit(_) => VehicleId::default(),
+    let (vehicle, unit) = match case.key.subject {
+        Subject::Vehicle(vehicle) => (vehicle, None),
+        Subject::Unit(unit) => (VehicleId::default(), Some(unit)),
     };
     let scope = RowScope::All;
     let (world, change) = judging::world(&sources.registry, &scope, &sources.time_zone, (day, day)).await?;
@@ -108,7 +108,9 @@ async fn inputs(sources: &PackSources, request: &PackRequest, case: &Case) -> an
     let span = window(&world, day, day);
     let history = reader.history(&world, vehicle, span, Some(&(day..=day))).await?;
     let flags = open_flags(&sources.registry, Some(vehicle), &(day..=day)).await?;
-    let findings: Vec<Finding> = flags.into_iter().map(|flag| flag.finding).collect();
+    // Orders without a vehicle are those of all units; the case is about one.
+    let is_of_case = |finding: &Finding| unit.is_none_or(|unit| finding.unit == unit);
+    let findings: Vec<Finding> = flags.into_iter().map(|flag| flag.finding).filter(is_of_case).collect();
     let mut others = Vec::new();
     for other in other_vehicles(&sources.registry, &world, &findings, vehicle, case).await? {
         let OwnedHistory { segments, .. } = reader.history(&world, other, span, None).await?;
@@ -130,6 +132,8 @@ async fn inputs(sources: &PackSources, request: &PackRequest, case: &Case) -> an
             time_zone: sources.time_zone.clone(),
             known_to: request.at,
             registry_change: change,
+            unit,
+            clock_offset_s,
         },
         register,
         segments: history.segments,
@@ -137,10 +141,9 @@ async fn inputs(sources: &PackSources, request: &PackRequest, case: &Case) -> an
         others,
         findings,
         frames,
-        clock_offset_s,
         made_at: request.at,
         made_by: request.by.clone(),
-        program: concat!("motorpool ", env!("CARGO_PKG_VERSION")).to_owned(),
+        program: PROGRAM.to_owned(),
         ..PackInputs::default()
     })
 }

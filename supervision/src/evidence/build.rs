@@ -1,13 +1,11 @@
 //! Makes a pack, and refuses to make one that would not give the same findings again.
 
-use std::collections::BTreeSet;
 use std::io::{Cursor, Write as _};
 
 use zip::write::SimpleFileOptions;
 
 use super::manifest::{FORMAT, MANIFEST, Manifest, ManifestEntry, sha256_hex};
-use super::{PackInputs, mask, report, tables, verify};
-use crate::finding::FindingId;
+use super::{Mismatch, PackInputs, mask, report, tables, verify};
 use crate::world::WorldError;
 
 /// Which copy of a pack.
@@ -25,13 +23,8 @@ pub enum Copy {
 #[non_exhaustive]
 pub enum PackError {
     /// Judging the inputs again gives other findings; the pack would prove nothing.
-    #[error("judging the inputs again does not give finding {id} of rule {rule}")]
-    NotReproduced {
-        /// The finding.
-        id: FindingId,
-        /// Its rule.
-        rule: &'static str,
-    },
+    #[error(transparent)]
+    Judged(#[from] Mismatch),
     /// The registers can't be used.
     #[error(transparent)]
     World(#[from] WorldError),
@@ -54,16 +47,10 @@ pub(super) fn json<T: serde::Serialize>(what: &'static str, value: &T) -> Result
 /// # Errors
 /// When judging the inputs again would not give the same findings, or something can't be written.
 pub fn build(inputs: &PackInputs, copy: Copy) -> Result<Vec<u8>, PackError> {
-    let reproduced: BTreeSet<FindingId> = verify::judge_again(inputs)?.iter().map(|f| f.id()).collect();
-    if let Some(lost) = inputs.findings.iter().find(|finding| !reproduced.contains(&finding.id())) {
-        return Err(PackError::NotReproduced { id: lost.id(), rule: lost.rule.code() });
-    }
-    let (_, full_manifest) = entries(inputs, false, None)?;
+    verify::compare(&inputs.findings, &verify::judge_again(inputs)?)?;
+    let (full_parts, full_manifest) = entries(inputs, false, None)?;
     match copy {
-        Copy::Full => {
-            let (parts, manifest) = entries(inputs, false, None)?;
-            archive(&parts, &manifest)
-        }
+        Copy::Full => archive(&full_parts, &full_manifest),
         Copy::Masked => {
             let full = sha256_hex(&json(MANIFEST, &full_manifest)?);
             let (parts, manifest) = entries(&mask::masked(inputs), true, Some(full))?;
@@ -74,30 +61,67 @@ pub fn build(inputs: &PackInputs, copy: Copy) -> Result<Vec<u8>, PackError> {
 
 type Parts = Vec<(&'static str, Vec<u8>)>;
 
+/// The entries of every pack but the manifest, sorted, and whether each is written for readers from inputs and findings alone.
+const NAMES: [(&str, bool); 13] = [
+    ("case.json", false),
+    ("findings.json", false),
+    (FRAMES, false),
+    ("inputs/judgement.json", false),
+    ("inputs/others.json", false),
+    ("inputs/points.json", false),
+    ("inputs/register.json", false),
+    ("inputs/segments.json", false),
+    ("orders.csv", true),
+    ("report.html", true),
+    ("rules.json", true),
+    ("track.csv", true),
+    ("track.geojson", true),
+];
+
+/// The one entry that masked copies lack.
+const FRAMES: &str = "frames.csv";
+
+/// The names of the entries of a full pack or of a masked copy, without the manifest.
+pub(super) fn names(is_masked: bool) -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().map(|(name, _)| name).filter(move |name| !(is_masked && *name == FRAMES))
+}
+
+/// Whether an entry must be, byte for byte, what inputs and findings make of it.
+pub(super) fn is_derived(name: &str) -> bool {
+    NAMES.contains(&(name, true))
+}
+
+/// All entries but the manifest, sorted by name.
+pub(super) fn parts(inputs: &PackInputs, is_masked: bool) -> Result<Parts, PackError> {
+    names(is_masked).map(|name| Ok((name, part(inputs, name, is_masked)?))).collect()
+}
+
+fn part(inputs: &PackInputs, name: &'static str, is_masked: bool) -> Result<Vec<u8>, PackError> {
+    match name {
+        "case.json" => json(name, &inputs.case),
+        "findings.json" => json(name, &inputs.findings),
+        FRAMES => tables::frames_csv(inputs),
+        "inputs/judgement.json" => json(name, &inputs.judgement),
+        "inputs/others.json" => json(name, &inputs.others),
+        "inputs/points.json" => json(name, &inputs.points),
+        "inputs/register.json" => json(name, &inputs.register),
+        "inputs/segments.json" => json(name, &inputs.segments),
+        "orders.csv" => tables::orders_csv(inputs),
+        "report.html" => Ok(report::html(inputs, is_masked).into_bytes()),
+        "rules.json" => json(name, &tables::rules(inputs)),
+        "track.csv" => tables::track_csv(inputs),
+        "track.geojson" => json(name, &tables::track_geojson(inputs)),
+        unknown => Err(PackError::Write { what: unknown, reason: "no entry of this name".to_owned() }),
+    }
+}
+
 /// All entries but the manifest, sorted by name, and the manifest.
 fn entries(
     inputs: &PackInputs,
     is_masked: bool,
     full_pack: Option<String>,
 ) -> Result<(Parts, Manifest), PackError> {
-    let mut parts: Parts = vec![
-        ("case.json", json("case.json", &inputs.case)?),
-        ("findings.json", json("findings.json", &inputs.findings)?),
-        ("inputs/judgement.json", json("inputs/judgement.json", &inputs.judgement)?),
-        ("inputs/others.json", json("inputs/others.json", &inputs.others)?),
-        ("inputs/points.json", json("inputs/points.json", &inputs.points)?),
-        ("inputs/register.json", json("inputs/register.json", &inputs.register)?),
-        ("inputs/segments.json", json("inputs/segments.json", &inputs.segments)?),
-        ("orders.csv", tables::orders_csv(inputs)?),
-        ("report.html", report::html(inputs, is_masked).into_bytes()),
-        ("rules.json", json("rules.json", &tables::rules(inputs))?),
-        ("track.csv", tables::track_csv(inputs)?),
-        ("track.geojson", json("track.geojson", &tables::track_geojson(inputs))?),
-    ];
-    if !is_masked {
-        parts.push(("frames.csv", tables::frames_csv(inputs)?));
-    }
-    parts.sort_by_key(|(name, _)| *name);
+    let parts = parts(inputs, is_masked)?;
     let manifest = Manifest {
         format: FORMAT,
         program: inputs.program.clone(),

@@ -12,14 +12,16 @@
 //! | `inputs/register.json` | registers as known when judged |
 //! | `inputs/segments.json` | trips, moves, stops and gaps, 35 days back |
 //! | `inputs/points.json` | the points that were judged |
+//! | `inputs/others.json` | segments of other vehicles that findings of the fleet need |
 //! | `inputs/judgement.json` | vehicle, days, time zone, and up to when everything was known |
 //! | `manifest.json` | SHA-256 and length of every other entry, program version, what kind of copy it is |
 //!
-//! A *masked* copy is for the unit: names, telephones, vehicle numbers and raw frames are left out, and it says so; it can be
-//! checked for change, and names the hash of the full pack, but it can't be judged again.
+//! A *masked* copy is for the unit: people, other cars, free text and raw frames are left out, and it says so. By itself it can
+//! only be checked for change; it names the hash of its full pack, and that pack proves it.
 //!
 //! Nothing here reads a file: packs come in and go out as bytes. Limits guard against archives made to hurt.
 
+mod archive;
 mod build;
 mod excerpt;
 mod manifest;
@@ -35,7 +37,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::UtcMillis;
 use crate::finding::Finding;
-use crate::ids::VehicleId;
+use crate::ids::{UnitId, VehicleId};
 use crate::point::Point;
 use crate::register::Register;
 use crate::trips::Segment;
@@ -43,7 +45,7 @@ use crate::trips::Segment;
 pub use build::{Copy, PackError, build};
 pub use excerpt::excerpt;
 pub use manifest::{Manifest, ManifestEntry};
-pub use verify::{Verified, VerifyError, verify};
+pub use verify::{Mismatch, PROGRAM, Proof, Verified, VerifyError, verify, verify_copy, verify_copy_of};
 
 /// The most a pack may hold unpacked, bytes.
 pub const MAX_UNPACKED_BYTES: u64 = 1 << 30;
@@ -71,8 +73,6 @@ pub struct PackInputs {
     pub case: serde_json::Value,
     /// Raw messages of the days judged.
     pub frames: Vec<RawFrame>,
-    /// Clock of the terminal against the server's, seconds, median of the days judged; positive = the terminal is ahead.
-    pub clock_offset_s: Option<i64>,
     /// When the pack is made.
     pub made_at: UtcMillis,
     /// Who asked for it.
@@ -97,6 +97,13 @@ pub struct Judgement {
     pub known_to: UtcMillis,
     /// Change of the registry up to which registers were read.
     pub registry_change: i64,
+    /// The unit whose orders are judged, when the case is about no vehicle (`vehicle` 0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitId>,
+    /// Clock of the terminal against the server's, seconds, median of the days judged; positive = the terminal is ahead.
+    /// No rule uses it, the report says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_offset_s: Option<i64>,
 }
 
 /// Another vehicle that a finding of the fleet speaks of.

@@ -205,7 +205,7 @@ impl Page<'_> {
         let rows: Vec<_> =
             self.inputs.segments.iter().filter_map(|segment| self.segment(segment, from, to)).collect();
         self.table(&["", "起", "止", "说明"], rows);
-        let clock = self.inputs.clock_offset_s.map_or_else(
+        let clock = self.inputs.judgement.clock_offset_s.map_or_else(
             || "终端时钟偏差未知 (clock offset not known)".to_owned(),
             |offset| format!("终端时钟相对服务器偏差 {offset} 秒 (clock offset {offset} s)"),
         );

@@ -79,6 +79,8 @@ fn inputs() -> PackInputs {
             time_zone: "Asia/Shanghai".to_owned(),
             known_to: at("2026-03-10T00:00:00Z"),
             registry_change: 7,
+            unit: None,
+            clock_offset_s: Some(2),
         },
         register,
         segments: vec![Segment::Trip(trip)],
@@ -90,7 +92,7 @@ fn inputs() -> PackInputs {
         }],
         made_at: at("2026-03-11T00:00:00Z"),
         made_by: "inspector".to_owned(),
-        program: "motorpool 0.1.0".to_owned(),
+        program: PROGRAM.to_owned(),
         ..PackInputs::default()
     };
     inputs.findings = verify::judge_again(&inputs).expect("a world");
@@ -115,6 +117,22 @@ fn tampered(pack: &[u8], name: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> Vec
         out.write_all(&bytes).expect("its bytes");
     }
     out.finish().expect("an archive").into_inner()
+}
+
+/// The pack with the manifest that `change` makes of its own.
+fn with_manifest(pack: &[u8], change: impl Fn(&mut Manifest)) -> Vec<u8> {
+    let mut manifest: Manifest = serde_json::from_str(&unpacked(pack, "manifest.json")).expect("a manifest");
+    change(&mut manifest);
+    let manifest = serde_json::to_vec(&manifest).expect("json");
+    tampered(pack, "manifest.json", |_| manifest.clone())
+}
+
+/// The pack with the entry `name` replaced and a manifest that says so.
+fn forged_entry(pack: &[u8], name: &str, bytes: &[u8]) -> Vec<u8> {
+    with_manifest(&tampered(pack, name, |_| bytes.to_vec()), |manifest| {
+        let entry = manifest.entries.iter_mut().find(|entry| entry.name == name).expect("listed");
+        *entry = ManifestEntry::of(name, bytes);
+    })
 }
 
 fn unpacked(pack: &[u8], name: &str) -> String {
@@ -149,7 +167,7 @@ fn a_changed_entry_is_named() {
 fn a_pack_that_would_not_give_the_finding_again_is_not_made() {
     let mut inputs = inputs();
     inputs.findings[0].day = jiff::civil::date(2026, 3, 5);
-    assert!(matches!(build(&inputs, Copy::Full), Err(PackError::NotReproduced { .. })));
+    assert!(matches!(build(&inputs, Copy::Full), Err(PackError::Judged(Mismatch::NotReproduced { .. }))));
 }
 
 #[test]
@@ -157,13 +175,8 @@ fn a_forged_finding_with_a_forged_manifest_is_not_reproduced() {
     let pack = build(&inputs(), Copy::Full).expect("a pack");
     let forged =
         unpacked(&pack, "findings.json").replacen("\"confidence_pct\": 90", "\"confidence_pct\": 99", 1);
-    let bad = tampered(&pack, "findings.json", |_| forged.clone().into_bytes());
-    let mut manifest: Manifest = serde_json::from_str(&unpacked(&pack, "manifest.json")).expect("a manifest");
-    let entry = manifest.entries.iter_mut().find(|entry| entry.name == "findings.json").expect("listed");
-    *entry = ManifestEntry::of("findings.json", forged.as_bytes());
-    let manifest = serde_json::to_vec(&manifest).expect("json");
-    let bad = tampered(&bad, "manifest.json", |_| manifest.clone());
-    assert!(matches!(verify(&bad), Err(VerifyError::NotReproduced { .. })));
+    let bad = forged_entry(&pack, "findings.json", forged.as_bytes());
+    assert!(matches!(verify(&bad), Err(VerifyError::Judged(Mismatch::NotReproduced { .. }))));
 }
 
 #[test]
@@ -215,4 +228,141 @@ fn no_bytes_make_the_check_panic() {
     for cut in (0..pack.len()).step_by(97) {
         assert!(verify(&pack[..cut]).is_err());
     }
+}
+
+#[test]
+fn findings_left_out_or_given_twice_with_a_forged_manifest_are_noticed() {
+    let inputs = inputs();
+    let pack = build(&inputs, Copy::Full).expect("a pack");
+    let empty = forged_entry(&pack, "findings.json", b"[]");
+    assert!(matches!(verify(&empty), Err(VerifyError::Judged(Mismatch::LeftOut { .. }))));
+    let twice: Vec<_> = inputs.findings.iter().chain(&inputs.findings).collect();
+    let twice = forged_entry(&pack, "findings.json", &serde_json::to_vec(&twice).expect("json"));
+    assert!(matches!(verify(&twice), Err(VerifyError::Judged(Mismatch::NotReproduced { .. }))));
+}
+
+#[test]
+fn a_pack_that_leaves_a_flag_out_is_not_made() {
+    let inputs = PackInputs { findings: Vec::new(), ..inputs() };
+    let refused = build(&inputs, Copy::Full);
+    assert!(matches!(refused, Err(PackError::Judged(Mismatch::LeftOut { rule: "R01", .. }))), "{refused:?}");
+}
+
+#[test]
+fn what_judging_could_not_decide_may_be_left_out() {
+    let mut inputs = inputs();
+    inputs.findings.retain(|finding| finding.outcome == crate::finding::Outcome::Flag);
+    verify(&build(&inputs, Copy::Full).expect("a pack")).expect("a good pack");
+}
+
+#[test]
+fn a_forged_reading_of_the_inputs_is_noticed() {
+    let pack = build(&inputs(), Copy::Full).expect("a pack");
+    for name in ["track.csv", "track.geojson", "orders.csv", "rules.json", "report.html"] {
+        let forged = unpacked(&pack, name) + " ";
+        let bad = forged_entry(&pack, name, forged.as_bytes());
+        assert!(matches!(verify(&bad), Err(VerifyError::NotDerived(found)) if found == name), "{name}");
+    }
+}
+
+#[test]
+fn what_no_pack_has_does_not_belong_in_one() {
+    let pack = build(&inputs(), Copy::Full).expect("a pack");
+    let mut out = zip::ZipWriter::new_append(Cursor::new(pack)).expect("a pack");
+    out.start_file("confession.txt", SimpleFileOptions::default()).expect("a file");
+    let pack = out.finish().expect("an archive").into_inner();
+    let bad =
+        with_manifest(&pack, |manifest| manifest.entries.push(ManifestEntry::of("confession.txt", b"")));
+    assert!(matches!(verify(&bad), Err(VerifyError::Added(name)) if name == "confession.txt"));
+    let bad = with_manifest(&pack, |manifest| manifest.entries.push(ManifestEntry::of("frames.csv", b"")));
+    assert!(matches!(verify(&bad), Err(VerifyError::Manifest(_))), "listed twice");
+}
+
+#[test]
+fn a_full_pack_that_says_it_is_masked_is_no_masked_copy() {
+    let pack = build(&inputs(), Copy::Full).expect("a pack");
+    let bad = with_manifest(&pack, |manifest| manifest.is_masked = true);
+    assert!(matches!(verify(&bad), Err(VerifyError::Manifest(_))));
+    let bad = with_manifest(&pack, |manifest| {
+        manifest.is_masked = true;
+        manifest.full_pack = Some("00".repeat(32));
+    });
+    assert!(matches!(verify(&bad), Err(VerifyError::Added(name)) if name == "frames.csv"));
+}
+
+#[test]
+fn a_masked_copy_proves_nothing_without_its_full_pack() {
+    let inputs = inputs();
+    let full = build(&inputs, Copy::Full).expect("a pack");
+    let masked = build(&inputs, Copy::Masked).expect("a pack");
+    assert_eq!(verify(&full).expect("good").proof, Proof::Judged);
+    assert_eq!(verify(&masked).expect("good").proof, Proof::UnchangedOnly);
+    let hash = verify(&full).expect("good").manifest_sha256;
+    assert_eq!(verify_copy_of(&masked, &hash).expect("its own").proof, Proof::NamesFullPack);
+    assert_eq!(verify_copy(&masked, &full).expect("its own").proof, Proof::CopyOfFullPack);
+    let other = verify_copy_of(&masked, &"0".repeat(64));
+    assert!(matches!(other, Err(VerifyError::OtherFullPack { .. })));
+    assert!(matches!(verify_copy(&full, &full), Err(VerifyError::WrongCopy("masked"))));
+    assert!(matches!(verify_copy_of(&full, &hash), Err(VerifyError::WrongCopy("masked"))));
+
+    let forged = forged_entry(&masked, "findings.json", b"[]");
+    assert_eq!(verify(&forged).expect("unchanged").proof, Proof::UnchangedOnly);
+    let compared = verify_copy(&forged, &full);
+    assert!(matches!(compared, Err(VerifyError::NotDerived(name)) if name == "findings.json"));
+}
+
+#[test]
+fn two_entries_of_one_name_are_refused() {
+    let pack = build(&inputs(), Copy::Full).expect("a pack");
+    let mut out = zip::ZipWriter::new_append(Cursor::new(pack)).expect("a pack");
+    // The library refuses to write a name twice, so another of the same length becomes it.
+    out.start_file("findings.jsom", SimpleFileOptions::default()).expect("a file");
+    out.write_all(b"[]").expect("its bytes");
+    let mut bad = out.finish().expect("an archive").into_inner();
+    let (other, name) = (b"findings.jsom", b"findings.json");
+    let mut replaced = 0;
+    for at in 0..bad.len() - name.len() {
+        if bad[at..].starts_with(other) {
+            bad[at..at + name.len()].copy_from_slice(name);
+            replaced += 1;
+        }
+    }
+    assert_eq!(replaced, 2, "at the entry and in the list");
+    assert!(matches!(verify(&bad), Err(VerifyError::Twice(name)) if name == "findings.json"));
+}
+
+#[test]
+fn an_entry_with_another_name_than_the_list_gives_it_is_refused() {
+    let mut bad = build(&inputs(), Copy::Full).expect("a pack");
+    let at = (0..bad.len()).find(|at| bad[*at..].starts_with(b"case.json")).expect("its local name");
+    bad[at] = b'C';
+    assert!(matches!(verify(&bad), Err(VerifyError::NotAnArchive(_))));
+    let mut longer = build(&inputs(), Copy::Full).expect("a pack");
+    longer.extend_from_slice(b"more");
+    assert!(matches!(verify(&longer), Err(VerifyError::NotAnArchive(_))));
+}
+
+#[test]
+fn another_program_is_named_when_its_pack_is_not_judged_alike() {
+    let other = PackInputs { program: "motorpool 0.0.9".to_owned(), ..inputs() };
+    let pack = build(&other, Copy::Full).expect("a pack");
+    assert!(verify(&pack).is_ok(), "as long as it is judged alike nothing is wrong");
+    let bad = forged_entry(&pack, "findings.json", b"[]");
+    let message = verify(&bad).expect_err("a finding is left out").to_string();
+    assert!(message.contains("motorpool 0.0.9") && message.contains(PROGRAM), "{message}");
+}
+
+#[test]
+fn inputs_that_can_not_be_judged_here_are_no_forgery() {
+    let pack = build(&inputs(), Copy::Full).expect("a pack");
+    let judgement = unpacked(&pack, "inputs/judgement.json").replace("Asia/Shanghai", "Asia/Nowhere");
+    let bad = forged_entry(&pack, "inputs/judgement.json", judgement.as_bytes());
+    assert!(matches!(verify(&bad), Err(VerifyError::World(_))));
+}
+
+#[test]
+fn time_zones_are_known_on_a_machine_that_has_none() {
+    let bundled = jiff::tz::TimeZoneDatabase::bundled();
+    assert!(!bundled.is_definitively_empty());
+    assert!(bundled.get("Asia/Shanghai").is_ok());
 }

@@ -24,6 +24,7 @@ mod inbox;
 mod judgements;
 mod profiles;
 mod quarantine;
+mod samples;
 mod snapshot;
 #[cfg(test)]
 mod testing;
@@ -55,7 +56,8 @@ pub use judgements::{
 pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
 pub use quarantine::{QuarantineFilter, Quarantined};
 pub use snapshot::{Device, DeviceState, Snapshot};
-pub use tokens::{Scope, TOKEN_FILE, Token};
+pub use samples::StoredPlan;
+pub use tokens::{Scope, TOKEN_FILE, TOKEN_ROLES, Token, TokenPerson};
 
 use crate::config::Config;
 use crate::ids::DeviceId;

@@ -9,9 +9,9 @@ use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::{
     Actor, Case, CaseEvent, CaseKey, Cause, Disposition, Event, FORMAT, FoldError, History, Part, Party,
-    Rank, RankWeights, Stage, Subject, after_change, diff, group, open, rank,
+    Rank, RankWeights, Stage, Subject, Tier, after_change, diff, group, open, rank,
 };
-use motorpool_supervision::finding::{Finding, Nature};
+use motorpool_supervision::finding::{Colour, Finding, Nature, content_hash};
 use motorpool_supervision::ids::{OrderId, VehicleId};
 use motorpool_supervision::register::Order;
 use motorpool_supervision::world::World;
@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::judging::open_flags;
+use super::sight::{SIGHT, Sight};
 use crate::registry::{self, CaseFilter, CaseRow, Registry};
 
 /// How far back another case of the same car counts as a repetition, days.
@@ -65,7 +66,7 @@ pub fn case_id(key: CaseKey) -> String {
 }
 
 /// A word of a closed list as it is written in JSON.
-fn word<T: Serialize>(value: &T) -> String {
+pub(super) fn word<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),
@@ -136,7 +137,8 @@ async fn findings(registry: &Registry, case: &Case) -> Result<Vec<Finding>, Case
 
 /// The row that lists show.
 async fn row(registry: &Registry, case: &Case, id: &str) -> Result<CaseRow, CaseError> {
-    let findings = findings(registry, case).await?;
+    // What a blind lot hides must not show by colour, rules or place in the queue.
+    let findings = if case.is_blind() { Vec::new() } else { findings(registry, case).await? };
     let (vehicle, days) = match case.key.subject {
         Subject::Vehicle(vehicle) => (vehicle, conduct_days(registry, vehicle, case.key.day).await?),
         Subject::Unit(_) => (VehicleId::default(), Vec::new()),
@@ -145,8 +147,10 @@ async fn row(registry: &Registry, case: &Case, id: &str) -> Result<CaseRow, Case
     let is_closed_normal = case
         .decision()
         .is_some_and(|decision| matches!(decision.closing.disposition, Disposition::Normal { .. }));
-    let rules: BTreeSet<_> = case.live_flags().map(|live| live.flag.rule).collect();
-    let is_conduct = case.live_flags().any(|live| live.flag.nature == Nature::Conduct);
+    let shown = || case.live_flags().filter(|_| !case.is_blind());
+    let rules: BTreeSet<_> = shown().map(|live| live.flag.rule).collect();
+    let is_conduct = shown().any(|live| live.flag.nature == Nature::Conduct);
+    let colour = if case.is_blind() { Colour::Green } else { case.colour() };
     let due = case.open_request().map(|request| request.delivered_at);
     Ok(CaseRow {
         case_id: id.to_owned(),
@@ -154,7 +158,7 @@ async fn row(registry: &Registry, case: &Case, id: &str) -> Result<CaseRow, Case
         day: case.key.day,
         unit: case.unit,
         state: word(&case.stage),
-        colour: word(&case.colour()),
+        colour: word(&colour),
         rank: queue_number(&rank, case),
         assignee: case.assignee.as_ref().map(|(_, name)| name.clone()),
         due_at: due,
@@ -164,12 +168,12 @@ async fn row(registry: &Registry, case: &Case, id: &str) -> Result<CaseRow, Case
         summary: json!({
             "space": case.space,
             "rules": rules,
-            "flags": case.live_flags().count(),
+            "flags": shown().count(),
             "conduct": is_conduct && !is_closed_normal,
             "tier": rank.tier,
             "score": rank.score,
             "why": rank.contributions,
-            "secret": case.is_secret,
+            SIGHT: Sight::of(case),
         }),
     })
 }
@@ -177,8 +181,18 @@ async fn row(registry: &Registry, case: &Case, id: &str) -> Result<CaseRow, Case
 /// The place in the queue: lower comes first; closed cases lie behind all others.
 fn queue_number(rank: &Rank, case: &Case) -> i64 {
     const TIER: i64 = 1_000_000;
+    if case.is_blind() && case.stage != Stage::Closed {
+        return blind_number(case.key);
+    }
     let points = rank.tier as i64 * TIER + i64::from(rank.score).clamp(-TIER / 2, TIER / 2 - 1);
     if case.stage == Stage::Closed { 100 * TIER - points } else { -points }
+}
+
+/// The place of a case of a blind lot: among the yellow questions, by nothing but its key.
+fn blind_number(key: CaseKey) -> i64 {
+    const TIER: i64 = 1_000_000;
+    let [low, high, ..] = content_hash(&key).0;
+    -(Tier::ConductYellow as i64 * TIER + i64::from(u16::from_le_bytes([low, high])) % 100)
 }
 
 /// Days of the same car with a question about conduct that was not closed as normal.
@@ -242,6 +256,33 @@ fn line(seq: u32, at: UtcMillis, event: Event) -> CaseEvent {
     CaseEvent { v: FORMAT, seq, at, actor: Actor::system(), event }
 }
 
+/// Appends what the server itself has to say about a case that is there; what does not fit is passed over and logged.
+pub(super) async fn append_as_system(
+    registry: &Registry,
+    case: Case,
+    events: Vec<Event>,
+    now: UtcMillis,
+) -> Result<(), CaseError> {
+    let mut after = case;
+    let mut lines = Vec::new();
+    for event in events {
+        lines.extend(system_line(&mut after, event, now));
+    }
+    if lines.is_empty() { Ok(()) } else { append(registry, &after, &lines, now).await }
+}
+
+/// The line of an event of the server, after which `case` stands one event further; `None` when it does not fit.
+pub fn system_line(case: &mut Case, event: Event, now: UtcMillis) -> Option<CaseEvent> {
+    let line = line(seq_after(case), now.max(case.changed_at), event);
+    match case.apply(&line) {
+        Ok(()) => Some(line),
+        Err(misfit) => {
+            tracing::warn!(case = case_id(case.key), %misfit, "an event of the server does not fit its case");
+            None
+        }
+    }
+}
+
 /// Appends what changes a case that is there.
 async fn follow(
     registry: &Registry,
@@ -252,17 +293,7 @@ async fn follow(
 ) -> Result<(), CaseError> {
     let mut events = diff(&case, flags, cause, None).events;
     events.extend(after_change(&case, &events));
-    let mut after = case;
-    let mut lines = Vec::new();
-    for event in events {
-        let line = line(seq_after(&after), now.max(after.changed_at), event);
-        if let Err(misfit) = after.apply(&line) {
-            tracing::warn!(case = case_id(after.key), %misfit, "an event of the server does not fit its case");
-            continue;
-        }
-        lines.push(line);
-    }
-    if lines.is_empty() { Ok(()) } else { append(registry, &after, &lines, now).await }
+    append_as_system(registry, case, events, now).await
 }
 
 /// Who is named on the orders that the findings considered.

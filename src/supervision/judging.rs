@@ -152,7 +152,7 @@ pub(super) fn start(segment: &Segment) -> UtcMillis {
 }
 
 /// Whether a rule is one of the whole fleet.
-fn is_fleet_rule(rule: Rule) -> bool {
+pub(super) fn is_fleet_rule(rule: Rule) -> bool {
     FLEET_RULES.iter().any(|(other, _)| *other == rule)
 }
 

@@ -24,7 +24,7 @@ use super::derive::{Derived, derive};
 use super::judging::{self, Found, Fresh, Sources, archived, registered, start};
 use super::marks::{Mark, Marks, Taken};
 use super::settings::SupervisionSettings;
-use super::{cases, changes};
+use super::{cases, changes, reminders};
 use crate::registry::{
     Changed, Checkpoint, Judgement, Known, Registry, RowScope, StoredSegment, revise_flags, revise_segments,
 };
@@ -92,6 +92,8 @@ pub struct Supervisor {
     settled: Option<Date>,
     /// Days that the rules of the whole fleet have to look at again.
     fleet_days: BTreeSet<Date>,
+    /// The local day on which overdue explanations were looked for last.
+    reminded: Option<Date>,
 }
 
 impl Supervisor {
@@ -111,6 +113,7 @@ impl Supervisor {
             now,
             settled: None,
             fleet_days: BTreeSet::new(),
+            reminded: None,
         };
         supervisor.publish();
         Ok(supervisor)
@@ -180,6 +183,7 @@ impl Supervisor {
         let change = self.judge_changes().await?;
         self.judge_settled_days().await?;
         self.judge_fleet_days().await?;
+        self.remind().await?;
         let next = Checkpoint { lsn: taken.lsn, change };
         if self.checkpoint != Some(next) {
             self.commit(Judgement { checkpoint: next, ..Judgement::default() }).await?;
@@ -453,6 +457,20 @@ impl Supervisor {
             }
             self.fleet_days.remove(&day);
         }
+        Ok(())
+    }
+
+    /// Once a local day: a step of an explanation's clock is due when a day is over.
+    async fn remind(&mut self) -> anyhow::Result<()> {
+        let zone = &self.parts.settings.time_zone;
+        let today = World::new(Register::default(), zone)?.local(self.now).0;
+        if self.reminded == Some(today) {
+            return Ok(());
+        }
+        let scope = RowScope::Vehicles(BTreeSet::new());
+        let (world, _) = judging::world(&self.parts.registry, &scope, zone, (today, today)).await?;
+        reminders::remind(&self.parts.registry, &world, self.now).await?;
+        self.reminded = Some(today);
         Ok(())
     }
 

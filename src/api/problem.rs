@@ -6,10 +6,12 @@
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use motorpool_supervision::cases::{Denied, Refused};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::registry;
+use crate::supervision::cases::CaseError;
 
 /// Every kind of problem: the code is part of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +26,18 @@ pub(super) enum Code {
     NotFound,
     /// There is no such device.
     DeviceNotFound,
+    /// There is no such case, or it does not exist for the caller.
+    CaseNotFound,
+    /// There is no such flag, or it does not exist for the caller.
+    FlagNotFound,
+    /// There is no such vehicle.
+    VehicleNotFound,
     /// `If-Match` does not name the present state.
     PreconditionFailed,
+    /// The request must say with `If-Match` what it was made for.
+    PreconditionRequired,
+    /// Not possible where things stand.
+    Conflict,
     /// The path does not take this method.
     MethodNotAllowed,
     /// A parameter is unknown or wrong.
@@ -52,7 +64,12 @@ impl Code {
         Self::TooManyAttempts,
         Self::NotFound,
         Self::DeviceNotFound,
+        Self::CaseNotFound,
+        Self::FlagNotFound,
+        Self::VehicleNotFound,
         Self::PreconditionFailed,
+        Self::PreconditionRequired,
+        Self::Conflict,
         Self::MethodNotAllowed,
         Self::InvalidParameter,
         Self::InvalidBody,
@@ -74,6 +91,15 @@ impl Code {
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here"),
             Self::DeviceNotFound => (StatusCode::NOT_FOUND, "device_not_found", "There is no such device"),
+            Self::CaseNotFound => (StatusCode::NOT_FOUND, "case_not_found", "There is no such case"),
+            Self::FlagNotFound => (StatusCode::NOT_FOUND, "flag_not_found", "There is no such flag"),
+            Self::VehicleNotFound => (StatusCode::NOT_FOUND, "vehicle_not_found", "There is no such vehicle"),
+            Self::PreconditionRequired => (
+                StatusCode::PRECONDITION_REQUIRED,
+                "precondition_required",
+                "The request must carry If-Match",
+            ),
+            Self::Conflict => (StatusCode::CONFLICT, "conflict", "Not possible where things stand"),
             Self::PreconditionFailed => {
                 (StatusCode::PRECONDITION_FAILED, "precondition_failed", "It is not what it was")
             }
@@ -201,6 +227,18 @@ impl Problem {
         Self::new(Code::Internal)
     }
 
+    /// The kind as a word, and what happened this time.
+    pub(super) fn told(self) -> (&'static str, Option<String>) {
+        let message = self.errors.into_iter().next().map(|error| error.message);
+        (self.code.row().1, self.detail.or(message))
+    }
+
+    /// Something could not be read: the cause goes to the log, not to the caller.
+    pub(super) fn unreadable(error: &anyhow::Error) -> Self {
+        tracing::error!(error = format!("{error:#}"), "request failed");
+        Self::new(Code::Internal)
+    }
+
     /// The body with the id of the request.
     pub(super) fn body(self, trace_id: &str) -> Vec<u8> {
         let (status, code, title) = self.code.row();
@@ -240,6 +278,37 @@ impl From<registry::Error> for Problem {
             return Self::new(Code::Unavailable).retry_after(1);
         }
         Self::internal(&error)
+    }
+}
+
+impl From<CaseError> for Problem {
+    fn from(error: CaseError) -> Self {
+        match error {
+            CaseError::Registry(registry::Error::Conflict { .. }) => {
+                Self::new(Code::PreconditionFailed).detail("somebody else was faster: read the case again")
+            }
+            CaseError::Registry(error) => error.into(),
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::NotVisible => Self::new(Code::CaseNotFound),
+            denied => Self::new(Code::Forbidden).detail(format!("{} ({})", denied.zh(), denied.en())),
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Denied(denied) => denied.into(),
+            Refused::Limit(limit) => Self::new(Code::InvalidBody).detail(limit.to_string()),
+            refused => Self::new(Code::Conflict).detail(refused.to_string()),
+        }
     }
 }
 

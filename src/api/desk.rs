@@ -9,7 +9,9 @@ use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::{Actor, Case, Subject, UnitTree, Viewer, seen_by};
 use motorpool_supervision::finding::Finding;
 use motorpool_supervision::ids::{UnitId, VehicleId};
-use motorpool_supervision::register::{CalendarYear, Register, Transfer, Unit, Vehicle, Versioned, WorkingHours};
+use motorpool_supervision::register::{
+    CalendarYear, Register, Transfer, Unit, Vehicle, Versioned, WorkingHours,
+};
 use motorpool_supervision::rules::{Lang, Sentence, describe};
 use motorpool_supervision::world::World;
 use serde::Serialize;
@@ -39,7 +41,8 @@ impl Desk {
             working_hours: registry.rows::<WorkingHours>(Known::Now).await?,
             ..Register::default()
         };
-        let world = World::new(register, &state.packs().time_zone).map_err(|error| Problem::internal(&error))?;
+        let world =
+            World::new(register, &state.packs().time_zone).map_err(|error| Problem::internal(&error))?;
         let mut rows: BTreeMap<UnitId, &Versioned<Unit>> = BTreeMap::new();
         for row in world.register().units.iter().filter(|row| row.valid.contains(now)) {
             let kept = rows.entry(UnitId(row.id)).or_insert(row);
@@ -94,9 +97,8 @@ impl Desk {
         };
         let id = case_id(motorpool_supervision::cases::CaseKey { subject, day: finding.day });
         let Some(case) = load(state.registry(), &id).await? else {
-            let is_secret = vehicle(state, finding.vehicle, finding.from)
-                .await?
-                .is_some_and(|vehicle| vehicle.is_secret);
+            let is_secret =
+                vehicle(state, finding.vehicle, finding.from).await?.is_some_and(|vehicle| vehicle.is_secret);
             return Ok(!is_unit && !is_secret);
         };
         let Some(seen) = seen_by(&case, self.viewer(), &self.units) else { return Ok(false) };
@@ -116,7 +118,9 @@ impl Desk {
     pub(super) fn unit(&self, text: &str) -> Option<UnitId> {
         let rows = self.world.register().units.iter();
         let is_it = |row: &&Versioned<Unit>| row.id.to_string() == text || row.row.code == text;
-        rows.filter(|row| row.valid.contains(self.now) && !text.is_empty()).find(is_it).map(|row| UnitId(row.id))
+        rows.filter(|row| row.valid.contains(self.now) && !text.is_empty())
+            .find(is_it)
+            .map(|row| UnitId(row.id))
     }
 
     /// The name of a unit; empty when it is not in the register.
@@ -130,9 +134,12 @@ impl Desk {
         let request = case.open_request()?;
         let units = self.world.unit_path(case.unit, request.delivered_at);
         let is_workday = |date: Date| !self.world.day(&units, date).kind.is_rest_day();
-        motorpool_supervision::cases::Step::ALL.into_iter().filter(|step| request.step < Some(*step)).find_map(
-            |step| request.ladder.due(step, request.delivered_at, self.world.time_zone(), is_workday),
-        )
+        motorpool_supervision::cases::Step::ALL
+            .into_iter()
+            .filter(|step| request.step < Some(*step))
+            .find_map(|step| {
+                request.ladder.due(step, request.delivered_at, self.world.time_zone(), is_workday)
+            })
     }
 
     /// A finding in words, in both languages.

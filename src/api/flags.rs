@@ -148,7 +148,8 @@ impl ListParams {
     async fn filter(&self, state: &ApiState, desk: &Desk) -> Result<FlagFilter, Problem> {
         let after = match self.cursor.as_deref().map(cursor_parts::<2>).transpose()? {
             Some([day, id]) => {
-                let day = day.parse().map_err(|_| Problem::parameter("cursor", "is not a cursor of this list"))?;
+                let day =
+                    day.parse().map_err(|_| Problem::parameter("cursor", "is not a cursor of this list"))?;
                 Some((day, id))
             }
             None => None,
@@ -161,7 +162,8 @@ impl ListParams {
             None => None,
         };
         let rule = |code: &str| {
-            Rule::from_code(code).ok_or_else(|| Problem::parameter("rules", format!("there is no rule `{code}`")))
+            Rule::from_code(code)
+                .ok_or_else(|| Problem::parameter("rules", format!("there is no rule `{code}`")))
         };
         Ok(FlagFilter {
             after,

@@ -119,14 +119,16 @@ impl ApiState {
     pub fn new(parts: ApiParts) -> Self {
         let started_at = parts.clock.now();
         let (exporter, throttle) = (Exporter::new(), Throttle::new());
-        Self { inner: Arc::new(Inner {
+        Self {
+            inner: Arc::new(Inner {
                 parts,
                 exporter,
                 throttle,
                 jobs: Jobs::new(),
                 started_at,
                 requests: AtomicU64::new(0),
-            }) }
+            }),
+        }
     }
 
     fn registry(&self) -> &Registry {

@@ -92,7 +92,10 @@ pub(super) async fn create(
     let desk = Desk::of(&state, &token).await?;
     desk.reviewer()?;
     if request.monday.weekday() != Weekday::Monday || desk.world.instant(request.monday, 0) <= desk.now {
-        return Err(Problem::field("/monday", "must be a Monday to come: nobody may know the week when it is planned"));
+        return Err(Problem::field(
+            "/monday",
+            "must be a Monday to come: nobody may know the week when it is planned",
+        ));
     }
     if !(1..=SIZE_MAX).contains(&request.size) {
         return Err(Problem::field("/size", format!("must be 1 to {SIZE_MAX}")));
@@ -107,10 +110,7 @@ pub(super) async fn create(
     (status = 200, body = PlansView),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub(super) async fn list(
-    _: Supervising,
-    State(state): State<ApiState>,
-) -> Result<Json<PlansView>, Problem> {
+pub(super) async fn list(_: Supervising, State(state): State<ApiState>) -> Result<Json<PlansView>, Problem> {
     let plans = state.registry().sample_plans().await?;
     Ok(Json(PlansView { items: plans.into_iter().map(Into::into).collect() }))
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod app;
+mod cases;
 mod devices;
 mod document;
 mod positions;

@@ -228,7 +228,9 @@ impl ListParams {
         let mut views: Vec<SegmentView> =
             found.into_iter().map(|stored| SegmentView::of(stored, self.crs)).collect();
         views.retain(|view| kinds.is_empty() || kinds.contains(&view.kind));
-        views.retain(|view| after.as_ref().is_none_or(|after| (view.start.0, view.id.as_str()) > (after.0, after.1.as_str())));
+        views.retain(|view| {
+            after.as_ref().is_none_or(|after| (view.start.0, view.id.as_str()) > (after.0, after.1.as_str()))
+        });
         views.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));
         Ok(Page::cut(views, limit, |view| cursor(&[&view.start.0.to_string(), &view.id])))
     }
@@ -333,5 +335,7 @@ pub(super) async fn versions(
     if found.is_empty() {
         return Err(Problem::new(Code::NotFound));
     }
-    Ok(Json(VersionsView { items: found.into_iter().map(|stored| SegmentView::of(stored, params.crs)).collect() }))
+    Ok(Json(VersionsView {
+        items: found.into_iter().map(|stored| SegmentView::of(stored, params.crs)).collect(),
+    }))
 }

@@ -140,6 +140,14 @@ pub(super) fn with_registry(
     place: &Place,
     work: impl AsyncFnOnce(&Registry) -> anyhow::Result<Outcome>,
 ) -> anyhow::Result<Outcome> {
+    with_registry_and_config(place, async |registry, _| work(registry).await)
+}
+
+/// As [`with_registry`], with the configuration that it was opened under.
+pub(super) fn with_registry_and_config(
+    place: &Place,
+    work: impl AsyncFnOnce(&Registry, &Config) -> anyhow::Result<Outcome>,
+) -> anyhow::Result<Outcome> {
     let mut config = config::load(place.config.as_deref())?;
     if let Some(data) = &place.data {
         config.data.clone_from(data);
@@ -151,7 +159,7 @@ pub(super) fn with_registry(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let registry = open(&config.data, &config).await?;
-        let outcome = work(&registry).await;
+        let outcome = work(&registry, &config).await;
         registry.close().await;
         outcome
     })

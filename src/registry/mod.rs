@@ -55,8 +55,8 @@ pub use judgements::{
 };
 pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
 pub use quarantine::{QuarantineFilter, Quarantined};
-pub use snapshot::{Device, DeviceState, Snapshot};
 pub use samples::StoredPlan;
+pub use snapshot::{Device, DeviceState, Snapshot};
 pub use tokens::{Scope, TOKEN_FILE, TOKEN_ROLES, Token, TokenPerson};
 
 use crate::config::Config;

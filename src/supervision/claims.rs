@@ -1,7 +1,9 @@
 //! Holds the items of an explanation against what the server knows of the car on that day.
 
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::cases::{Case, CheckSettings, Item, ItemCheck, Known, Resolved, Subject, check_item};
+use motorpool_supervision::cases::{
+    Case, CheckSettings, Item, ItemCheck, Known, Resolved, Subject, check_item,
+};
 use motorpool_supervision::ids::VehicleId;
 use motorpool_supervision::point::Position;
 use motorpool_supervision::register::{PlaceText, Shape};
@@ -20,7 +22,11 @@ const POINT_RADIUS_M: u32 = 200;
 ///
 /// # Errors
 /// When registers or tracks can't be read.
-pub async fn check_items(sources: &PackSources, case: &Case, items: &[Item]) -> anyhow::Result<Vec<ItemCheck>> {
+pub async fn check_items(
+    sources: &PackSources,
+    case: &Case,
+    items: &[Item],
+) -> anyhow::Result<Vec<ItemCheck>> {
     let vehicle = match case.key.subject {
         Subject::Vehicle(vehicle) => vehicle,
         Subject::Unit(_) => VehicleId::default(),

@@ -7,8 +7,8 @@
 //!
 //! It never holds the journal back. What it did not mark because a range of the journal was gone it derives from the archive again.
 
-pub mod cases;
 mod backtest;
+pub mod cases;
 mod changes;
 mod claims;
 mod days;
@@ -24,7 +24,10 @@ mod settings;
 mod sight;
 mod supervisor;
 
-pub use backtest::{BacktestError, BacktestPart, BacktestProgress, BacktestReport, BacktestRequest, RuleOutcome, VEHICLE_DAYS_MAX, backtest};
+pub use backtest::{
+    BacktestError, BacktestPart, BacktestProgress, BacktestReport, BacktestRequest, RuleOutcome,
+    VEHICLE_DAYS_MAX, backtest,
+};
 pub use claims::check_items;
 pub use first_rows::write_calendar;
 pub use marks::{MarkBatch, Marks};

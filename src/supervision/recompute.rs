@@ -38,8 +38,7 @@ pub async fn recompute(sources: &PackSources, flag: &Flag, now: UtcMillis) -> an
     let (vehicle, day) = (finding.vehicle, finding.day);
     let is_fleet = is_fleet_rule(finding.rule);
     let scope = if is_fleet { RowScope::All } else { RowScope::Vehicles([vehicle].into()) };
-    let (world, change) =
-        judging::world(&sources.registry, &scope, &sources.time_zone, (day, day)).await?;
+    let (world, change) = judging::world(&sources.registry, &scope, &sources.time_zone, (day, day)).await?;
     let rests = sources.registry.rests().await?.into_iter().collect();
     let fresh = std::collections::BTreeMap::new();
     let reader =

@@ -30,7 +30,9 @@ pub(super) async fn remind(registry: &Registry, world: &World, now: UtcMillis) -
             match remind_one(registry, world, &row.case_id, now).await {
                 Ok(()) => {}
                 Err(error @ CaseError::Registry(_)) => return Err(error),
-                Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "a case can't be read"),
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "a case can't be read")
+                }
             }
         }
         if is_last {

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::{
-    Actor, Candidate, Case, CaseKey, Event, MissRate, SampleError, Source, Stage, Subject, UnitTree, controls, draw,
-    is_miss, miss_rate, submit_opening,
+    Actor, Candidate, Case, CaseKey, Event, MissRate, SampleError, Source, Stage, Subject, UnitTree,
+    controls, draw, is_miss, miss_rate, submit_opening,
 };
 use motorpool_supervision::finding::Outcome;
 use motorpool_supervision::ids::VehicleId;
@@ -54,12 +54,15 @@ pub struct Drawn {
 ///
 /// # Errors
 /// [`DrawError`] says why not; what was opened until then stays, and drawing again goes on.
-pub async fn draw_plan(sources: &PackSources, stored: &StoredPlan, now: UtcMillis) -> Result<Drawn, DrawError> {
+pub async fn draw_plan(
+    sources: &PackSources,
+    stored: &StoredPlan,
+    now: UtcMillis,
+) -> Result<Drawn, DrawError> {
     let plan = &stored.plan;
     let sunday = plan.monday.saturating_add(jiff::Span::new().days(6));
     let week = (plan.monday, sunday);
-    let (world, _) =
-        judging::world(&sources.registry, &RowScope::All, &sources.time_zone, week).await?;
+    let (world, _) = judging::world(&sources.registry, &RowScope::All, &sources.time_zone, week).await?;
     let (candidates, flagged) = candidates(sources, &world, week).await?;
     let chosen = draw(plan, &stored.seed, &candidates)?;
     let day_of = |candidate: &Candidate| CaseKey {
@@ -74,7 +77,8 @@ pub async fn draw_plan(sources: &PackSources, stored: &StoredPlan, now: UtcMilli
     let controls = controls(plan.number, &stored.seed, &flagged, opened.len());
     for key in &controls {
         if let Some(case) = load(&sources.registry, &case_id(*key)).await? {
-            append_as_system(&sources.registry, case, vec![Event::PutInLot { plan: plan.number }], now).await?;
+            append_as_system(&sources.registry, case, vec![Event::PutInLot { plan: plan.number }], now)
+                .await?;
         }
     }
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -103,7 +107,8 @@ async fn candidates(
     let rows = registry.cases(&filter).await.map_err(CaseError::from)?;
     let is_new = |state: &str| state == super::cases::word(&Stage::New);
     let flagged = rows.iter().filter(|row| row.vehicle.0 != 0 && is_new(&row.state) && !row.is_confidential);
-    let flagged = flagged.map(|row| CaseKey { subject: Subject::Vehicle(row.vehicle), day: row.day }).collect();
+    let flagged =
+        flagged.map(|row| CaseKey { subject: Subject::Vehicle(row.vehicle), day: row.day }).collect();
     taken.extend(rows.iter().map(|row| (row.vehicle, row.day)));
 
     let rests = registry.rests().await.map_err(CaseError::from)?.into_iter().collect();
@@ -160,7 +165,10 @@ async fn open_sampled(
 ///
 /// # Errors
 /// When the database fails or a log is damaged.
-pub async fn estimate(sources: &PackSources, stored: &StoredPlan) -> Result<(u32, Option<MissRate>), CaseError> {
+pub async fn estimate(
+    sources: &PackSources,
+    stored: &StoredPlan,
+) -> Result<(u32, Option<MissRate>), CaseError> {
     let last = stored.plan.monday.saturating_add(jiff::Span::new().days(6));
     let filter = CaseFilter {
         limit: CASES_AT_ONCE,

@@ -3,8 +3,8 @@
 //! A row keeps what [`seen_by`] asks of a case besides its unit: without it a list or a count would have to fold every log.
 
 use motorpool_supervision::cases::{
-    Actor, Case, CaseEvent, CaseKey, Confidential, Event, FORMAT, Ladder, Party, Request, Source, Stage, Subject,
-    UnitTree, Viewer, seen_by,
+    Actor, Case, CaseEvent, CaseKey, Confidential, Event, FORMAT, Ladder, Party, Request, Source, Stage,
+    Subject, UnitTree, Viewer, seen_by,
 };
 use motorpool_supervision::ids::UnitId;
 use serde::{Deserialize, Serialize};
@@ -16,14 +16,8 @@ use crate::registry::CaseRow;
 pub(super) const SIGHT: &str = "sight";
 
 /// Every stage, for reading a row's word.
-const STAGES: [Stage; 6] = [
-    Stage::New,
-    Stage::Checking,
-    Stage::ExplanationAsked,
-    Stage::Explained,
-    Stage::Proposed,
-    Stage::Closed,
-];
+const STAGES: [Stage; 6] =
+    [Stage::New, Stage::Checking, Stage::ExplanationAsked, Stage::Explained, Stage::Proposed, Stage::Closed];
 
 /// What decides who sees a case.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -8,8 +8,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use motorpool_supervision::cases::{
-    Actor, Agreement, Audience, Basis, Case, CaseEvent, CaseKey, CasePolicy, Closing, Event, Frozen, Item, ItemCheck,
-    Ladder, PersonId, Refused, Sha256Sum, Source, Stage, Subject, after_decision, allowed, submit, submit_opening,
+    Actor, Agreement, Audience, Basis, Case, CaseEvent, CaseKey, CasePolicy, Closing, Event, Frozen, Item,
+    ItemCheck, Ladder, PersonId, Refused, Sha256Sum, Source, Stage, Subject, after_decision, allowed, submit,
+    submit_opening,
 };
 use motorpool_supervision::evidence::Copy;
 use motorpool_supervision::finding::FindingId;
@@ -141,7 +142,13 @@ pub(in super::super) enum Deed {
 }
 
 /// The events of a deed, before anybody asked whether they are allowed.
-async fn event_of(state: &ApiState, desk: &Desk, actor: &Actor, case: &Case, deed: Deed) -> Result<Event, Problem> {
+async fn event_of(
+    state: &ApiState,
+    desk: &Desk,
+    actor: &Actor,
+    case: &Case,
+    deed: Deed,
+) -> Result<Event, Problem> {
     Ok(match deed {
         Deed::Assign { to } => assigned(state, to)?,
         Deed::StartChecking => {
@@ -189,8 +196,7 @@ fn assigned(state: &ApiState, to: Option<i64>) -> Result<Event, Problem> {
 /// Makes the full pack, keeps it with the case's files, and names it by its hash.
 async fn freeze(state: &ApiState, desk: &Desk, actor: &Actor, case: &Case) -> Result<Frozen, Problem> {
     let id = case_id(case.key);
-    let request =
-        PackRequest { case: id.clone(), copy: Copy::Full, by: actor.name.clone(), at: desk.now };
+    let request = PackRequest { case: id.clone(), copy: Copy::Full, by: actor.name.clone(), at: desk.now };
     let made = pack(state.packs(), &request).await.map_err(files::no_pack)?;
     let sha256 = Sha256Sum(Sha256::digest(&made.bytes).into());
     if made.bytes.len() <= ATTACHMENT_BYTES_MAX {
@@ -202,7 +208,11 @@ async fn freeze(state: &ApiState, desk: &Desk, actor: &Actor, case: &Case) -> Re
         };
         state.registry().attach(file, &actor.name, desk.now).await?;
     } else {
-        tracing::warn!(case = id, bytes = made.bytes.len(), "the frozen pack is too large to be kept: only its hash is");
+        tracing::warn!(
+            case = id,
+            bytes = made.bytes.len(),
+            "the frozen pack is too large to be kept: only its hash is"
+        );
     }
     Ok(Frozen { sha256, registry_change: made.registry_change })
 }
@@ -271,8 +281,11 @@ fn expected(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
     if text == "*" {
         return Ok(None);
     }
-    let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
-    number.map(Some).ok_or_else(|| Problem::new(Code::PreconditionFailed).detail("If-Match is no tag of a case"))
+    let number =
+        text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
+    number
+        .map(Some)
+        .ok_or_else(|| Problem::new(Code::PreconditionFailed).detail("If-Match is no tag of a case"))
 }
 
 /// Do something in a case
@@ -425,14 +438,17 @@ pub(in super::super) async fn open(
         parties: Vec::new(),
         is_secret: row.is_secret,
     };
-    let (line, case) = submit_opening(actor, desk.now, event, &desk.units).map_err(|refused| match refused {
-        // Cars on secret work do not exist for those without the grant.
-        Refused::Denied(_) if row.is_secret => Problem::new(Code::VehicleNotFound),
-        refused => refused.into(),
-    })?;
+    let (line, case) =
+        submit_opening(actor, desk.now, event, &desk.units).map_err(|refused| match refused {
+            // Cars on secret work do not exist for those without the grant.
+            Refused::Denied(_) if row.is_secret => Problem::new(Code::VehicleNotFound),
+            refused => refused.into(),
+        })?;
     let id = case_id(case.key);
     if is_taken(state.registry(), &id).await? {
-        return Err(Problem::new(Code::Conflict).detail(format!("there is a case {id} already: comment on it")));
+        return Err(
+            Problem::new(Code::Conflict).detail(format!("there is a case {id} already: comment on it"))
+        );
     }
     append(state.registry(), &case, &[line], desk.now).await?;
     tracing::info!(who = who(&token), case = id, "case opened");

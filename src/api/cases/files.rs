@@ -121,10 +121,7 @@ pub(in super::super) struct FilePath {
 impl<S: Send + Sync> FromRequestParts<S> for FilePath {
     type Rejection = Problem;
 
-    async fn from_request_parts(
-        parts: &mut axum::http::request::Parts,
-        state: &S,
-    ) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &S) -> Result<Self, Problem> {
         let Path((case, sha256)) = Path::from_request_parts(parts, state).await?;
         Ok(Self { case, sha256 })
     }
@@ -173,7 +170,11 @@ fn saved(name: &str, media_type: &'static str, bytes: Vec<u8>) -> Response {
     let encoded: String = name
         .bytes()
         .map(|b| {
-            if b.is_ascii_alphanumeric() || b"-_.".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }
+            if b.is_ascii_alphanumeric() || b"-_.".contains(&b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
         })
         .collect();
     let disposition = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}");
@@ -181,7 +182,8 @@ fn saved(name: &str, media_type: &'static str, bytes: Vec<u8>) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     let disposition = HeaderValue::from_str(&disposition);
-    headers.insert(header::CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment")));
+    headers
+        .insert(header::CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment")));
     response
 }
 
@@ -234,7 +236,9 @@ pub(in super::super) async fn evidence(
         CopyWord::Masked => in_hands || (!seen.requests.is_empty() && !case.is_blind()),
     };
     if !may {
-        return Err(Problem::new(Code::Forbidden).detail("the full pack is for whoever reviews the case, the masked one for the unit that was asked"));
+        return Err(Problem::new(Code::Forbidden).detail(
+            "the full pack is for whoever reviews the case, the masked one for the unit that was asked",
+        ));
     }
     tracing::info!(token = token.id, case = id, copy = ?params.copy, "evidence read");
     if params.copy == CopyWord::Frozen {

@@ -7,12 +7,8 @@ mod actions;
 mod files;
 mod queue;
 
-pub(super) use actions::{
-    __path_act, __path_act_on_many, __path_open, act, act_on_many, open,
-};
-pub(super) use files::{
-    __path_download, __path_evidence, __path_upload, download, evidence, upload,
-};
+pub(super) use actions::{__path_act, __path_act_on_many, __path_open, act, act_on_many, open};
+pub(super) use files::{__path_download, __path_evidence, __path_upload, download, evidence, upload};
 pub(super) use queue::{__path_list, list};
 
 use axum::Json;
@@ -127,8 +123,7 @@ async fn plate(state: &ApiState, desk: &Desk, case: &Case) -> Result<String, Pro
 
 /// Whether the case is in the caller's hands and hides nothing from it: then its log and its full evidence are not hidden either.
 fn is_in_hands(desk: &Desk, case: &Case) -> bool {
-    let holds =
-        |actor| allowed(case, actor, Action::Assigned, &desk.units).is_ok();
+    let holds = |actor| allowed(case, actor, Action::Assigned, &desk.units).is_ok();
     desk.actor().is_ok_and(holds) && !case.is_blind()
 }
 
@@ -175,7 +170,9 @@ pub(super) async fn events(
     let desk = Desk::of(&state, &token).await?;
     let (case, _) = desk.case(&state, &id).await?;
     if !is_in_hands(&desk, &case) {
-        return Err(Problem::new(Code::Forbidden).detail("the log hides nothing: it is for whoever reviews the case"));
+        return Err(
+            Problem::new(Code::Forbidden).detail("the log hides nothing: it is for whoever reviews the case")
+        );
     }
     tracing::info!(token = token.id, case = id, "log of a case read");
     let events = load_events(state.registry(), &id).await?;

@@ -257,11 +257,7 @@ pub(in super::super) async fn list(
 }
 
 /// How many cases this viewer sees in each stage.
-async fn counts(
-    state: &ApiState,
-    desk: &Desk,
-    filter: &CaseFilter,
-) -> Result<BTreeMap<Stage, u64>, Problem> {
+async fn counts(state: &ApiState, desk: &Desk, filter: &CaseFilter) -> Result<BTreeMap<Stage, u64>, Problem> {
     let mut counts = BTreeMap::new();
     let mut filter = filter.clone();
     for _ in 0..COUNTED_MAX / ROWS_AT_ONCE as usize {

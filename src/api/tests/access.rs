@@ -14,7 +14,11 @@ fn operations() -> Vec<(String, String, bool)> {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let is_public = operation["security"] == json!([{}]);
-            list.push((method.to_uppercase(), path.replace("{id}", "1").replace("{sha256}", "00"), is_public));
+            list.push((
+                method.to_uppercase(),
+                path.replace("{id}", "1").replace("{sha256}", "00"),
+                is_public,
+            ));
         }
     }
     assert!(list.len() >= 14, "{list:?}");
@@ -56,7 +60,9 @@ fn body_of(path: &str) -> Value {
     match path {
         "/api/v1/cases" => json!({ "vehicle": "1", "day": "2026-03-04", "text": "told" }),
         "/api/v1/cases/bulk" => json!({ "lines": [] }),
-        "/api/v1/backtest" => json!({ "rule_set": { "params": {} }, "from": "2026-03-04", "to": "2026-03-04" }),
+        "/api/v1/backtest" => {
+            json!({ "rule_set": { "params": {} }, "from": "2026-03-04", "to": "2026-03-04" })
+        }
         "/api/v1/samples" => json!({ "monday": "2036-03-03", "size": 1 }),
         _ => json!({ "type": "start_checking" }),
     }

@@ -14,7 +14,9 @@ use std::sync::Arc;
 
 use super::app::{Answer, TestApp};
 use crate::clock::wall_now;
+use crate::config;
 use crate::ids::{DeviceId as Archived, Lsn};
+use crate::journal::Journal;
 use crate::registry::{Change, Scope, Stored, TokenPerson};
 use crate::supervision::{
     MarkBatch, Marks, SupervisionSettings, Supervisor, SupervisorParts, write_calendar,
@@ -33,6 +35,11 @@ struct County {
 
 impl County {
     async fn new() -> Self {
+        Self::under(json!({})).await
+    }
+
+    /// With these parameters of rules in force.
+    async fn under(params: Value) -> Self {
         let app = TestApp::new().await;
         let then = UtcMillis(START_MS - 86_400_000);
         write_calendar(&app.registry, "cn", then).await.unwrap();
@@ -53,13 +60,23 @@ impl County {
             Binding { device: DeviceId(1), vehicle: VehicleId(1), is_primary: true, ..Binding::default() },
         )
         .await;
-        add(&app, RuleSet { name: "all".to_owned(), state: RuleSetState::Active, ..RuleSet::default() })
-            .await;
+        add(
+            &app,
+            RuleSet { name: "all".to_owned(), state: RuleSetState::Active, params, ..RuleSet::default() },
+        )
+        .await;
         for feed in [Feed::Orders, Feed::Duties] {
             let (complete_from, complete_to) = (UtcMillis(0), UtcMillis(START_MS + 400 * 86_400_000));
             add(&app, Watermark { unit: None, feed, complete_from, complete_to }).await;
         }
         app.enrol(1).await;
+        // Packs read raw messages out of the journal; here it is empty.
+        let journal = config::Journal {
+            segment_size: config::Bytes(1 << 20),
+            spare_segments_max: 0,
+            ..config::Journal::default()
+        };
+        Journal::open(app.folder.path(), &journal).unwrap().0.close();
         let marks = Arc::new(Marks::new(Lsn(0)));
         let settings = SupervisionSettings {
             interval: std::time::Duration::from_secs(1),
@@ -428,4 +445,34 @@ async fn a_plan_hides_its_seed_until_it_is_drawn() {
     assert_eq!(draw.problem(), "conflict", "the week is not over");
     let estimate = county.get("/api/v1/samples/1/estimate", &office).await.good();
     assert_eq!((&estimate["cases"], estimate.get("rate")), (&json!(0), None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drawn_trip_comes_before_reviewers_blind_and_counts_in_the_estimate() {
+    // No trip of 5 km is asked about, so the day has no flag and no case.
+    let county = County::under(json!({ "r01": { "min_distance_m": 6_000 } })).await;
+    let office = county.person("周", Role::OfficeSupervisor, 2).await;
+    let manager = county.person("钱", Role::FleetManager, 4).await;
+    assert_eq!(county.get("/api/v1/cases", &office).await.good()["items"], json!([]));
+    let monday = jiff::civil::date(2026, 3, 2);
+    county.app.registry.create_sample_plan(monday, 1, "test", UtcMillis(START_MS)).await.unwrap();
+    let drawn = county.app.call("POST", "/api/v1/samples/1/draw", Some(&office), None).await.good();
+    assert_eq!((&drawn["candidates"], &drawn["trips"], &drawn["cases"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!(drawn["plan"]["seed"].as_str().unwrap().len(), 64);
+    let again = county.app.call("POST", "/api/v1/samples/1/draw", Some(&office), None).await;
+    assert_eq!(again.problem(), "conflict");
+
+    let seen = county.get(&format!("/api/v1/cases/{CASE}"), &office).await.good();
+    assert_eq!(seen["case"]["source"]["from"], "rules", "where it came from is hidden until it is decided");
+    assert_eq!(county.get(&format!("/api/v1/cases/{CASE}"), &manager).await.problem(), "case_not_found");
+    assert_eq!(county.get("/api/v1/cases", &manager).await.good()["counts"], json!({}));
+    county.act(&office, json!({ "type": "start_checking" })).await.good();
+    let evidence = county.get(&format!("/api/v1/cases/{CASE}/evidence"), &office).await;
+    assert_eq!(evidence.problem(), "forbidden", "a pack would tell whether there are flags");
+    county.act(&office, json!({ "type": "close", "closing": normal() })).await.good();
+    let estimate = county.get("/api/v1/samples/1/estimate", &office).await.good();
+    assert_eq!(
+        (&estimate["cases"], &estimate["decided"], &estimate["rate"]),
+        (&json!(1), &json!(1), &json!(0.0))
+    );
 }

@@ -160,7 +160,7 @@ pub(super) async fn vehicle(
 ) -> Result<Option<Vehicle>, Problem> {
     let versions = state.registry().row::<Vehicle>(vehicle.0, Known::Now).await?;
     let then = versions.iter().rfind(|version| version.valid.contains(at));
-    Ok(then.or(versions.last()).map(|version| version.row.clone()))
+    Ok(then.or_else(|| versions.last()).map(|version| version.row.clone()))
 }
 
 /// The number of the vehicle that a path or parameter names, by number or plate.

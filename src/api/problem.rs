@@ -36,8 +36,10 @@ pub(super) enum Code {
     PreconditionFailed,
     /// The request must say with `If-Match` what it was made for.
     PreconditionRequired,
-    /// Not possible where things stand.
+    /// It stands against what is there.
     Conflict,
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyKeyReused,
     /// The path does not take this method.
     MethodNotAllowed,
     /// A parameter is unknown or wrong.
@@ -70,6 +72,7 @@ impl Code {
         Self::PreconditionFailed,
         Self::PreconditionRequired,
         Self::Conflict,
+        Self::IdempotencyKeyReused,
         Self::MethodNotAllowed,
         Self::InvalidParameter,
         Self::InvalidBody,
@@ -99,10 +102,15 @@ impl Code {
                 "precondition_required",
                 "The request must carry If-Match",
             ),
-            Self::Conflict => (StatusCode::CONFLICT, "conflict", "Not possible where things stand"),
             Self::PreconditionFailed => {
                 (StatusCode::PRECONDITION_FAILED, "precondition_failed", "It is not what it was")
             }
+            Self::Conflict => (StatusCode::CONFLICT, "conflict", "It stands against what is there"),
+            Self::IdempotencyKeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "The Idempotency-Key was used for another request",
+            ),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take that method")
             }
@@ -221,6 +229,21 @@ impl Problem {
         problem
     }
 
+    /// Another wrong place in the body.
+    pub(super) fn and_field(mut self, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        self.errors.push(FieldError {
+            pointer: Some(pointer.into()),
+            parameter: None,
+            message: message.into(),
+        });
+        self
+    }
+
+    /// Whether it is of this kind.
+    pub(super) fn is(&self, code: Code) -> bool {
+        self.code == code
+    }
+
     /// Something failed inside: the cause goes to the log, not to the caller.
     pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "request failed");
@@ -277,7 +300,14 @@ impl From<registry::Error> for Problem {
             tracing::warn!(error = &error as &dyn std::error::Error, "registry is busy");
             return Self::new(Code::Unavailable).retry_after(1);
         }
-        Self::internal(&error)
+        match &error {
+            registry::Error::Conflict { .. } | registry::Error::Taken { .. } => {
+                Self::new(Code::Conflict).detail(error.to_string())
+            }
+            registry::Error::Unknown { .. } => Self::new(Code::NotFound).detail(error.to_string()),
+            registry::Error::Refused(_) => Self::new(Code::InvalidBody).detail(error.to_string()),
+            _ => Self::internal(&error),
+        }
     }
 }
 

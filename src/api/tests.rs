@@ -6,3 +6,4 @@ mod cases;
 mod devices;
 mod document;
 mod positions;
+mod registers;

@@ -1,5 +1,6 @@
 //! `motorpool audit`: judges exported tracks without a server.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -112,17 +113,19 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     Ok(if audit.problems.count == 0 { Outcome::Good } else { Outcome::FoundWrong })
 }
 
-#[expect(clippy::print_stdout, reason = "the output of a command")]
+/// What a person, or a program, reads on standard output. A reader that went away is no error.
 fn print(audit: &audit::Audit, args: &Args) -> anyhow::Result<()> {
-    let summary = std::fs::read_to_string(args.out.join("summary.json"))?;
-    if args.json {
+    let text = if args.json {
+        let summary = std::fs::read_to_string(args.out.join("summary.json"))?;
         let value: serde_json::Value = serde_json::from_str(&summary)?;
-        println!("{value}");
-        return Ok(());
+        format!("{value}\n")
+    } else {
+        let mut lines = audit.overview();
+        lines.push(format!("written to {}", args.out.display()));
+        lines.join("\n") + "\n"
+    };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
-    for line in audit.overview() {
-        println!("{line}");
-    }
-    println!("written to {}", args.out.display());
-    Ok(())
 }

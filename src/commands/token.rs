@@ -54,7 +54,7 @@ struct CreateArgs {
     #[arg(long, value_name = "TEXT")]
     name: String,
     /// What it may do; may be given several times
-    #[arg(long, value_name = "SCOPE", required = true, value_parser = ["read", "enrol", "supervise", "admin"])]
+    #[arg(long, value_name = "SCOPE", required = true, value_parser = ["read", "enrol", "registers:write", "supervise", "admin"])]
     scope: Vec<String>,
     /// What its person may act as in cases; may be given several times. No scope makes a reviewer
     #[arg(long, value_name = "ROLE", requires = "unit", value_parser = ROLES)]

@@ -34,6 +34,9 @@ pub enum Scope {
     Read,
     /// Enrol devices.
     Enrol,
+    /// Write the registers that judgement rests on, and approve what others propose.
+    #[serde(rename = "registers:write")]
+    WriteRegisters,
     /// Read flags and cases, and act on cases as far as the token's roles allow.
     Supervise,
     /// Everything, with approving and blocking.
@@ -42,7 +45,8 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: &'static [Self] = &[Self::Read, Self::Enrol, Self::Supervise, Self::Admin];
+    pub const ALL: &'static [Self] =
+        &[Self::Read, Self::Enrol, Self::WriteRegisters, Self::Supervise, Self::Admin];
 
     /// The word used in the database, on the command line and in JSON.
     #[must_use]
@@ -50,6 +54,7 @@ impl Scope {
         match self {
             Self::Read => "read",
             Self::Enrol => "enrol",
+            Self::WriteRegisters => "registers:write",
             Self::Supervise => "supervise",
             Self::Admin => "admin",
         }

@@ -1,27 +1,30 @@
-//! The demonstration: the county's 253 cars over real sockets.
+//! The demonstration: the county's cars over real sockets.
 //!
-//! Each car is one terminal and one link. What lies in the past, three weeks and today up to now, arrives as
+//! Each car is one terminal and one link. What the [`Script`] has in the past, three weeks and today up to now, arrives as
 //! blind-area batches (0x0704 type 1) as fast as it is acknowledged; then the car drives live, each fix as a position
 //! report (0x0200) at its own time. A car that could not send for a while catches up with batches, as a real one does.
 //! Days are made when they are needed and dropped when they are sent, so the history is never in memory whole.
+
+mod patrol;
+mod script;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use motorpool_protocols::{Fix, UtcMillis};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::enrol::{Enrolment, demo_phone};
-use super::fleet::{CarDays, Fleet};
-use super::schedule::TIME_OFFSET_S;
 use super::terminal::{Frames, Options, Terminal, TerminalError};
 use super::wire::{self, BODY_MAX, Phone};
 use crate::clock::wall_now;
+
+pub use script::{DemoCar, HISTORY_DAYS, Script, ScriptOptions, local_day};
 
 /// Fixes older than this go in batches.
 const LATE_MS: i64 = 60_000;
@@ -29,32 +32,9 @@ const LATE_MS: i64 = 60_000;
 const LOGINS_MAX: usize = 64;
 /// Bytes that may wait for the socket before more is encoded.
 const QUEUED_BYTES_MAX: usize = 32 << 10;
-/// How long a car tries to get a link before it says that it has none, and tries again.
+/// How long a car tries to get a link before it says that it has none, and tries again; also how long it waits for what
+/// comes next when the script is over.
 const PATIENCE: Duration = Duration::from_secs(3_600);
-
-/// What to show.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "settings, built by name with a default")]
-pub struct Demo {
-    /// The tracker listener.
-    pub target: SocketAddr,
-    /// The county's seed.
-    pub seed: u64,
-    /// Full local days before today.
-    pub history_days: u16,
-    /// Seconds between two reports of a driving car, from today on.
-    pub report_s: u32,
-    /// Cars that take part, the first ones of the county.
-    pub cars: usize,
-}
-
-impl Demo {
-    /// The whole county with three weeks of history.
-    #[must_use]
-    pub const fn new(target: SocketAddr) -> Self {
-        Self { target, seed: 1, history_days: 21, report_s: 10, cars: super::county::CARS }
-    }
-}
 
 /// How far the demonstration is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,9 +54,6 @@ pub struct Counts {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DemoError {
-    /// The cars could not be enrolled.
-    #[error("enrolling the demonstration's cars failed: {0}")]
-    Enrol(String),
     /// A car was refused.
     #[error("terminal {terminal}: {source}")]
     Refused {
@@ -87,62 +64,22 @@ pub enum DemoError {
     },
 }
 
-/// A car as the demonstration's registers would have it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "an output record")]
-pub struct DemoCar {
-    /// Its terminal, 12 digits.
-    pub terminal: Phone,
-    /// Its impossible plate.
-    pub plate: String,
-    /// The name of its unit.
-    pub unit: String,
-    /// Its class as the regulation names it.
-    pub class: &'static str,
-}
-
-/// The first `cars` cars of a fleet.
-#[must_use]
-pub fn cars(fleet: &Fleet, cars: usize) -> Vec<DemoCar> {
-    let county = fleet.county();
-    let list = county.cars.iter().enumerate().take(cars);
-    list.filter_map(|(index, car)| {
-        Some(DemoCar {
-            terminal: demo_phone(index)?,
-            plate: car.plate.clone(),
-            unit: county.units.get(car.unit)?.name.clone(),
-            class: car.class.name(),
-        })
-    })
-    .collect()
-}
-
-/// Enrols the cars with `enrol`, then lets them report until `shutdown`. `counts` tells how far it is.
+/// Lets the cars of a script, whose terminals are enrolled, report to `target` until `shutdown`. `counts` tells how far it is.
 ///
 /// # Errors
-/// When the cars can't be enrolled, or one is refused although it was.
-pub async fn run<F>(
-    demo: Demo,
-    enrol: impl FnOnce(Vec<Enrolment>) -> F,
+/// When a car is refused.
+pub async fn run(
+    target: SocketAddr,
+    script: Arc<Script>,
     counts: watch::Sender<Counts>,
     shutdown: CancellationToken,
-) -> Result<(), DemoError>
-where
-    F: Future<Output = Result<(), String>>,
-{
-    let today = (wall_now().0 / 1_000 + TIME_OFFSET_S).div_euclid(86_400);
-    let fleet = Arc::new(Fleet::new(demo.seed, today - i64::from(demo.history_days)));
-    let cars = cars(&fleet, demo.cars);
-    let names = cars.iter().map(|car| Enrolment::jt808(car.terminal, format!("{} {}", car.plate, car.unit)));
-    enrol(names.collect()).await.map_err(DemoError::Enrol)?;
+) -> Result<(), DemoError> {
     let counts = Arc::new(counts);
     let logins = Arc::new(Semaphore::new(LOGINS_MAX));
     let mut links = JoinSet::new();
-    for (index, car) in cars.into_iter().enumerate() {
-        let (fleet, counts, logins) = (Arc::clone(&fleet), Arc::clone(&counts), Arc::clone(&logins));
-        links.spawn(async move {
-            Driver::new(&demo, car.terminal, &counts).drive(&fleet, index, &demo, &logins).await
-        });
+    for car in script.cars() {
+        let (script, counts, logins) = (Arc::clone(&script), Arc::clone(&counts), Arc::clone(&logins));
+        links.spawn(async move { Driver::new(target, &script, &car, &counts).drive(&logins).await });
     }
     loop {
         tokio::select! {
@@ -174,36 +111,42 @@ impl Frames for Bodies {
 
 struct Driver<'a> {
     terminal: Terminal<Bodies>,
+    script: &'a Script,
+    car: &'a DemoCar,
     counts: &'a watch::Sender<Counts>,
+    /// The day that is fetched next.
+    next_day: Date,
     ahead: VecDeque<Fix>,
     is_seen: bool,
     is_live: bool,
 }
 
 impl<'a> Driver<'a> {
-    fn new(demo: &Demo, phone: Phone, counts: &'a watch::Sender<Counts>) -> Self {
-        let terminal =
-            Terminal::new(phone, demo.target, Bodies, Options { pipeline: 32, ..Options::default() });
-        Self { terminal, counts, ahead: VecDeque::new(), is_seen: false, is_live: false }
+    fn new(
+        target: SocketAddr,
+        script: &'a Script,
+        car: &'a DemoCar,
+        counts: &'a watch::Sender<Counts>,
+    ) -> Self {
+        let options = Options { pipeline: 32, ..Options::default() };
+        Self {
+            terminal: Terminal::new(car.terminal, target, Bodies, options),
+            script,
+            car,
+            counts,
+            next_day: script.days().0,
+            ahead: VecDeque::new(),
+            is_seen: false,
+            is_live: false,
+        }
     }
 
     /// Reports for ever; returns only when the server refuses this terminal.
-    async fn drive(
-        mut self,
-        fleet: &Fleet,
-        car: usize,
-        demo: &Demo,
-        logins: &Semaphore,
-    ) -> Result<(), DemoError> {
-        let mut days = fleet.days(car, None);
-        let mut next_day = 0;
+    async fn drive(mut self, logins: &Semaphore) -> Result<(), DemoError> {
         loop {
-            if self.ahead.is_empty() {
-                self.fetch_day(&mut days, next_day, demo);
-                next_day += 1;
-            }
+            self.fetch_days();
             let now = wall_now();
-            let wait = self.ahead.front().map_or(Duration::ZERO, |fix| {
+            let wait = self.ahead.front().map_or(PATIENCE, |fix| {
                 Duration::from_millis(u64::try_from(fix.fix_time.0 - now.0).unwrap_or(0))
             });
             if wait.is_zero() && self.has_room() {
@@ -216,10 +159,12 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Takes the fixes of the next local day in.
-    fn fetch_day(&mut self, days: &mut CarDays<'_>, number: u16, demo: &Demo) {
-        days.set_report_s((number >= demo.history_days).then_some(demo.report_s));
-        self.ahead.extend(days.next().into_iter().flatten().map(|sample| sample.fix));
+    /// Takes in the fixes of the next day on which there are any.
+    fn fetch_days(&mut self) {
+        while self.ahead.is_empty() && self.next_day <= self.script.days().1 {
+            self.ahead.extend(self.script.fixes(self.car.vehicle, self.next_day));
+            self.next_day = self.next_day.saturating_add(jiff::Span::new().days(1));
+        }
     }
 
     fn has_room(&self) -> bool {
@@ -295,28 +240,28 @@ mod tests {
     use super::*;
     use crate::sim::fake_server::{Answer, FakeServer};
 
+    fn script(cars: usize) -> Arc<Script> {
+        let from = local_day(wall_now()).saturating_sub(jiff::Span::new().days(3));
+        Arc::new(Script::new(ScriptOptions { seed: 1, from, cars }))
+    }
+
     #[tokio::test]
     async fn the_history_arrives_whole_and_then_the_cars_are_live() {
         let server = FakeServer::start(|nth| if nth % 40 == 39 { Answer::Close } else { Answer::Ack });
-        let demo = Demo { history_days: 3, cars: 4, ..Demo::new(server.address()) };
+        let script = script(4);
         let (counts, mut seen) = watch::channel(Counts::default());
         let shutdown = CancellationToken::new();
-        let (tell, enrolled) = tokio::sync::oneshot::channel();
-        let enrol = |devices| async move { tell.send(devices).map_err(|_| "nobody listens".to_owned()) };
-        let before = wall_now();
-        let running = tokio::spawn(run(demo, enrol, counts, shutdown.clone()));
+        let running = tokio::spawn(run(server.address(), Arc::clone(&script), counts, shutdown.clone()));
         let live = *seen.wait_for(|counts| counts.cars_live == 4).await.unwrap();
         shutdown.cancel();
         running.await.unwrap().unwrap();
 
-        let enrolled: Vec<Enrolment> = enrolled.await.unwrap();
-        assert_eq!((enrolled.len(), enrolled[0].terminal.as_str()), (4, "013800000001"));
-        assert!(enrolled[0].name.contains('演'), "{}", enrolled[0].name);
+        let cars = script.cars();
+        assert_eq!((cars.len(), cars[0].terminal.to_string().as_str()), (4, "013800000001"));
+        assert!(cars[0].plate.contains('演'), "{}", cars[0].plate);
         assert_eq!((live.cars_seen, live.sent), (4, live.acked));
 
-        // Every fix of the history, by its body, as the fleet makes it from the same seed.
-        let today = (before.0 / 1_000 + TIME_OFFSET_S).div_euclid(86_400);
-        let fleet = Fleet::new(demo.seed, today - 3);
+        // Every fix of the history, by its body, as the script has it.
         let mut arrived = std::collections::HashSet::new();
         for (terminal, id, _, body) in server.received() {
             let mut rest = if id == 0x0704 { &body[3..] } else { continue };
@@ -326,13 +271,15 @@ mod tests {
                 rest = more;
             }
         }
-        for (car, enrolment) in enrolled.iter().enumerate() {
-            for fix in fleet.days(car, None).take(3).flatten().map(|sample| sample.fix) {
+        for car in &cars {
+            let days = script.days().0.series(jiff::Span::new().days(1)).take(3);
+            for fix in days.flat_map(|day| script.fixes(car.vehicle, day)) {
                 let mut body = Vec::new();
                 wire::put_position(&mut body, &fix);
                 assert!(
-                    arrived.contains(&(enrolment.terminal.clone(), body)),
-                    "car {car} at {}",
+                    arrived.contains(&(car.terminal.to_string(), body)),
+                    "{} at {}",
+                    car.plate,
                     fix.fix_time
                 );
             }
@@ -342,14 +289,8 @@ mod tests {
     #[tokio::test]
     async fn cars_that_may_not_come_in_end_the_demonstration() {
         let server = FakeServer::refusing_registration(4);
-        let demo = Demo { history_days: 0, cars: 2, ..Demo::new(server.address()) };
         let counts = watch::Sender::new(Counts::default());
-        let refused =
-            run(demo, |_| async { Ok(()) }, counts.clone(), CancellationToken::new()).await.unwrap_err();
+        let refused = run(server.address(), script(2), counts, CancellationToken::new()).await.unwrap_err();
         assert!(matches!(refused, DemoError::Refused { .. }), "{refused}");
-        let failed = run(demo, |_| async { Err("no".to_owned()) }, counts, CancellationToken::new())
-            .await
-            .unwrap_err();
-        assert!(matches!(failed, DemoError::Enrol(_)), "{failed}");
     }
 }

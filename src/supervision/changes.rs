@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::{UnitId, VehicleId};
 use motorpool_supervision::judge::LOOK_BACK_DAYS;
-use motorpool_supervision::register::{Order, Register, Row as _, Span, Watermark};
+use motorpool_supervision::register::{Order, Register, Row as _, Span, Unit, Vehicle, Watermark};
 use motorpool_supervision::world::World;
 
 use super::days::Days;
@@ -28,15 +28,20 @@ fn touched_days(world: &World, touched: Span, within: &RangeInclusive<Date>) -> 
     (first <= last).then_some(first..=last)
 }
 
+/// The vehicle that a change of the vehicle itself is about.
+fn own_vehicle(change: &Changed) -> Option<VehicleId> {
+    (change.kind == Vehicle::KIND).then_some(VehicleId(change.id))
+}
+
 /// The vehicles that a change matters to: those it names, else those of the units it names and below, else all.
 fn touched_vehicles(world: &World, change: &Changed, at: UtcMillis) -> BTreeSet<VehicleId> {
     if !change.vehicles.is_empty() {
         return change.vehicles.clone();
     }
-    if change.kind == <motorpool_supervision::register::Vehicle>::KIND {
-        return [VehicleId(change.id)].into();
+    if let Some(vehicle) = own_vehicle(change) {
+        return [vehicle].into();
     }
-    if change.units.is_empty() || change.kind == <motorpool_supervision::register::Unit>::KIND {
+    if change.units.is_empty() || change.kind == Unit::KIND {
         return world.vehicle_ids().collect();
     }
     let is_below = |vehicle: &VehicleId| {
@@ -55,6 +60,8 @@ pub(super) fn touched(
     now: UtcMillis,
 ) -> Days {
     let mut days = Days::default();
+    // An import adds thousands of rows that matter to every car since ever: each range is spread over the fleet once.
+    let mut spread = BTreeSet::new();
     for change in changes {
         let span = if change.kind == Watermark::KIND {
             moved(world.register(), change, now)
@@ -62,6 +69,12 @@ pub(super) fn touched(
             change.touched
         };
         let Some(range) = touched_days(world, span, within) else { continue };
+        if change.vehicles.is_empty() {
+            let units = if change.kind == Unit::KIND { BTreeSet::new() } else { change.units.clone() };
+            if !spread.insert((*range.start(), *range.end(), units, own_vehicle(change))) {
+                continue;
+            }
+        }
         for vehicle in touched_vehicles(world, change, now) {
             days.add(vehicle, range.clone());
         }

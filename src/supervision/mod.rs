@@ -7,10 +7,12 @@
 //!
 //! It never holds the journal back. What it did not mark because a range of the journal was gone it derives from the archive again.
 
+mod backlog;
 mod backtest;
 pub mod cases;
 mod changes;
 mod claims;
+mod clearance;
 mod days;
 mod derive;
 mod first_rows;
@@ -29,6 +31,7 @@ pub use backtest::{
     VEHICLE_DAYS_MAX, backtest,
 };
 pub use claims::check_items;
+pub use clearance::{Clearance, ClearanceSources, PutRows, WouldClear, would_clear};
 pub use first_rows::write_calendar;
 pub use marks::{MarkBatch, Marks};
 pub use packs::{NoPack, Pack, PackRequest, PackSources, pack};

@@ -19,6 +19,7 @@ use motorpool_supervision::trips::{Rest, Segment};
 use motorpool_supervision::world::World;
 use tokio_util::sync::CancellationToken;
 
+use super::backlog::Backlog;
 use super::days::Days;
 use super::derive::{Derived, derive};
 use super::judging::{self, Found, Fresh, Sources, archived, registered, start};
@@ -94,6 +95,7 @@ pub struct Supervisor {
     fleet_days: BTreeSet<Date>,
     /// The local day on which overdue explanations were looked for last.
     reminded: Option<Date>,
+    backlog: Backlog,
 }
 
 impl Supervisor {
@@ -114,6 +116,7 @@ impl Supervisor {
             settled: None,
             fleet_days: BTreeSet::new(),
             reminded: None,
+            backlog: Backlog::default(),
         };
         supervisor.publish();
         Ok(supervisor)
@@ -136,7 +139,7 @@ impl Supervisor {
             }
             tokio::select! {
                 () = stop.cancelled() => break,
-                result = self.pass() => self.count(result),
+                result = self.pass_arrived() => self.count(result),
             }
         }
     }
@@ -158,14 +161,27 @@ impl Supervisor {
         self.status.change.store(checkpoint.change, Ordering::Relaxed);
     }
 
-    /// One pass.
+    /// One pass over everything that is marked.
     ///
     /// # Errors
     /// When the registry fails; everything that was not written is done again by the next pass.
     pub async fn pass(&mut self) -> anyhow::Result<()> {
         let taken = self.parts.marks.take();
+        self.follow(taken, true).await
+    }
+
+    /// One pass over what has arrived whole. While something is still arriving, other judging waits as well.
+    async fn pass_arrived(&mut self) -> anyhow::Result<()> {
+        let mut taken = self.parts.marks.take();
+        let held = self.backlog.hold_back(&mut taken);
+        let is_whole = held.devices.is_empty();
+        self.parts.marks.give_back(held);
+        self.follow(taken, is_whole).await
+    }
+
+    async fn follow(&mut self, taken: Taken, is_whole: bool) -> anyhow::Result<()> {
         self.now = self.now.max(taken.now);
-        let result = self.follow(&taken).await;
+        let result = self.try_follow(&taken, is_whole).await;
         if result.is_err() {
             self.parts.marks.give_back(taken);
             self.checkpoint = self.parts.registry.checkpoint().await?;
@@ -173,12 +189,16 @@ impl Supervisor {
         result
     }
 
-    async fn follow(&mut self, taken: &Taken) -> anyhow::Result<()> {
+    /// Derives and judges. The checkpoint moves only when nothing was held back.
+    async fn try_follow(&mut self, taken: &Taken, is_whole: bool) -> anyhow::Result<()> {
         let due = self.due(taken).await?;
         let due: Vec<_> = due.into_iter().collect();
         let bindings = if due.is_empty() { Vec::new() } else { self.parts.registry.rows(Known::Now).await? };
         for group in due.chunks(DEVICES_AT_ONCE) {
             self.derive_group(group, &bindings).await?;
+        }
+        if !is_whole {
+            return Ok(());
         }
         let change = self.judge_changes().await?;
         self.judge_settled_days().await?;
@@ -548,6 +568,13 @@ fn ended_orders(world: &World, first: Date, last: Date) -> impl Iterator<Item = 
 /// Why vehicles are judged again: the last order that changed, where one did.
 fn causes(world: &World, changed: &[Changed], change: i64) -> BTreeMap<VehicleId, Cause> {
     let mut causes = BTreeMap::new();
+    let mut orders: BTreeMap<i64, &Versioned<Order>> = BTreeMap::new();
+    for order in &world.register().orders {
+        let newest = orders.entry(order.id).or_insert(order);
+        if newest.version < order.version {
+            *newest = order;
+        }
+    }
     for changed in changed {
         for vehicle in &changed.vehicles {
             causes.entry(*vehicle).or_insert(Cause::RegistryChange { change });
@@ -555,8 +582,7 @@ fn causes(world: &World, changed: &[Changed], change: i64) -> BTreeMap<VehicleId
         if changed.kind != Order::KIND {
             continue;
         }
-        let newest =
-            world.register().orders.iter().filter(|order| order.id == changed.id).max_by_key(|o| o.version);
+        let newest = orders.get(&changed.id);
         if let Some(order) = newest {
             let recorded_at = order.row.entered_at.unwrap_or(order.recorded_at);
             causes.insert(order.row.vehicle, Cause::Order { no: order.row.no.clone(), recorded_at });

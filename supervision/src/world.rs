@@ -364,13 +364,15 @@ impl World {
         units: &[UnitId],
         at: UtcMillis,
     ) -> Option<&Versioned<Exemption>> {
-        self.register.exemptions.iter().filter(|exemption| exemption.valid.contains(at)).find(|exemption| {
+        let lifts = |exemption: &&Versioned<Exemption>| {
             let row = &exemption.row;
-            row.rules.contains(&rule)
+            exemption.valid.contains(at)
+                && row.rules.contains(&rule)
                 && row.unit.is_none_or(|unit| units.contains(&unit))
                 && row.class.is_none_or(|only| only == class)
                 && row.vehicle.is_none_or(|only| only == vehicle)
-        })
+        };
+        self.register.exemptions.iter().filter(lifts).min_by_key(|exemption| exemption.precedence())
     }
 
     /// The seal on the vehicle at `at`: sealed and not opened.

@@ -31,7 +31,7 @@ const MIDNIGHT: i64 = 1_775_577_600_000;
 
 /// Minutes after midnight of the day.
 fn at(minute: i64) -> UtcMillis {
-    UtcMillis(MIDNIGHT + minute * 60_000)
+    UtcMillis(MIDNIGHT.saturating_add(minute.saturating_mul(60_000)))
 }
 
 fn date(text: &str) -> Date {
@@ -351,7 +351,8 @@ fn one_fix_a_minute_without_speed_or_ignition_is_enough() {
 type Raw = (i64, i64, i64, i64);
 
 fn raw() -> impl Strategy<Value = Vec<Raw>> {
-    prop::collection::vec((0_i64..6, -3_000_i64..5_000, -600_i64..4_000, 0_i64..1_000), 0..7)
+    let minute = prop_oneof![60 => -3_000_i64..5_000, 1 => Just(i64::MAX), 1 => Just(i64::MIN)];
+    prop::collection::vec((0_i64..6, minute, -600_i64..4_000, 0_i64..1_000), 0..7)
 }
 
 /// Everything that a register may hold, mostly nonsense.
@@ -426,7 +427,7 @@ fn any_others(register: &mut Register, raw: &[Raw]) {
             last.version = u32::try_from(n).unwrap() + 1;
         }
         let params = match a {
-            0 => serde_json::json!({"matching": {"slack_s": -b}}),
+            0 => serde_json::json!({"matching": {"slack_s": b.saturating_neg()}}),
             1 => {
                 serde_json::json!({"matching": {"grace_before_s": c * 60}, "r01": {"repeat_days": 4_000_000_000_u32}})
             }
@@ -447,7 +448,7 @@ fn car(number: i64) -> VehicleId {
 
 /// A time of validity; now and then it ends before it begins.
 fn span(from: i64, lasts: i64) -> Span {
-    Span { from: at(from), to: (lasts % 3 != 0).then(|| at(from + lasts)) }
+    Span { from: at(from), to: (lasts % 3 != 0).then(|| at(from.saturating_add(lasts))) }
 }
 
 /// Numbered rows; every third is another version of the one before.
@@ -456,7 +457,7 @@ fn rows<T>(raw: &[Raw], row: impl Fn(Raw) -> T) -> Vec<Versioned<T>> {
         id: 1 + n - i64::from(n % 3 == 2),
         version: 1 + u32::from(n % 3 == 2),
         valid: if d % 2 == 0 { Span::ALWAYS } else { span(b, c) },
-        recorded_at: at(b - d),
+        recorded_at: at(b.saturating_sub(d)),
         recorded_by: String::new(),
         row: row((a, b, c, d)),
     });
@@ -483,8 +484,8 @@ fn any_order((a, b, c, d): Raw) -> Order {
         via: (0..d % 2).map(place).collect(),
         area: (d % 5 == 0).then_some(ZoneId(a)),
         planned_out: at(b),
-        planned_in: at(b + c),
-        entered_at: (d % 6 == 0).then(|| at(b + d)),
+        planned_in: at(b.saturating_add(c)),
+        entered_at: (d % 6 == 0).then(|| at(b.saturating_add(d))),
         state: states[usize::try_from(d % 5).unwrap()],
         is_emergency: d % 9 == 0,
         user: format!("人{}", d % 3),
@@ -504,7 +505,7 @@ fn any_zone((a, b, c, d): Raw) -> Zone {
         ZoneKind::Sensitive(SensitiveKind::School),
         ZoneKind::Area,
     ];
-    let metres = |n: i64| f64::from(i32::try_from(n).unwrap());
+    let metres = |n: i64| f64::from(i32::try_from(n.clamp(-5_000, 5_000)).unwrap());
     let shape = match d % 7 {
         0 => bow_tie(),
         1 => over_the_antimeridian(),
@@ -518,7 +519,7 @@ fn any_zone((a, b, c, d): Raw) -> Zone {
     };
     Zone {
         name: format!("区{a}"),
-        kind: kinds[usize::try_from((b + 3_000) % 8).unwrap()],
+        kind: kinds[usize::try_from(b.rem_euclid(8)).unwrap()],
         unit: (d % 3 == 0).then_some(UnitId(d % 5)),
         shape,
         ..Zone::default()

@@ -37,6 +37,8 @@ fn every_command_has_help_with_an_example() {
         "decode",
         "replay",
         "simulate",
+        "audit",
+        "evidence verify",
         "journal verify",
         "journal dump",
         "tracks verify",

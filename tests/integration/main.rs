@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that goes wrong")]
 
+mod audit;
 mod bad_input;
 mod commands;
 mod kill;
 mod restart;
 mod roundtrip;
+mod supervision;
 mod support;

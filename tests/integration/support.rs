@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -25,6 +26,8 @@ pub(crate) fn scratch() -> TempDir {
 /// A running `motorpool serve`, killed when dropped.
 pub(crate) struct Served {
     child: Child,
+    /// What it has logged, when that is kept.
+    log: Arc<Mutex<Vec<String>>>,
     pub(crate) trackers: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) token: String,
@@ -39,18 +42,34 @@ impl Served {
     /// Starts with extra environment variables; they win over the defaults of the test.
     pub(crate) fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(MOTORPOOL);
-        command
-            .args(["serve", "--data"])
-            .arg(data)
-            .env("MOTORPOOL__TRACKERS__LISTEN", "127.0.0.1:0")
-            .env("MOTORPOOL__HTTP__LISTEN", "127.0.0.1:0")
-            .env("MOTORPOOL__JOURNAL__SEGMENT_SIZE", "4MiB")
-            .env("MOTORPOOL__JOURNAL__QUEUE_MAX", "2MiB")
-            .env("MOTORPOOL_LOG", "warn")
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+        command.args(["serve", "--data"]).arg(data).env("MOTORPOOL_LOG", "warn");
+        Self::run(data, command.envs(variables.iter().copied()))
+    }
+
+    /// Starts `motorpool demo` over `data`.
+    pub(crate) fn demo(data: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(MOTORPOOL);
+        command.args(["demo", "--data"]).arg(data).args(arguments).stderr(Stdio::piped());
+        Self::run(data, command.env("MOTORPOOL_LOG", "info").env("MOTORPOOL__SUPERVISION__INTERVAL", "1s"))
+    }
+
+    fn run(data: &Path, command: &mut Command) -> Self {
+        let defaults = [
+            ("MOTORPOOL__TRACKERS__LISTEN", "127.0.0.1:0"),
+            ("MOTORPOOL__HTTP__LISTEN", "127.0.0.1:0"),
+            ("MOTORPOOL__JOURNAL__SEGMENT_SIZE", "4MiB"),
+            ("MOTORPOOL__JOURNAL__QUEUE_MAX", "2MiB"),
+        ];
+        let given: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
+        let missing = defaults.into_iter().filter(|(name, _)| !given.iter().any(|given| given == name));
+        command.envs(missing).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        if let Some(stderr) = child.stderr.take() {
+            let lines = BufReader::new(stderr).lines().map_while(Result::ok);
+            let log = Arc::clone(&log);
+            std::thread::spawn(move || lines.for_each(|line| log.lock().unwrap().push(line)));
+        }
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // The token line is the last of the announcement: by then everything listens.
         let announced = lines.by_ref().map_while(Result::ok).any(|line| line.starts_with("API token"));
@@ -62,6 +81,7 @@ impl Served {
         let address = |key: &str| addresses[key].as_str().unwrap().parse().unwrap();
         Self {
             child,
+            log,
             trackers: address("trackers"),
             http: address("http"),
             token: fs::read_to_string(data.join("api-token")).unwrap().trim().to_owned(),
@@ -71,6 +91,11 @@ impl Served {
     /// The process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether a line of its log, when that is kept, contains `text`.
+    pub(crate) fn has_logged(&self, text: &str) -> bool {
+        self.log.lock().unwrap().iter().any(|line| line.contains(text))
     }
 
     /// kill -9.

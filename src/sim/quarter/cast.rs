@@ -14,6 +14,8 @@ use crate::sim::schedule::weekday;
 const APART_DAYS: i64 = 3;
 /// Events of each story in an enriched quarter.
 const ENRICHED_EVENTS: usize = 5;
+/// Events of each story in a quarter that is to be shown.
+const DEMO_EVENTS: usize = 2;
 /// A quarter of 253 cars as Funing counted it: 43 clues, of which 4 violations and 9 management problems.
 const REAL_VIOLATIONS: usize = 4;
 const REAL_MANAGEMENT: usize = 9;
@@ -115,8 +117,10 @@ impl Cast {
 
 /// The stories of a quarter, those with the narrowest choice of days first.
 fn stories(rate: Rate, rng: &mut Rng) -> Vec<Story> {
+    let each = |times: usize| (0..times).flat_map(|_| Story::ALL.iter().copied()).collect();
     let mut list: Vec<Story> = match rate {
-        Rate::Enriched => (0..ENRICHED_EVENTS).flat_map(|_| Story::ALL.iter().copied()).collect(),
+        Rate::Enriched => each(ENRICHED_EVENTS),
+        Rate::Demo => each(DEMO_EVENTS),
         Rate::Real => {
             let mut take = |kind: Kind, count: usize| {
                 let mut all: Vec<(u64, Story)> = Story::of(kind).map(|story| (rng.bits(), story)).collect();

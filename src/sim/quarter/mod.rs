@@ -58,13 +58,15 @@ const FIRST_UNIT: i64 = 11;
 
 /// How often stories happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the two rates there are")]
+#[expect(clippy::exhaustive_enums, reason = "the rates there are")]
 pub enum Rate {
     /// As counted in a real county: 43 events, of which 4 are violations and 9 problems of management.
     #[default]
     Real,
     /// Each story five times.
     Enriched,
+    /// Each story twice, to be shown: something of everything, and most of the county in order.
+    Demo,
 }
 
 /// What quarter to make.
@@ -175,15 +177,27 @@ impl Quarter {
     /// quarter does not have.
     #[must_use]
     pub fn track(&self, vehicle: VehicleId) -> Vec<Point> {
-        let Some((car, life)) = self.life(vehicle) else { return Vec::new() };
         let mut track = Vec::with_capacity(POINTS_USUAL);
-        for (day, record) in (self.period.first..).zip(&life.days) {
-            let plan = record.plan(&self.stage);
-            let samples = car::day_reported(&self.stage.county, car, day, &plan, life.profile.reporting);
-            let rng = Rng::keyed(&[self.seed, 38, car as u64, day.unsigned_abs()]);
-            track.extend(device::points(life.profile, day, &samples, &record.faults, rng));
+        for day in self.period.first..=self.period.last {
+            track.extend(self.points(vehicle, day));
         }
         track
+    }
+
+    /// The part of [`Quarter::track`] that belongs to one local day. Empty outside the quarter.
+    #[must_use]
+    pub fn day_track(&self, vehicle: VehicleId, day: Date) -> Vec<Point> {
+        self.points(vehicle, day_number(day))
+    }
+
+    fn points(&self, vehicle: VehicleId, day: i64) -> Vec<Point> {
+        let nth = usize::try_from(day - self.period.first).ok();
+        let Some((car, life)) = self.life(vehicle) else { return Vec::new() };
+        let Some(record) = nth.and_then(|nth| life.days.get(nth)) else { return Vec::new() };
+        let plan = record.plan(&self.stage);
+        let samples = car::day_reported(&self.stage.county, car, day, &plan, life.profile.reporting);
+        let rng = Rng::keyed(&[self.seed, 38, car as u64, day.unsigned_abs()]);
+        device::points(life.profile, day, &samples, &record.faults, rng)
     }
 
     /// The drives that a vehicle really made, in order.

@@ -117,9 +117,10 @@ impl<'a> VehicleDay<'a> {
     #[must_use]
     pub fn place_at(&self, at: UtcMillis) -> Option<Position> {
         self.stops(at, at).next().map(|stop| stop.at).or_else(|| {
-            let points = self.points(UtcMillis(at.0 - 600_000), UtcMillis(at.0 + 600_000));
+            let points =
+                self.points(UtcMillis(at.0.saturating_sub(600_000)), UtcMillis(at.0.saturating_add(600_000)));
             let usable = points.iter().filter(|point| point.is_usable());
-            usable.min_by_key(|point| ((point.time.0 - at.0).abs(), point.time)).map(|point| point.at)
+            usable.min_by_key(|point| (point.time.0.abs_diff(at.0), point.time)).map(|point| point.at)
         })
     }
 
@@ -129,19 +130,20 @@ impl<'a> VehicleDay<'a> {
         self.world.is_complete(feed, &self.units, from, to)
     }
 
-    /// The duty roster that holds for the vehicle at any time from `from` to `to`.
+    /// The duty roster that holds for the vehicle at any time from `from` to `to`; of several the first.
     #[must_use]
     pub fn duty(&self, from: UtcMillis, to: UtcMillis) -> Option<&'a Versioned<Duty>> {
-        self.world.register().duties.iter().find(|duty| {
+        let duties = self.world.register().duties.iter().filter(|duty| {
             duty.valid.overlaps(from, to)
                 && match duty.row.vehicle {
                     Some(vehicle) => vehicle == self.id(),
                     None => self.units.contains(&duty.row.unit),
                 }
-        })
+        });
+        duties.min_by_key(|duty| duty.precedence())
     }
 
-    /// The declared emergency that holds for the unit at any time from `from` to `to` and, when it names an area, at `place`.
+    /// The declared emergency that holds for the unit at any time from `from` to `to` and, when it names an area, at `place`; of several the first.
     #[must_use]
     pub fn emergency(
         &self,
@@ -149,7 +151,7 @@ impl<'a> VehicleDay<'a> {
         to: UtcMillis,
         place: Option<Position>,
     ) -> Option<&'a Versioned<Emergency>> {
-        self.world.register().emergencies.iter().find(|emergency| {
+        let emergencies = self.world.register().emergencies.iter().filter(|emergency| {
             let row = &emergency.row;
             let for_unit = row.units.is_empty() || row.units.iter().any(|unit| self.units.contains(unit));
             let in_area = match (row.area, place) {
@@ -161,7 +163,8 @@ impl<'a> VehicleDay<'a> {
                 (Some(_), None) => false,
             };
             emergency.valid.overlaps(from, to) && for_unit && in_area
-        })
+        });
+        emergencies.min_by_key(|emergency| emergency.precedence())
     }
 
     /// What speaks for the person between `from` and `to`, whatever the rule: duty, emergency, the driver's reports, repair.

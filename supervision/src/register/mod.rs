@@ -11,6 +11,8 @@ mod orders;
 mod places;
 mod rule_sets;
 
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 
 use crate::UtcMillis;
@@ -82,6 +84,12 @@ impl<T> Versioned<T> {
     /// Version 1 of row `id`, always valid, recorded at `recorded_at`.
     pub const fn first(id: i64, recorded_at: UtcMillis, row: T) -> Self {
         Self { id, version: 1, valid: Span::ALWAYS, recorded_at, recorded_by: String::new(), row }
+    }
+
+    /// Which of several rows that hold is named: the one with the least, the earliest; of the versions of one the newest. The order
+    /// of rows in a register says nothing.
+    pub(crate) const fn precedence(&self) -> (UtcMillis, i64, Reverse<u32>) {
+        (self.valid.from, self.id, Reverse(self.version))
     }
 
     /// The same with another time of validity.

@@ -20,6 +20,9 @@ const ROADS_PCT: f64 = 130.0;
 /// So many times further away than the limit, with a stop at a sensitive place, is red.
 const RED_TIMES: f64 = 5.0;
 
+/// Business elsewhere takes at least this long, milliseconds.
+const ELSEWHERE_MS: i64 = 600_000;
+
 pub(super) fn judge(day: &VehicleDay<'_>, out: &mut Vec<Finding>) {
     for order in first_orders(day) {
         // Once the order's time is over: until then the car may still get there.
@@ -215,7 +218,7 @@ impl<'d, 'a> Use<'d, 'a> {
         }
         let limit = expected.saturating_mul(i64::from(params.longer_pct)) / 100;
         let all: i64 = self.trips.iter().map(|past| i64::from(past.trip.distance_m)).sum();
-        if all <= limit {
+        if all <= limit || !self.stood_elsewhere(goals.iter().chain(via), start) {
             return None;
         }
         let areas: Vec<&Goal> = goals.iter().chain(via).filter(|goal| goal.is_wide(self.day)).collect();
@@ -231,6 +234,24 @@ impl<'d, 'a> Use<'d, 'a> {
                 false => draft.measure(Measure::of("driven_within_areas_m", all - driven)),
             };
             excused(draft, near_limit(driven, limit)).finish()
+        })
+    }
+
+    /// Whether the car stood, between two trips of the order, where neither the order nor its beginning is. A long way alone says little:
+    /// roads bend, and a leader may have the car go round. A long way with business elsewhere is a question.
+    fn stood_elsewhere<'g>(&self, goals: impl Iterator<Item = &'g Goal>, start: Position) -> bool {
+        let reached_m = f64::from(self.day.settings.params.r04.reached_m);
+        let (Some(first), Some(last)) = (self.trips.first(), self.trips.last()) else { return false };
+        let goals: Vec<&Goal> = goals.collect();
+        self.day.stops(first.trip.end, last.trip.start).any(|stop| {
+            let is_between = stop.start >= first.trip.start && stop.end <= last.trip.end;
+            let is_named = goals
+                .iter()
+                .any(|goal| goal.distance_m(self.day, stop.at).is_none_or(|metres| metres <= reached_m));
+            is_between
+                && stop.end.0 - stop.start.0 >= ELSEWHERE_MS
+                && !is_named
+                && stop.at.distance_m(start) > reached_m
         })
     }
 
@@ -341,7 +362,9 @@ mod tests {
         let with = |metres: u32| {
             let mut scene = Scene::new();
             scene.order("甲1", "2026-04-08 09:00", "2026-04-08 15:00", place(12_000.0, 0.0));
-            scene.drive("2026-04-08 09:00", "2026-04-08 09:20", place(12_000.0, 0.0)).distance_m = metres;
+            scene.drive("2026-04-08 09:00", "2026-04-08 09:20", place(-9_000.0, 0.0));
+            scene.drive("2026-04-08 10:00", "2026-04-08 10:40", place(12_000.0, 0.0)).distance_m =
+                metres - 9_000;
             scene
         };
         with(46_800).clear(Rule::R04, DAY);
@@ -359,7 +382,9 @@ mod tests {
             scene.register.orders[0].row.destinations =
                 vec![PlaceText { text: "北坝乡".to_owned(), at: None }];
             let way: Vec<_> = way.iter().map(|(east, north)| place(*east, *north)).collect();
-            scene.drive_along("2026-04-08 09:00", "2026-04-08 11:00", &way);
+            scene.drive_along("2026-04-08 09:00", "2026-04-08 10:00", &way[..1]);
+            // A fix every 250 m, so that one lies at the farthest place.
+            scene.drive_along("2026-04-08 10:30", "2026-04-08 11:36", &way[1..]);
             scene
         };
         // Up and down in it: 60 km in all, 16 km of them on the way there and back.

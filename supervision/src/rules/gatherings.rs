@@ -241,17 +241,19 @@ fn on_call(
 ) -> (Option<Excuse>, Option<Excuse>) {
     let register = fleet.world.register();
     let units = fleet.units(presence.unit);
-    let duty = register.duties.iter().filter(|duty| duty.valid.overlaps(from, to)).find(|duty| {
+    let duties = register.duties.iter().filter(|duty| duty.valid.overlaps(from, to)).filter(|duty| {
         duty.row
             .vehicle
             .map_or_else(|| units.contains(&duty.row.unit), |vehicle| vehicle == presence.car.id())
     });
-    let emergency = register.emergencies.iter().filter(|row| row.valid.overlaps(from, to)).find(|row| {
+    let emergencies = register.emergencies.iter().filter(|row| row.valid.overlaps(from, to)).filter(|row| {
         let for_unit = row.row.units.is_empty() || row.row.units.iter().any(|unit| units.contains(unit));
         let holds =
             |area| fleet.world.zones().zone_at(area, from).is_some_and(|zone| zone.contains(presence.at));
         for_unit && row.row.area.is_none_or(holds)
     });
+    let duty = duties.min_by_key(|row| row.precedence());
+    let emergency = emergencies.min_by_key(|row| row.precedence());
     (
         duty.map(|duty| Excuse::OnDuty { what: duty.row.what.clone() }),
         emergency.map(|row| Excuse::InEmergency { document: row.row.document.clone() }),

@@ -160,8 +160,8 @@ pub(super) fn stood<'a>(day: &VehicleDay<'a>, from: UtcMillis, to: UtcMillis) ->
 
 /// Places on the straight way from `a` to `b` within `from` to `to`, close enough to one another.
 fn between(a: Knot, b: Knot, from: UtcMillis, to: UtcMillis) -> impl Iterator<Item = Position> {
-    let whole_ms = float(b.time.0 - a.time.0).max(1.0);
-    let share = |time: UtcMillis| (float(time.0 - a.time.0) / whole_ms).clamp(0.0, 1.0);
+    let whole_ms = float(b.time.0.saturating_sub(a.time.0)).max(1.0);
+    let share = |time: UtcMillis| (float(time.0.saturating_sub(a.time.0)) / whole_ms).clamp(0.0, 1.0);
     let (first, last) = (share(from.max(a.time)), share(to.min(b.time)));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
     let steps = ((a.at.distance_m(b.at) / STEP_M).ceil() as u32).clamp(1, STEPS_MAX);

@@ -309,7 +309,7 @@ impl Parked {
     }
 
     fn is_in_place(&self, point: &Point, settings: &TripSettings) -> bool {
-        self.standing.stop.at.distance_m(point.at) <= f64::from(settings.stay_radius_m)
+        self.standing.stop.at.is_within(point.at, f64::from(settings.stay_radius_m))
     }
 
     /// Whether a fix ends what looked like a departure. However far the fixes before it were: they were wrong, not it.
@@ -353,7 +353,10 @@ impl Parked {
 
     fn absorb(&mut self, point: &Point, settings: &TripSettings, out: &mut Vec<Segment>) {
         if is_gap(&self.standing.last, point, settings) {
-            out.push(Segment::Gap(gap(&self.standing.last, point, GapPlace::InStop)));
+            let gap = gap(&self.standing.last, point, GapPlace::InStop);
+            if !is_heartbeat(&gap, settings) {
+                out.push(Segment::Gap(gap));
+            }
         }
         let step_ms = step_ms(&self.standing.last, point);
         if step_ms >= i64::from(settings.silent_stay_s) * 1_000 {
@@ -385,7 +388,7 @@ impl Parked {
     /// The first fix outside.
     fn go_out(&mut self, point: &Point, distance_m: f64, settings: &TripSettings, out: &mut Vec<Segment>) {
         let step = Step::new(&self.standing.last, point, distance_m, settings);
-        let is_far = self.standing.stop.at.distance_m(point.at) > f64::from(settings.near_m);
+        let is_far = !self.standing.stop.at.is_within(point.at, f64::from(settings.near_m));
         if is_far && step.ms >= i64::from(settings.silence_limit_s) * 1_000 {
             self.away = Away::Far(*point);
             return;
@@ -510,6 +513,15 @@ impl Excursion {
 const LONGEST_EXCURSION_MS: i64 = 600_000;
 /// ...if there are more than so many.
 const MOST_SPARSE_FIXES: u32 = 4;
+
+/// Whether a silence within a stop is nothing but the interval at which a parked tracker reports: short, with nothing driven, the
+/// supply there and the engine off. Thousands of them a month and car say nothing.
+fn is_heartbeat(gap: &Gap, settings: &TripSettings) -> bool {
+    gap.end.0.saturating_sub(gap.start.0) < i64::from(settings.silent_stay_s) * 1_000
+        && gap.odometer_m.unwrap_or(0) == 0
+        && gap.ignition_before != Some(true)
+        && !gap.power_lost
+}
 
 fn emit_gaps(gaps: &mut Vec<Gap>, out: &mut Vec<Segment>) {
     out.extend(gaps.drain(..).map(Segment::Gap));

@@ -1,0 +1,93 @@
+//! Supervision over real sockets: a small county drives in, flags and cases appear, and a kill -9 in the middle changes none of them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use motorpool::config::Config;
+use motorpool::registry::{CaseFilter, FlagFilter, FlagState, Registry};
+use motorpool_protocols::UtcMillis;
+use motorpool_supervision::ids::DeviceId;
+
+use crate::support::{Served, scratch, wait_until};
+
+/// Cars that take part: enough for a few stories in five weeks.
+const CARS: &str = "6";
+/// The first day of five weeks that lie wholly in the past, so that two runs see the same whenever they run.
+const FROM: &str = "2026-04-01";
+/// Flags read at once: more than six cars can have.
+const FLAGS_MAX: u32 = 10_000;
+
+/// What supervision has said so far, in a form that does not depend on when it was said.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    /// Numbers of flags that are open; the number is that of the content.
+    flags: BTreeSet<String>,
+    /// Numbers of the current trips, moves, stops and gaps.
+    segments: BTreeSet<String>,
+    cases: BTreeSet<String>,
+    /// The journal is judged up to here.
+    lsn: u64,
+}
+
+/// Reads the registry beside the server, as the offline commands do.
+fn said(data: &Path) -> Said {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let config = Config { data: data.to_owned(), ..Config::default() };
+        let registry = Registry::open(data, &config).await.unwrap();
+        let filter = FlagFilter { limit: FLAGS_MAX, state: Some(FlagState::Open), ..FlagFilter::default() };
+        let flags = registry.flags(&filter).await.unwrap().into_iter().map(|flag| flag.id).collect();
+        let mut segments = BTreeSet::new();
+        for device in 1..=CARS.parse().unwrap() {
+            let stored =
+                registry.segments(DeviceId(device), UtcMillis(0), UtcMillis(i64::MAX)).await.unwrap();
+            segments.extend(stored.into_iter().map(|segment| segment.id));
+        }
+        let filter = CaseFilter { limit: FLAGS_MAX, ..CaseFilter::default() };
+        let cases = registry.cases(&filter).await.unwrap().into_iter().map(|case| case.case_id).collect();
+        let lsn = registry.checkpoint().await.unwrap().unwrap_or_default().lsn.0;
+        registry.close().await;
+        Said { flags, segments, cases, lsn }
+    })
+}
+
+fn demo(data: &Path) -> Served {
+    Served::demo(data, &["--cars", CARS, "--from", FROM])
+}
+
+/// Waits until the history has arrived and everything that is journaled is judged.
+fn judged(server: &Served, data: &Path) -> Said {
+    wait_until(|| server.has_logged("the history has arrived").then_some(()));
+    wait_until(|| {
+        let durable = server.get_json("/api/v1/status")["journal"]["durable_lsn"].as_u64();
+        let said = said(data);
+        (Some(said.lsn) >= durable).then_some(said)
+    })
+}
+
+#[test]
+fn a_county_drives_in_and_kill_9_changes_no_flag() {
+    let (left, right) = (scratch(), scratch());
+    let (left, right) = (left.path().join("data"), right.path().join("data"));
+    let undisturbed = demo(&left);
+    let expected = judged(&undisturbed, &left);
+    undisturbed.stop();
+    assert!(!expected.flags.is_empty() && !expected.cases.is_empty(), "{expected:?}");
+    assert!(expected.segments.len() > 500, "{}", expected.segments.len());
+
+    // Killed while the history arrives, and again while it is judged.
+    let server = demo(&right);
+    wait_until(|| {
+        (server.get_json("/api/v1/status")["messages"]["journaled"].as_u64() > Some(50)).then_some(())
+    });
+    server.kill();
+    let server = demo(&right);
+    wait_until(|| (!said(&right).segments.is_empty()).then_some(()));
+    server.kill();
+    let server = demo(&right);
+    let found = judged(&server, &right);
+    server.stop();
+    assert_eq!(found.segments, expected.segments);
+    assert_eq!(found.flags, expected.flags);
+    assert_eq!(found.cases, expected.cases);
+}

@@ -366,8 +366,7 @@ impl<'a> Scoring<'a> {
 
     fn asked(&self, day: CarDay, findings: &[&Finding]) -> impl Iterator<Item = Asked> {
         let story = self.labels.get(&day).and_then(|labels| labels.first()).map(|label| label.story);
-        let conduct =
-            findings.iter().filter(|finding| is_flag(finding) && finding.nature == Nature::Conduct);
+        let conduct = findings.iter().filter(|finding| is_flag(finding) && finding.nature == Nature::Conduct);
         conduct.map(move |finding| Asked {
             rule: finding.rule,
             aspect: finding.aspect.clone().into_owned(),

@@ -34,7 +34,7 @@ impl Patrol {
         // The tank would be full again with each round.
         let round: Vec<Point> = usual.map(|point| Point { fuel_dl: None, ..*point }).collect();
         let odometers = || round.iter().filter_map(|point| point.odometer_m);
-        let (first_m, last_m) = (odometers().next().unwrap_or(0), odometers().last().unwrap_or(0));
+        let (first_m, last_m) = (odometers().next().unwrap_or(0), odometers().next_back().unwrap_or(0));
         let before = track.iter().rev().filter(|point| point.time < begins);
         let reached_m = before.filter_map(|point| point.odometer_m).next().unwrap_or(first_m);
         let period_ms = end.0 - start.0 + LEAD_MS + PAUSE_MS;

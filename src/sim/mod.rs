@@ -20,6 +20,7 @@ pub mod load;
 pub mod load_frames;
 pub mod load_report;
 pub mod quarter;
+pub mod quarter_score;
 pub mod replay;
 pub mod rng;
 pub mod roads;

@@ -202,8 +202,11 @@ impl Clerk<'_, '_> {
             Paper::Split(slip) => {
                 let parts = [(hm(7, 50), hm(11, 50)), (hm(12, 0), hm(15, 50)), (hm(16, 0), hm(19, 30))];
                 let recorded = self.recorded(slip, driven.begin_s, hm(7, 50));
+                let user = names::user(self.agenda.of.unit, self.rng.below(8));
                 for part in parts {
                     let mut order = self.slip(slip, driven.is_out_of_county, part, recorded);
+                    // It is one journey of one person.
+                    (order.user, order.applicant) = (user.clone(), user.clone());
                     order.remarks = "半日内, 本单位审批".to_owned();
                     self.file(order, recorded);
                 }

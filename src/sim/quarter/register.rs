@@ -298,12 +298,13 @@ impl Rows<'_> {
         (1..).zip(places.chain(towns)).map(|(id, row)| self.first(id, row)).collect()
     }
 
+    /// The county's own rule: more than half a day needs the approval of the level above.
     fn rule_sets(&self) -> Vec<Versioned<RuleSet>> {
         let row = RuleSet {
             name: "全县".to_owned(),
             unit: None,
             state: RuleSetState::Active,
-            params: serde_json::Value::Object(serde_json::Map::new()),
+            params: serde_json::json!({ "r22": { "approval_above_s": 4 * 3_600 } }),
         };
         vec![self.first(1, row)]
     }

@@ -111,7 +111,7 @@ fn halts(points: &[Point]) -> impl Iterator<Item = (UtcMillis, UtcMillis, Positi
     let mut halt: Option<(UtcMillis, UtcMillis, Position)> = None;
     for point in points.iter().filter(|point| point.is_usable()) {
         let goes_on = |(_, last, at): &(UtcMillis, UtcMillis, Position)| {
-            seconds(*last, point.time) <= SILENCE_S && at.distance_m(point.at) <= STANDS_M
+            seconds(*last, point.time) <= SILENCE_S && at.is_within(point.at, STANDS_M)
         };
         let last = halt.take();
         halt = match (stands(point), last) {

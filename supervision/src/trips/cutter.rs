@@ -309,7 +309,7 @@ impl Parked {
     }
 
     fn is_in_place(&self, point: &Point, settings: &TripSettings) -> bool {
-        self.standing.stop.at.distance_m(point.at) <= f64::from(settings.stay_radius_m)
+        self.standing.stop.at.is_within(point.at, f64::from(settings.stay_radius_m))
     }
 
     /// Whether a fix ends what looked like a departure. However far the fixes before it were: they were wrong, not it.
@@ -388,7 +388,7 @@ impl Parked {
     /// The first fix outside.
     fn go_out(&mut self, point: &Point, distance_m: f64, settings: &TripSettings, out: &mut Vec<Segment>) {
         let step = Step::new(&self.standing.last, point, distance_m, settings);
-        let is_far = self.standing.stop.at.distance_m(point.at) > f64::from(settings.near_m);
+        let is_far = !self.standing.stop.at.is_within(point.at, f64::from(settings.near_m));
         if is_far && step.ms >= i64::from(settings.silence_limit_s) * 1_000 {
             self.away = Away::Far(*point);
             return;

@@ -125,7 +125,7 @@ impl Drive {
         {
             return outcome;
         }
-        let is_in_place = self.stay.stop.at.distance_m(point.at) <= f64::from(settings.stay_radius_m);
+        let is_in_place = self.stay.stop.at.is_within(point.at, f64::from(settings.stay_radius_m));
         if is_in_place {
             return self.add_in_place(point, step, settings);
         }
@@ -146,7 +146,7 @@ impl Drive {
             self.tally.marked = self.tally.marked.saturating_add(1);
         }
         let is_approaching =
-            self.stay.age_ms() <= APPROACH_MS && self.stay.stop.at.distance_m(point.at) > APPROACH_M;
+            self.stay.age_ms() <= APPROACH_MS && !self.stay.stop.at.is_within(point.at, APPROACH_M);
         if is_approaching || says_driving(point) && self.stay.age_ms() < SETTLED_MS {
             self.move_on(point, step);
             return Outcome::GoesOn;

@@ -238,7 +238,7 @@ impl Outline {
             return false;
         }
         match &self.form {
-            Form::Circle { centre, radius_m } => at.distance_m(*centre) <= *radius_m,
+            Form::Circle { centre, radius_m } => at.is_within(*centre, *radius_m),
             Form::Polygons { bands, .. } => located(bands.at(at.lat_e7), at) != Located::Outside,
             Form::Corridor { bands, half_width_m, .. } => {
                 // Most positions are far from all edges: the plane is only laid for those that are not.

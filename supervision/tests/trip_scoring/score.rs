@@ -1,7 +1,8 @@
 //! Scores cuts against the truth: starts and ends within three minutes, one to one.
 //!
 //! Don't-care, in favour of nobody: true trips with an inner silence of more than half an hour, and detections that lie mostly
-//! outside of every label or inside such a trip.
+//! outside of every label or inside such a trip. The distance of a day holds everything that was found on it; beside it stands
+//! the distance without what lies mostly outside of every label, where a drive that nobody labelled is no error.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,13 +11,11 @@ use motorpool_supervision::UtcMillis;
 use motorpool_supervision::point::Point;
 use motorpool_supervision::trips::{Segment, TripKind, TripSettings, cut};
 
-use super::data::{Device, Span};
+use super::data::{Device, Span, day_of};
 
 const MATCH_MS: i64 = 180_000;
 const MIN_TRIP_M: f64 = 300.0;
 const INNER_SILENCE_MS: i64 = 1_800_000;
-const DAY_MS: i64 = 86_400_000;
-const BEIJING_MS: i64 = 8 * 3_600_000;
 
 /// The trips that the cutter finds.
 pub fn cutter(points: &[Point], settings: &TripSettings) -> Vec<Span> {
@@ -52,6 +51,8 @@ pub struct Score {
     pub missed: u32,
     /// Relative errors of the distance of a day of a device.
     pub day_errors: Vec<f64>,
+    /// The same without detections mostly outside of every label.
+    pub labelled_day_errors: Vec<f64>,
 }
 
 impl Score {
@@ -73,6 +74,9 @@ impl Score {
         self.missed += count(scored.len() - pairs.len());
         self.wrong += count(wrong);
         self.day_errors.extend(day_errors(&device.trips, found));
+        let is_labelled = |span: &&Span| 2 * covered_ms(**span, &device.labels) >= span_ms(**span);
+        let labelled: Vec<Span> = found.iter().filter(is_labelled).copied().collect();
+        self.labelled_day_errors.extend(day_errors(&device.trips, &labelled));
     }
 
     /// Adds the score of other devices.
@@ -81,6 +85,7 @@ impl Score {
         self.wrong += other.wrong;
         self.missed += other.missed;
         self.day_errors.extend(&other.day_errors);
+        self.labelled_day_errors.extend(&other.labelled_day_errors);
     }
 
     pub fn f1(&self) -> f64 {
@@ -94,17 +99,27 @@ impl Score {
 
     /// The error of a day's distance that this part of the days does not exceed.
     pub fn day_error(&self, percent: usize) -> f64 {
-        let mut errors = self.day_errors.clone();
-        errors.sort_by(f64::total_cmp);
-        errors.get(errors.len() * percent / 100).copied().unwrap_or(f64::NAN)
+        percentile(&self.day_errors, percent)
     }
+
+    /// The same without detections mostly outside of every label.
+    pub fn labelled_day_error(&self, percent: usize) -> f64 {
+        percentile(&self.labelled_day_errors, percent)
+    }
+}
+
+fn percentile(errors: &[f64], percent: usize) -> f64 {
+    let mut errors = errors.to_vec();
+    errors.sort_by(f64::total_cmp);
+    errors.get(errors.len() * percent / 100).copied().unwrap_or(f64::NAN)
 }
 
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "F1 {:.3} (matched {}, wrong {}, missed {}), count {:+.1} %, day distance p50 {:.2} % p90 {:.2} %",
+            "F1 {:.3} (matched {}, wrong {}, missed {}), count {:+.1} %, day distance p50 {:.2} % p90 {:.2} %, \
+             where labelled p50 {:.2} % p90 {:.2} %",
             self.f1(),
             self.matched,
             self.wrong,
@@ -112,6 +127,8 @@ impl fmt::Display for Score {
             100.0 * self.count_error(),
             100.0 * self.day_error(50),
             100.0 * self.day_error(90),
+            100.0 * self.labelled_day_error(50),
+            100.0 * self.labelled_day_error(90),
         )
     }
 }
@@ -179,7 +196,7 @@ fn day_errors(truth: &[Span], found: &[Span]) -> Vec<f64> {
     let by_day = |spans: &[Span]| {
         let mut days = BTreeMap::<i64, f64>::new();
         for span in spans {
-            *days.entry((span.start.0 + BEIJING_MS).div_euclid(DAY_MS)).or_default() += span.distance_m;
+            *days.entry(day_of(span.start)).or_default() += span.distance_m;
         }
         days
     };

@@ -53,10 +53,17 @@ pub(super) fn split(fleet: &FleetDay<'_>, earlier: &[Paper<'_>], paper: &Paper<'
         return None;
     }
     let mut chain = vec![paper];
+    let gaps_s = 0..=params.split_gap_s;
     for before in earlier.iter().rev() {
         let Some(first) = chain.last() else { break };
+        let began_s = seconds(before.row().planned_out, first.row().planned_out);
+        // Papers are in order of planned departure: each earlier one that is below the threshold ends too early as well.
+        if began_s > threshold_s.saturating_add(*gaps_s.end()) {
+            break;
+        }
         let gap_s = seconds(before.row().planned_in, first.row().planned_out);
-        if is_below(before) && is_same_journey(before, first) && (0..=params.split_gap_s).contains(&gap_s) {
+        // What is cheap to compare first: there are thousands of papers in a month of a county.
+        if gaps_s.contains(&gap_s) && is_below(before) && is_same_journey(before, first) {
             chain.push(before);
         }
     }
@@ -76,17 +83,16 @@ pub(super) fn split(fleet: &FleetDay<'_>, earlier: &[Paper<'_>], paper: &Paper<'
 }
 
 fn is_same_journey(a: &Paper<'_>, b: &Paper<'_>) -> bool {
+    if a.row().unit != b.row().unit {
+        return false;
+    }
     let people = |paper: &Paper<'_>| names(&paper.row().user).collect::<BTreeSet<_>>();
     let places = |paper: &Paper<'_>| {
         let texts = paper.row().destinations.iter().map(|place| place.text.trim().to_owned());
         texts.filter(|text| !text.is_empty()).collect::<BTreeSet<_>>()
     };
     let (people_a, places_a) = (people(a), places(a));
-    a.row().unit == b.row().unit
-        && !people_a.is_empty()
-        && people_a == people(b)
-        && !places_a.is_empty()
-        && places_a == places(b)
+    !people_a.is_empty() && people_a == people(b) && !places_a.is_empty() && places_a == places(b)
 }
 
 /// The share of orders recorded after the departure, by unit, on the last day of each month.

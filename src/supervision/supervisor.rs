@@ -295,6 +295,7 @@ impl Supervisor {
             open.push((registered(derived.device), derived.open_since));
             self.revise(derived, &mut judgement, &mut fresh, &mut touched).await?;
         }
+        touched.extend(self.late_fixes(group)?);
         let days = self.days_of(&touched, bindings).await?;
         let mut cause_days = BTreeMap::new();
         if !days.is_empty() {
@@ -331,6 +332,18 @@ impl Supervisor {
     /// Local time, without registers.
     fn local(&self) -> anyhow::Result<World> {
         Ok(World::new(Register::default(), &self.parts.settings.time_zone)?)
+    }
+
+    /// What came of days whose night is over. A car that only stood changes no trip, but what was missing is there now.
+    fn late_fixes(
+        &self,
+        group: &[(DeviceId, Mark)],
+    ) -> anyhow::Result<Vec<(DeviceId, UtcMillis, UtcMillis)>> {
+        let zone = self.local()?;
+        let settled = zone.local(UtcMillis(self.now.0.saturating_sub(SETTLED_AFTER_MS))).0;
+        let end = zone.instant(settled, 1_440);
+        let late = group.iter().filter(|(_, mark)| mark.from < end);
+        Ok(late.map(|(device, mark)| (*device, mark.from, mark.to.min(end))).collect())
     }
 
     /// Compares what was derived with what is stored.

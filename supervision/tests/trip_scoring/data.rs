@@ -61,6 +61,12 @@ struct LabelRow {
     end_utc: String,
 }
 
+impl LabelRow {
+    fn span(&self) -> Span {
+        Span { start: time(&self.start_utc), end: time(&self.end_utc), distance_m: 0.0 }
+    }
+}
+
 fn time(text: &str) -> UtcMillis {
     UtcMillis::from_rfc3339(text).expect("a time")
 }
@@ -71,10 +77,15 @@ fn dkmh(kmh: f64) -> u16 {
     dkmh
 }
 
-/// The tracks of a file of fixes, by device.
-pub fn tracks(file: &Path) -> BTreeMap<String, Vec<Point>> {
+fn inflated(file: &Path) -> Vec<u8> {
     let mut text = Vec::new();
     GzDecoder::new(File::open(file).expect("opens")).read_to_end(&mut text).expect("inflates");
+    text
+}
+
+/// The tracks of a file of fixes, by device.
+pub fn tracks(file: &Path) -> BTreeMap<String, Vec<Point>> {
+    let text = inflated(file);
     let mut tracks = BTreeMap::<String, Vec<Point>>::new();
     for row in csv::Reader::from_reader(text.as_slice()).deserialize::<FixRow>() {
         let row = row.expect("a fix");
@@ -113,11 +124,14 @@ pub fn beijing(folder: &Path) -> Vec<Device> {
         });
     }
     for (at, row) in labelled {
-        devices[at].labels.push(Span {
-            start: time(&row.start_utc),
-            end: time(&row.end_utc),
-            distance_m: 0.0,
-        });
+        devices[at].labels.push(row.span());
     }
     devices
+}
+
+/// The day in Beijing on which an instant lies.
+pub fn day_of(time: UtcMillis) -> i64 {
+    const DAY_MS: i64 = 86_400_000;
+    const BEIJING_MS: i64 = 8 * 3_600_000;
+    (time.0 + BEIJING_MS).div_euclid(DAY_MS)
 }

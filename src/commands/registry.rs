@@ -177,7 +177,8 @@ pub(super) fn with_registry_and_config(
     for (name, profile) in read_profiles(&config.data)? {
         config.profiles.entry(name).or_insert(profile);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Judging steps aside for the other tasks of its thread, which only this runtime can.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let registry = open(&config.data, &config).await?;
         let outcome = work(&registry, &config).await;

@@ -21,7 +21,7 @@ use serde_json::Value as Json;
 
 use super::cases::load;
 use super::judging::{self, OwnedHistory, Sources, window};
-use crate::registry::{CaseFilter, Registry, RowScope};
+use crate::registry::{CaseFilter, Known, Registry, RowScope};
 use crate::tracks::Tracks;
 
 /// Vehicle-days that one back-test may judge: 253 cars over more than a year, 8,000 over twelve days.
@@ -187,7 +187,7 @@ async fn worlds(
     request: &BacktestRequest,
 ) -> Result<Worlds, BacktestError> {
     let days = (request.from, request.to);
-    let (in_force, change) = judging::world(registry, &RowScope::All, time_zone, days).await?;
+    let (in_force, change) = judging::world(registry, &RowScope::All, time_zone, days, Known::Now).await?;
     let mut register = in_force.register().clone();
     let set = RuleSet {
         name: "back-test".to_owned(),
@@ -225,7 +225,7 @@ async fn judge_both(
     let judged = tokio::task::spawn_blocking(move || {
         let judge = |world: &World| judge_vehicle(world, history.borrowed(vehicle, known_to), range.clone());
         let judged = (judge(&worlds.trial), judge(&worlds.in_force));
-        (judged, OwnedHistory { segments: history.segments, points: Vec::new() })
+        (judged, OwnedHistory { points: Vec::new(), ..history })
     });
     Ok(judged.await?)
 }

@@ -13,7 +13,7 @@ use motorpool_supervision::zones::{PlaceTarget, Resolved as Named};
 
 use super::judging::{self, Sources, window};
 use super::packs::PackSources;
-use crate::registry::RowScope;
+use crate::registry::{self, RowScope};
 
 /// How far around a place given by coordinates alone still is the place, metres.
 const POINT_RADIUS_M: u32 = 200;
@@ -33,7 +33,9 @@ pub async fn check_items(
     };
     let day = case.key.day;
     let scope = RowScope::Vehicles([vehicle].into());
-    let (world, _) = judging::world(&sources.registry, &scope, &sources.time_zone, (day, day)).await?;
+    let (world, _) =
+        judging::world(&sources.registry, &scope, &sources.time_zone, (day, day), registry::Known::Now)
+            .await?;
     let rests = sources.registry.rests().await?.into_iter().collect();
     let fresh = std::collections::BTreeMap::new();
     let reader =

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::judging::{self, Sources, is_fleet_rule, window};
 use super::packs::PackSources;
-use crate::registry::{Flag, RowScope};
+use crate::registry::{Flag, Known, RowScope};
 
 /// What judging again gave.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +38,8 @@ pub async fn recompute(sources: &PackSources, flag: &Flag, now: UtcMillis) -> an
     let (vehicle, day) = (finding.vehicle, finding.day);
     let is_fleet = is_fleet_rule(finding.rule);
     let scope = if is_fleet { RowScope::All } else { RowScope::Vehicles([vehicle].into()) };
-    let (world, change) = judging::world(&sources.registry, &scope, &sources.time_zone, (day, day)).await?;
+    let (world, change) =
+        judging::world(&sources.registry, &scope, &sources.time_zone, (day, day), Known::Now).await?;
     let rests = sources.registry.rests().await?.into_iter().collect();
     let fresh = std::collections::BTreeMap::new();
     let reader =

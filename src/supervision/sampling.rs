@@ -18,7 +18,7 @@ use motorpool_supervision::world::World;
 use super::cases::{CaseError, append, append_as_system, case_id, load};
 use super::judging::{self, Sources, open_flags};
 use super::packs::PackSources;
-use crate::registry::{CaseFilter, RowScope, StoredPlan};
+use crate::registry::{CaseFilter, Known, RowScope, StoredPlan};
 
 /// Cases read at once.
 const CASES_AT_ONCE: u32 = 10_000;
@@ -62,7 +62,8 @@ pub async fn draw_plan(
     let plan = &stored.plan;
     let sunday = plan.monday.saturating_add(jiff::Span::new().days(6));
     let week = (plan.monday, sunday);
-    let (world, _) = judging::world(&sources.registry, &RowScope::All, &sources.time_zone, week).await?;
+    let (world, _) =
+        judging::world(&sources.registry, &RowScope::All, &sources.time_zone, week, Known::Now).await?;
     let (candidates, flagged) = candidates(sources, &world, week).await?;
     let chosen = draw(plan, &stored.seed, &candidates)?;
     let day_of = |candidate: &Candidate| CaseKey {

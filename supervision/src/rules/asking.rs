@@ -5,7 +5,7 @@ use crate::UtcMillis;
 use crate::finding::{Excuse, Finding, Missing, Rule, WhyNot};
 use crate::judge::{Draft, Matched, VehicleDay};
 use crate::register::{Class, Feed};
-use crate::trips::{GapPlace, Segment, Stop, Trip};
+use crate::trips::{Gap, GapPlace, Segment, Stop, Trip};
 
 /// A value counts as near its limit when it is above it by no more than this, percent of the limit.
 const NEAR_LIMIT_PCT: i64 = 10;
@@ -90,11 +90,15 @@ pub(super) fn is_explained(excuses: &[Excuse]) -> bool {
 /// A car that falls silent as it arrives (a garage underground, the last street before the yard) is drawn where it was last
 /// heard of. It stood no further from there than it was when it was heard of again.
 pub(super) fn slack_m(day: &VehicleDay<'_>, stop: &Stop) -> f64 {
+    silence_on_arrival(day, stop).map_or(0.0, |gap| f64::from(gap.displacement_m))
+}
+
+/// The silence that a stop began with.
+pub(super) fn silence_on_arrival<'a>(day: &VehicleDay<'a>, stop: &Stop) -> Option<&'a Gap> {
     let arrival = UtcMillis(stop.start.0.saturating_add(ARRIVAL_MS));
-    let silence = day.gaps(stop.start, arrival).find(|gap| {
+    day.gaps(stop.start, arrival).find(|gap| {
         gap.place == GapPlace::InStop && stop.start.0 - ARRIVAL_MS <= gap.start.0 && gap.start <= arrival
-    });
-    silence.map_or(0.0, |gap| f64::from(gap.displacement_m))
+    })
 }
 
 /// What makes an odd sign of a terminal more than a fault of the terminal.

@@ -29,7 +29,7 @@ use crate::live::Live;
 use crate::registry::{self, Registry};
 use crate::sources::acks::AckQueue;
 use crate::sources::{Links, Listener, listener};
-use crate::supervision::{self, Marks, SupervisionSettings, Supervisor, SupervisorParts};
+use crate::supervision::{self, Marks, PackSources, SupervisionSettings, Supervisor, SupervisorParts};
 use crate::telemetry::Counters;
 use crate::tracks::Tracks;
 
@@ -209,6 +209,7 @@ impl Server {
             links: links.clone(),
             acks: acks.clone(),
             clock: Arc::clone(&clock),
+            supervision: supervisor.status(),
         };
         let config = Arc::new(config);
         let http_config = config.http.clone();
@@ -217,6 +218,12 @@ impl Server {
             live,
             tracks: tracks.clone(),
             links: links.clone(),
+            packs: PackSources {
+                registry: Arc::clone(&registry),
+                tracks: tracks.clone(),
+                data: config.data.clone(),
+                time_zone: config.supervision.time_zone.clone(),
+            },
             readings: Arc::new(move || readings.read()),
             counters: Arc::clone(&counters),
             clock: Arc::clone(&clock),

@@ -1,8 +1,8 @@
 //! Who may do what: deny by default.
 //!
 //! The outermost layer lets nothing through without a valid bearer token, known path or not, except the short list
-//! in [`is_public`]. What a token may do is asked for by each handler with [`Reader`], [`Enroller`] or
-//! [`Admin`]. A wrong token costs its address an attempt; a right one always passes.
+//! in [`is_public`]. What a token may do is asked for by each handler with [`Reader`], [`Enroller`], [`Clerk`],
+//! [`Supervising`] or [`Admin`]. A wrong token costs its address an attempt; a right one always passes.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -83,6 +83,14 @@ needs! {
 needs! {
     /// The caller may enrol.
     Enroller, Enrol
+}
+needs! {
+    /// The caller may read flags and cases; what it may do to a case its roles say.
+    Supervising, Supervise
+}
+needs! {
+    /// The caller may write the registers.
+    Clerk, WriteRegisters
 }
 needs! {
     /// The caller may do everything.

@@ -65,6 +65,17 @@ pub(super) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     Ok(Some(UtcMillis(instant.as_millisecond())))
 }
 
+/// A list of words with commas between them in a query parameter; empty when absent.
+pub(super) fn words(text: Option<&str>) -> impl Iterator<Item = &str> {
+    text.unwrap_or("").split(',').map(str::trim).filter(|word| !word.is_empty())
+}
+
+/// The value with this name in JSON: a word of a closed list in a query parameter.
+pub(super) fn word_of<T: DeserializeOwned>(parameter: &str, word: &str) -> Result<T, Problem> {
+    serde_json::from_value(serde_json::Value::String(word.to_owned()))
+        .map_err(|error| Problem::parameter(parameter, error.to_string()))
+}
+
 /// A page's `limit`, within bounds.
 pub(super) fn limit_of(limit: Option<u32>) -> Result<u32, Problem> {
     match limit {

@@ -10,20 +10,29 @@
 #![expect(unused_qualifications, reason = "utoipa writes the full path of parameters")]
 
 mod auth;
+mod backtests;
+mod cases;
 mod crs;
+mod desk;
 mod devices;
 mod extract;
+mod flags;
 mod layers;
 mod links;
+mod once;
 mod page;
 mod positions;
 mod problem;
+mod proposals;
 mod quarantine;
+mod registers;
+mod samples;
 mod status;
 #[cfg(test)]
 mod tests;
 mod throttle;
 mod track;
+mod trips;
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,10 +52,12 @@ use crate::config::Config;
 use crate::live::Live;
 use crate::registry::{Device, Registry};
 use crate::sources::Links;
+use crate::supervision::PackSources;
 use crate::telemetry::ledger::Imbalance;
 use crate::telemetry::metrics::Exporter;
 use crate::telemetry::{Counters, Readings};
 use crate::tracks::Tracks;
+use backtests::Jobs;
 use problem::{Code, Problem};
 use throttle::Throttle;
 
@@ -64,6 +75,8 @@ pub struct ApiParts {
     pub tracks: Tracks,
     /// Open links.
     pub links: Links,
+    /// What cases and evidence are made from.
+    pub packs: PackSources,
     /// Numbers that other parts keep.
     pub readings: ReadNumbers,
     /// What hot paths count.
@@ -86,6 +99,7 @@ struct Inner {
     parts: ApiParts,
     exporter: Exporter,
     throttle: Throttle,
+    jobs: Jobs,
     started_at: UtcMillis,
     requests: AtomicU64,
 }
@@ -108,7 +122,16 @@ impl ApiState {
     pub fn new(parts: ApiParts) -> Self {
         let started_at = parts.clock.now();
         let (exporter, throttle) = (Exporter::new(), Throttle::new());
-        Self { inner: Arc::new(Inner { parts, exporter, throttle, started_at, requests: AtomicU64::new(0) }) }
+        Self {
+            inner: Arc::new(Inner {
+                parts,
+                exporter,
+                throttle,
+                jobs: Jobs::new(),
+                started_at,
+                requests: AtomicU64::new(0),
+            }),
+        }
     }
 
     fn registry(&self) -> &Registry {
@@ -125,6 +148,14 @@ impl ApiState {
 
     fn links(&self) -> &Links {
         &self.inner.parts.links
+    }
+
+    fn packs(&self) -> &PackSources {
+        &self.inner.parts.packs
+    }
+
+    fn jobs(&self) -> &Jobs {
+        &self.inner.jobs
     }
 
     fn counters(&self) -> &Counters {
@@ -186,6 +217,13 @@ impl ApiState {
         (name = "devices", description = "Terminals that may connect"),
         (name = "quarantine", description = "Terminals that nobody approved"),
         (name = "positions", description = "Where the cars are and were"),
+        (name = "trips", description = "Trips, moves, stops and gaps"),
+        (name = "flags", description = "What rules found: questions, no verdicts"),
+        (name = "cases", description = "What people do about flags"),
+        (name = "registers", description = "The rows that judgement rests on: units, cars, orders, zones, calendars, rule sets, ledgers. Nothing is \
+            ever edited: each change is a new version. A change that would clear open questions about conduct is not written but \
+            proposed (将消除 N 条) and takes a second person. Late paper clears nothing"),
+        (name = "proposals", description = "Changes of registers that wait for a second person"),
         (name = "links", description = "Open connections"),
         (name = "health", description = "How the server is doing"),
     ),
@@ -216,6 +254,35 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(positions::list))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::approve))
+        .routes(routes!(trips::of_device))
+        .routes(routes!(trips::of_vehicle))
+        .routes(routes!(trips::versions))
+        .routes(routes!(flags::list))
+        .routes(routes!(flags::detail))
+        .routes(routes!(flags::judge_again))
+        .routes(routes!(cases::list, cases::open))
+        .routes(routes!(cases::act_on_many))
+        .routes(routes!(cases::detail))
+        .routes(routes!(cases::events, cases::act))
+        .routes(routes!(cases::upload))
+        .routes(routes!(cases::download))
+        .routes(routes!(cases::evidence))
+        .routes(routes!(backtests::start))
+        .routes(routes!(backtests::job))
+        .routes(routes!(samples::list, samples::create))
+        .routes(routes!(samples::draw))
+        .routes(routes!(samples::rate))
+        .routes(routes!(registers::read::kinds))
+        .routes(routes!(registers::read::list, registers::write::create))
+        .routes(routes!(registers::file::import))
+        .routes(routes!(registers::read::detail, registers::write::correct))
+        .routes(routes!(registers::read::history))
+        .routes(routes!(registers::write::amend))
+        .routes(routes!(registers::write::end))
+        .routes(routes!(proposals::list))
+        .routes(routes!(proposals::detail))
+        .routes(routes!(proposals::approve))
+        .routes(routes!(proposals::reject))
         .routes(routes!(links::list))
         .routes(routes!(status::status))
         .routes(routes!(status::livez))

@@ -6,10 +6,12 @@
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use motorpool_supervision::cases::{Denied, Refused};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::registry;
+use crate::supervision::cases::CaseError;
 
 /// Every kind of problem: the code is part of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +26,20 @@ pub(super) enum Code {
     NotFound,
     /// There is no such device.
     DeviceNotFound,
+    /// There is no such case, or it does not exist for the caller.
+    CaseNotFound,
+    /// There is no such flag, or it does not exist for the caller.
+    FlagNotFound,
+    /// There is no such vehicle.
+    VehicleNotFound,
     /// `If-Match` does not name the present state.
     PreconditionFailed,
+    /// The request must say with `If-Match` what it was made for.
+    PreconditionRequired,
+    /// It stands against what is there.
+    Conflict,
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyKeyReused,
     /// The path does not take this method.
     MethodNotAllowed,
     /// A parameter is unknown or wrong.
@@ -52,7 +66,13 @@ impl Code {
         Self::TooManyAttempts,
         Self::NotFound,
         Self::DeviceNotFound,
+        Self::CaseNotFound,
+        Self::FlagNotFound,
+        Self::VehicleNotFound,
         Self::PreconditionFailed,
+        Self::PreconditionRequired,
+        Self::Conflict,
+        Self::IdempotencyKeyReused,
         Self::MethodNotAllowed,
         Self::InvalidParameter,
         Self::InvalidBody,
@@ -74,9 +94,23 @@ impl Code {
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here"),
             Self::DeviceNotFound => (StatusCode::NOT_FOUND, "device_not_found", "There is no such device"),
+            Self::CaseNotFound => (StatusCode::NOT_FOUND, "case_not_found", "There is no such case"),
+            Self::FlagNotFound => (StatusCode::NOT_FOUND, "flag_not_found", "There is no such flag"),
+            Self::VehicleNotFound => (StatusCode::NOT_FOUND, "vehicle_not_found", "There is no such vehicle"),
+            Self::PreconditionRequired => (
+                StatusCode::PRECONDITION_REQUIRED,
+                "precondition_required",
+                "The request must carry If-Match",
+            ),
             Self::PreconditionFailed => {
                 (StatusCode::PRECONDITION_FAILED, "precondition_failed", "It is not what it was")
             }
+            Self::Conflict => (StatusCode::CONFLICT, "conflict", "It stands against what is there"),
+            Self::IdempotencyKeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "The Idempotency-Key was used for another request",
+            ),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take that method")
             }
@@ -195,9 +229,36 @@ impl Problem {
         problem
     }
 
+    /// Another wrong place in the body.
+    pub(super) fn and_field(mut self, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        self.errors.push(FieldError {
+            pointer: Some(pointer.into()),
+            parameter: None,
+            message: message.into(),
+        });
+        self
+    }
+
+    /// Whether it is of this kind.
+    pub(super) fn is(&self, code: Code) -> bool {
+        self.code == code
+    }
+
     /// Something failed inside: the cause goes to the log, not to the caller.
     pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "request failed");
+        Self::new(Code::Internal)
+    }
+
+    /// The kind as a word, and what happened this time.
+    pub(super) fn told(self) -> (&'static str, Option<String>) {
+        let message = self.errors.into_iter().next().map(|error| error.message);
+        (self.code.row().1, self.detail.or(message))
+    }
+
+    /// Something could not be read: the cause goes to the log, not to the caller.
+    pub(super) fn unreadable(error: &anyhow::Error) -> Self {
+        tracing::error!(error = format!("{error:#}"), "request failed");
         Self::new(Code::Internal)
     }
 
@@ -239,7 +300,45 @@ impl From<registry::Error> for Problem {
             tracing::warn!(error = &error as &dyn std::error::Error, "registry is busy");
             return Self::new(Code::Unavailable).retry_after(1);
         }
-        Self::internal(&error)
+        match &error {
+            registry::Error::Conflict { .. } | registry::Error::Taken { .. } => {
+                Self::new(Code::Conflict).detail(error.to_string())
+            }
+            registry::Error::Unknown { .. } => Self::new(Code::NotFound).detail(error.to_string()),
+            registry::Error::Refused(_) => Self::new(Code::InvalidBody).detail(error.to_string()),
+            _ => Self::internal(&error),
+        }
+    }
+}
+
+impl From<CaseError> for Problem {
+    fn from(error: CaseError) -> Self {
+        match error {
+            CaseError::Registry(registry::Error::Conflict { .. }) => {
+                Self::new(Code::PreconditionFailed).detail("somebody else was faster: read the case again")
+            }
+            CaseError::Registry(error) => error.into(),
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::NotVisible => Self::new(Code::CaseNotFound),
+            denied => Self::new(Code::Forbidden).detail(format!("{} ({})", denied.zh(), denied.en())),
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Denied(denied) => denied.into(),
+            Refused::Limit(limit) => Self::new(Code::InvalidBody).detail(limit.to_string()),
+            refused => Self::new(Code::Conflict).detail(refused.to_string()),
+        }
     }
 }
 

@@ -74,6 +74,25 @@ pub(super) struct StatusView {
     fixes: FixStatus,
     /// The archive.
     tracks: TrackStatus,
+    /// Supervision.
+    supervision: SupervisionStatus,
+}
+
+/// Supervision: trips, flags and cases.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SupervisionStatus {
+    /// Passes since the start.
+    passes: u64,
+    /// Passes that failed and were tried again.
+    failed_passes: u64,
+    /// Vehicle-days judged since the start.
+    judged_days: u64,
+    /// Vehicle-days that wait to be judged.
+    waiting_days: u64,
+    /// Durable journal bytes whose trips and flags are not written yet.
+    lsn_lag: u64,
+    /// The change of the registry up to which flags are written.
+    change: i64,
 }
 
 /// Devices and terminals.
@@ -301,6 +320,14 @@ pub(super) async fn status(_: Reader, State(state): State<ApiState>) -> Result<J
             files: readings.tracks.files,
             rows: readings.tracks.rows,
             bytes: readings.tracks.bytes,
+        },
+        supervision: SupervisionStatus {
+            passes: readings.supervision.passes,
+            failed_passes: readings.supervision.failed_passes,
+            judged_days: readings.supervision.judged_days,
+            waiting_days: readings.supervision.waiting_days,
+            lsn_lag: readings.supervision.lsn_lag,
+            change: readings.supervision.change,
         },
     }))
 }

@@ -2,6 +2,8 @@
 
 mod access;
 mod app;
+mod cases;
 mod devices;
 mod document;
 mod positions;
+mod registers;

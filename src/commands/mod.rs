@@ -3,12 +3,14 @@
 //! Every command ends with 0 (good), 1 (found something wrong) or 2 (could not run).
 
 pub mod audit;
+pub mod backtest;
 pub mod check_config;
 pub mod decode;
 pub mod demo;
 pub mod doctor;
 pub mod evidence;
 pub mod journal;
+mod registers;
 pub mod registry;
 pub mod replay;
 pub mod serve;
@@ -36,6 +38,7 @@ enum Command {
     Replay(replay::Args),
     Simulate(simulate::Args),
     Audit(audit::Args),
+    Backtest(backtest::Args),
     /// Check or dump a journal, offline
     #[command(subcommand, after_help = "Example:\n  motorpool journal verify /var/lib/motorpool")]
     Journal(journal::JournalCommand),
@@ -71,6 +74,7 @@ pub fn run() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Backtest(args) => backtest::run(&args),
         Command::Journal(command) => journal::run(&command),
         Command::Tracks(command) => tracks::run(&command),
         Command::Evidence(command) => evidence::run(&command),

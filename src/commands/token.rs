@@ -4,12 +4,15 @@ use std::io::Write as _;
 
 use anyhow::{Context, bail};
 use motorpool_protocols::UtcMillis;
+use motorpool_supervision::cases::PersonId;
+use motorpool_supervision::ids::UnitId;
+use motorpool_supervision::register::{Unit, Versioned};
 use serde_json::json;
 
 use super::Outcome;
 use super::registry::{Place, with_registry};
 use crate::clock::wall_now;
-use crate::registry::{Registry, Scope};
+use crate::registry::{Known, Registry, Scope, TOKEN_ROLES, TokenPerson};
 
 /// Milliseconds in a day.
 const DAY_MS: i64 = 86_400_000;
@@ -25,7 +28,11 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Make a token and print it; nobody can read it again
-    #[command(after_help = "Example:\n  motorpool token create --name \"load test\" --scope enrol --days 30")]
+    #[command(
+        after_help = "Examples:\n  motorpool token create --name \"load test\" --scope enrol --days 30\n  \
+                            motorpool token create --name \"李 (inspector)\" --person 李明 --scope read --scope supervise \\\n    \
+                            --role inspector --unit 360100-JW"
+    )]
     Create(CreateArgs),
     /// List tokens without their secrets
     #[command(after_help = "Example:\n  motorpool token list --json")]
@@ -35,6 +42,10 @@ enum Command {
     Revoke(RevokeArgs),
 }
 
+/// The words of [`TOKEN_ROLES`].
+const ROLES: [&str; 8] =
+    ["office", "inspector", "resident", "fleet-manager", "dispatcher", "approver", "car-user", "driver"];
+
 #[derive(Debug, clap::Args)]
 struct CreateArgs {
     #[command(flatten)]
@@ -43,8 +54,17 @@ struct CreateArgs {
     #[arg(long, value_name = "TEXT")]
     name: String,
     /// What it may do; may be given several times
-    #[arg(long, value_name = "SCOPE", required = true, value_parser = ["read", "enrol", "admin"])]
+    #[arg(long, value_name = "SCOPE", required = true, value_parser = ["read", "enrol", "registers:write", "supervise", "admin"])]
     scope: Vec<String>,
+    /// What its person may act as in cases; may be given several times. No scope makes a reviewer
+    #[arg(long, value_name = "ROLE", requires = "unit", value_parser = ROLES)]
+    role: Vec<String>,
+    /// The unit its person belongs to, by code or number
+    #[arg(long, value_name = "CODE", requires = "role")]
+    unit: Option<String>,
+    /// The name of its person in cases; that of the token when left out
+    #[arg(long, value_name = "TEXT", requires = "role")]
+    person: Option<String>,
     /// Days until it expires; never when left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     days: Option<u16>,
@@ -84,9 +104,29 @@ async fn create(args: &CreateArgs, registry: &Registry) -> anyhow::Result<Outcom
     let scopes: Vec<Scope> = args.scope.iter().filter_map(|word| Scope::from_word(word)).collect();
     let now = wall_now();
     let expires_at = args.days.map(|days| UtcMillis(now.0 + i64::from(days) * DAY_MS));
-    let token = registry.create_token(&args.name, &scopes, expires_at, "command line", now).await?;
+    let person = person(args, registry, now).await?;
+    let token = registry
+        .create_token_for(&args.name, &scopes, person.as_ref(), expires_at, "command line", now)
+        .await?;
     writeln!(std::io::stdout(), "{token}")?;
     Ok(Outcome::Good)
+}
+
+/// The person that the token shall stand for, if any.
+async fn person(
+    args: &CreateArgs,
+    registry: &Registry,
+    now: UtcMillis,
+) -> anyhow::Result<Option<TokenPerson>> {
+    let Some(code) = &args.unit else { return Ok(None) };
+    let units = registry.rows::<Unit>(Known::Now).await?;
+    let is_it = |row: &&Versioned<Unit>| row.row.code == *code || row.id.to_string() == *code;
+    let unit = units.iter().filter(|row| row.valid.contains(now)).find(is_it);
+    let unit = unit.with_context(|| format!("there is no unit with the code or number `{code}`"))?;
+    let is_asked = |word: &str| args.role.iter().any(|role| role == word);
+    let roles = TOKEN_ROLES.iter().filter(|(word, _)| is_asked(word)).map(|(_, role)| *role).collect();
+    let name = args.person.clone().unwrap_or_else(|| args.name.clone());
+    Ok(Some(TokenPerson { id: PersonId::SYSTEM, name, roles, unit: UnitId(unit.id) }))
 }
 
 fn list(args: &ListArgs, registry: &Registry) -> anyhow::Result<Outcome> {
@@ -94,10 +134,14 @@ fn list(args: &ListArgs, registry: &Registry) -> anyhow::Result<Outcome> {
     for token in registry.tokens().iter() {
         let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
         let (expires_at, last_used_at) = (token.expires_at, token.last_used_at());
+        let person = token.person.as_ref();
         if args.json {
             let line = json!({
                 "id": token.id, "name": token.name, "scopes": scopes, "created_at": token.created_at,
                 "created_by": token.created_by, "expires_at": expires_at, "last_used_at": last_used_at,
+                "person": person.map(|person| json!({
+                    "number": person.id, "name": person.name, "roles": person.roles, "unit": person.unit,
+                })),
             });
             writeln!(out, "{line}")?;
         } else {
@@ -120,4 +164,15 @@ async fn revoke(args: &RevokeArgs, registry: &Registry) -> anyhow::Result<Outcom
         bail!("there is no token `{}`", args.id);
     }
     Ok(Outcome::Good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_knows_every_role() {
+        let known: Vec<&str> = TOKEN_ROLES.iter().map(|(word, _)| *word).collect();
+        assert_eq!(known, ROLES);
+    }
 }

@@ -150,7 +150,7 @@ impl Row {
 }
 
 /// The day that [`day_number`] gave.
-fn day_of(number: i64) -> Option<Date> {
+pub(super) fn day_of(number: i64) -> Option<Date> {
     let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
     Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }

@@ -23,7 +23,9 @@ mod idempotency;
 mod inbox;
 mod judgements;
 mod profiles;
+mod proposals;
 mod quarantine;
+mod samples;
 mod snapshot;
 #[cfg(test)]
 mod testing;
@@ -45,7 +47,8 @@ pub use attachments::{ATTACHMENT_BYTES_MAX, Attachment, NewAttachment};
 pub use case_events::{CaseEvent, CaseFilter, CaseRow, StoredCaseEvent};
 pub use devices::{DeviceChange, DeviceFilter, DeviceRecord, Enrol, Enrolled, Registered};
 pub use entries::{
-    Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Scope as RowScope, Stored, Written,
+    AnyRow, Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Preview, RowFilter,
+    Scope as RowScope, Stored, Written, preview,
 };
 pub use idempotency::{Claim, IDEMPOTENCY_HOURS, KEY_BYTES_MAX};
 pub use judgements::{
@@ -53,9 +56,11 @@ pub use judgements::{
     revise_flags, revise_segments,
 };
 pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
+pub use proposals::{NewProposal, PROPOSAL_BYTES_MAX, Proposal, ProposalFilter, ProposalState};
 pub use quarantine::{QuarantineFilter, Quarantined};
+pub use samples::StoredPlan;
 pub use snapshot::{Device, DeviceState, Snapshot};
-pub use tokens::{Scope, TOKEN_FILE, Token};
+pub use tokens::{Scope, TOKEN_FILE, TOKEN_ROLES, Token, TokenPerson};
 
 use crate::config::Config;
 use crate::ids::DeviceId;

@@ -2,6 +2,7 @@
 //!
 //! The secret has 256 random bits, so a plain hash is enough. A token is compared in constant time.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,8 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use motorpool_protocols::UtcMillis;
+use motorpool_supervision::cases::{PersonId, Role};
+use motorpool_supervision::ids::UnitId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use sqlx::FromRow;
 use subtle::ConstantTimeEq;
 
 use super::db::{Sql, Tx};
@@ -30,13 +34,19 @@ pub enum Scope {
     Read,
     /// Enrol devices.
     Enrol,
+    /// Write the registers that judgement rests on, and approve what others propose.
+    #[serde(rename = "registers:write")]
+    WriteRegisters,
+    /// Read flags and cases, and act on cases as far as the token's roles allow.
+    Supervise,
     /// Everything, with approving and blocking.
     Admin,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: &'static [Self] = &[Self::Read, Self::Enrol, Self::Admin];
+    pub const ALL: &'static [Self] =
+        &[Self::Read, Self::Enrol, Self::WriteRegisters, Self::Supervise, Self::Admin];
 
     /// The word used in the database, on the command line and in JSON.
     #[must_use]
@@ -44,6 +54,8 @@ impl Scope {
         match self {
             Self::Read => "read",
             Self::Enrol => "enrol",
+            Self::WriteRegisters => "registers:write",
+            Self::Supervise => "supervise",
             Self::Admin => "admin",
         }
     }
@@ -53,6 +65,41 @@ impl Scope {
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|scope| scope.as_str() == word)
     }
+}
+
+/// The person that a token stands for. No scope grants a role: [`Scope::Admin`] makes nobody a reviewer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a plain record")]
+pub struct TokenPerson {
+    /// The person's number; 0 until the token is made.
+    pub id: PersonId,
+    /// Name, as cases show it.
+    pub name: String,
+    /// What the person may act as; never empty, never the server.
+    pub roles: BTreeSet<Role>,
+    /// The unit the person belongs to.
+    pub unit: UnitId,
+}
+
+/// The roles a token may carry, with the words of the command line and the database.
+pub const TOKEN_ROLES: &[(&str, Role)] = &[
+    ("office", Role::OfficeSupervisor),
+    ("inspector", Role::Inspector),
+    ("resident", Role::ResidentInspector),
+    ("fleet-manager", Role::FleetManager),
+    ("dispatcher", Role::Dispatcher),
+    ("approver", Role::Approver),
+    ("car-user", Role::CarUser),
+    ("driver", Role::Driver),
+];
+
+fn role_of(word: &str) -> Option<Role> {
+    TOKEN_ROLES.iter().find(|(known, _)| *known == word).map(|(_, role)| *role)
+}
+
+fn role_words(roles: &BTreeSet<Role>) -> String {
+    let words = TOKEN_ROLES.iter().filter(|(_, role)| roles.contains(role)).map(|(word, _)| *word);
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A token as the registry knows it.
@@ -70,6 +117,8 @@ pub struct Token {
     pub created_by: String,
     /// From when on it is refused; `None` = never.
     pub expires_at: Option<UtcMillis>,
+    /// Whom it stands for, if anybody.
+    pub person: Option<TokenPerson>,
     secret_sha256: Vec<u8>,
     last_used_ms: AtomicI64,
     written_used_ms: AtomicI64,
@@ -89,22 +138,46 @@ impl Token {
     }
 }
 
-type Row = (String, String, String, String, i64, String, Option<i64>, Option<i64>);
+#[derive(FromRow)]
+struct Row {
+    id: String,
+    name: String,
+    secret_sha256: String,
+    scopes: String,
+    created_at: i64,
+    created_by: String,
+    expires_at: Option<i64>,
+    last_used_at: Option<i64>,
+    number: Option<i64>,
+    person: Option<String>,
+    roles: Option<String>,
+    unit: Option<i64>,
+}
 
-fn token_of(row: Row) -> Result<Arc<Token>, Error> {
-    let (id, name, sha256, scopes, created_at, created_by, expires_at, last_used_at) = row;
-    let last_used = last_used_at.unwrap_or(0);
-    Ok(Arc::new(Token {
-        id,
-        name,
-        scopes: scopes.split(' ').filter_map(Scope::from_word).collect(),
-        created_at: UtcMillis(created_at),
-        created_by,
-        expires_at: expires_at.map(UtcMillis),
-        secret_sha256: hex::decode(&sha256).ok_or(Error::Corrupt("the hash of a token"))?,
-        last_used_ms: AtomicI64::new(last_used),
-        written_used_ms: AtomicI64::new(last_used),
-    }))
+impl Row {
+    /// The person, when all of it is there: whoever has no number, role or unit is nobody.
+    fn person(&self) -> Option<TokenPerson> {
+        let roles: BTreeSet<Role> = self.roles.as_deref()?.split(' ').filter_map(role_of).collect();
+        let (id, unit) = (PersonId(self.number?), UnitId(self.unit?));
+        let name = self.person.clone().unwrap_or_else(|| self.name.clone());
+        (!roles.is_empty() && id.0 > 0).then_some(TokenPerson { id, name, roles, unit })
+    }
+
+    fn token(self) -> Result<Arc<Token>, Error> {
+        let last_used = self.last_used_at.unwrap_or(0);
+        Ok(Arc::new(Token {
+            person: self.person(),
+            id: self.id,
+            name: self.name,
+            scopes: self.scopes.split(' ').filter_map(Scope::from_word).collect(),
+            created_at: UtcMillis(self.created_at),
+            created_by: self.created_by,
+            expires_at: self.expires_at.map(UtcMillis),
+            secret_sha256: hex::decode(&self.secret_sha256).ok_or(Error::Corrupt("the hash of a token"))?,
+            last_used_ms: AtomicI64::new(last_used),
+            written_used_ms: AtomicI64::new(last_used),
+        }))
+    }
 }
 
 impl Registry {
@@ -120,14 +193,40 @@ impl Registry {
         who: &str,
         now: UtcMillis,
     ) -> Result<String, Error> {
+        self.create_token_for(name, scopes, None, expires_at, who, now).await
+    }
+
+    /// As [`Registry::create_token`], for a person. The person's number is handed out here, whatever `person` says.
+    ///
+    /// # Errors
+    /// As [`Registry::create_token`], and [`Error::Refused`] for a person without a role.
+    pub async fn create_token_for(
+        &self,
+        name: &str,
+        scopes: &[Scope],
+        person: Option<&TokenPerson>,
+        expires_at: Option<UtcMillis>,
+        who: &str,
+        now: UtcMillis,
+    ) -> Result<String, Error> {
+        if person.is_some_and(|person| role_words(&person.roles).is_empty()) {
+            return Err(Error::Refused("a person without a role".to_owned()));
+        }
         let id = hex::encode(&random::<4>()?);
         let secret = hex::encode(&random::<32>()?);
         let words: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
         let _turn = self.writer.lock().await;
         let mut tx = self.db.begin_write().await?;
+        let number = match person {
+            Some(_) => {
+                let sql = "UPDATE sequences SET value = value + 1 WHERE name = 'person' RETURNING value";
+                Some(tx.number(Sql::new(sql)).await?)
+            }
+            None => None,
+        };
         let sql = Sql::new(
-            "INSERT INTO tokens (id, name, secret_sha256, scopes, created_at, created_by, expires_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO tokens (id, name, secret_sha256, scopes, created_at, created_by, expires_at, number, person, \
+             roles, unit) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(&id)
         .bind(super::devices::clean(name))
@@ -135,7 +234,11 @@ impl Registry {
         .bind(words.join(" "))
         .bind(now)
         .bind(who)
-        .bind(expires_at);
+        .bind(expires_at)
+        .bind(number)
+        .bind(person.map(|person| super::devices::clean(&person.name)))
+        .bind(person.map(|person| role_words(&person.roles)))
+        .bind(person.map(|person| person.unit.0));
         tx.execute(sql).await?;
         self.commit_alone(tx).await?;
         Ok(format!("mp_{id}_{secret}"))
@@ -223,11 +326,11 @@ impl Registry {
     /// Reads the tokens out of the database.
     pub(super) async fn read_tokens(tx: &mut Tx) -> Result<Vec<Arc<Token>>, Error> {
         let sql = Sql::new(
-            "SELECT id, name, secret_sha256, scopes, created_at, created_by, expires_at, last_used_at FROM tokens \
-             ORDER BY created_at, id",
+            "SELECT id, name, secret_sha256, scopes, created_at, created_by, expires_at, last_used_at, number, person, \
+             roles, unit FROM tokens ORDER BY created_at, id",
         );
         let rows: Vec<Row> = tx.all(sql).await?;
-        rows.into_iter().map(token_of).collect()
+        rows.into_iter().map(Row::token).collect()
     }
 
     /// Commits a change that no device took part in, and reads everything again.

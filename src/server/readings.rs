@@ -9,8 +9,9 @@ use crate::ids::Lsn;
 use crate::journal::{Health, Journal};
 use crate::sources::Links;
 use crate::sources::acks::AckQueue;
+use crate::supervision::Status;
 use crate::telemetry::{
-    FoldReading, HistogramReading, JournalReading, Readings, SourceReading, TrackReading,
+    FoldReading, HistogramReading, JournalReading, Readings, SourceReading, SupervisionReading, TrackReading,
 };
 use crate::tracks::Tracks;
 
@@ -23,6 +24,7 @@ pub(super) struct Source {
     pub(super) links: Links,
     pub(super) acks: AckQueue,
     pub(super) clock: Arc<Clock>,
+    pub(super) supervision: Arc<Status>,
 }
 
 impl Source {
@@ -30,7 +32,13 @@ impl Source {
         // Asked once: the archive counts what it took and where it is under one lock.
         let archived = self.tracks.stats();
         let folds = self.folds(archived.decoded);
-        Readings { journal: self.journal(), folds, tracks: tracks(&archived), sources: self.sources() }
+        Readings {
+            journal: self.journal(),
+            folds,
+            tracks: tracks(&archived),
+            sources: self.sources(),
+            supervision: self.supervision(),
+        }
     }
 
     fn journal(&self) -> JournalReading {
@@ -69,6 +77,18 @@ impl Source {
             undecodable_messages: load(&self.folds.undecodable),
             fixes: decoded,
             lag_s: lag_ms.max(0) as f64 / 1e3,
+        }
+    }
+
+    fn supervision(&self) -> SupervisionReading {
+        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        SupervisionReading {
+            passes: load(&self.supervision.passes),
+            failed_passes: load(&self.supervision.failed_passes),
+            judged_days: load(&self.supervision.judged_days),
+            waiting_days: load(&self.supervision.waiting_days),
+            lsn_lag: self.journal.durable().0.saturating_sub(load(&self.supervision.lsn)),
+            change: self.supervision.change.load(Ordering::Relaxed),
         }
     }
 

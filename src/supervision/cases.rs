@@ -4,21 +4,24 @@
 //! those of people go through [`append`] after the policy let them pass.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::{
-    Actor, Case, CaseEvent, CaseKey, Cause, Disposition, Event, FORMAT, FoldError, History, Part, Party,
-    Rank, RankWeights, Stage, Subject, after_change, diff, group, open, rank,
+    Actor, Case, CaseEvent, CaseKey, Cause, ClearanceApproval, Disposition, Event, FORMAT, FoldError,
+    History, Part, Party, Rank, RankWeights, Stage, Subject, Tier, after_change, diff, group, open, rank,
 };
-use motorpool_supervision::finding::{Finding, Nature};
+use motorpool_supervision::finding::{Colour, Finding, Nature, content_hash};
 use motorpool_supervision::ids::{OrderId, VehicleId};
 use motorpool_supervision::register::Order;
 use motorpool_supervision::world::World;
 use serde::Serialize;
 use serde_json::json;
 
-use super::judging::open_flags;
+use super::clearance::Clearance;
+use super::judging::{BY_REGISTRY, open_flags};
+use super::sight::{SIGHT, Sight};
 use crate::registry::{self, CaseFilter, CaseRow, Registry};
 
 /// How far back another case of the same car counts as a repetition, days.
@@ -26,6 +29,12 @@ const REPEAT_DAYS: i64 = 30;
 
 /// Cases of one car in that time, at most.
 const REPEAT_CASES: u32 = 200;
+
+/// Cases listed at once.
+const KEYS_AT_ONCE: u32 = 1_000;
+
+/// Flags that the event which opens a case holds; more follow in events of their own.
+const FLAGS_WITH_OPENING: usize = 100;
 
 /// Why a stored case can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +59,8 @@ pub enum CaseError {
         /// Why.
         source: FoldError,
     },
-    /// A value can't be written.
-    #[error("a case can't be written: {0}")]
+    /// A value can't be written, or an approval can't be read.
+    #[error("a value of a case is not what it should be: {0}")]
     Write(#[from] serde_json::Error),
 }
 
@@ -65,7 +74,7 @@ pub fn case_id(key: CaseKey) -> String {
 }
 
 /// A word of a closed list as it is written in JSON.
-fn word<T: Serialize>(value: &T) -> String {
+pub(super) fn word<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),
@@ -136,7 +145,8 @@ async fn findings(registry: &Registry, case: &Case) -> Result<Vec<Finding>, Case
 
 /// The row that lists show.
 async fn row(registry: &Registry, case: &Case, id: &str) -> Result<CaseRow, CaseError> {
-    let findings = findings(registry, case).await?;
+    // What a blind lot hides must not show by colour, rules or place in the queue.
+    let findings = if case.is_blind() { Vec::new() } else { findings(registry, case).await? };
     let (vehicle, days) = match case.key.subject {
         Subject::Vehicle(vehicle) => (vehicle, conduct_days(registry, vehicle, case.key.day).await?),
         Subject::Unit(_) => (VehicleId::default(), Vec::new()),
@@ -145,8 +155,10 @@ async fn row(registry: &Registry, case: &Case, id: &str) -> Result<CaseRow, Case
     let is_closed_normal = case
         .decision()
         .is_some_and(|decision| matches!(decision.closing.disposition, Disposition::Normal { .. }));
-    let rules: BTreeSet<_> = case.live_flags().map(|live| live.flag.rule).collect();
-    let is_conduct = case.live_flags().any(|live| live.flag.nature == Nature::Conduct);
+    let shown = || case.live_flags().filter(|_| !case.is_blind());
+    let rules: BTreeSet<_> = shown().map(|live| live.flag.rule).collect();
+    let is_conduct = shown().any(|live| live.flag.nature == Nature::Conduct);
+    let colour = if case.is_blind() { Colour::Green } else { case.colour() };
     let due = case.open_request().map(|request| request.delivered_at);
     Ok(CaseRow {
         case_id: id.to_owned(),
@@ -154,7 +166,7 @@ async fn row(registry: &Registry, case: &Case, id: &str) -> Result<CaseRow, Case
         day: case.key.day,
         unit: case.unit,
         state: word(&case.stage),
-        colour: word(&case.colour()),
+        colour: word(&colour),
         rank: queue_number(&rank, case),
         assignee: case.assignee.as_ref().map(|(_, name)| name.clone()),
         due_at: due,
@@ -164,12 +176,12 @@ async fn row(registry: &Registry, case: &Case, id: &str) -> Result<CaseRow, Case
         summary: json!({
             "space": case.space,
             "rules": rules,
-            "flags": case.live_flags().count(),
+            "flags": shown().count(),
             "conduct": is_conduct && !is_closed_normal,
             "tier": rank.tier,
             "score": rank.score,
             "why": rank.contributions,
-            "secret": case.is_secret,
+            SIGHT: Sight::of(case),
         }),
     })
 }
@@ -177,8 +189,18 @@ async fn row(registry: &Registry, case: &Case, id: &str) -> Result<CaseRow, Case
 /// The place in the queue: lower comes first; closed cases lie behind all others.
 fn queue_number(rank: &Rank, case: &Case) -> i64 {
     const TIER: i64 = 1_000_000;
+    if case.is_blind() && case.stage != Stage::Closed {
+        return blind_number(case.key);
+    }
     let points = rank.tier as i64 * TIER + i64::from(rank.score).clamp(-TIER / 2, TIER / 2 - 1);
     if case.stage == Stage::Closed { 100 * TIER - points } else { -points }
+}
+
+/// The place of a case of a blind lot: among the yellow questions, by nothing but its key.
+fn blind_number(key: CaseKey) -> i64 {
+    const TIER: i64 = 1_000_000;
+    let [low, high, ..] = content_hash(&key).0;
+    -(Tier::ConductYellow as i64 * TIER + i64::from(u16::from_le_bytes([low, high])) % 100)
 }
 
 /// Days of the same car with a question about conduct that was not closed as normal.
@@ -211,7 +233,12 @@ pub(super) async fn sync(
     })?;
     let findings: Vec<Finding> = flags.into_iter().map(|flag| flag.finding).collect();
     let mut by_case = group(findings.iter().filter(|finding| days.contains(&finding.day)));
-    if vehicle != VehicleId::default() {
+    if vehicle == VehicleId::default() {
+        // Cases of units whose questions are all gone are told so, too.
+        for row in unit_cases(registry, *first, *last).await? {
+            by_case.entry(CaseKey { subject: Subject::Unit(row.unit), day: row.day }).or_default();
+        }
+    } else {
         for day in days {
             by_case.entry(CaseKey { subject: Subject::Vehicle(vehicle), day: *day }).or_default();
         }
@@ -222,16 +249,39 @@ pub(super) async fn sync(
             None => {
                 let parties = parties(world, findings.iter().filter(|finding| finding.day == key.day));
                 let is_secret = world.vehicle(vehicle, now).is_some_and(|row| row.row.is_secret);
-                if let Some(event) = open(key, flags, parties, is_secret) {
+                let first: Vec<_> =
+                    asking_first(flags.clone()).into_iter().take(FLAGS_WITH_OPENING).collect();
+                if let Some(event) = open(key, first, parties, is_secret) {
                     let line = line(1, now, event);
                     let Ok(case) = Case::open(&line) else { continue };
                     append(registry, &case, &[line], now).await?;
+                    follow(registry, case, &flags, cause, now).await?;
                 }
             }
             Some(case) => follow(registry, case, &flags, cause, now).await?,
         }
     }
     Ok(())
+}
+
+/// Cases about the orders of units on these days.
+async fn unit_cases(registry: &Registry, first: Date, last: Date) -> Result<Vec<CaseRow>, registry::Error> {
+    let filter = CaseFilter {
+        limit: KEYS_AT_ONCE,
+        vehicle: Some(VehicleId::default()),
+        from: Some(first),
+        to: Some(last),
+        ..CaseFilter::default()
+    };
+    registry.cases(&filter).await
+}
+
+/// The flags with those that open a case in front.
+fn asking_first(
+    mut flags: Vec<motorpool_supervision::cases::Flag>,
+) -> Vec<motorpool_supervision::cases::Flag> {
+    flags.sort_by_key(|flag| !matches!(flag.nature, Nature::Conduct | Nature::Paperwork));
+    flags
 }
 
 const fn seq_after(case: &Case) -> u32 {
@@ -242,6 +292,97 @@ fn line(seq: u32, at: UtcMillis, event: Event) -> CaseEvent {
     CaseEvent { v: FORMAT, seq, at, actor: Actor::system(), event }
 }
 
+/// Appends what the server itself has to say about a case that is there; what does not fit is passed over and logged.
+pub(super) async fn append_as_system(
+    registry: &Registry,
+    case: Case,
+    events: Vec<Event>,
+    now: UtcMillis,
+) -> Result<(), CaseError> {
+    let mut after = case;
+    let mut lines = Vec::new();
+    for event in events {
+        lines.extend(system_line(&mut after, event, now));
+    }
+    if lines.is_empty() { Ok(()) } else { append(registry, &after, &lines, now).await }
+}
+
+/// The line of an event of the server, after which `case` stands one event further; `None` when it does not fit.
+pub fn system_line(case: &mut Case, event: Event, now: UtcMillis) -> Option<CaseEvent> {
+    let line = line(seq_after(case), now.max(case.changed_at), event);
+    match case.apply(&line) {
+        Ok(()) => Some(line),
+        Err(misfit) => {
+            tracing::warn!(case = case_id(case.key), %misfit, "an event of the server does not fit its case");
+            None
+        }
+    }
+}
+
+/// The approval by a second person that lets flags of the case go which hold no longer.
+async fn approval(
+    registry: &Registry,
+    case: &Case,
+    flags: &[motorpool_supervision::cases::Flag],
+) -> Result<Option<ClearanceApproval>, CaseError> {
+    let live = case.live_flags().map(|live| live.flag.id);
+    let gone: BTreeSet<String> =
+        live.filter(|id| flags.iter().all(|flag| flag.id != *id)).map(|id| id.to_string()).collect();
+    if gone.is_empty() {
+        return Ok(None);
+    }
+    let Some(stored) = registry.approval_of(&gone).await? else { return Ok(None) };
+    match serde_json::from_value(stored)? {
+        Clearance::Approved(approval) => Ok(Some(approval)),
+        Clearance::Counted(_) | Clearance::Uncounted { .. } => Ok(None),
+    }
+}
+
+/// Live flags that a change of a register closed and no second person has approved: they stay, whatever else is judged again.
+async fn held(
+    registry: &Registry,
+    case: &Case,
+    flags: &[motorpool_supervision::cases::Flag],
+    approval: Option<&ClearanceApproval>,
+) -> Result<Vec<motorpool_supervision::cases::Flag>, CaseError> {
+    let mut held = Vec::new();
+    let gone = case.live_flags().filter(|live| flags.iter().all(|flag| flag.id != live.flag.id));
+    for live in gone.filter(|live| approval.is_none_or(|approval| !approval.covers(live.flag.id))) {
+        let stored = registry.flag(&live.flag.id.to_string()).await?;
+        if stored.is_some_and(|stored| stored.reason.as_deref() == Some(BY_REGISTRY)) {
+            held.push(live.flag.clone());
+        }
+    }
+    Ok(held)
+}
+
+/// Vehicle and day of every case of these days; vehicle 0 stands for the orders of a unit.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn keys(
+    registry: &Registry,
+    days: &RangeInclusive<Date>,
+) -> Result<Vec<(VehicleId, Date)>, registry::Error> {
+    let mut filter = CaseFilter {
+        limit: KEYS_AT_ONCE,
+        from: Some(*days.start()),
+        to: Some(*days.end()),
+        ..CaseFilter::default()
+    };
+    let mut keys = Vec::new();
+    loop {
+        let page = registry.cases(&filter).await?;
+        keys.extend(
+            page.iter().filter(|row| row.state != word(&Stage::Closed)).map(|row| (row.vehicle, row.day)),
+        );
+        filter.after = page.last().map(|row| (row.rank, row.case_id.clone()));
+        if page.len() < KEYS_AT_ONCE as usize {
+            return Ok(keys);
+        }
+    }
+}
+
 /// Appends what changes a case that is there.
 async fn follow(
     registry: &Registry,
@@ -250,19 +391,14 @@ async fn follow(
     cause: &Cause,
     now: UtcMillis,
 ) -> Result<(), CaseError> {
-    let mut events = diff(&case, flags, cause, None).events;
-    events.extend(after_change(&case, &events));
-    let mut after = case;
-    let mut lines = Vec::new();
-    for event in events {
-        let line = line(seq_after(&after), now.max(after.changed_at), event);
-        if let Err(misfit) = after.apply(&line) {
-            tracing::warn!(case = case_id(after.key), %misfit, "an event of the server does not fit its case");
-            continue;
-        }
-        lines.push(line);
+    let approval = approval(registry, &case, flags).await?;
+    let mut flags = flags.to_vec();
+    if matches!(cause, Cause::LateFixes | Cause::Code) {
+        flags.extend(held(registry, &case, &flags, approval.as_ref()).await?);
     }
-    if lines.is_empty() { Ok(()) } else { append(registry, &after, &lines, now).await }
+    let mut events = diff(&case, &flags, cause, approval.as_ref()).events;
+    events.extend(after_change(&case, &events));
+    append_as_system(registry, case, events, now).await
 }
 
 /// Who is named on the orders that the findings considered.

@@ -8,21 +8,37 @@
 //! It never holds the journal back. What it did not mark because a range of the journal was gone it derives from the archive again.
 
 mod backlog;
+mod backtest;
 pub mod cases;
 mod changes;
+mod claims;
+mod clearance;
 mod days;
 mod derive;
 mod first_rows;
 mod judging;
 mod marks;
 mod packs;
+mod recompute;
+mod reminders;
+mod sampling;
 mod settings;
+mod sight;
 mod supervisor;
 
+pub use backtest::{
+    BacktestError, BacktestPart, BacktestProgress, BacktestReport, BacktestRequest, RuleOutcome,
+    VEHICLE_DAYS_MAX, backtest,
+};
+pub use claims::check_items;
+pub use clearance::{Clearance, ClearanceSources, PutRows, WouldClear, would_clear};
 pub use first_rows::write_calendar;
 pub use marks::{MarkBatch, Marks};
-pub use packs::{NoPack, PackRequest, PackSources, pack};
+pub use packs::{NoPack, Pack, PackRequest, PackSources, pack};
+pub use recompute::{Recomputed, recompute};
+pub use sampling::{DrawError, Drawn, draw_plan, estimate};
 pub use settings::SupervisionSettings;
+pub use sight::stage_seen;
 pub use supervisor::{Status, Supervisor, SupervisorParts};
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::judging::{self, OwnedHistory, Sources, archived, open_flags, window};
 use crate::ids::{DeviceId, Lsn};
 use crate::journal::verify::{each_event, raw_dir};
 use crate::journal::{Entry, Event, raw};
-use crate::registry::{Registry, RowScope};
+use crate::registry::{Known, Registry, RowScope};
 use crate::tracks::{TrackOptions, Tracks};
 
 /// Raw messages in one pack, at most; a day of one report a second is 86,400.
@@ -78,19 +78,31 @@ pub enum NoPack {
     Read(anyhow::Error),
 }
 
+/// A pack, made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a result")]
+pub struct Pack {
+    /// The ZIP.
+    pub bytes: Vec<u8>,
+    /// The change of the registry that it was made at.
+    pub registry_change: i64,
+}
+
 /// Makes a pack.
 ///
 /// # Errors
 /// [`NoPack`] says why not.
-pub async fn pack(sources: &PackSources, request: &PackRequest) -> Result<Vec<u8>, NoPack> {
+pub async fn pack(sources: &PackSources, request: &PackRequest) -> Result<Pack, NoPack> {
     let registry = &sources.registry;
     let case = load(registry, &request.case).await?.ok_or_else(|| NoPack::Unknown(request.case.clone()))?;
     let events = load_events(registry, &request.case).await?;
     let inputs = inputs(sources, request, &case).await.map_err(NoPack::Read)?;
     let inputs = PackInputs { case: serde_json::to_value(events).map_err(CaseError::from)?, ..inputs };
+    let registry_change = inputs.judgement.registry_change;
     let copy = request.copy;
     let built = tokio::task::spawn_blocking(move || build(&inputs, copy)).await;
-    Ok(built.map_err(|error| NoPack::Read(error.into()))??)
+    let bytes = built.map_err(|error| NoPack::Read(error.into()))??;
+    Ok(Pack { bytes, registry_change })
 }
 
 async fn inputs(sources: &PackSources, request: &PackRequest, case: &Case) -> anyhow::Result<PackInputs> {
@@ -100,7 +112,8 @@ async fn inputs(sources: &PackSources, request: &PackRequest, case: &Case) -> an
         Subject::Unit(unit) => (VehicleId::default(), Some(unit)),
     };
     let scope = RowScope::All;
-    let (world, change) = judging::world(&sources.registry, &scope, &sources.time_zone, (day, day)).await?;
+    let (world, change) =
+        judging::world(&sources.registry, &scope, &sources.time_zone, (day, day), Known::Now).await?;
     let rests = sources.registry.rests().await?.into_iter().collect();
     let fresh = std::collections::BTreeMap::new();
     let reader =

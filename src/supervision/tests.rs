@@ -55,7 +55,9 @@ impl House {
             settings,
         };
         let supervisor = Supervisor::new(parts, UtcMillis(0)).await.expect("a supervisor");
-        Self { registry, writer: tracks.writer(), tracks, marks, supervisor, lsn: checkpoint.lsn.0 }
+        // Journal addresses never go back, also where the archive was ahead of supervision.
+        let lsn = checkpoint.lsn.max(tracks.checkpoint()).0;
+        Self { registry, writer: tracks.writer(), tracks, marks, supervisor, lsn }
     }
 
     async fn add<T: Stored>(&self, row: T) {
@@ -129,6 +131,38 @@ fn day() -> Vec<Fix> {
     (0..=50).for_each(|i| at(4_760 + i * 10, 5_000.0 - i as f64 * 100.0, true));
     (1..=20).for_each(|i| at(5_260 + i * 600, 0.0, false));
     fixes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_zone_that_would_excuse_a_flag_does_not_let_it_go_by_itself() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut house = House::open(dir.path()).await;
+    house.furnish().await;
+    house.receive(&day(), LATER);
+    house.pass().await;
+    let exemption = motorpool_supervision::register::Exemption {
+        vehicle: Some(VehicleId(1)),
+        rules: vec![Rule::R01],
+        owner: "a clerk".to_owned(),
+        reason: "no reason".to_owned(),
+        ..motorpool_supervision::register::Exemption::default()
+    };
+    house.add(exemption).await;
+    for days in 0..3 {
+        house.pass().await;
+        let live = live_rules(&house).await;
+        assert_eq!(live.iter().filter(|rule| **rule == Rule::R01).count(), 2, "{live:?}");
+        let later = UtcMillis(LATER.0 + (days + 1) * 86_400_000);
+        let fix = Fix::new(UtcMillis(START_MS + (15 + days) * 3_600_000), 300_000_000, 1_100_000_000);
+        house.receive(&[fix], later);
+    }
+    let (_, findings) = house.result().await;
+    assert!(findings.iter().all(|finding| finding.rule != Rule::R01), "the exemption counts: {findings:#?}");
+}
+
+async fn live_rules(house: &House) -> Vec<Rule> {
+    let case = cases::load(&house.registry, "v1-2026-03-04").await.expect("a case").expect("is there");
+    case.live_flags().map(|live| live.flag.rule).collect()
 }
 
 /// Late enough for the day to be settled.

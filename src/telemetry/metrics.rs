@@ -96,6 +96,10 @@ list! {
     TrackWriterWaits, Counter, "motorpool_track_writer_waits_total", "Times the fold waited because too many tables were still to be written";
     QuarantineTerminals, Gauge, "motorpool_quarantine_terminals", "Unknown terminals remembered";
     QuarantineDropped, Counter, "motorpool_quarantine_dropped_total", "Unknown terminals that found no room to be noted";
+    SupervisionPasses, Counter, "motorpool_supervision_passes_total", "Passes of supervision by outcome";
+    SupervisionJudgedDays, Counter, "motorpool_supervision_judged_days_total", "Vehicle-days judged";
+    SupervisionWaitingDays, Gauge, "motorpool_supervision_waiting_days", "Vehicle-days that wait to be judged";
+    SupervisionLagBytes, Gauge, "motorpool_supervision_lag_bytes", "Durable journal bytes whose trips and flags are not written";
     HttpAnswers, Counter, "motorpool_http_answers_total", "Answers of the API by class";
     HttpConnectionWaits, Counter, "motorpool_http_connection_waits_total", "Times every HTTP connection was taken and a new one had to wait";
     HttpAuthFailures, Counter, "motorpool_http_auth_failures_total", "Requests with a missing or wrong token";
@@ -159,6 +163,7 @@ impl Exporter {
         self.set_sources(counters, readings);
         self.set_journal(readings);
         self.set_folds(readings);
+        self.set_supervision(readings);
         for (ledger, value) in
             [("received", imbalance.received), ("journaled", imbalance.journaled), ("fixes", imbalance.fixes)]
         {
@@ -224,6 +229,16 @@ impl Exporter {
         self.gauge(Metric::TrackBytes, &[], float(tracks.bytes));
         self.gauge(Metric::TrackTablesWaiting, &[], float(tracks.frozen_tables));
         self.counter(Metric::TrackWriterWaits, &[], tracks.writer_waits);
+    }
+
+    fn set_supervision(&self, readings: &Readings) {
+        let numbers = &readings.supervision;
+        for (outcome, count) in [("done", numbers.passes), ("failed", numbers.failed_passes)] {
+            self.counter(Metric::SupervisionPasses, &[("outcome", outcome)], count);
+        }
+        self.counter(Metric::SupervisionJudgedDays, &[], numbers.judged_days);
+        self.gauge(Metric::SupervisionWaitingDays, &[], float(numbers.waiting_days));
+        self.gauge(Metric::SupervisionLagBytes, &[], float(numbers.lsn_lag));
     }
 
     fn counter(&self, metric: Metric, labels: &[(&'static str, &'static str)], value: u64) {

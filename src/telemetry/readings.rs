@@ -16,6 +16,8 @@ pub struct Readings {
     pub tracks: TrackReading,
     /// The tracker listeners.
     pub sources: SourceReading,
+    /// Supervision.
+    pub supervision: SupervisionReading,
 }
 
 /// The journal's numbers.
@@ -94,4 +96,22 @@ pub struct SourceReading {
     pub links_closed: Vec<(&'static str, u64)>,
     /// Replies waiting for the durable mark.
     pub replies_waiting: u64,
+}
+
+/// Supervision's numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a record, built field by field by the composition root")]
+pub struct SupervisionReading {
+    /// Passes that were done.
+    pub passes: u64,
+    /// Passes that failed and are tried again.
+    pub failed_passes: u64,
+    /// Vehicle-days judged.
+    pub judged_days: u64,
+    /// Vehicle-days that wait to be judged.
+    pub waiting_days: u64,
+    /// Durable journal bytes whose trips and flags are not written yet.
+    pub lsn_lag: u64,
+    /// The change of the registry up to which flags are written.
+    pub change: i64,
 }

@@ -18,6 +18,7 @@ use crate::ids::{DeviceId, LinkId, Lsn};
 use crate::live::Live;
 use crate::registry::{Registry, Scope};
 use crate::sources::Links;
+use crate::supervision::PackSources;
 use crate::telemetry::{Counters, Readings};
 use crate::tracks::{Tracks, TracksWriter};
 
@@ -102,6 +103,12 @@ impl TestApp {
             live: Arc::clone(&live),
             tracks: tracks.clone(),
             links: links.clone(),
+            packs: PackSources {
+                registry: Arc::clone(&registry),
+                tracks: tracks.clone(),
+                data: folder.path().to_owned(),
+                time_zone: "Asia/Shanghai".to_owned(),
+            },
             readings: Arc::new(move || shared.lock().unwrap().clone()),
             counters: Arc::new(Counters::default()),
             clock: Arc::new(Clock::starting_at(UtcMillis(0))),

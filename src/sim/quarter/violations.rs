@@ -89,6 +89,10 @@ fn school_run(day: &mut Agenda<'_>, told: Told) {
 /// Nine evenings home and nine mornings back, over two weeks; the last Friday evening the car stays in its depot.
 fn commuting_home(day: &mut Agenda<'_>, told: Told, nth: i64) {
     if !is_workday(day.day) {
+        if day.at != day.depot {
+            // The weekend between: the car stands at home.
+            day.told.push((Told { is_overnight: true, ..told }, hm(21, 0), hm(30, 0)));
+        }
         return;
     }
     come_back(day, told);

@@ -224,3 +224,166 @@ fn mask(text: &mut String) {
 fn masked_name(name: &str) -> String {
     name.chars().next().map(|first| format!("{first}**")).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::UtcMillis;
+    use crate::evidence::build::{json, parts};
+    use crate::evidence::{Judgement, OtherVehicle, RawFrame};
+    use crate::ids::DriverId;
+    use crate::register::{Approval, PlaceText, Row};
+
+    /// The texts of rows that may stay. Every other text of a register is a secret.
+    const STAYS: &[&str] = &[
+        "unit.name",
+        "unit.code",
+        "vehicle.plate",
+        "vehicle.fuel_grade",
+        "vehicle.model",
+        "binding.work_order",
+        "order.no",
+        "order.replaces",
+        "order.departure.text",
+        "order.destinations.text",
+        "order.via.text",
+        "emergency.what",
+        "emergency.level",
+        "emergency.document",
+        "seal.approval_no",
+        "transfer.no",
+        "zone.name",
+        "place.name",
+        "place.datum",
+        "calendar_year.calendar",
+        "calendar_year.edition",
+        "calendar_year.notice",
+        "rule_set.name",
+        "fuel_fill.station.text",
+        "fuel_fill.grade",
+        "fuel_fill.voucher",
+        "passage.place.text",
+        "passage.voucher",
+        "repair.shop.text",
+        "repair.no",
+        "rental.plate",
+        "rental.company",
+        "rental.no",
+        "device_work.no",
+    ];
+
+    /// Writes into every empty text of `value` where it stands, between signs that nothing else has, after
+    /// the character of a name that may stay.
+    fn marked(value: &mut Value, path: &str, whose: &str) {
+        match value {
+            Value::String(text) if text.is_empty() => *text = format!("甲§{whose}:{path}§"),
+            Value::Array(items) => items.iter_mut().for_each(|item| marked(item, path, whose)),
+            Value::Object(fields) => {
+                fields.iter_mut().for_each(|(key, field)| marked(field, &format!("{path}.{key}"), whose));
+            }
+            _ => {}
+        }
+    }
+
+    fn push<T: Row>(register: &mut Register, id: i64, whose: &str, row: T) {
+        let mut value = serde_json::to_value(row).expect("a row is JSON");
+        marked(&mut value, T::KIND, whose);
+        let row = serde_json::from_value(value).expect("the same row");
+        let recorded_by = format!("甲§{whose}:recorder§");
+        T::rows_mut(register).push(Versioned { recorded_by, ..Versioned::first(id, UtcMillis(0), row) });
+    }
+
+    fn order(vehicle: VehicleId) -> Order {
+        Order {
+            vehicle,
+            driver_id: Some(DriverId(vehicle.0)),
+            approvals: vec![Approval::default()],
+            destinations: vec![PlaceText::default()],
+            via: vec![PlaceText::default()],
+            ..Order::default()
+        }
+    }
+
+    /// A row of each kind, of the car 1 of the pack and of another one.
+    fn register() -> Register {
+        let mut all = Register::default();
+        for (id, whose) in [(1, "own"), (2, "other")] {
+            let vehicle = VehicleId(id);
+            macro_rules! of_car {
+                ($($row:ident),*) => {
+                    $(push(&mut all, id, whose, crate::register::$row { vehicle, ..Default::default() });)*
+                };
+            }
+            of_car!(Binding, Seal, Transfer, Report, FuelFill, Passage, Repair, DriverLogin, VinReading);
+            of_car!(DeviceWork, Mileage);
+            push(&mut all, id, whose, order(vehicle));
+            push(&mut all, id, whose, crate::register::Vehicle::default());
+            push(&mut all, id, whose, crate::register::Driver::default());
+            let vehicle = Some(vehicle);
+            push(&mut all, id, whose, crate::register::Duty { vehicle, ..Default::default() });
+            push(&mut all, id, whose, crate::register::Exemption { vehicle, ..Default::default() });
+            push(&mut all, id, whose, crate::register::Rental { vehicle, ..Default::default() });
+        }
+        push(&mut all, 1, "own", crate::register::Unit::default());
+        push(&mut all, 1, "own", crate::register::Emergency::default());
+        push(&mut all, 1, "own", crate::register::Zone::default());
+        push(&mut all, 1, "own", crate::register::PlaceEntry::default());
+        push(&mut all, 1, "own", crate::register::CalendarYear::default());
+        push(&mut all, 1, "own", crate::register::RuleSet::default());
+        all
+    }
+
+    fn finding() -> Finding {
+        let word = |key: &&'static str| ((*key).into(), format!("甲§own:word.{key}§"));
+        let words = HARMLESS_WORDS.iter().map(word);
+        let secret =
+            ["with", "was_in", "card_plate", "read", "registered", "card", "card_name", "driver", "user"];
+        let mut value = serde_json::json!({
+            "rule": "R17", "rule_version": 1, "aspect": "", "outcome": "flag", "colour": "red", "nature": "conduct",
+            "is_trial": false, "vehicle": 1, "unit": 1, "day": "2026-03-04", "from": UtcMillis(0), "to": UtcMillis(0),
+            "at": null, "trips": [], "measures": [], "missing": [], "params": {}, "words": [],
+            "orders": [{"id": 9, "version": 1, "no": "甲§other:considered§", "why_not": [{"why": "other_vehicle"}]}],
+            "excuses": [{"for": "reported", "at": UtcMillis(0), "text": "甲§own:reported§"},
+                        {"for": "on_duty", "what": "甲§own:on_duty§"}],
+            "fixes": crate::finding::FixesUsed::default(), "versions": crate::finding::Versions::default(),
+        });
+        let kept = words.chain(secret.iter().chain(&["unheard_of", "approved_by"]).map(word));
+        value["words"] = serde_json::to_value(kept.collect::<Vec<(String, String)>>()).expect("JSON");
+        serde_json::from_value(value).expect("a finding")
+    }
+
+    #[test]
+    fn nothing_that_names_a_person_or_another_car_is_left() {
+        let inputs = PackInputs {
+            judgement: Judgement {
+                vehicle: VehicleId(1),
+                time_zone: "Asia/Shanghai".to_owned(),
+                ..Judgement::default()
+            },
+            register: register(),
+            findings: vec![finding()],
+            others: vec![OtherVehicle { vehicle: VehicleId(2), segments: Vec::new() }],
+            case: Value::String("甲§own:case§".to_owned()),
+            frames: vec![RawFrame {
+                received_at: UtcMillis(0),
+                protocol: "甲§own:frame§".to_owned(),
+                bytes: vec![1],
+            }],
+            made_by: "甲§own:made_by§".to_owned(),
+            ..PackInputs::default()
+        };
+        let full = String::from_utf8(json("register", &inputs.register).expect("JSON")).expect("text");
+        assert!(full.contains("甲§other:exemption.reason§") && full.contains("甲§own:order.approvals.opinion§"));
+        for (name, bytes) in parts(&masked(&inputs), true).expect("entries") {
+            let text = String::from_utf8(bytes).expect("text");
+            // Every second piece between the signs is a marker.
+            for marker in text.split('§').skip(1).step_by(2) {
+                let path = marker.strip_prefix("own:").unwrap_or_default();
+                let word = path.strip_prefix("word.").unwrap_or_default();
+                assert!(STAYS.contains(&path) || HARMLESS_WORDS.contains(&word), "{name} holds {marker}");
+            }
+        }
+    }
+}

@@ -252,8 +252,10 @@ impl Outings<'_, '_> {
         };
         if trip.end > candidate.order.row.planned_in {
             let due = last.end.max(candidate.order.row.planned_in);
+            // Whoever comes straight home to the depot is on the way back, however much of the order's time was driven.
+            let is_way_home = self.is_home(candidate, trip.end_at, trip.end);
             seconds(due, trip.start) <= BACK_WITHIN_S
-                && !is_used_up(candidate, &own)
+                && (is_way_home || !is_used_up(candidate, &own))
                 && self.comes_back(index, candidate, first)
         } else {
             let departs = seconds(trip.end, first.start) <= BACK_WITHIN_S;

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::asking::{excused, finish, missing_feeds, near_limit};
+use super::asking::{excused, finish, missing_feeds, near_limit, slack_m};
 use super::hours::shared_s;
 use super::whole;
 use crate::UtcMillis;
@@ -11,7 +11,7 @@ use crate::ids::ZoneId;
 use crate::judge::{Draft, LOOK_BACK_DAYS, VehicleDay};
 use crate::point::Position;
 use crate::register::{Class, Feed, Order, Versioned, ZoneKind};
-use crate::trips::Segment;
+use crate::trips::{Segment, Stop};
 
 /// An order excuses a night of which it covers at least this share, percent.
 const COVERS_PCT: i64 = 50;
@@ -65,12 +65,12 @@ impl Night {
     }
 
     fn question(self, day: &VehicleDay<'_>) -> Question {
-        let (at, stood_s) = match self.stood(day) {
-            Stood::At(at, stood_s) => (at, stood_s),
+        let (at, stood_s, slack_m) = match self.stood(day) {
+            Stood::At { at, stood_s, slack_m } => (at, stood_s, slack_m),
             Stood::OnTheWay => return Question::None,
             Stood::Unknown => return Question::Unknown(Missing::Fixes),
         };
-        if is_approved(day, at, self.from) || self.is_in_repair(day) {
+        if is_approved(day, at, slack_m, self.from) || self.is_in_repair(day) {
             return Question::None;
         }
         let depot = day.vehicle.row.depot;
@@ -82,6 +82,8 @@ impl Night {
                 None => Question::Unknown(Missing::Field { name: "vehicle.depot".into() }),
             };
         };
+        // In the person's favour: as near as the car may have stood.
+        let metres = (metres - slack_m).max(0.0);
         if metres <= f64::from(day.settings.params.r07.away_m) {
             return Question::None;
         }
@@ -104,7 +106,7 @@ impl Night {
         if let Some((stood_s @ 1.., stop)) =
             stops.max_by_key(|(shared, stop)| (*shared, std::cmp::Reverse(stop.start)))
         {
-            return Stood::At(stop.at, stood_s);
+            return Stood::At { at: stop.at, stood_s, slack_m: slack_m(day, stop) };
         }
         let is_trip = |segment: &Segment| matches!(segment, Segment::Trip(trip) if trip.start <= self.to && trip.end >= self.from);
         if day.history.segments.iter().any(is_trip) {
@@ -114,9 +116,17 @@ impl Night {
         let is_gap = day.gaps(self.from, self.from).next().is_some();
         let recent = day.stops(UtcMillis(self.from.0.saturating_sub(stale_ms)), self.from).last();
         match recent {
-            Some(stop) if !is_gap => Stood::At(stop.at, 0),
+            Some(stop) if !is_gap && !self.has_left(day, stop) => {
+                Stood::At { at: stop.at, stood_s: 0, slack_m: slack_m(day, stop) }
+            }
             _ => Stood::Unknown,
         }
+    }
+
+    /// Whether the car drove off from a stop before the night: where it went then is not known.
+    fn has_left(self, day: &VehicleDay<'_>, stop: &Stop) -> bool {
+        let is_later = |segment: &Segment| matches!(segment, Segment::Trip(trip) if stop.end <= trip.start && trip.start < self.from);
+        day.history.segments.iter().any(is_later)
     }
 
     /// The order that holds over most of the night.
@@ -140,15 +150,20 @@ impl Night {
 }
 
 enum Stood {
-    /// Where, and how long within the night, seconds.
-    At(Position, i64),
+    At {
+        at: Position,
+        /// How long within the night, seconds.
+        stood_s: i64,
+        /// How far from there it may have been, metres.
+        slack_m: f64,
+    },
     OnTheWay,
     Unknown,
 }
 
 /// Whether a place is one where cars of the unit may spend the night, or a repair shop.
-fn is_approved(day: &VehicleDay<'_>, at: Position, time: UtcMillis) -> bool {
-    let within_m = f64::from(day.settings.params.r07.away_m);
+fn is_approved(day: &VehicleDay<'_>, at: Position, slack_m: f64, time: UtcMillis) -> bool {
+    let within_m = f64::from(day.settings.params.r07.away_m) + slack_m;
     let near = day.world.zones().near(at, within_m, time);
     near.into_iter().filter_map(|(zone, _)| day.world.zones().zone_at(zone, time)).any(|zone| {
         match zone.kind() {

@@ -4,7 +4,7 @@
 //! housing everywhere, so wherever more than one place lies within reach the rule can't decide, even when the stop is inside one of them:
 //! the outline of a compound is no better known than that. It never makes a finding red.
 
-use super::asking::{excused, finish, missing_feeds, near_limit};
+use super::asking::{excused, finish, missing_feeds, near_limit, silence_on_arrival, slack_m};
 use super::goals::goals;
 use super::hours::Hours;
 use super::whole;
@@ -13,12 +13,15 @@ use crate::finding::{Excuse, Finding, Measure, Missing, Rule};
 use crate::ids::ZoneId;
 use crate::judge::{Draft, LOOK_BACK_DAYS, Matched, VehicleDay};
 use crate::matching::Coverage;
-use crate::point::Position;
 use crate::register::{Feed, SensitiveKind, ZoneKind};
 use crate::trips::{Stop, Trip};
 
 /// A stop begins where a trip ends; they may be cut this far apart, milliseconds.
 const JOINED_MS: i64 = 120_000;
+/// The outline of a yard and a fix are no better known than this, metres.
+const YARD_ACCURACY_M: f64 = 20.0;
+/// A car that was last heard of with the ignition on goes so far until it stands, metres: half a minute in a side street.
+const LAST_WAY_M: f64 = 100.0;
 /// A destination within this excuses nothing but is noted, metres.
 const NOTED_M: f64 = 2_000.0;
 
@@ -39,7 +42,7 @@ pub(super) fn stop_after<'a>(day: &VehicleDay<'a>, trip: &Trip) -> Option<&'a St
 /// A leisure place at which the car stood long enough after a trip.
 pub(super) fn leisure_stop_after(day: &VehicleDay<'_>, trip: &Trip) -> Option<ZoneId> {
     let stop = stop_after(day, trip)?;
-    let places = Near::all(day, stop.at, stop.start);
+    let places = Near::all(day, stop);
     let is_long = lasts_s(stop) >= i64::from(day.settings.params.r08.leisure_s);
     places.iter().find(|place| is_long && place.kind.is_leisure()).map(|place| place.zone)
 }
@@ -53,18 +56,22 @@ struct Near {
 }
 
 impl Near {
-    /// The sensitive places within reach, nearest first, those of one name once. None in the car's own depots and lots.
-    fn all(day: &VehicleDay<'_>, at: Position, time: UtcMillis) -> Vec<Self> {
+    /// The sensitive places within reach, nearest first, those of one name once. When the car may have stood in one of its own
+    /// depots or lots, only leisure places that are nearer.
+    fn all(day: &VehicleDay<'_>, stop: &Stop) -> Vec<Self> {
+        let (at, time) = (stop.at, stop.start);
         let within_m = f64::from(day.settings.params.r08.near_m);
+        let yard_m = yard_within_m(day, stop);
         let zones = day.world.zones();
         let mut places: Vec<Self> = Vec::new();
-        for (zone, metres) in zones.near(at, within_m, time) {
+        let mut yard: Option<f64> = None;
+        for (zone, metres) in zones.near(at, within_m.max(yard_m), time) {
             let Some(row) = zones.zone_at(zone, time).filter(|row| row.is_held_by(&day.units)) else {
                 continue;
             };
             match row.kind() {
-                ZoneKind::Depot | ZoneKind::ParkingLot if metres == 0.0 => return Vec::new(),
-                ZoneKind::Sensitive(kind) => {
+                ZoneKind::Depot | ZoneKind::ParkingLot if metres <= yard_m => yard = yard.or(Some(metres)),
+                ZoneKind::Sensitive(kind) if metres <= within_m => {
                     let has_name = |other: &Self| {
                         zones.zone_at(other.zone, time).is_some_and(|other| other.name() == row.name())
                     };
@@ -75,8 +82,18 @@ impl Near {
                 _ => {}
             }
         }
+        if let Some(yard_m) = yard {
+            places.retain(|place| place.kind.is_leisure() && place.metres < yard_m);
+        }
         places
     }
+}
+
+/// Within this of its own yard a car may have stood in it, metres.
+fn yard_within_m(day: &VehicleDay<'_>, stop: &Stop) -> f64 {
+    let silence = silence_on_arrival(day, stop);
+    let was_on = silence.is_some_and(|gap| gap.ignition_before == Some(true));
+    YARD_ACCURACY_M + slack_m(day, stop) + if was_on { LAST_WAY_M } else { 0.0 }
 }
 
 /// Why a stop at a place is a question.
@@ -104,7 +121,7 @@ fn judge_stop(day: &VehicleDay<'_>, matched: &Matched<'_>, stop: &Stop) -> Optio
     if lasts_s(stop) < i64::from(params.leisure_s.min(params.ordinary_s)) {
         return None;
     }
-    let places = Near::all(day, stop.at, stop.start);
+    let places = Near::all(day, stop);
     let asked: Vec<_> =
         places.iter().filter_map(|place| Some((*place, why(day, matched, stop, *place)?))).collect();
     let &(place, why) = asked.first()?;
@@ -130,6 +147,9 @@ fn judge_stop(day: &VehicleDay<'_>, matched: &Matched<'_>, stop: &Stop) -> Optio
     if why == Why::NoOrder {
         missing.extend(missing_feeds(day, &[Feed::Orders], stop.start, stop.end));
     }
+    if slack_m(day, stop) > f64::from(params.near_m) {
+        missing.push(Missing::Fixes);
+    }
     if places.len() > 1 {
         missing.push(Missing::SeveralPlaces { names: names(day, &places, stop.start) });
     }
@@ -153,11 +173,14 @@ fn why(day: &VehicleDay<'_>, matched: &Matched<'_>, stop: &Stop, place: Near) ->
     if lasts_s(stop) < i64::from(params.ordinary_s) {
         return None;
     }
-    if matched.matched.coverage == Coverage::None {
+    // The hours of a duty roster are working hours, and it needs no order beforehand.
+    let is_on_duty = day.duty(stop.start, stop.end).is_some();
+    if matched.matched.coverage == Coverage::None && !is_on_duty {
         return Some(Why::NoOrder);
     }
     let hours = Hours::of(day, stop.start, stop.end);
-    if hours.is_off(i64::from(params.ordinary_s)) && !is_night_of_order(matched, stop) {
+    let is_off = hours.is_off(i64::from(params.ordinary_s)) && !is_on_duty;
+    if is_off && !is_night_of_order(matched, stop) {
         return Some(Why::OffHours);
     }
     (visits(day, stop, place) >= params.repeat.max(1)).then_some(Why::Repeated)

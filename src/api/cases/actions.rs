@@ -1,0 +1,460 @@
+//! What people do in a case: one event at a time under `If-Match`, many cases at once, and opening one for what somebody told.
+//!
+//! A request never brings an event as it is stored: hashes, times, names and the results of checks are made here.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::civil::Date;
+use motorpool_supervision::cases::{
+    Actor, Agreement, Audience, Basis, Case, CaseEvent, CaseKey, CasePolicy, Closing, Event, Frozen, Item,
+    ItemCheck, Ladder, PersonId, Refused, Sha256Sum, Source, Stage, Subject, after_decision, allowed, submit,
+    submit_opening,
+};
+use motorpool_supervision::evidence::Copy;
+use motorpool_supervision::finding::FindingId;
+use motorpool_supervision::ids::UnitId;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
+
+use super::super::ApiState;
+use super::super::auth::{Supervising, who};
+use super::super::desk::{self, Desk};
+use super::super::extract::{Body, Id};
+use super::super::problem::{Code, Problem, ProblemBody};
+use super::{CaseView, files};
+use crate::registry::{ATTACHMENT_BYTES_MAX, NewAttachment, Registry};
+use crate::supervision::cases::{append, case_id, load, system_line};
+use crate::supervision::{PackRequest, check_items, pack};
+
+/// Lines of one bulk request.
+const LINES_MAX: usize = 200;
+
+/// What somebody does in a case.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub(in super::super) enum Deed {
+    /// Give it to somebody, or to nobody.
+    Assign {
+        /// The person's number; nobody when absent.
+        to: Option<i64>,
+    },
+    /// 核查: the check begins. The evidence is frozen: the full pack is made, kept, and its SHA-256 written into the log.
+    StartChecking,
+    /// 待说明: ask the unit. The clock of 3, 5 and 7 workdays begins.
+    AskExplanation {
+        /// What is asked.
+        question: String,
+        /// The unit, by number; the unit under review when absent.
+        to: Option<i64>,
+        /// Other workdays than 3, 5 and 7.
+        #[schema(value_type = Option<Object>)]
+        ladder: Option<Ladder>,
+    },
+    /// 已说明: answer. Each item is held against the track at once.
+    FileExplanation {
+        /// What is claimed, item by item.
+        #[serde(default)]
+        #[schema(value_type = Vec<Object>)]
+        items: Vec<Item>,
+        /// In words.
+        #[serde(default)]
+        text: String,
+    },
+    /// The driver's own statement.
+    MakeStatement {
+        /// In the driver's words.
+        text: String,
+    },
+    /// A remark.
+    Comment {
+        /// `reviewers` or `everybody`.
+        #[schema(value_type = String)]
+        audience: Audience,
+        /// In words.
+        text: String,
+    },
+    /// Decide about an item by hand.
+    CheckItem {
+        /// Which, counted from 0 through all explanations of the case.
+        item: u32,
+        /// `agrees`, `differs` or `unverifiable`.
+        #[schema(value_type = String)]
+        result: Agreement,
+        /// In words.
+        text: String,
+    },
+    /// Look at late paper.
+    CheckPaper {
+        /// The flag it speaks to.
+        #[schema(value_type = String)]
+        flag: FindingId,
+        /// Whether it is believed.
+        is_accepted: bool,
+        /// In words.
+        text: String,
+    },
+    /// Propose an ending that takes a second person.
+    ProposeClosing {
+        /// It.
+        #[schema(value_type = Object)]
+        closing: Closing,
+    },
+    /// Agree, as the second person.
+    ConfirmClosing {
+        /// In words; may be empty.
+        #[serde(default)]
+        text: String,
+    },
+    /// Do not agree, or take it back.
+    RejectClosing {
+        /// Why.
+        text: String,
+    },
+    /// Close, where one person may.
+    Close {
+        /// How.
+        #[schema(value_type = Object)]
+        closing: Closing,
+    },
+    /// 移送问题线索, where one person may.
+    HandOver {
+        /// Why.
+        text: String,
+    },
+    /// 重开.
+    Reopen {
+        /// Why.
+        text: String,
+    },
+    /// 保密核查 begins.
+    MakeConfidential {
+        /// Why.
+        text: String,
+    },
+    /// 保密核查 ends.
+    Release {
+        /// Why.
+        text: String,
+    },
+}
+
+/// The events of a deed, before anybody asked whether they are allowed.
+async fn event_of(
+    state: &ApiState,
+    desk: &Desk,
+    actor: &Actor,
+    case: &Case,
+    deed: Deed,
+) -> Result<Event, Problem> {
+    Ok(match deed {
+        Deed::Assign { to } => assigned(state, to)?,
+        Deed::StartChecking => {
+            // Making a pack costs seconds: whoever may not, and a case where it is not the time, are told before.
+            allowed(case, actor, motorpool_supervision::cases::Action::CheckingStarted, &desk.units)?;
+            if case.stage != Stage::New {
+                return Err(Problem::new(Code::Conflict).detail("the check has begun already"));
+            }
+            Event::CheckingStarted { evidence: freeze(state, desk, actor, case).await? }
+        }
+        Deed::AskExplanation { question, to, ladder } => Event::ExplanationAsked {
+            to: to.map_or(case.unit, UnitId),
+            question,
+            delivered_at: desk.now.max(case.changed_at),
+            ladder: ladder.unwrap_or_default(),
+        },
+        Deed::FileExplanation { items, text } => Event::ExplanationFiled { items, text },
+        Deed::MakeStatement { text } => Event::StatementMade { text },
+        Deed::Comment { audience, text } => Event::Commented { audience, text },
+        Deed::CheckItem { item, result, text } => {
+            let check = ItemCheck { result, basis: Basis::Reviewer { text }, measures: Vec::new() };
+            Event::ItemChecked { item, check }
+        }
+        Deed::CheckPaper { flag, is_accepted, text } => Event::PaperChecked { flag, is_accepted, text },
+        Deed::ProposeClosing { closing } => Event::ClosingProposed { closing },
+        Deed::ConfirmClosing { text } => Event::ClosingConfirmed { text },
+        Deed::RejectClosing { text } => Event::ClosingRejected { text },
+        Deed::Close { closing } => Event::Closed { closing },
+        Deed::HandOver { text } => Event::HandedOver { text },
+        Deed::Reopen { text } => Event::Reopened { text },
+        Deed::MakeConfidential { text } => Event::MadeConfidential { text },
+        Deed::Release { text } => Event::Released { text },
+    })
+}
+
+/// A case is given to a person that a token stands for.
+fn assigned(state: &ApiState, to: Option<i64>) -> Result<Event, Problem> {
+    let Some(number) = to else { return Ok(Event::Assigned { to: None, name: String::new() }) };
+    let tokens = state.registry().tokens();
+    let person = tokens.iter().filter_map(|token| token.person.as_ref()).find(|person| person.id.0 == number);
+    let person = person.ok_or_else(|| Problem::field("/to", "there is no person with this number"))?;
+    Ok(Event::Assigned { to: Some(PersonId(number)), name: person.name.clone() })
+}
+
+/// Makes the full pack, keeps it with the case's files, and names it by its hash.
+async fn freeze(state: &ApiState, desk: &Desk, actor: &Actor, case: &Case) -> Result<Frozen, Problem> {
+    let id = case_id(case.key);
+    let request = PackRequest { case: id.clone(), copy: Copy::Full, by: actor.name.clone(), at: desk.now };
+    let made = pack(state.packs(), &request).await.map_err(files::no_pack)?;
+    let sha256 = Sha256Sum(Sha256::digest(&made.bytes).into());
+    if made.bytes.len() <= ATTACHMENT_BYTES_MAX {
+        let file = NewAttachment {
+            name: files::pack_name(&id),
+            case_id: id,
+            media_type: "application/zip".to_owned(),
+            bytes: made.bytes,
+        };
+        state.registry().attach(file, &actor.name, desk.now).await?;
+    } else {
+        tracing::warn!(
+            case = id,
+            bytes = made.bytes.len(),
+            "the frozen pack is too large to be kept: only its hash is"
+        );
+    }
+    Ok(Frozen { sha256, registry_change: made.registry_change })
+}
+
+/// The lines that follow an event of a person at once: checks of what was claimed, and what a blind lot makes of a decision.
+async fn consequences(
+    state: &ApiState,
+    desk: &Desk,
+    event: &Event,
+    before: &Case,
+    after: &mut Case,
+) -> Result<Vec<CaseEvent>, Problem> {
+    let mut events = Vec::new();
+    if let Event::ExplanationFiled { items, .. } = event {
+        let checks = check_items(state.packs(), before, items).await;
+        let checks = checks.map_err(|error| Problem::unreadable(&error))?;
+        let first = u32::try_from(before.items.len()).unwrap_or(u32::MAX);
+        events.extend((first..).zip(checks).map(|(item, check)| Event::ItemChecked { item, check }));
+    }
+    events.extend(after_decision(after));
+    Ok(events.into_iter().filter_map(|event| system_line(after, event, desk.now)).collect())
+}
+
+/// Does a deed in a case that stands at `seq` as its viewer sees it.
+async fn perform(
+    state: &ApiState,
+    desk: &Desk,
+    id: &str,
+    seq: Option<u32>,
+    deed: Deed,
+) -> Result<Case, Problem> {
+    let actor = desk.actor()?;
+    let (case, seen) = desk.case(state, id).await?;
+    if seq.is_some_and(|seq| seq != seen.seq) {
+        return Err(Problem::new(Code::PreconditionFailed).detail(format!("the case stands at {}", seen.seq)));
+    }
+    let event = event_of(state, desk, actor, &case, deed).await?;
+    put(state, desk, actor, &case, event).await
+}
+
+/// Puts an event of a person into a case, with what follows from it.
+pub(super) async fn put(
+    state: &ApiState,
+    desk: &Desk,
+    actor: &Actor,
+    case: &Case,
+    event: Event,
+) -> Result<Case, Problem> {
+    let policy = CasePolicy::default();
+    let (line, mut after) = submit(case, actor, desk.now, event, &desk.units, &policy)?;
+    let mut lines = vec![line];
+    if let Some(line) = lines.first() {
+        let following = consequences(state, desk, &line.event, case, &mut after).await?;
+        lines.extend(following);
+    }
+    append(state.registry(), &after, &lines, desk.now).await?;
+    Ok(after)
+}
+
+/// The number in `If-Match`, which must be there; `None` for `*`.
+fn expected(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
+    let value = headers.get(header::IF_MATCH).ok_or_else(|| {
+        Problem::new(Code::PreconditionRequired).detail("send the ETag of the case as you have read it")
+    })?;
+    let text = value.to_str().unwrap_or("").trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let number =
+        text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
+    number
+        .map(Some)
+        .ok_or_else(|| Problem::new(Code::PreconditionFailed).detail("If-Match is no tag of a case"))
+}
+
+/// Do something in a case
+///
+/// The answer is the case as the caller sees it afterwards. A request that is sent twice fails the second time, because the tag has
+/// changed.
+#[utoipa::path(post, path = "/api/v1/cases/{id}/events", tag = "cases", request_body = Deed,
+    params(
+        ("id" = String, Path, description = "The case"),
+        ("If-Match" = String, Header, description = "The `ETag` of the case as the caller has read it"),
+    ),
+    responses(
+        (status = 200, body = CaseView),
+        (status = 204, description = "Done; the case is hidden from the caller now"),
+        (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(in super::super) async fn act(
+    Supervising(token): Supervising,
+    State(state): State<ApiState>,
+    Id(id): Id,
+    headers: HeaderMap,
+    Body(deed): Body<Deed>,
+) -> Result<Response, Problem> {
+    let desk = Desk::of(&state, &token).await?;
+    desk.actor()?;
+    // Whether the case exists at all comes before the form of the request.
+    desk.case(&state, &id).await?;
+    let seq = expected(&headers)?;
+    let after = perform(&state, &desk, &id, seq, deed).await?;
+    tracing::info!(token = token.id, case = id, seq = after.seq, "case changed");
+    // Somebody may lose sight of a case by what they do, for example when it is handed over.
+    let seen = motorpool_supervision::cases::seen_by(&after, desk.viewer(), &desk.units);
+    match seen {
+        Some(seen) => Ok(CaseView::of(&state, &desk, &after, &seen).await?.answer()),
+        None => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
+}
+
+/// The same or other things to do in several cases.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct BulkRequest {
+    /// At most 200; each is done or refused on its own.
+    lines: Vec<BulkLine>,
+}
+
+/// Something to do in one case.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct BulkLine {
+    /// The case.
+    case: String,
+    /// Number of its last event as the caller has read it.
+    seq: u32,
+    /// What to do.
+    deed: Deed,
+}
+
+/// What became of the lines, in their order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in super::super) struct BulkAnswer {
+    /// One entry for each line.
+    items: Vec<BulkResult>,
+    /// How many were refused.
+    refused: usize,
+}
+
+/// What became of one line.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in super::super) struct BulkResult {
+    /// The case.
+    case: String,
+    /// Number of its last event now; absent when the line was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u32>,
+    /// Why it was refused, as the code of a problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    code: Option<&'static str>,
+    /// What happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+/// Do something in many cases
+#[utoipa::path(post, path = "/api/v1/cases/bulk", tag = "cases", request_body = BulkRequest, responses(
+    (status = 200, body = BulkAnswer, description = "What became of each line, in the order of the request"),
+    (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub(in super::super) async fn act_on_many(
+    Supervising(token): Supervising,
+    State(state): State<ApiState>,
+    Body(request): Body<BulkRequest>,
+) -> Result<Json<BulkAnswer>, Problem> {
+    if request.lines.len() > LINES_MAX {
+        return Err(Problem::field("/lines", format!("holds more than {LINES_MAX} lines")));
+    }
+    let desk = Desk::of(&state, &token).await?;
+    desk.actor()?;
+    let mut items = Vec::with_capacity(request.lines.len());
+    for BulkLine { case, seq, deed } in request.lines {
+        items.push(match perform(&state, &desk, &case, Some(seq), deed).await {
+            Ok(after) => {
+                tracing::info!(token = token.id, case, seq = after.seq, "case changed");
+                BulkResult { case, seq: Some(after.seq), code: None, detail: None }
+            }
+            Err(problem) => {
+                let (code, detail) = problem.told();
+                BulkResult { case, seq: None, code: Some(code), detail }
+            }
+        });
+    }
+    let refused = items.iter().filter(|item| item.seq.is_none()).count();
+    Ok(Json(BulkAnswer { items, refused }))
+}
+
+/// A case for what somebody told.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct OpenRequest {
+    /// The vehicle, by number or plate.
+    vehicle: String,
+    /// The local day.
+    #[schema(value_type = String, format = Date)]
+    day: Date,
+    /// What was told.
+    text: String,
+}
+
+/// Open a case for what somebody told
+#[utoipa::path(post, path = "/api/v1/cases", tag = "cases", request_body = OpenRequest, responses(
+    (status = 200, body = CaseView),
+    (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub(in super::super) async fn open(
+    Supervising(token): Supervising,
+    State(state): State<ApiState>,
+    Body(request): Body<OpenRequest>,
+) -> Result<Response, Problem> {
+    let desk = Desk::of(&state, &token).await?;
+    let actor = desk.reviewer()?;
+    let vehicle = desk::vehicle_id(&state, &request.vehicle).await?;
+    let at = desk.world.instant(request.day, 720);
+    let row = desk::vehicle(&state, vehicle, at).await?.ok_or(Problem::new(Code::VehicleNotFound))?;
+    let event = Event::Opened {
+        key: CaseKey { subject: Subject::Vehicle(vehicle), day: request.day },
+        unit: desk.world.using_unit(vehicle, at).unwrap_or(row.unit),
+        source: Source::Tip { text: request.text },
+        flags: Vec::new(),
+        parties: Vec::new(),
+        is_secret: row.is_secret,
+    };
+    let (line, case) =
+        submit_opening(actor, desk.now, event, &desk.units).map_err(|refused| match refused {
+            // Cars on secret work do not exist for those without the grant.
+            Refused::Denied(_) if row.is_secret => Problem::new(Code::VehicleNotFound),
+            refused => refused.into(),
+        })?;
+    let id = case_id(case.key);
+    if is_taken(state.registry(), &id).await? {
+        return Err(
+            Problem::new(Code::Conflict).detail(format!("there is a case {id} already: comment on it"))
+        );
+    }
+    append(state.registry(), &case, &[line], desk.now).await?;
+    tracing::info!(who = who(&token), case = id, "case opened");
+    Ok(CaseView::of(&state, &desk, &case, &case).await?.answer())
+}
+
+async fn is_taken(registry: &Registry, id: &str) -> Result<bool, Problem> {
+    Ok(load(registry, id).await?.is_some())
+}

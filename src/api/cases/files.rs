@@ -35,7 +35,7 @@ pub(super) fn no_pack(error: NoPack) -> Problem {
         NoPack::Unknown(_) => Problem::new(Code::CaseNotFound),
         NoPack::Case(error) => error.into(),
         // The registry changed, and the day has not been judged again yet.
-        NoPack::Pack(error @ PackError::NotReproduced { .. }) => {
+        NoPack::Pack(error @ PackError::Judged(_)) => {
             Problem::new(Code::Conflict).detail(error.to_string()).retry_after(RETRY_S)
         }
         NoPack::Pack(error) => Problem::internal(&error),

@@ -121,7 +121,7 @@ pub enum VerifyError {
         /// Program and version of the pack.
         made_by: String,
         /// What differs.
-        reason: Box<VerifyError>,
+        reason: Box<Self>,
     },
     /// A masked copy was expected, or a full pack.
     #[error("the {0} pack is none")]

@@ -321,6 +321,18 @@ impl Scene {
     }
 }
 
+/// The scene four times over: on duty, in an emergency, without the feed of orders, without that of duties.
+pub(crate) fn on_call(scene: &Scene) -> [Scene; 4] {
+    let (mut duty, mut emergency) = (scene.clone(), scene.clone());
+    let row = Duty { unit: BUREAU, ..Duty::default() };
+    duty.register.duties.push(Versioned::first(1, UtcMillis(0), row));
+    emergency.register.emergencies.push(Versioned::first(1, UtcMillis(0), Emergency::default()));
+    let (mut orders, mut duties) = (scene.clone(), scene.clone());
+    orders.incomplete(Feed::Orders);
+    duties.incomplete(Feed::Duties);
+    [duty, emergency, orders, duties]
+}
+
 fn watermark(id: i64, feed: Feed) -> Versioned<Watermark> {
     let (complete_from, complete_to) = (at("2020-01-01 00:00"), at("2030-01-01 00:00"));
     Versioned::first(id, UtcMillis(0), Watermark { unit: None, feed, complete_from, complete_to })

@@ -108,7 +108,7 @@ fn driven_m(last: &Point, point: &Point) -> f64 {
 fn flag(day: &VehicleDay<'_>, episode: &Episode) -> Finding {
     let params = &day.settings.params.r11;
     let unseen = whole(episode.unseen_m);
-    let signs = SecondSigns::of(day, episode.from, episode.to);
+    let signs = SecondSigns::of(day, episode.from, episode.to, episode.before);
     let is_jammed = episode.signs.contains(Signs::JAMMED);
     let nature = if signs.any() || is_jammed { Nature::Conduct } else { Nature::Equipment };
     let mut draft = Draft::new(Rule::R11, day, params)
@@ -153,6 +153,12 @@ mod tests {
         let found = drive(37, 4, |point, frozen| point.at = frozen).flag(Rule::R11, DAY);
         assert_eq!((found.nature, found.measure("unseen_m")), (Nature::Equipment, Some(1_200)));
         drive(38, 3, |point, frozen| point.at = frozen).clear(Rule::R11, DAY);
+        let mut alone = drive(37, 4, |point, frozen| point.at = frozen);
+        alone.register.orders.clear();
+        assert_eq!(alone.flag(Rule::R11, DAY).nature, Nature::Conduct);
+        for scene in on_call(&alone) {
+            assert_eq!(scene.flag(Rule::R11, DAY).nature, Nature::Equipment);
+        }
     }
 
     #[test]

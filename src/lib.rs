@@ -19,6 +19,7 @@ pub mod folds;
 pub mod ids;
 pub mod journal;
 pub mod live;
+pub mod registers;
 pub mod registry;
 pub mod server;
 pub mod sim;

@@ -1,7 +1,7 @@
 //! Who may do what: deny by default.
 //!
 //! The outermost layer lets nothing through without a valid bearer token, known path or not, except the short list
-//! in [`is_public`]. What a token may do is asked for by each handler with [`Reader`], [`Enroller`] or
+//! in [`is_public`]. What a token may do is asked for by each handler with [`Reader`], [`Enroller`], [`Clerk`] or
 //! [`Admin`]. A wrong token costs its address an attempt; a right one always passes.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -83,6 +83,10 @@ needs! {
 needs! {
     /// The caller may enrol.
     Enroller, Enrol
+}
+needs! {
+    /// The caller may write the registers.
+    Clerk, WriteRegisters
 }
 needs! {
     /// The caller may do everything.

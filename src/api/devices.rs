@@ -388,13 +388,14 @@ pub(super) async fn detail(
     Ok(([(header::ETAG, etag)], Json(detail)).into_response())
 }
 
-/// The tag of a device whose last change has this number.
-fn etag(change: i64) -> String {
+/// The tag of something whose last change, or newest version, has this number.
+pub(super) fn etag(change: i64) -> String {
     format!("\"{change}\"")
 }
 
-/// Whether the caller's `If-Match`, if there is one, holds for a device whose last change has this number: RFC 9110, 13.1.1.
-fn matches(headers: &HeaderMap, change: i64) -> bool {
+/// Whether the caller's `If-Match`, if there is one, holds for something whose last change, or newest version, has this
+/// number: RFC 9110, 13.1.1.
+pub(super) fn matches(headers: &HeaderMap, change: i64) -> bool {
     let etag = etag(change);
     let mut values = headers.get_all(header::IF_MATCH).iter().peekable();
     values.peek().is_none()

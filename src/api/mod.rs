@@ -15,10 +15,13 @@ mod devices;
 mod extract;
 mod layers;
 mod links;
+mod once;
 mod page;
 mod positions;
 mod problem;
+mod proposals;
 mod quarantine;
+mod registers;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -186,6 +189,10 @@ impl ApiState {
         (name = "devices", description = "Terminals that may connect"),
         (name = "quarantine", description = "Terminals that nobody approved"),
         (name = "positions", description = "Where the cars are and were"),
+        (name = "registers", description = "The rows that judgement rests on: units, cars, orders, zones, calendars, rule sets, ledgers. Nothing is \
+            ever edited: each change is a new version. A change that would clear open questions about conduct is not written but \
+            proposed (将消除 N 条) and takes a second person. Late paper clears nothing"),
+        (name = "proposals", description = "Changes of registers that wait for a second person"),
         (name = "links", description = "Open connections"),
         (name = "health", description = "How the server is doing"),
     ),
@@ -216,6 +223,17 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(positions::list))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::approve))
+        .routes(routes!(registers::read::kinds))
+        .routes(routes!(registers::read::list, registers::write::create))
+        .routes(routes!(registers::file::import))
+        .routes(routes!(registers::read::detail, registers::write::correct))
+        .routes(routes!(registers::read::history))
+        .routes(routes!(registers::write::amend))
+        .routes(routes!(registers::write::end))
+        .routes(routes!(proposals::list))
+        .routes(routes!(proposals::detail))
+        .routes(routes!(proposals::approve))
+        .routes(routes!(proposals::reject))
         .routes(routes!(links::list))
         .routes(routes!(status::status))
         .routes(routes!(status::livez))

@@ -26,6 +26,10 @@ pub(super) enum Code {
     DeviceNotFound,
     /// `If-Match` does not name the present state.
     PreconditionFailed,
+    /// It stands against what is there.
+    Conflict,
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyKeyReused,
     /// The path does not take this method.
     MethodNotAllowed,
     /// A parameter is unknown or wrong.
@@ -53,6 +57,8 @@ impl Code {
         Self::NotFound,
         Self::DeviceNotFound,
         Self::PreconditionFailed,
+        Self::Conflict,
+        Self::IdempotencyKeyReused,
         Self::MethodNotAllowed,
         Self::InvalidParameter,
         Self::InvalidBody,
@@ -77,6 +83,12 @@ impl Code {
             Self::PreconditionFailed => {
                 (StatusCode::PRECONDITION_FAILED, "precondition_failed", "It is not what it was")
             }
+            Self::Conflict => (StatusCode::CONFLICT, "conflict", "It stands against what is there"),
+            Self::IdempotencyKeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "The Idempotency-Key was used for another request",
+            ),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take that method")
             }
@@ -195,6 +207,21 @@ impl Problem {
         problem
     }
 
+    /// Another wrong place in the body.
+    pub(super) fn and_field(mut self, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        self.errors.push(FieldError {
+            pointer: Some(pointer.into()),
+            parameter: None,
+            message: message.into(),
+        });
+        self
+    }
+
+    /// Whether it is of this kind.
+    pub(super) fn is(&self, code: Code) -> bool {
+        self.code == code
+    }
+
     /// Something failed inside: the cause goes to the log, not to the caller.
     pub(super) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "request failed");
@@ -239,7 +266,14 @@ impl From<registry::Error> for Problem {
             tracing::warn!(error = &error as &dyn std::error::Error, "registry is busy");
             return Self::new(Code::Unavailable).retry_after(1);
         }
-        Self::internal(&error)
+        match &error {
+            registry::Error::Conflict { .. } | registry::Error::Taken { .. } => {
+                Self::new(Code::Conflict).detail(error.to_string())
+            }
+            registry::Error::Unknown { .. } => Self::new(Code::NotFound).detail(error.to_string()),
+            registry::Error::Refused(_) => Self::new(Code::InvalidBody).detail(error.to_string()),
+            _ => Self::internal(&error),
+        }
     }
 }
 

@@ -5,3 +5,4 @@ mod app;
 mod devices;
 mod document;
 mod positions;
+mod registers;

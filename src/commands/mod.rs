@@ -9,6 +9,7 @@ pub mod demo;
 pub mod doctor;
 pub mod evidence;
 pub mod journal;
+mod registers;
 pub mod registry;
 pub mod replay;
 pub mod serve;

@@ -8,6 +8,7 @@ use motorpool_protocols::{Protocol, TerminalId};
 use serde_json::json;
 
 use super::Outcome;
+use super::registers::{self, ExportArgs, ImportArgs};
 use crate::clock::wall_now;
 use crate::config::{self, Config};
 use crate::ids::DeviceId;
@@ -21,9 +22,10 @@ const PAGE: u32 = 1_000;
 /// Who changes made here are written down for.
 const WHO: &str = "command line";
 
-/// Look after devices and terminals in quarantine
+/// Look after devices and terminals in quarantine, and take registers in and out as files
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  motorpool registry device approve --all")]
+#[command(after_help = "Examples:\n  motorpool registry device approve --all\n  \
+                        motorpool registry import order 派车单.xlsx --dry-run")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -38,6 +40,18 @@ enum Command {
                       motorpool registry device approve 013912345678"
     )]
     Device(DeviceCommand),
+    /// Take in a file of rows: all of them or none
+    ///
+    /// A file that touches open questions about conduct is not written but proposed, and takes a second person; the exit code is 1
+    /// then, as it is when there are errors.
+    #[command(
+        after_help = "Examples:\n  motorpool registry import order 派车单.xlsx --dry-run --lang zh\n  \
+                            motorpool registry import zone depots.geojson --datum gcj02 --as 王五"
+    )]
+    Import(ImportArgs),
+    /// Write rows out, as CSV that an import reads again or as JSON
+    #[command(after_help = "Example:\n  motorpool registry export vehicle --out vehicles.csv")]
+    Export(ExportArgs),
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -121,7 +135,14 @@ struct BlockArgs {
 /// # Errors
 /// When there is no registry in the data folder, or it can't be used.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let Command::Device(command) = &args.command;
+    match &args.command {
+        Command::Device(command) => run_device(command),
+        Command::Import(args) => registers::run_import(args),
+        Command::Export(args) => registers::run_export(args),
+    }
+}
+
+fn run_device(command: &DeviceCommand) -> anyhow::Result<Outcome> {
     match command {
         DeviceCommand::List(list) => {
             with_registry(&list.place, async |registry| list_devices(list, registry).await)
@@ -140,6 +161,14 @@ pub(super) fn with_registry(
     place: &Place,
     work: impl AsyncFnOnce(&Registry) -> anyhow::Result<Outcome>,
 ) -> anyhow::Result<Outcome> {
+    with_registry_and_config(place, async |registry, _| work(registry).await)
+}
+
+/// As [`with_registry`], with the configuration.
+pub(super) fn with_registry_and_config(
+    place: &Place,
+    work: impl AsyncFnOnce(&Registry, &Config) -> anyhow::Result<Outcome>,
+) -> anyhow::Result<Outcome> {
     let mut config = config::load(place.config.as_deref())?;
     if let Some(data) = &place.data {
         config.data.clone_from(data);
@@ -151,7 +180,7 @@ pub(super) fn with_registry(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let registry = open(&config.data, &config).await?;
-        let outcome = work(&registry).await;
+        let outcome = work(&registry, &config).await;
         registry.close().await;
         outcome
     })

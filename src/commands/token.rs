@@ -43,7 +43,7 @@ struct CreateArgs {
     #[arg(long, value_name = "TEXT")]
     name: String,
     /// What it may do; may be given several times
-    #[arg(long, value_name = "SCOPE", required = true, value_parser = ["read", "enrol", "admin"])]
+    #[arg(long, value_name = "SCOPE", required = true, value_parser = ["read", "enrol", "registers:write", "admin"])]
     scope: Vec<String>,
     /// Days until it expires; never when left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

@@ -273,6 +273,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// The largest request body.
     pub body_max: Bytes,
+    /// The largest file of rows to import.
+    pub import_max: Bytes,
     /// Most fixes or positions in one answer; the rest is on the next page.
     pub rows_max: usize,
     /// Connections open at one time; more wait until one ends.
@@ -292,6 +294,7 @@ impl Default for Http {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             body_max: Bytes(1 << 20),
+            import_max: Bytes(32 << 20),
             rows_max: 200_000,
             connections_max: 512,
             header_timeout: Seconds(Duration::from_secs(30)),

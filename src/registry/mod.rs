@@ -23,6 +23,7 @@ mod idempotency;
 mod inbox;
 mod judgements;
 mod profiles;
+mod proposals;
 mod quarantine;
 mod snapshot;
 #[cfg(test)]
@@ -45,7 +46,8 @@ pub use attachments::{ATTACHMENT_BYTES_MAX, Attachment, NewAttachment};
 pub use case_events::{CaseEvent, CaseFilter, CaseRow, StoredCaseEvent};
 pub use devices::{DeviceChange, DeviceFilter, DeviceRecord, Enrol, Enrolled, Registered};
 pub use entries::{
-    Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Scope as RowScope, Stored, Written,
+    AnyRow, Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Preview, RowFilter,
+    Scope as RowScope, Stored, Written, preview,
 };
 pub use idempotency::{Claim, IDEMPOTENCY_HOURS, KEY_BYTES_MAX};
 pub use judgements::{
@@ -53,6 +55,7 @@ pub use judgements::{
     revise_flags, revise_segments,
 };
 pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
+pub use proposals::{NewProposal, PROPOSAL_BYTES_MAX, Proposal, ProposalFilter, ProposalState};
 pub use quarantine::{QuarantineFilter, Quarantined};
 pub use snapshot::{Device, DeviceState, Snapshot};
 pub use tokens::{Scope, TOKEN_FILE, Token};

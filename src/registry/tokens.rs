@@ -30,13 +30,16 @@ pub enum Scope {
     Read,
     /// Enrol devices.
     Enrol,
+    /// Write the registers that judgement rests on, and approve what others propose.
+    #[serde(rename = "registers:write")]
+    WriteRegisters,
     /// Everything, with approving and blocking.
     Admin,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: &'static [Self] = &[Self::Read, Self::Enrol, Self::Admin];
+    pub const ALL: &'static [Self] = &[Self::Read, Self::Enrol, Self::WriteRegisters, Self::Admin];
 
     /// The word used in the database, on the command line and in JSON.
     #[must_use]
@@ -44,6 +47,7 @@ impl Scope {
         match self {
             Self::Read => "read",
             Self::Enrol => "enrol",
+            Self::WriteRegisters => "registers:write",
             Self::Admin => "admin",
         }
     }

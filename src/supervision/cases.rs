@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::{
-    Actor, Case, CaseEvent, CaseKey, Cause, Disposition, Event, FORMAT, FoldError, History, Part, Party,
-    Rank, RankWeights, Stage, Subject, after_change, diff, group, open, rank,
+    Actor, Case, CaseEvent, CaseKey, Cause, ClearanceApproval, Disposition, Event, FORMAT, FoldError,
+    History, Part, Party, Rank, RankWeights, Stage, Subject, after_change, diff, group, open, rank,
 };
 use motorpool_supervision::finding::{Finding, Nature};
 use motorpool_supervision::ids::{OrderId, VehicleId};
@@ -18,6 +18,7 @@ use motorpool_supervision::world::World;
 use serde::Serialize;
 use serde_json::json;
 
+use super::clearance::Clearance;
 use super::judging::open_flags;
 use crate::registry::{self, CaseFilter, CaseRow, Registry};
 
@@ -50,8 +51,8 @@ pub enum CaseError {
         /// Why.
         source: FoldError,
     },
-    /// A value can't be written.
-    #[error("a case can't be written: {0}")]
+    /// A value can't be written, or an approval can't be read.
+    #[error("a value of a case is not what it should be: {0}")]
     Write(#[from] serde_json::Error),
 }
 
@@ -242,6 +243,25 @@ fn line(seq: u32, at: UtcMillis, event: Event) -> CaseEvent {
     CaseEvent { v: FORMAT, seq, at, actor: Actor::system(), event }
 }
 
+/// The approval by a second person that lets flags of the case go which hold no longer.
+async fn approval(
+    registry: &Registry,
+    case: &Case,
+    flags: &[motorpool_supervision::cases::Flag],
+) -> Result<Option<ClearanceApproval>, CaseError> {
+    let live = case.live_flags().map(|live| live.flag.id);
+    let gone: BTreeSet<String> =
+        live.filter(|id| flags.iter().all(|flag| flag.id != *id)).map(|id| id.to_string()).collect();
+    if gone.is_empty() {
+        return Ok(None);
+    }
+    let Some(stored) = registry.approval_of(&gone).await? else { return Ok(None) };
+    match serde_json::from_value(stored)? {
+        Clearance::Approved(approval) => Ok(Some(approval)),
+        Clearance::Counted(_) | Clearance::Uncounted { .. } => Ok(None),
+    }
+}
+
 /// Appends what changes a case that is there.
 async fn follow(
     registry: &Registry,
@@ -250,7 +270,8 @@ async fn follow(
     cause: &Cause,
     now: UtcMillis,
 ) -> Result<(), CaseError> {
-    let mut events = diff(&case, flags, cause, None).events;
+    let approval = approval(registry, &case, flags).await?;
+    let mut events = diff(&case, flags, cause, approval.as_ref()).events;
     events.extend(after_change(&case, &events));
     let mut after = case;
     let mut lines = Vec::new();

@@ -24,6 +24,18 @@ impl Days {
         days.extend(each.take_while(|day| *day <= last));
     }
 
+    /// Adds all of another's.
+    pub(super) fn extend(&mut self, other: Self) {
+        for (vehicle, days) in other.vehicles {
+            self.vehicles.entry(vehicle).or_default().extend(days);
+        }
+    }
+
+    /// Whether this vehicle-day waits.
+    pub(super) fn contains(&self, vehicle: VehicleId, day: Date) -> bool {
+        self.vehicles.get(&vehicle).is_some_and(|days| days.contains(&day))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.vehicles.is_empty()
     }

@@ -152,7 +152,7 @@ pub(super) fn start(segment: &Segment) -> UtcMillis {
 }
 
 /// Whether a rule is one of the whole fleet.
-fn is_fleet_rule(rule: Rule) -> bool {
+pub(super) fn is_fleet_rule(rule: Rule) -> bool {
     FLEET_RULES.iter().any(|(other, _)| *other == rule)
 }
 
@@ -165,6 +165,17 @@ pub(super) struct Found {
     pub(super) wanted: Vec<Finding>,
 }
 
+/// The time of which judging these days takes the rows.
+pub(super) fn rows_window(first: Date, last: Date) -> (UtcMillis, UtcMillis) {
+    let shifted = |date: Date, days: i64| date.saturating_add(jiff::Span::new().days(days));
+    let midnight =
+        |date: Date| date.to_zoned(jiff::tz::TimeZone::UTC).map(|at| at.timestamp().as_millisecond());
+    // A day more on either side covers every time zone.
+    let from = UtcMillis(midnight(shifted(first, -LOOK_BACK_DAYS - 1)).unwrap_or(0));
+    let to = UtcMillis(midnight(shifted(last, LOOK_AHEAD_DAYS + 2)).unwrap_or(i64::MAX));
+    (from, to)
+}
+
 /// The world that judging `vehicles` on these days takes, and the change of the registry it is of.
 pub(super) async fn world(
     registry: &Registry,
@@ -172,12 +183,7 @@ pub(super) async fn world(
     time_zone: &str,
     (first, last): (Date, Date),
 ) -> anyhow::Result<(World, i64)> {
-    let shifted = |date: Date, days: i64| date.saturating_add(jiff::Span::new().days(days));
-    let midnight =
-        |date: Date| date.to_zoned(jiff::tz::TimeZone::UTC).map(|at| at.timestamp().as_millisecond());
-    // A day more on either side covers every time zone.
-    let from = UtcMillis(midnight(shifted(first, -LOOK_BACK_DAYS - 1)).unwrap_or(0));
-    let to = UtcMillis(midnight(shifted(last, LOOK_AHEAD_DAYS + 2)).unwrap_or(i64::MAX));
+    let (from, to) = rows_window(first, last);
     let (register, change) = registry.register(scope, from, to, Known::Now).await?;
     Ok((World::new(register, time_zone)?, change))
 }

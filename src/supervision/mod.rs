@@ -10,6 +10,7 @@
 mod backlog;
 pub mod cases;
 mod changes;
+mod clearance;
 mod days;
 mod derive;
 mod first_rows;
@@ -19,6 +20,7 @@ mod packs;
 mod settings;
 mod supervisor;
 
+pub use clearance::{Clearance, ClearanceSources, PutRows, WouldClear, would_clear};
 pub use first_rows::write_calendar;
 pub use marks::{MarkBatch, Marks};
 pub use packs::{NoPack, PackRequest, PackSources, pack};

@@ -260,7 +260,7 @@ mod tests {
             off in prop_oneof![Just(0.0), -1e-3..1e-3],
         ) {
             let other = Position {
-                lat_e7: (at.lat_e7 + north).clamp(-900_000_000, 900_000_000),
+                lat_e7: at.lat_e7.saturating_add(north).clamp(-900_000_000, 900_000_000),
                 lon_e7: at.lon_e7.wrapping_add(east),
             };
             let distance_m = at.distance_m(other);

@@ -57,8 +57,10 @@ macro_rules! for_every_kind {
     };
 }
 
+mod any;
 mod facts;
 mod orders;
+mod preview;
 mod read;
 mod timeline;
 mod write;
@@ -66,14 +68,17 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use any::{AnyRow, RowFilter};
 pub use facts::{Facts, Stored};
+pub use preview::{Preview, preview};
 pub use read::{Changed, Known, Scope};
-pub(super) use write::record_time;
 pub use write::{Batch, Written};
+pub(super) use write::{record_time, write_in};
 
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::register::{Row, Span, Versioned};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::{Error, Registry};
@@ -83,8 +88,9 @@ pub const ENTRY_BYTES_MAX: usize = 1 << 20;
 /// Changes of one call.
 pub const CHANGES_MAX: usize = 100_000;
 
-/// One change of one row.
-#[derive(Clone, Debug, PartialEq)]
+/// One change of one row. As JSON it is told apart by `op`; a proposal keeps it so.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "a request")]
 pub enum Change<T> {
     /// A new row.
@@ -127,6 +133,43 @@ pub enum Change<T> {
         /// First instant at which it does not hold.
         at: UtcMillis,
     },
+}
+
+impl<T> Change<T> {
+    /// The row it changes; `None` for a new one that has no number yet.
+    pub const fn id(&self) -> Option<i64> {
+        match self {
+            Self::Add { id, .. } => *id,
+            Self::Correct { id, .. } | Self::Amend { id, .. } | Self::End { id, .. } => Some(*id),
+        }
+    }
+
+    /// When it says something, and what.
+    pub const fn says(&self) -> Option<(Span, &T)> {
+        match self {
+            Self::Add { valid, row, .. }
+            | Self::Correct { valid, row, .. }
+            | Self::Amend { valid, row, .. } => Some((*valid, row)),
+            Self::End { .. } => None,
+        }
+    }
+
+    /// The same change of a row in another form.
+    ///
+    /// # Errors
+    /// What `read` says.
+    pub fn read_with<U, E>(self, read: impl FnOnce(T) -> Result<U, E>) -> Result<Change<U>, E> {
+        Ok(match self {
+            Self::Add { id, valid, row } => Change::Add { id, valid, row: read(row)? },
+            Self::Correct { id, expected, valid, row } => {
+                Change::Correct { id, expected, valid, row: read(row)? }
+            }
+            Self::Amend { id, expected, valid, row } => {
+                Change::Amend { id, expected, valid, row: read(row)? }
+            }
+            Self::End { id, expected, at } => Change::End { id, expected, at },
+        })
+    }
 }
 
 /// A version as the table has it, without what only queries look at.

@@ -182,8 +182,13 @@ impl Registry {
 
 /// A query for the rows of a kind that are known and hold at some time, to which conditions can be added with `AND`.
 fn select<T: Stored>(known: Known) -> Sql {
+    select_kind(T::KIND, known)
+}
+
+/// As [`select`], for a kind by its name.
+pub(super) fn select_kind(kind: &str, known: Known) -> Sql {
     let mut sql = Sql::new(SELECT);
-    sql.push(" WHERE kind = ").push_bind(T::KIND);
+    sql.push(" WHERE kind = ").push_bind(kind);
     sql.push(" AND (valid_to IS NULL OR valid_to > valid_from)");
     match known {
         Known::Now => {
@@ -255,19 +260,19 @@ fn versioned<T: Row>(mut records: Vec<Record>) -> Result<Vec<Versioned<T>>, Erro
 
 /// A version that was recorded or superseded since.
 #[derive(Debug, sqlx::FromRow)]
-struct Touched {
-    kind: String,
-    id: i64,
-    change: i64,
-    superseded_change: Option<i64>,
-    valid_from: i64,
-    valid_to: Option<i64>,
-    about_from: i64,
-    about_to: i64,
-    vehicle: Option<i64>,
-    other_vehicle: Option<i64>,
-    unit: Option<i64>,
-    body: String,
+pub(super) struct Touched {
+    pub(super) kind: String,
+    pub(super) id: i64,
+    pub(super) change: i64,
+    pub(super) superseded_change: Option<i64>,
+    pub(super) valid_from: i64,
+    pub(super) valid_to: Option<i64>,
+    pub(super) about_from: i64,
+    pub(super) about_to: i64,
+    pub(super) vehicle: Option<i64>,
+    pub(super) other_vehicle: Option<i64>,
+    pub(super) unit: Option<i64>,
+    pub(super) body: String,
 }
 
 impl Touched {
@@ -277,7 +282,7 @@ impl Touched {
 }
 
 /// In what the versions known at `change` differ from those known now.
-fn difference(versions: &[Touched], change: i64) -> Option<Changed> {
+pub(super) fn difference(versions: &[Touched], change: i64) -> Option<Changed> {
     let before: Vec<&Touched> = versions.iter().filter(|version| version.change <= change).collect();
     let after: Vec<&Touched> =
         versions.iter().filter(|version| version.superseded_change.is_none()).collect();

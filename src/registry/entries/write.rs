@@ -170,24 +170,7 @@ impl Registry {
             return Ok(Vec::new());
         }
         let mut write = self.write().await?;
-        let recorded_at = record_time(&mut write.tx, now).await?;
-        let ids = number_rows(&mut write.tx, &batch.drafts).await?;
-        let mut timelines = load(&mut write.tx, &batch.drafts, &ids).await?;
-        for (draft, id) in batch.drafts.iter().zip(&ids) {
-            apply(&mut timelines, draft, *id)?;
-        }
-        store(&mut write, &timelines, &clean(who), recorded_at).await?;
-        check_keys(&mut write.tx, &timelines).await?;
-        check_primaries(&mut write.tx, &timelines).await?;
-        let written = batch
-            .drafts
-            .iter()
-            .zip(ids)
-            .map(|(draft, id)| {
-                let version = timelines.get(&(draft.kind, id)).map_or(0, |(_, row)| row.latest());
-                Written { kind: draft.kind, id, version, recorded_at }
-            })
-            .collect();
+        let written = write_in(&mut write, batch, who, now).await?;
         self.commit_rows(write).await?;
         Ok(written)
     }
@@ -198,12 +181,47 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn reserve<T: Stored>(&self, count: u32) -> Result<i64, Error> {
+        self.reserve_rows(T::KIND, count).await
+    }
+
+    /// As [`Registry::reserve`], for a kind by its name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reserve_rows(&self, kind: &str, count: u32) -> Result<i64, Error> {
         let _turn = self.writer.lock().await;
         let mut tx = self.db.begin_write().await?;
-        let last = take_numbers(&mut tx, T::KIND, i64::from(count)).await?;
+        let last = take_numbers(&mut tx, kind, i64::from(count)).await?;
         tx.commit().await?;
         Ok(last - i64::from(count) + 1)
     }
+}
+
+/// Writes a batch in a transaction that its caller commits.
+pub(in super::super) async fn write_in(
+    write: &mut Write<'_>,
+    batch: &Batch,
+    who: &str,
+    now: UtcMillis,
+) -> Result<Vec<Written>, Error> {
+    let recorded_at = record_time(&mut write.tx, now).await?;
+    let ids = number_rows(&mut write.tx, &batch.drafts).await?;
+    let mut timelines = load(&mut write.tx, &batch.drafts, &ids).await?;
+    for (draft, id) in batch.drafts.iter().zip(&ids) {
+        apply(&mut timelines, draft, *id)?;
+    }
+    store(write, &timelines, &clean(who), recorded_at).await?;
+    check_keys(&mut write.tx, &timelines).await?;
+    check_primaries(&mut write.tx, &timelines).await?;
+    Ok(batch
+        .drafts
+        .iter()
+        .zip(ids)
+        .map(|(draft, id)| {
+            let version = timelines.get(&(draft.kind, id)).map_or(0, |(_, row)| row.latest());
+            Written { kind: draft.kind, id, version, recorded_at }
+        })
+        .collect())
 }
 
 /// The time of recording of a write that says it is made at `now`.

@@ -1,0 +1,230 @@
+//! `/proposals`: changes of registers that would clear open questions, and what a second person says to them.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+use motorpool_protocols::UtcMillis;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::ApiState;
+use super::auth::{Clerk, Reader};
+use super::extract::{Id, Page, Params, cursor, cursor_parts, limit_of};
+use super::problem::{Code, Problem, ProblemBody};
+use super::registers::ClearanceView;
+use crate::registers::Clearance;
+use crate::registry::{Proposal, ProposalFilter, ProposalState};
+
+/// Where a proposal stands.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum StateWord {
+    /// It waits.
+    Open,
+    /// A second person approved it: it is written.
+    Approved,
+    /// It was turned down.
+    Rejected,
+}
+
+impl From<ProposalState> for StateWord {
+    fn from(state: ProposalState) -> Self {
+        match state {
+            ProposalState::Open => Self::Open,
+            ProposalState::Approved => Self::Approved,
+            ProposalState::Rejected => Self::Rejected,
+        }
+    }
+}
+
+impl From<StateWord> for ProposalState {
+    fn from(state: StateWord) -> Self {
+        match state {
+            StateWord::Open => Self::Open,
+            StateWord::Approved => Self::Approved,
+            StateWord::Rejected => Self::Rejected,
+        }
+    }
+}
+
+/// A proposal.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ProposalView {
+    /// Its number.
+    id: i64,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    at: UtcMillis,
+    /// Who asked: until there are accounts the name of a token.
+    by: String,
+    /// The kind of the rows.
+    kind: String,
+    /// How many rows it changes.
+    changes: usize,
+    /// Where it stands.
+    state: StateWord,
+    /// Who decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_by: Option<String>,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    decided_at: Option<UtcMillis>,
+    #[serde(flatten)]
+    clearance: ClearanceView,
+}
+
+/// A proposal with the whole change.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ProposalDetail {
+    #[serde(flatten)]
+    proposal: ProposalView,
+    /// The open questions that it would clear, by their ids.
+    flags: Vec<String>,
+    /// The changes: `op`, the row's `id`, the version `expected`, when it is `valid`, and the `row`.
+    #[schema(value_type = Vec<Object>)]
+    body: serde_json::Value,
+}
+
+/// A proposal that was approved.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ApprovedAnswer {
+    /// The proposal.
+    proposal: i64,
+    /// How many rows were written.
+    written: usize,
+}
+
+fn clearance(proposal: &Proposal) -> Result<Clearance, Problem> {
+    serde_json::from_value(proposal.preview.clone()).map_err(|error| Problem::internal(&error))
+}
+
+fn view(proposal: &Proposal, clearance: &Clearance) -> ProposalView {
+    ProposalView {
+        id: proposal.id,
+        at: proposal.at,
+        by: proposal.by.clone(),
+        kind: proposal.kind.clone(),
+        changes: proposal.body.as_array().map_or(0, Vec::len),
+        state: proposal.state.into(),
+        decided_by: proposal.decided_by.clone(),
+        decided_at: proposal.decided_at,
+        clearance: clearance.into(),
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListParams {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Proposals of this page, 1 to 1,000; 100 when absent.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// Only proposals in this state.
+    #[param(inline)]
+    state: Option<StateWord>,
+}
+
+/// Proposals, newest first
+#[utoipa::path(get, path = "/api/v1/proposals", tag = "proposals", params(ListParams), responses(
+    (status = 200, body = Page<ProposalView>, description = "One page; `Link: rel=next` leads to the next"),
+    (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(
+    _: Reader,
+    State(state): State<ApiState>,
+    uri: Uri,
+    Params(params): Params<ListParams>,
+) -> Result<Response, Problem> {
+    // A page of a thousand needs one more, which the registry does not give.
+    let limit = limit_of(params.limit)?.min(999);
+    let before = match params.cursor.as_deref().map(cursor_parts::<1>).transpose()? {
+        Some([id]) => {
+            Some(id.parse().map_err(|_| Problem::parameter("cursor", "is not a cursor of this list"))?)
+        }
+        None => None,
+    };
+    let filter = ProposalFilter { before, limit: limit + 1, state: params.state.map(Into::into) };
+    let proposals = state.registry().proposals(filter).await?;
+    let views = proposals.iter().map(|proposal| Ok(view(proposal, &clearance(proposal)?)));
+    let views = views.collect::<Result<Vec<_>, Problem>>()?;
+    Ok(Page::cut(views, limit, |view: &ProposalView| cursor(&[&view.id.to_string()])).answer(&uri))
+}
+
+fn number(id: &str) -> Result<i64, Problem> {
+    id.parse().map_err(|_| no_proposal(id))
+}
+
+fn no_proposal(id: &str) -> Problem {
+    Problem::new(Code::NotFound).detail(format!("there is no proposal {id}"))
+}
+
+/// One proposal, with the whole change
+#[utoipa::path(get, path = "/api/v1/proposals/{id}", tag = "proposals",
+    params(("id" = i64, Path, description = "Its number")),
+    responses(
+        (status = 200, body = ProposalDetail),
+        (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn detail(
+    _: Reader,
+    State(state): State<ApiState>,
+    Id(id): Id,
+) -> Result<Json<ProposalDetail>, Problem> {
+    let found = state.registry().proposal(number(&id)?).await?;
+    let proposal = found.ok_or_else(|| no_proposal(&id))?;
+    let clearance = clearance(&proposal)?;
+    let flags = clearance.preview().map(|preview| preview.flags.iter().map(ToString::to_string).collect());
+    Ok(Json(ProposalDetail {
+        proposal: view(&proposal, &clearance),
+        flags: flags.unwrap_or_default(),
+        body: proposal.body,
+    }))
+}
+
+/// Approve a proposal as the second person
+///
+/// Writes the change. The one who asked can't approve; until there are accounts, the names of tokens tell people apart. The
+/// approval is for the questions that the proposal names: when it would clear others by now, the proposal is brought up to date and
+/// this is answered with 409. In the cases of those questions the approval is noted with the change.
+#[utoipa::path(post, path = "/api/v1/proposals/{id}/approve", tag = "proposals",
+    params(("id" = i64, Path, description = "Its number")),
+    responses(
+        (status = 200, body = ApprovedAnswer),
+        (status = 403, body = ProblemBody, content_type = "application/problem+json", description = "Who asked can't approve"),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "Decided already, its rows were changed meanwhile, or it would clear other questions by now"),
+        (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn approve(
+    Clerk(token): Clerk,
+    State(state): State<ApiState>,
+    Id(id): Id,
+) -> Result<Json<ApprovedAnswer>, Problem> {
+    let proposal = number(&id)?;
+    let written = state.office().approve(proposal, &token.name).await?;
+    Ok(Json(ApprovedAnswer { proposal, written: written.len() }))
+}
+
+/// Turn a proposal down, or take it back
+#[utoipa::path(post, path = "/api/v1/proposals/{id}/reject", tag = "proposals",
+    params(("id" = i64, Path, description = "Its number")),
+    responses(
+        (status = 200, body = ProposalView),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "Decided already"),
+        (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn reject(
+    Clerk(token): Clerk,
+    State(state): State<ApiState>,
+    Id(id): Id,
+) -> Result<Json<ProposalView>, Problem> {
+    let number = number(&id)?;
+    state.office().reject(number, &token.name).await?;
+    let found = state.registry().proposal(number).await?;
+    let proposal = found.ok_or_else(|| no_proposal(&id))?;
+    let clearance = clearance(&proposal)?;
+    Ok(Json(view(&proposal, &clearance)))
+}

@@ -298,6 +298,15 @@ impl Scene {
         findings
     }
 
+    /// As [`Scene::found`], with the segments as they are: no last stop is added.
+    pub(crate) fn found_in(&self, rule: Rule, day: &str) -> Vec<Finding> {
+        let (segments, points, known_to) = (&self.segments, &self.points, self.known_to);
+        let history = VehicleHistory { vehicle: CAR, segments, points, known_to };
+        let mut findings = judge_vehicle(&self.world(), history, date(day)..=date(day));
+        findings.retain(|finding| finding.rule == rule);
+        findings
+    }
+
     /// What `rule` found on that day, when it is exactly one flag.
     #[track_caller]
     pub(crate) fn flag(&self, rule: Rule, day: &str) -> Finding {

@@ -96,21 +96,13 @@ pub(super) struct SecondSigns {
 impl SecondSigns {
     /// What speaks against the person from `from` to `to`, at `place` when it is known. While an order may be missing, or somebody was sent or on
     /// call, nothing does: the hours of the office are not theirs.
-    pub(super) fn of(
-        day: &VehicleDay<'_>,
-        from: UtcMillis,
-        to: UtcMillis,
-        place: Option<Position>,
-    ) -> Self {
+    pub(super) fn of(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis, place: Option<Position>) -> Self {
         let min_s = i64::from(day.settings.params.r05.min_s);
         let is_covered = day.world.current_orders(day.id()).any(|order| {
             order.row.state.can_cover() && order.row.planned_out <= to && from <= order.row.planned_in
         });
         let is_without_order = !is_covered && is_nobody_on_call(day, from, to, place);
-        Self {
-            is_off_hours: is_without_order && Hours::of(day, from, to).is_off(min_s),
-            is_without_order,
-        }
+        Self { is_off_hours: is_without_order && Hours::of(day, from, to).is_off(min_s), is_without_order }
     }
 
     pub(super) const fn any(self) -> bool {
@@ -150,14 +142,18 @@ pub(super) fn is_in_repair(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis)
         .any(|repair| repair.row.from.at <= to && repair.row.to.is_some_and(|fetched| from <= fetched.at))
 }
 
-/// Whether the tracks reach to `end`. A history need not reach further than two days after the judged day, and an order may.
-pub(super) fn is_tracked_to(day: &VehicleDay<'_>, end: UtcMillis) -> bool {
-    let last = day.history.segments.last().map(|segment| match segment {
+/// Until when the car was heard of: the end of its tracks.
+pub(super) fn heard_to(day: &VehicleDay<'_>) -> Option<UtcMillis> {
+    day.history.segments.last().map(|segment| match segment {
         Segment::Trip(trip) => trip.end,
         Segment::Stop(stop) => stop.end,
         Segment::Gap(gap) => gap.end,
-    });
-    end.0 <= day.to.0.saturating_add(AHEAD_MS) || last.is_some_and(|last| last >= end)
+    })
+}
+
+/// Whether the tracks reach to `end`. A history need not reach further than two days after the judged day, and an order may.
+pub(super) fn is_tracked_to(day: &VehicleDay<'_>, end: UtcMillis) -> bool {
+    end.0 <= day.to.0.saturating_add(AHEAD_MS) || heard_to(day).is_some_and(|last| last >= end)
 }
 
 /// A draft about a trip with what usually speaks for the person.

@@ -4,7 +4,11 @@
 //! `cargo bench --bench quarters`: the seeds of the table in the README, 1001 to 1003. Rules and simulator were tuned with
 //! seeds 1 to 5 only. Other seeds: `-- --seeds 1,2`; `-- --detail` lists what was missed and what was asked in vain.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints and stops at the first surprise")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints and stops at the first surprise"
+)]
 
 use std::collections::BTreeMap;
 
@@ -35,7 +39,13 @@ fn main() {
     for (name, score) in [("real", &real), ("enriched", &enriched)] {
         println!("\n## missed, {name}\n");
         for missed in &score.missed {
-            println!("- {} of car {} on {}: {:?}", missed.story.code(), missed.vehicle, missed.day, missed.said);
+            println!(
+                "- {} of car {} on {}: {:?}",
+                missed.story.code(),
+                missed.vehicle,
+                missed.day,
+                missed.said
+            );
         }
         if is_detailed {
             asked_in_vain(name, &score.asked);

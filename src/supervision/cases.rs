@@ -4,6 +4,7 @@
 //! those of people go through [`append`] after the policy let them pass.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
@@ -19,7 +20,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::clearance::Clearance;
-use super::judging::open_flags;
+use super::judging::{BY_REGISTRY, open_flags};
 use crate::registry::{self, CaseFilter, CaseRow, Registry};
 
 /// How far back another case of the same car counts as a repetition, days.
@@ -27,6 +28,12 @@ const REPEAT_DAYS: i64 = 30;
 
 /// Cases of one car in that time, at most.
 const REPEAT_CASES: u32 = 200;
+
+/// Cases listed at once.
+const KEYS_AT_ONCE: u32 = 1_000;
+
+/// Flags that the event which opens a case holds; more follow in events of their own.
+const FLAGS_WITH_OPENING: usize = 100;
 
 /// Why a stored case can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -212,7 +219,12 @@ pub(super) async fn sync(
     })?;
     let findings: Vec<Finding> = flags.into_iter().map(|flag| flag.finding).collect();
     let mut by_case = group(findings.iter().filter(|finding| days.contains(&finding.day)));
-    if vehicle != VehicleId::default() {
+    if vehicle == VehicleId::default() {
+        // Cases of units whose questions are all gone are told so, too.
+        for row in unit_cases(registry, *first, *last).await? {
+            by_case.entry(CaseKey { subject: Subject::Unit(row.unit), day: row.day }).or_default();
+        }
+    } else {
         for day in days {
             by_case.entry(CaseKey { subject: Subject::Vehicle(vehicle), day: *day }).or_default();
         }
@@ -223,16 +235,39 @@ pub(super) async fn sync(
             None => {
                 let parties = parties(world, findings.iter().filter(|finding| finding.day == key.day));
                 let is_secret = world.vehicle(vehicle, now).is_some_and(|row| row.row.is_secret);
-                if let Some(event) = open(key, flags, parties, is_secret) {
+                let first: Vec<_> =
+                    asking_first(flags.clone()).into_iter().take(FLAGS_WITH_OPENING).collect();
+                if let Some(event) = open(key, first, parties, is_secret) {
                     let line = line(1, now, event);
                     let Ok(case) = Case::open(&line) else { continue };
                     append(registry, &case, &[line], now).await?;
+                    follow(registry, case, &flags, cause, now).await?;
                 }
             }
             Some(case) => follow(registry, case, &flags, cause, now).await?,
         }
     }
     Ok(())
+}
+
+/// Cases about the orders of units on these days.
+async fn unit_cases(registry: &Registry, first: Date, last: Date) -> Result<Vec<CaseRow>, registry::Error> {
+    let filter = CaseFilter {
+        limit: KEYS_AT_ONCE,
+        vehicle: Some(VehicleId::default()),
+        from: Some(first),
+        to: Some(last),
+        ..CaseFilter::default()
+    };
+    registry.cases(&filter).await
+}
+
+/// The flags with those that open a case in front.
+fn asking_first(
+    mut flags: Vec<motorpool_supervision::cases::Flag>,
+) -> Vec<motorpool_supervision::cases::Flag> {
+    flags.sort_by_key(|flag| !matches!(flag.nature, Nature::Conduct | Nature::Paperwork));
+    flags
 }
 
 const fn seq_after(case: &Case) -> u32 {
@@ -262,6 +297,51 @@ async fn approval(
     }
 }
 
+/// Live flags that a change of a register closed and no second person has approved: they stay, whatever else is judged again.
+async fn held(
+    registry: &Registry,
+    case: &Case,
+    flags: &[motorpool_supervision::cases::Flag],
+    approval: Option<&ClearanceApproval>,
+) -> Result<Vec<motorpool_supervision::cases::Flag>, CaseError> {
+    let mut held = Vec::new();
+    let gone = case.live_flags().filter(|live| flags.iter().all(|flag| flag.id != live.flag.id));
+    for live in gone.filter(|live| approval.is_none_or(|approval| !approval.covers(live.flag.id))) {
+        let stored = registry.flag(&live.flag.id.to_string()).await?;
+        if stored.is_some_and(|stored| stored.reason.as_deref() == Some(BY_REGISTRY)) {
+            held.push(live.flag.clone());
+        }
+    }
+    Ok(held)
+}
+
+/// Vehicle and day of every case of these days; vehicle 0 stands for the orders of a unit.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn keys(
+    registry: &Registry,
+    days: &RangeInclusive<Date>,
+) -> Result<Vec<(VehicleId, Date)>, registry::Error> {
+    let mut filter = CaseFilter {
+        limit: KEYS_AT_ONCE,
+        from: Some(*days.start()),
+        to: Some(*days.end()),
+        ..CaseFilter::default()
+    };
+    let mut keys = Vec::new();
+    loop {
+        let page = registry.cases(&filter).await?;
+        keys.extend(
+            page.iter().filter(|row| row.state != word(&Stage::Closed)).map(|row| (row.vehicle, row.day)),
+        );
+        filter.after = page.last().map(|row| (row.rank, row.case_id.clone()));
+        if page.len() < KEYS_AT_ONCE as usize {
+            return Ok(keys);
+        }
+    }
+}
+
 /// Appends what changes a case that is there.
 async fn follow(
     registry: &Registry,
@@ -271,7 +351,11 @@ async fn follow(
     now: UtcMillis,
 ) -> Result<(), CaseError> {
     let approval = approval(registry, &case, flags).await?;
-    let mut events = diff(&case, flags, cause, approval.as_ref()).events;
+    let mut flags = flags.to_vec();
+    if matches!(cause, Cause::LateFixes | Cause::Code) {
+        flags.extend(held(registry, &case, &flags, approval.as_ref()).await?);
+    }
+    let mut events = diff(&case, &flags, cause, approval.as_ref()).events;
     events.extend(after_change(&case, &events));
     let mut after = case;
     let mut lines = Vec::new();

@@ -1,17 +1,20 @@
 //! Which vehicle-days a change of the registry touches.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::{UnitId, VehicleId};
 use motorpool_supervision::judge::LOOK_BACK_DAYS;
-use motorpool_supervision::register::{Order, Register, Row as _, Span, Unit, Vehicle, Watermark};
+use motorpool_supervision::register::{
+    Binding, Duty, Emergency, Exemption, Order, Rental, Row as _, RuleSet, Span, Transfer, Unit, Vehicle,
+    Watermark, Zone,
+};
 use motorpool_supervision::world::World;
 
 use super::days::Days;
-use crate::registry::Changed;
+use crate::registry::{Changed, Registry};
 
 /// The days on which a change can make a difference: from its first instant to its last, and, because rules look back, some weeks after.
 /// An order can be why a day earlier a trip was matched otherwise, so a day before counts too.
@@ -33,8 +36,9 @@ fn own_vehicle(change: &Changed) -> Option<VehicleId> {
     (change.kind == Vehicle::KIND).then_some(VehicleId(change.id))
 }
 
-/// The vehicles that a change matters to: those it names, else those of the units it names and below, else all.
-fn touched_vehicles(world: &World, change: &Changed, at: UtcMillis) -> BTreeSet<VehicleId> {
+/// The vehicles that a change matters to: those it names, else those of the units it names and below, else all. A vehicle that changed its
+/// unit belongs to each that it had.
+fn touched_vehicles(world: &World, change: &Changed) -> BTreeSet<VehicleId> {
     if !change.vehicles.is_empty() {
         return change.vehicles.clone();
     }
@@ -44,30 +48,34 @@ fn touched_vehicles(world: &World, change: &Changed, at: UtcMillis) -> BTreeSet<
     if change.units.is_empty() || change.kind == Unit::KIND {
         return world.vehicle_ids().collect();
     }
-    let is_below = |vehicle: &VehicleId| {
-        let owner = world.vehicle(*vehicle, at).map(|row| row.row.unit);
-        let units = owner.into_iter().chain(world.using_unit(*vehicle, at));
-        units.flat_map(|unit: UnitId| world.unit_path(unit, at)).any(|unit| change.units.contains(&unit))
+    let register = world.register();
+    let owned = register.vehicles.iter().map(|row| (VehicleId(row.id), row.row.unit, row.valid));
+    let lent = register.transfers.iter().map(|row| (row.row.vehicle, row.row.to, row.valid));
+    let is_below = |unit: UnitId, valid: Span| {
+        // The unit tree at either end of the time: units move more rarely than cars.
+        let ends = [valid.from, valid.to.unwrap_or(UtcMillis(i64::MAX / 4))];
+        ends.into_iter().flat_map(|at| world.unit_path(unit, at)).any(|unit| change.units.contains(&unit))
     };
-    world.vehicle_ids().filter(is_below).collect()
+    owned
+        .chain(lent)
+        .filter(|(_, unit, valid)| is_below(*unit, *valid))
+        .map(|(vehicle, ..)| vehicle)
+        .collect()
 }
 
-/// The vehicle-days within `within` that `changes` touch, in the registry as it is now.
+/// The vehicle-days within `within` that `changes` touch, in the registry as it is now. `moved` holds what [`moved_marks`] found.
 pub(super) fn touched(
     world: &World,
     changes: &[Changed],
+    moved: &BTreeMap<i64, Span>,
     within: &RangeInclusive<Date>,
-    now: UtcMillis,
 ) -> Days {
     let mut days = Days::default();
     // An import adds thousands of rows that matter to every car since ever: each range is spread over the fleet once.
     let mut spread = BTreeSet::new();
     for change in changes {
-        let span = if change.kind == Watermark::KIND {
-            moved(world.register(), change, now)
-        } else {
-            change.touched
-        };
+        let span = moved.get(&change.id).filter(|_| change.kind == Watermark::KIND).copied();
+        let span = span.unwrap_or(change.touched);
         let Some(range) = touched_days(world, span, within) else { continue };
         if change.vehicles.is_empty() {
             let units = if change.kind == Unit::KIND { BTreeSet::new() } else { change.units.clone() };
@@ -75,27 +83,52 @@ pub(super) fn touched(
                 continue;
             }
         }
-        for vehicle in touched_vehicles(world, change, now) {
+        for vehicle in touched_vehicles(world, change) {
             days.add(vehicle, range.clone());
         }
     }
     days
 }
 
-/// A mark of completeness that moved decides only what lies behind where it was: the orders of last year were complete before, too.
-fn moved(register: &Register, change: &Changed, now: UtcMillis) -> Span {
-    let marks = register.watermarks.iter().filter(|mark| mark.id == change.id);
-    let reached = marks.map(|mark| mark.row.complete_to).max().unwrap_or(now);
-    let first_version = register.watermarks.iter().any(|mark| mark.id == change.id && mark.version == 1);
-    if first_version {
-        return change.touched;
+/// The time over which marks of completeness say something else than before: from where each was to where it is.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn moved_marks(
+    registry: &Registry,
+    changes: &[Changed],
+) -> Result<BTreeMap<i64, Span>, crate::registry::Error> {
+    let mut moved = BTreeMap::new();
+    for change in changes.iter().filter(|change| change.kind == Watermark::KIND) {
+        let versions = registry.history::<Watermark>(change.id).await?;
+        let last: Vec<&Watermark> = versions.iter().rev().take(2).map(|(version, _)| &version.row).collect();
+        if let [new, old] = last.as_slice() {
+            let from = if old.complete_from == new.complete_from {
+                old.complete_to.min(new.complete_to)
+            } else {
+                old.complete_from.min(new.complete_from)
+            };
+            moved.insert(change.id, Span::new(from, old.complete_to.max(new.complete_to)));
+        }
     }
-    // Feeds are declared complete in steps of days; a month covers every step that offices use.
-    const MONTH_MS: i64 = 31 * 86_400_000;
-    Span::new(UtcMillis(reached.0.min(now.0).saturating_sub(MONTH_MS)), reached)
+    Ok(moved)
 }
 
-/// Whether a change is about orders, which rules of the whole fleet look at.
-pub(super) fn is_about_orders(change: &Changed) -> bool {
-    change.kind == Order::KIND
+/// Whether rules of the whole fleet look at rows of this kind.
+pub(super) fn is_about_the_fleet(change: &Changed) -> bool {
+    [
+        Order::KIND,
+        Rental::KIND,
+        Watermark::KIND,
+        Exemption::KIND,
+        Zone::KIND,
+        Binding::KIND,
+        RuleSet::KIND,
+        Transfer::KIND,
+        Vehicle::KIND,
+        Unit::KIND,
+        Duty::KIND,
+        Emergency::KIND,
+    ]
+    .contains(&change.kind.as_str())
 }

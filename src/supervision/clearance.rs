@@ -16,7 +16,7 @@ use motorpool_supervision::register::{Register, Rental, Row as _};
 use motorpool_supervision::world::World;
 use serde::{Deserialize, Serialize};
 
-use super::changes::{is_about_orders, touched};
+use super::changes::{is_about_the_fleet, touched};
 use super::days::Days;
 use super::judging::{self, Sources, is_fleet_rule, rows_window};
 use crate::registry::{Changed, Flag, FlagFilter, FlagState, Known, Registry, RowScope, revise_flags};
@@ -102,7 +102,7 @@ pub async fn would_clear(
     }
     let days = touched_days(sources, changed, put, now).await?;
     let Some((first, last)) = days.bounds() else { return Ok(nothing) };
-    let is_for_fleet = changed.iter().any(|change| is_about_orders(change) || change.kind == Rental::KIND);
+    let is_for_fleet = changed.iter().any(|change| is_about_the_fleet(change) || change.kind == Rental::KIND);
     let mut open = open_questions(sources.registry, first..=last).await?;
     open.retain(|flag| {
         let finding = &flag.finding;
@@ -158,7 +158,7 @@ async fn touched_days(
     let mut days = Days::default();
     for register in [register, after] {
         let world = World::new(register, sources.time_zone)?;
-        days.extend(touched(&world, changed, &within, now));
+        days.extend(touched(&world, changed, &BTreeMap::new(), &within));
     }
     Ok(days)
 }

@@ -7,7 +7,10 @@ use jiff::civil::Date;
 use motorpool_supervision::ids::VehicleId;
 
 /// Days this close are judged in one go: loading what a vehicle's rules look back on costs more than a day or two of judging.
-const JOIN_WITHIN_DAYS: i64 = 3;
+const JOIN_WITHIN_DAYS: i32 = 3;
+
+/// The longest run, days: its points are in memory at one time.
+const RUN_MAX_DAYS: i32 = 31;
 
 /// Vehicle-days that wait, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,11 +80,18 @@ impl Days {
     }
 }
 
+fn days_between(first: Date, last: Date) -> i32 {
+    (last - first).get_days()
+}
+
 fn runs(days: &BTreeSet<Date>) -> Vec<RangeInclusive<Date>> {
     let mut runs: Vec<RangeInclusive<Date>> = Vec::new();
     for &day in days {
         match runs.last_mut() {
-            Some(run) if (day - *run.end()).get_days() <= i32::try_from(JOIN_WITHIN_DAYS).unwrap_or(0) => {
+            Some(run)
+                if days_between(*run.end(), day) <= JOIN_WITHIN_DAYS
+                    && days_between(*run.start(), day) < RUN_MAX_DAYS =>
+            {
                 *run = *run.start()..=day;
             }
             _ => runs.push(day..=day),

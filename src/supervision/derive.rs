@@ -13,8 +13,11 @@ use crate::tracks::{TrackOptions, Tracks};
 
 const DAY_MS: i64 = 86_400_000;
 
-/// How far before a change that lies before the known rest the cutting begins; doubled until a sure stop lies between.
+/// How far before a change that lies before the known rest the cutting begins; more until a sure stop lies between.
 const LOOK_BACK_MS: i64 = 2 * DAY_MS;
+
+/// Beyond this the cutting begins at the beginning.
+const LOOK_BACK_MAX_MS: i64 = 20 * DAY_MS;
 
 /// Rows read at once.
 const ROWS_AT_ONCE: usize = 200_000;
@@ -39,16 +42,21 @@ pub(super) struct Derived {
 /// A moment at which the car stood: what was closed by then is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct After {
-    /// Time of the last fix that was seen then; `None` = nothing is settled.
-    seen: Option<UtcMillis>,
+    /// Time of the last fix that was seen then and when the stop began; `None` = nothing is settled.
+    stood: Option<(UtcMillis, UtcMillis)>,
 }
 
 impl After {
-    /// Whether `segment` was not closed yet at that moment. The stop that was open then ends no earlier than the last fix seen.
+    fn rest(rest: &Rest) -> Self {
+        Self { stood: Some((rest.seen, rest.stop.start)) }
+    }
+
+    /// Whether `segment` was not closed yet at that moment: the stop that was open then, and what came later.
     pub(super) fn covers(self, segment: &Segment) -> bool {
-        let Some(seen) = self.seen else { return true };
+        let Some((seen, stood_since)) = self.stood else { return true };
         match segment {
-            Segment::Stop(stop) => stop.end >= seen,
+            // A departure can be dated back to before the last fix in the stop.
+            Segment::Stop(stop) => stop.start >= stood_since,
             Segment::Trip(trip) => trip.end > seen,
             Segment::Gap(gap) => gap.end > seen,
         }
@@ -56,7 +64,7 @@ impl After {
 
     /// The earliest end that a covered segment can have.
     pub(super) fn ends_from(self) -> UtcMillis {
-        self.seen.unwrap_or(UtcMillis(i64::MIN))
+        self.stood.map_or(UtcMillis(i64::MIN), |(seen, stood_since)| seen.min(stood_since))
     }
 }
 
@@ -88,17 +96,20 @@ pub(super) fn derive(
     loop {
         let run = run(tracks, settings, device, &begin, mark.from);
         let (after, mut segments) = match (begin, run.sure) {
-            (Begin::Rest(rest), _) => (After { seen: Some(rest.seen) }, run.segments),
+            (Begin::Rest(rest), _) => (After::rest(&rest), run.segments),
             (Begin::Cold(at), Some(sure)) if at.0 > 0 => {
-                (After { seen: Some(sure.seen) }, run.segments.into_iter().skip(sure.closed).collect())
+                let stood = Some((sure.seen, sure.stood_since));
+                (After { stood }, run.segments.into_iter().skip(sure.closed).collect())
             }
             (Begin::Cold(at), None) if at.0 > 0 => {
-                // No sure stop before the change: begin earlier. The look-back doubles, so the archive is read a few times at most.
-                let back = (mark.from.0.saturating_sub(at.0)).saturating_mul(2);
-                begin = Begin::Cold(UtcMillis(mark.from.0.saturating_sub(back).max(0)));
+                // No sure stop before the change: begin earlier, and soon at the beginning, so that the archive is read three times at most.
+                let back = (mark.from.0.saturating_sub(at.0)).saturating_mul(8);
+                let earlier =
+                    if back > LOOK_BACK_MAX_MS { 0 } else { mark.from.0.saturating_sub(back).max(0) };
+                begin = Begin::Cold(UtcMillis(earlier));
                 continue;
             }
-            (Begin::Cold(_), _) => (After { seen: None }, run.segments),
+            (Begin::Cold(_), _) => (After { stood: None }, run.segments),
         };
         let open_since = close_when_silent(&mut segments, &run.cutter, settings, now);
         return Derived { device, after, segments, rest: run.rest, open_since, is_damaged: run.is_damaged };
@@ -118,6 +129,7 @@ struct Run {
 #[derive(Clone, Copy)]
 struct Sure {
     seen: UtcMillis,
+    stood_since: UtcMillis,
     /// Segments that were closed by then.
     closed: usize,
 }
@@ -144,7 +156,8 @@ impl Run {
         let Some(rest) = self.cutter.rest().filter(|rest| rest.opening.is_none()) else { return };
         let was_driven_to = self.segments.iter().any(|segment| matches!(segment, Segment::Trip(_)));
         if was_driven_to && rest.seen < change {
-            self.sure = Some(Sure { seen: rest.seen, closed: self.segments.len() });
+            let stood_since = rest.stop.start;
+            self.sure = Some(Sure { seen: rest.seen, stood_since, closed: self.segments.len() });
         }
         self.rest = Some(rest);
     }

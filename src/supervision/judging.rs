@@ -27,6 +27,12 @@ const LOOK_AHEAD_DAYS: i64 = 2;
 /// Flags of one vehicle's days read at once.
 const FLAGS_AT_ONCE: u32 = 10_000;
 
+/// Why a flag without a successor was closed: the track says otherwise now, or more of the day is known.
+pub(super) const BY_FIXES: &str = "轨迹或时间已变化，不再成立 (the track or the time known has changed)";
+
+/// Why a flag without a successor was closed: a register says otherwise now. A case keeps such a flag until a second person approves.
+pub(super) const BY_REGISTRY: &str = "登记资料已变化，不再成立 (a register has changed)";
+
 /// The device of the archive.
 pub(super) fn archived(device: DeviceId) -> ids::DeviceId {
     ids::DeviceId(u32::try_from(device.0).unwrap_or(0))
@@ -49,6 +55,10 @@ pub(super) fn window(world: &World, first: Date, last: Date) -> (UtcMillis, UtcM
 pub(super) struct OwnedHistory {
     pub(super) segments: Vec<Segment>,
     pub(super) points: Vec<Point>,
+    /// The first moment at which anything is known of the vehicle, whatever the window.
+    pub(super) first_known: Option<UtcMillis>,
+    /// Some files could not be read: nothing can be said of what is not there.
+    pub(super) is_damaged: bool,
 }
 
 impl OwnedHistory {
@@ -89,6 +99,7 @@ impl Sources<'_> {
         device: DeviceId,
         from: UtcMillis,
         to: UtcMillis,
+        last_start: Option<UtcMillis>,
     ) -> anyhow::Result<Vec<Segment>> {
         let stored = self.registry.segments(device, from, to).await?;
         let fresh = self.fresh.get(&device);
@@ -96,14 +107,14 @@ impl Sources<'_> {
         let mut segments: Vec<Segment> =
             stored.into_iter().filter(is_current).map(|stored| stored.segment).collect();
         segments.extend(fresh.into_iter().flat_map(|fresh| fresh.added.iter().cloned()));
+        // The stop that a device stands in is kept as its rest until it ends; what is stored behind it ended it.
         let open = self.rests.get(&device).map(|rest| Segment::Stop(rest.stop.clone()));
-        // The stop that a device stands in is kept as its rest until it ends. One that ended is stored and no longer the rest.
-        if let Some(open) = open.filter(|open| segments.iter().all(|other| start(other) <= start(open))) {
-            let is_closed =
-                |other: &Segment| matches!(other, Segment::Stop(_)) && start(other) == start(&open);
-            if !segments.iter().any(is_closed) {
-                segments.push(open);
-            }
+        let is_open = |open: &Segment| {
+            let is_last = |at: UtcMillis| at < start(open);
+            last_start.is_none_or(is_last) && segments.iter().map(start).all(is_last)
+        };
+        if let Some(open) = open.filter(is_open) {
+            segments.push(open);
         }
         segments.retain(|segment| start(segment) <= to);
         segments.sort_by_key(|segment| (start(segment), super::derive::end(segment)));
@@ -125,7 +136,10 @@ impl Sources<'_> {
             primary.filter(|binding| binding.valid.overlaps(from, to)).cloned().collect();
         for binding in bindings {
             let valid = binding.valid;
-            let segments = self.segments(binding.row.device, from, to).await?;
+            let bounds = self.registry.segment_bounds(binding.row.device).await?;
+            let known = bounds.map(|(first, _)| first.max(valid.from));
+            history.first_known = [history.first_known, known].into_iter().flatten().min();
+            let segments = self.segments(binding.row.device, from, to, bounds.map(|(_, last)| last)).await?;
             history.segments.extend(segments.into_iter().filter(|segment| valid.contains(start(segment))));
             let Some(days) = points_of else { continue };
             let first = world.instant(*days.start(), 0).max(valid.from);
@@ -133,7 +147,9 @@ impl Sources<'_> {
                 UtcMillis(world.instant(*days.end(), 1_440).0.saturating_add(LOOK_AHEAD_DAYS * DAY_MS));
             let last = valid.to.map_or(last, |to| to.min(last));
             let device = archived(binding.row.device);
-            let read = self.tracks.track(device, first, last, TrackOptions::default());
+            let options = TrackOptions::default();
+            let read = tokio::task::block_in_place(|| self.tracks.track(device, first, last, options));
+            history.is_damaged |= !read.damaged.is_empty();
             history.points.extend(read.rows.iter().map(|row| Point::from(&row.fix)));
         }
         history.segments.sort_by_key(|segment| (start(segment), super::derive::end(segment)));
@@ -182,10 +198,12 @@ pub(super) async fn world(
     scope: &RowScope,
     time_zone: &str,
     (first, last): (Date, Date),
+    known: Known,
 ) -> anyhow::Result<(World, i64)> {
     let (from, to) = rows_window(first, last);
-    let (register, change) = registry.register(scope, from, to, Known::Now).await?;
-    Ok((World::new(register, time_zone)?, change))
+    let (register, change) = registry.register(scope, from, to, known).await?;
+    let world = tokio::task::block_in_place(|| World::new(register, time_zone))?;
+    Ok((world, change))
 }
 
 /// Judges vehicle-days by the rules of single vehicles.
@@ -200,6 +218,13 @@ pub(super) async fn judge(
         for run in runs {
             let (first, last) = (*run.start(), *run.end());
             let history = sources.history(world, vehicle, window(world, first, last), Some(&run)).await?;
+            if history.is_damaged {
+                tracing::error!(
+                    vehicle = vehicle.0,
+                    "part of its track can't be read; its flags stay as they are"
+                );
+                continue;
+            }
             if let Some(seen) = known_days(world, &history, &run) {
                 let judged = tokio::task::block_in_place(|| {
                     judge_vehicle(world, history.borrowed(vehicle, known_to), seen)
@@ -222,7 +247,7 @@ fn known_days(
 ) -> Option<RangeInclusive<Date>> {
     let segment = history.segments.first().map(start);
     let point = history.points.first().map(|point| point.time);
-    let known = segment.into_iter().chain(point).min()?;
+    let known = [history.first_known, segment, point].into_iter().flatten().min()?;
     let first = world.local(known).0.max(*run.start());
     (first <= *run.end()).then_some(first..=*run.end())
 }

@@ -21,7 +21,7 @@ use super::judging::{self, OwnedHistory, Sources, archived, open_flags, window};
 use crate::ids::{DeviceId, Lsn};
 use crate::journal::verify::{each_event, raw_dir};
 use crate::journal::{Entry, Event, raw};
-use crate::registry::{Registry, RowScope};
+use crate::registry::{Known, Registry, RowScope};
 use crate::tracks::{TrackOptions, Tracks};
 
 /// Raw messages in one pack, at most; a day of one report a second is 86,400.
@@ -100,7 +100,8 @@ async fn inputs(sources: &PackSources, request: &PackRequest, case: &Case) -> an
         Subject::Unit(_) => VehicleId::default(),
     };
     let scope = RowScope::All;
-    let (world, change) = judging::world(&sources.registry, &scope, &sources.time_zone, (day, day)).await?;
+    let (world, change) =
+        judging::world(&sources.registry, &scope, &sources.time_zone, (day, day), Known::Now).await?;
     let rests = sources.registry.rests().await?.into_iter().collect();
     let fresh = std::collections::BTreeMap::new();
     let reader =

@@ -41,10 +41,19 @@ const VEHICLES_AT_ONCE: usize = 64;
 const SETTLED_AFTER_MS: i64 = 32 * 3_600_000;
 
 /// Days that a start judges again together, in case the process died between flags and what follows from them.
-const START_BACK_DAYS: i64 = 35;
+const START_BACK_DAYS: i64 = 60;
 
-/// Why a flag without a successor was closed.
-const NO_LONGER: &str = "判定依据已变化，不再成立 (no longer holds after judging again)";
+/// Tracks whose change lies further back than this are derived a few at a time: each reads its archive from there on.
+const LONG_AGO_MS: i64 = 35 * 86_400_000;
+
+/// That many of them in one pass.
+const LONG_AGO_AT_ONCE: usize = 4;
+
+/// The rules of the whole fleet look at the same day again no sooner than this.
+const FLEET_EVERY_MS: i64 = 600_000;
+
+/// The setting that keeps the last local day that was judged as a whole.
+const SETTLED: &str = "supervision_settled";
 
 /// What the supervisor works with.
 #[derive(Debug)]
@@ -71,6 +80,8 @@ pub struct Status {
     pub derived: AtomicU64,
     /// Vehicle-days judged.
     pub judged_days: AtomicU64,
+    /// Times that the cases of a vehicle could not be brought in step.
+    pub failed_cases: AtomicU64,
     /// Vehicle-days that wait.
     pub waiting_days: AtomicU64,
     /// The address of the journal up to which trips and flags are written.
@@ -91,8 +102,17 @@ pub struct Supervisor {
     now: UtcMillis,
     /// The last local day that was judged as a whole; `None` right after the start.
     settled: Option<Date>,
-    /// Days that the rules of the whole fleet have to look at again.
+    /// Days that the rules of the whole fleet have to look at again, and when they did last.
     fleet_days: BTreeSet<Date>,
+    fleet_judged_at: Option<UtcMillis>,
+    /// The change of the registry that everything in a pass is judged at.
+    known: Known,
+    /// Cases that could not be brought in step: somebody was faster, or the case is damaged.
+    unsynced: BTreeMap<VehicleId, BTreeSet<Date>>,
+    /// Whether a pass has looked at settled days since the start.
+    is_started: bool,
+    /// Whether the tracks that rested when the former run ended were looked at: one of them may have left since.
+    is_resumed: bool,
     backlog: Backlog,
 }
 
@@ -103,6 +123,7 @@ impl Supervisor {
     /// When the registry can't be read.
     pub async fn new(parts: SupervisorParts, now: UtcMillis) -> anyhow::Result<Self> {
         let checkpoint = parts.registry.checkpoint().await?;
+        let settled = parts.registry.setting(SETTLED).await?.and_then(|day| day.parse().ok());
         let rests = parts.registry.rests().await?.into_iter().collect();
         let supervisor = Self {
             parts,
@@ -111,8 +132,13 @@ impl Supervisor {
             rests,
             open: BTreeMap::new(),
             now,
-            settled: None,
+            settled,
             fleet_days: BTreeSet::new(),
+            fleet_judged_at: None,
+            known: Known::Now,
+            unsynced: BTreeMap::new(),
+            is_started: false,
+            is_resumed: false,
             backlog: Backlog::default(),
         };
         supervisor.publish();
@@ -181,23 +207,27 @@ impl Supervisor {
         let result = self.try_follow(&taken, is_whole).await;
         if result.is_err() {
             self.parts.marks.give_back(taken);
+            // What was derived but not written must be derived again, from where the stored state rests.
             self.checkpoint = self.parts.registry.checkpoint().await?;
+            self.rests = self.parts.registry.rests().await?.into_iter().collect();
+            self.is_resumed = false;
         }
         result
     }
 
     /// Derives and judges. The checkpoint moves only when nothing was held back.
     async fn try_follow(&mut self, taken: &Taken, is_whole: bool) -> anyhow::Result<()> {
-        let due = self.due(taken).await?;
-        let due: Vec<_> = due.into_iter().collect();
+        // Changes of the registry first and by themselves: what they clear must not look like late fixes.
+        let change = if is_whole { Some(self.judge_changes().await?) } else { None };
+        self.known = change.map_or(self.known, Known::Change);
+        let due: Vec<_> = self.due(taken).into_iter().collect();
         let bindings = if due.is_empty() { Vec::new() } else { self.parts.registry.rows(Known::Now).await? };
         for group in due.chunks(DEVICES_AT_ONCE) {
             self.derive_group(group, &bindings).await?;
         }
-        if !is_whole {
-            return Ok(());
-        }
-        let change = self.judge_changes().await?;
+        self.is_resumed = true;
+        self.sync_left_over().await;
+        let Some(change) = change else { return Ok(()) };
         self.judge_settled_days().await?;
         self.judge_fleet_days().await?;
         let next = Checkpoint { lsn: taken.lsn, change };
@@ -207,14 +237,30 @@ impl Supervisor {
         Ok(())
     }
 
-    /// The devices to derive: marked ones, those whose open trip silence has ended, and all when marks were lost.
-    async fn due(&self, taken: &Taken) -> anyhow::Result<BTreeMap<DeviceId, Mark>> {
-        let mut due: BTreeMap<DeviceId, Mark> =
-            taken.devices.iter().map(|(device, mark)| (registered(*device), *mark)).collect();
+    /// The devices to derive: marked ones, those whose open trip silence has ended, after a start those that rested, and all when marks
+    /// were lost. Of tracks that changed long ago only a few at a time; the others wait.
+    fn due(&self, taken: &Taken) -> BTreeMap<DeviceId, Mark> {
+        let long_ago = UtcMillis(self.now.0.saturating_sub(LONG_AGO_MS));
+        let (late, recent): (Vec<_>, Vec<_>) = taken
+            .devices
+            .iter()
+            .map(|(device, mark)| (registered(*device), *mark))
+            .partition(|(device, mark)| mark.from < long_ago && self.rests.contains_key(device));
+        let mut due: BTreeMap<DeviceId, Mark> = recent.into_iter().collect();
+        let late: BTreeMap<DeviceId, Mark> = late.into_iter().collect();
+        let waiting = late.iter().skip(LONG_AGO_AT_ONCE).map(|(device, mark)| (archived(*device), *mark));
+        self.parts.marks.give_back(Taken { devices: waiting.collect(), ..Taken::default() });
+        due.extend(late.into_iter().take(LONG_AGO_AT_ONCE));
         let silence_ms = i64::from(self.parts.settings.trips.silence_limit_s) * 1_000;
         for (device, last) in &self.open {
             if self.now.0.saturating_sub(last.0) > silence_ms {
                 due.entry(*device).or_insert(Mark { from: *last, to: *last });
+            }
+        }
+        if !self.is_resumed {
+            for (device, rest) in &self.rests {
+                let after = UtcMillis(rest.seen.0.saturating_add(1));
+                due.entry(*device).or_insert(Mark { from: after, to: self.now });
             }
         }
         if taken.is_lost {
@@ -223,7 +269,7 @@ impl Supervisor {
             let devices = self.parts.registry.snapshot();
             due.extend(devices.devices().map(|device| (registered(device.id), everything)));
         }
-        Ok(due)
+        due
     }
 
     /// Derives a group of devices, judges what that touches, and writes both together.
@@ -244,14 +290,17 @@ impl Supervisor {
         let mut judgement = Judgement::default();
         let mut fresh = BTreeMap::new();
         let mut touched: Vec<(DeviceId, UtcMillis, UtcMillis)> = Vec::new();
+        let mut open = Vec::new();
         for derived in derived {
+            open.push((registered(derived.device), derived.open_since));
             self.revise(derived, &mut judgement, &mut fresh, &mut touched).await?;
         }
+        touched.extend(self.late_fixes(group)?);
         let days = self.days_of(&touched, bindings).await?;
         let mut cause_days = BTreeMap::new();
         if !days.is_empty() {
             let found = self.judge_days(&days, &fresh).await?;
-            add_flags(&mut judgement, &found);
+            add_flags(&mut judgement, &found, judging::BY_FIXES);
             cause_days = days_by_vehicle(&days);
         }
         let is_empty = judgement.segments.is_empty()
@@ -259,16 +308,47 @@ impl Supervisor {
             && judgement.flags.is_empty()
             && judgement.gone_flags.is_empty()
             && judgement.rests.is_empty();
+        let rests = judgement.rests.clone();
         if !is_empty {
             self.commit(judgement).await?;
         }
-        self.fleet_days.extend(days.all());
+        // Only now: a rest that is not stored would hide the trip before it from the next try.
+        self.rests.extend(rests);
+        for (device, last) in open {
+            match last {
+                Some(last) => self.open.insert(device, last),
+                None => self.open.remove(&device),
+            };
+        }
+        let zone = self.local()?;
+        for (_, from, to) in &touched {
+            let last = zone.local(*to).0;
+            let days = zone.local(*from).0.series(jiff::Span::new().days(1));
+            self.fleet_days.extend(days.take_while(|day| *day <= last));
+        }
         self.sync_cases(&cause_days, &|_| Cause::LateFixes).await
+    }
+
+    /// Local time, without registers.
+    fn local(&self) -> anyhow::Result<World> {
+        Ok(World::new(Register::default(), &self.parts.settings.time_zone)?)
+    }
+
+    /// What came of days whose night is over. A car that only stood changes no trip, but what was missing is there now.
+    fn late_fixes(
+        &self,
+        group: &[(DeviceId, Mark)],
+    ) -> anyhow::Result<Vec<(DeviceId, UtcMillis, UtcMillis)>> {
+        let zone = self.local()?;
+        let settled = zone.local(UtcMillis(self.now.0.saturating_sub(SETTLED_AFTER_MS))).0;
+        let end = zone.instant(settled, 1_440);
+        let late = group.iter().filter(|(_, mark)| mark.from < end);
+        Ok(late.map(|(device, mark)| (*device, mark.from, mark.to.min(end))).collect())
     }
 
     /// Compares what was derived with what is stored.
     async fn revise(
-        &mut self,
+        &self,
         derived: Derived,
         judgement: &mut Judgement,
         fresh: &mut BTreeMap<DeviceId, Fresh>,
@@ -299,13 +379,8 @@ impl Supervisor {
         fresh.insert(device, Fresh { gone: gone_ids, added: added_segments });
         judgement.segments.extend(added);
         judgement.gone_segments.extend(gone);
-        match derived.open_since {
-            Some(last) => self.open.insert(device, last),
-            None => self.open.remove(&device),
-        };
         if let Some(rest) = derived.rest.filter(|rest| self.rests.get(&device) != Some(rest)) {
-            judgement.rests.push((device, rest.clone()));
-            self.rests.insert(device, rest);
+            judgement.rests.push((device, rest));
         }
         Ok(())
     }
@@ -317,7 +392,7 @@ impl Supervisor {
         bindings: &[Versioned<Binding>],
     ) -> anyhow::Result<Days> {
         let mut days = Days::default();
-        let world = World::new(Register::default(), &self.parts.settings.time_zone)?;
+        let world = self.local()?;
         let today = world.local(self.now).0;
         for (device, from, to) in touched {
             let first = world.local(*from).0.saturating_sub(jiff::Span::new().days(1));
@@ -337,7 +412,9 @@ impl Supervisor {
         let Some(bounds) = days.bounds() else { return Ok(Found::default()) };
         let scope = RowScope::Vehicles(days.vehicles());
         let registry = &self.parts.registry;
-        let (world, _) = judging::world(registry, &scope, &self.parts.settings.time_zone, bounds).await?;
+        let (world, _) =
+            judging::world(registry, &scope, &self.parts.settings.time_zone, bounds, self.known).await?;
+        let days = &with_beginnings(&world, days);
         let found = judging::judge(self.sources(fresh), &world, days, self.now).await?;
         self.status.judged_days.fetch_add(days.len() as u64, Ordering::Relaxed);
         Ok(found)
@@ -355,30 +432,29 @@ impl Supervisor {
         if changed.is_empty() {
             return Ok(seen);
         }
+        // A write that comes meanwhile has a higher number and is seen by the next pass.
+        let change = changed.iter().map(|changed| changed.change).max().unwrap_or(seen);
+        self.known = Known::Change(change);
         let within = self.judged_range()?;
-        let (world, change) = judging::world(
-            &registry,
-            &RowScope::All,
-            &self.parts.settings.time_zone,
-            (*within.start(), *within.end()),
-        )
-        .await?;
-        let days = changes::touched(&world, &changed, &within, self.now);
-        if changed.iter().any(changes::is_about_orders) {
+        let bounds = (*within.start(), *within.end());
+        let zone = &self.parts.settings.time_zone;
+        let (world, _) = judging::world(&registry, &RowScope::All, zone, bounds, self.known).await?;
+        let moved = changes::moved_marks(&registry, &changed).await?;
+        let days = changes::touched(&world, &changed, &moved, &within);
+        if changed.iter().any(changes::is_about_the_fleet) {
             let recent = within.end().saturating_sub(jiff::Span::new().days(LOOK_BACK_DAYS));
             self.fleet_days.extend(days.all().into_iter().filter(|day| *day >= recent));
+            self.fleet_judged_at = None;
         }
         let causes = causes(&world, &changed, change);
-        self.judge_in_groups(days, &|vehicle| {
-            causes.get(&vehicle).cloned().unwrap_or(Cause::RegistryChange { change })
-        })
-        .await?;
+        let cause = |vehicle| causes.get(&vehicle).cloned().unwrap_or(Cause::RegistryChange { change });
+        self.judge_in_groups(days, judging::BY_REGISTRY, &cause).await?;
         Ok(change)
     }
 
     /// The days that may be judged again.
     fn judged_range(&self) -> anyhow::Result<RangeInclusive<Date>> {
-        let world = World::new(Register::default(), &self.parts.settings.time_zone)?;
+        let world = self.local()?;
         let today = world.local(self.now).0;
         let back = jiff::Span::new().days(i64::from(self.parts.settings.judge_back_days));
         Ok(today.saturating_sub(back)..=today)
@@ -387,6 +463,7 @@ impl Supervisor {
     async fn judge_in_groups(
         &mut self,
         mut days: Days,
+        reason: &str,
         cause: &(dyn Fn(VehicleId) -> Cause + Sync),
     ) -> anyhow::Result<()> {
         while !days.is_empty() {
@@ -394,7 +471,7 @@ impl Supervisor {
             let group = days.take(VEHICLES_AT_ONCE);
             let found = self.judge_days(&group, &BTreeMap::new()).await?;
             let mut judgement = Judgement::default();
-            add_flags(&mut judgement, &found);
+            add_flags(&mut judgement, &found, reason);
             if !judgement.flags.is_empty() || !judgement.gone_flags.is_empty() {
                 self.commit(judgement).await?;
             }
@@ -409,18 +486,20 @@ impl Supervisor {
         if self.now.0 <= 0 {
             return Ok(());
         }
-        let zone = World::new(Register::default(), &self.parts.settings.time_zone)?;
+        let zone = self.local()?;
         let settled = zone.local(UtcMillis(self.now.0 - SETTLED_AFTER_MS)).0;
-        if self.settled == Some(settled) {
+        let is_start = !std::mem::replace(&mut self.is_started, true);
+        if self.settled >= Some(settled) && !is_start {
             return Ok(());
         }
         let back = |days: i64| settled.saturating_sub(jiff::Span::new().days(days));
         let first = self.settled.map_or_else(|| back(1), |day| day.saturating_add(jiff::Span::new().days(1)));
-        let first = first.min(settled);
+        let first = first.clamp(back(LOOK_BACK_DAYS), settled);
         let registry = Arc::clone(&self.parts.registry);
         let bounds = (first, settled);
         let (world, _) =
-            judging::world(&registry, &RowScope::All, &self.parts.settings.time_zone, bounds).await?;
+            judging::world(&registry, &RowScope::All, &self.parts.settings.time_zone, bounds, self.known)
+                .await?;
         let mut days = Days::default();
         for vehicle in world.vehicle_ids() {
             days.add(vehicle, first..=settled);
@@ -429,25 +508,26 @@ impl Supervisor {
             let begins = world.local(order.planned_out).0.saturating_sub(jiff::Span::new().days(1));
             days.add(order.vehicle, begins.max(back(LOOK_BACK_DAYS)).min(settled)..=settled);
         }
-        let is_start = self.settled.is_none();
         self.fleet_days.extend(first.series(jiff::Span::new().days(1)).take_while(|day| *day <= settled));
-        self.judge_in_groups(days, &|_| Cause::LateFixes).await?;
+        self.judge_in_groups(days, judging::BY_FIXES, &|_| Cause::LateFixes).await?;
         if is_start {
             self.sync_recent(&world, back(START_BACK_DAYS)..=settled).await?;
         }
         self.settled = Some(settled);
+        self.parts.registry.set_setting(SETTLED, &settled.to_string()).await?;
         Ok(())
     }
 
     /// After a start: cases of the last weeks that the former run may not have brought in step.
-    async fn sync_recent(&self, world: &World, range: RangeInclusive<Date>) -> anyhow::Result<()> {
+    async fn sync_recent(&mut self, world: &World, range: RangeInclusive<Date>) -> anyhow::Result<()> {
         let flags = judging::open_flags(&self.parts.registry, None, &range).await?;
+        let cases = cases::keys(&self.parts.registry, &range).await?;
         let mut days: BTreeMap<VehicleId, BTreeSet<Date>> = BTreeMap::new();
-        for flag in flags {
-            days.entry(flag.finding.vehicle).or_default().insert(flag.finding.day);
+        for (vehicle, day) in flags.iter().map(|flag| (flag.finding.vehicle, flag.finding.day)).chain(cases) {
+            days.entry(vehicle).or_default().insert(day);
         }
         for (vehicle, days) in &days {
-            cases::sync(&self.parts.registry, world, *vehicle, days, &Cause::LateFixes, self.now).await?;
+            self.sync_vehicle(world, *vehicle, days, &Cause::LateFixes).await;
         }
         Ok(())
     }
@@ -455,15 +535,20 @@ impl Supervisor {
     /// Judges the days that wait by the rules of the whole fleet, once they are settled.
     async fn judge_fleet_days(&mut self) -> anyhow::Result<()> {
         let Some(settled) = self.settled else { return Ok(()) };
+        let is_due = self.fleet_judged_at.is_none_or(|at| self.now.0.saturating_sub(at.0) >= FLEET_EVERY_MS);
+        if !is_due || self.fleet_days.first().is_none_or(|day| *day > settled) {
+            return Ok(());
+        }
+        self.fleet_judged_at = Some(self.now);
         let ready: Vec<Date> = self.fleet_days.range(..=settled).copied().collect();
         for day in ready {
             let registry = Arc::clone(&self.parts.registry);
             let zone = &self.parts.settings.time_zone;
-            let (world, _) = judging::world(&registry, &RowScope::All, zone, (day, day)).await?;
+            let (world, _) = judging::world(&registry, &RowScope::All, zone, (day, day), self.known).await?;
             let nothing = BTreeMap::new();
             let found = judging::judge_together(self.sources(&nothing), &world, day, self.now).await?;
             let mut judgement = Judgement::default();
-            add_flags(&mut judgement, &found);
+            add_flags(&mut judgement, &found, judging::BY_FIXES);
             if !judgement.flags.is_empty() || !judgement.gone_flags.is_empty() {
                 self.commit(judgement).await?;
                 let vehicles = found.wanted.iter().map(|finding| finding.vehicle);
@@ -477,7 +562,7 @@ impl Supervisor {
     }
 
     async fn sync_cases(
-        &self,
+        &mut self,
         days: &BTreeMap<VehicleId, BTreeSet<Date>>,
         cause: &(dyn Fn(VehicleId) -> Cause + Sync),
     ) -> anyhow::Result<()> {
@@ -488,11 +573,40 @@ impl Supervisor {
         };
         let scope = RowScope::Vehicles(days.keys().copied().collect());
         let zone = &self.parts.settings.time_zone;
-        let (world, _) = judging::world(&self.parts.registry, &scope, zone, (*first, *last)).await?;
+        let (world, _) =
+            judging::world(&self.parts.registry, &scope, zone, (*first, *last), self.known).await?;
         for (vehicle, days) in days {
-            cases::sync(&self.parts.registry, &world, *vehicle, days, &cause(*vehicle), self.now).await?;
+            self.sync_vehicle(&world, *vehicle, days, &cause(*vehicle)).await;
         }
         Ok(())
+    }
+
+    /// Brings the cases of one vehicle in step. One that fails waits for the next pass and keeps nobody else waiting.
+    async fn sync_vehicle(
+        &mut self,
+        world: &World,
+        vehicle: VehicleId,
+        days: &BTreeSet<Date>,
+        cause: &Cause,
+    ) {
+        let registry = Arc::clone(&self.parts.registry);
+        if let Err(error) = cases::sync(&registry, world, vehicle, days, cause, self.now).await {
+            tracing::warn!(vehicle = vehicle.0, %error, "cases could not be brought in step and will be tried again");
+            self.status.failed_cases.fetch_add(1, Ordering::Relaxed);
+            self.unsynced.entry(vehicle).or_default().extend(days);
+        }
+    }
+
+    /// Tries again what could not be brought in step before.
+    async fn sync_left_over(&mut self) {
+        let left_over = std::mem::take(&mut self.unsynced);
+        if left_over.is_empty() {
+            return;
+        }
+        if let Err(error) = self.sync_cases(&left_over, &|_| Cause::LateFixes).await {
+            tracing::warn!(error = format!("{error:#}"), "cases wait");
+            self.unsynced = left_over;
+        }
     }
 
     /// Writes a judgement. Its checkpoint stays where it is unless it names one.
@@ -507,8 +621,8 @@ impl Supervisor {
     }
 }
 
-fn add_flags(judgement: &mut Judgement, found: &Found) {
-    let (flags, gone) = revise_flags(&found.current, &found.wanted, NO_LONGER);
+fn add_flags(judgement: &mut Judgement, found: &Found, reason: &str) {
+    let (flags, gone) = revise_flags(&found.current, &found.wanted, reason);
     judgement.flags.extend(flags);
     judgement.gone_flags.extend(gone);
 }
@@ -523,6 +637,25 @@ fn days_by_vehicle(days: &Days) -> BTreeMap<VehicleId, BTreeSet<Date>> {
             .collect()
     };
     days.runs().map(|(vehicle, runs)| (vehicle, days_of(runs))).collect()
+}
+
+/// The days, and for each vehicle the days on which its orders of several days began: what an order asks is asked on its first.
+fn with_beginnings(world: &World, days: &Days) -> Days {
+    let mut wider = days.clone();
+    for (vehicle, runs) in days.runs() {
+        for run in runs {
+            let (from, to) = (world.instant(*run.start(), 0), world.instant(*run.end(), 1_440));
+            let spans = world.orders(vehicle).map(|order| &order.row);
+            for order in spans.filter(|order| {
+                order.planned_out < from && order.planned_in >= from && order.planned_out <= to
+            }) {
+                let earliest = run.start().saturating_sub(jiff::Span::new().days(LOOK_BACK_DAYS));
+                let first = world.local(order.planned_out).0.max(earliest);
+                wider.add(vehicle, first..=*run.start());
+            }
+        }
+    }
+    wider
 }
 
 /// First start and last end.

@@ -131,6 +131,38 @@ fn day() -> Vec<Fix> {
     fixes
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_zone_that_would_excuse_a_flag_does_not_let_it_go_by_itself() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut house = House::open(dir.path()).await;
+    house.furnish().await;
+    house.receive(&day(), LATER);
+    house.pass().await;
+    let exemption = motorpool_supervision::register::Exemption {
+        vehicle: Some(VehicleId(1)),
+        rules: vec![Rule::R01],
+        owner: "a clerk".to_owned(),
+        reason: "no reason".to_owned(),
+        ..motorpool_supervision::register::Exemption::default()
+    };
+    house.add(exemption).await;
+    for days in 0..3 {
+        house.pass().await;
+        let live = live_rules(&house).await;
+        assert_eq!(live.iter().filter(|rule| **rule == Rule::R01).count(), 2, "{live:?}");
+        let later = UtcMillis(LATER.0 + (days + 1) * 86_400_000);
+        let fix = Fix::new(UtcMillis(START_MS + (15 + days) * 3_600_000), 300_000_000, 1_100_000_000);
+        house.receive(&[fix], later);
+    }
+    let (_, findings) = house.result().await;
+    assert!(findings.iter().all(|finding| finding.rule != Rule::R01), "the exemption counts: {findings:#?}");
+}
+
+async fn live_rules(house: &House) -> Vec<Rule> {
+    let case = cases::load(&house.registry, "v1-2026-03-04").await.expect("a case").expect("is there");
+    case.live_flags().map(|live| live.flag.rule).collect()
+}
+
 /// Late enough for the day to be settled.
 const LATER: UtcMillis = UtcMillis(START_MS + 3 * 86_400_000);
 

@@ -255,7 +255,7 @@ mod tests {
         #[test]
         fn within_is_what_the_distance_says(
             at in position(),
-            (north, east) in prop_oneof![(-900..=900, -900..=900), (-90_000..=90_000, -90_000..=90_000)],
+            (north, east) in prop_oneof![(-900..=900_i32, -900..=900_i32), (-90_000..=90_000, -90_000..=90_000)],
             metres in prop_oneof![Just(0.0), 0.0..2_000.0],
             off in prop_oneof![Just(0.0), -1e-3..1e-3],
         ) {

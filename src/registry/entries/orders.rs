@@ -14,9 +14,10 @@ use super::super::CHUNK_ROWS;
 use super::super::db::{Sql, Tx};
 use super::{Error, Record, SELECT};
 
-/// Fills in [`Order::entered_at`] of orders that were written more than once and bring no time of their own.
+/// Fills in [`Order::entered_at`] of orders that were written more than once. A time that the paper brings itself stays, unless the paper
+/// said something else when it was first written: then it can't be older than the version that first says it.
 pub(super) async fn fill_entered(tx: &mut Tx, orders: &mut [Versioned<Order>]) -> Result<(), Error> {
-    let again = |order: &&mut Versioned<Order>| order.version > 1 && order.row.entered_at.is_none();
+    let again = |order: &&mut Versioned<Order>| order.version > 1;
     let ids: Vec<i64> = orders.iter_mut().filter(again).map(|order| order.id).collect();
     let mut versions: BTreeMap<i64, Vec<Versioned<Order>>> = BTreeMap::new();
     for chunk in ids.chunks(CHUNK_ROWS) {
@@ -31,8 +32,13 @@ pub(super) async fn fill_entered(tx: &mut Tx, orders: &mut [Versioned<Order>]) -
         }
     }
     for order in orders.iter_mut().filter(again) {
-        let known_since = since(order, versions.get(&order.id).map_or(&[], Vec::as_slice));
-        order.row.entered_at = Some(known_since).filter(|at| *at != order.recorded_at);
+        let versions = versions.get(&order.id).map_or(&[][..], Vec::as_slice);
+        let is_changed = versions.iter().any(|version| !says_the_same(&version.row, &order.row));
+        order.row.entered_at = match order.row.entered_at {
+            Some(own) if is_changed => Some(own.max(recorded_since(order, versions))),
+            Some(own) => Some(own),
+            None => Some(since(order, versions)).filter(|at| *at != order.recorded_at),
+        };
     }
     Ok(())
 }
@@ -46,6 +52,13 @@ fn since(order: &Versioned<Order>, versions: &[Versioned<Order>]) -> UtcMillis {
         .take_while(|version| says_the_same(&version.row, &order.row))
         .last()
         .map_or(order.recorded_at, |version| version.row.entered_at.unwrap_or(version.recorded_at))
+}
+
+/// When the version was recorded from which on the paper says what `order` says.
+fn recorded_since(order: &Versioned<Order>, versions: &[Versioned<Order>]) -> UtcMillis {
+    let earlier = versions.iter().rev().filter(|version| version.version < order.version);
+    let same = earlier.take_while(|version| says_the_same(&version.row, &order.row));
+    same.last().map_or(order.recorded_at, |version| version.recorded_at)
 }
 
 /// Whether two versions cover the same trips.

@@ -113,6 +113,30 @@ impl Registry {
         Ok(checkpoint)
     }
 
+    /// A word that a part of the server keeps for its next start; `None` when it has not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn setting(&self, name: &str) -> Result<Option<String>, Error> {
+        let sql = Sql::new("SELECT value FROM settings WHERE name = $1").bind(name);
+        let row: Option<(String,)> = self.db.optional(sql).await?;
+        Ok(row.map(|(value,)| value))
+    }
+
+    /// Keeps a word for the next start.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_setting(&self, name: &str, value: &str) -> Result<(), Error> {
+        let _turn = self.writer.lock().await;
+        let mut tx = self.db.begin_write().await?;
+        let sql = Sql::new(
+            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        );
+        tx.execute(sql.bind(name).bind(value)).await?;
+        tx.commit().await
+    }
+
     /// Where the cutting of each device's track can resume, by device.
     ///
     /// # Errors

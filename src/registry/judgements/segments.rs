@@ -170,6 +170,18 @@ impl Registry {
         self.read_segments(sql).await
     }
 
+    /// The first and the last start of a device's current segments; `None` when it has none.
+    ///
+    /// # Errors
+    /// As [`Registry::segments`].
+    pub async fn segment_bounds(&self, device: DeviceId) -> Result<Option<(UtcMillis, UtcMillis)>, Error> {
+        let sql = Sql::new(
+            "SELECT MIN(starts), MAX(starts) FROM trip_versions WHERE superseded_at IS NULL AND device = $1",
+        );
+        let row: Option<(Option<i64>, Option<i64>)> = self.db.optional(sql.bind(device.0)).await?;
+        Ok(row.and_then(|(first, last)| Some((UtcMillis(first?), UtcMillis(last?)))))
+    }
+
     /// Every version of one line of trips (or stops, or gaps), oldest first.
     ///
     /// # Errors

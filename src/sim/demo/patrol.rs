@@ -34,7 +34,7 @@ impl Patrol {
         // The tank would be full again with each round.
         let round: Vec<Point> = usual.map(|point| Point { fuel_dl: None, ..*point }).collect();
         let odometers = || round.iter().filter_map(|point| point.odometer_m);
-        let (first_m, last_m) = (odometers().next().unwrap_or(0), odometers().last().unwrap_or(0));
+        let (first_m, last_m) = (odometers().next().unwrap_or(0), odometers().next_back().unwrap_or(0));
         let before = track.iter().rev().filter(|point| point.time < begins);
         let reached_m = before.filter_map(|point| point.odometer_m).next().unwrap_or(first_m);
         let period_ms = end.0 - start.0 + LEAD_MS + PAUSE_MS;
@@ -66,16 +66,18 @@ impl Patrol {
     }
 }
 
-/// Departure and return of the last round before `before`: from where the car stands back to there, under orders, not too long.
+/// Departure and return of the last round before `before`: out of the depot, where the first trip begins, and back, under orders,
+/// not too long.
 fn last_round(trips: &[TrueTrip], before: UtcMillis) -> Option<(UtcMillis, UtcMillis)> {
     let trips: Vec<&TrueTrip> = trips.iter().take_while(|trip| trip.end < before).collect();
+    let depot = trips.first()?.from;
     let mut rest = trips.as_slice();
     while let Some((back, _)) = rest.split_last() {
-        let with_return = rest.iter().rev().take_while(|trip| {
+        let mut with_return = rest.iter().rev().take_while(|trip| {
             back.end.0 - trip.start.0 <= ROUND_MAX_MS && trip.has_order && !trip.is_private
         });
-        let out = with_return.enumerate().find(|(_, trip)| trip.from == back.to);
-        if let Some((_, out)) = out {
+        let out = with_return.find(|trip| trip.from == depot);
+        if let Some(out) = out.filter(|_| back.to == depot) {
             return Some((out.start, back.end));
         }
         rest = rest.split_last().map_or(&[], |(_, earlier)| earlier);

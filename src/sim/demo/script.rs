@@ -222,7 +222,7 @@ mod tests {
     use motorpool_supervision::point::Position;
 
     fn script() -> Script {
-        Script::new(ScriptOptions { seed: 1, from: jiff::civil::date(2026, 4, 1), cars: 24 })
+        Script::new(ScriptOptions { seed: 1, from: jiff::civil::date(2026, 4, 1), cars: 130 })
     }
 
     #[test]

@@ -145,7 +145,7 @@ fn is_fit(story: Story, stage: &Stage, car: usize) -> bool {
     let is_township = stage.county.units.get(of.unit).is_some_and(|unit| unit.is_township);
     let is_underground = stage.county.places.get(stage.depot(car)).is_some_and(|depot| depot.is_underground);
     match story {
-        Story::Unplugged | Story::NightDrift => !is_underground,
+        Story::Unplugged | Story::WiringFault | Story::NightDrift => !is_underground,
         Story::FuelCardElsewhere => of.tank_l >= 64.0,
         Story::DepotByHousing => UNITS_BY_HOUSING.contains(&of.unit),
         Story::NightPatrol => of.class == CarClass::Enforcement,

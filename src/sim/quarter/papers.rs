@@ -290,14 +290,18 @@ impl Clerk<'_, '_> {
 
     /// What is written on the slip after the return.
     fn settle(&self, order: &mut Order, slip: &Slip, driven: &DrivenErrand<'_>) {
+        let minutes = |second: i32| second - second.rem_euclid(300);
+        order.actual_out = Some(self.at(minutes(driven.begin_s)));
+        order.odometer_out_m = Some(whole_km(driven.odometer_out_m));
+        if order.planned_in >= self.at(hm(24, 0)) {
+            // A journey of days is settled when it is over, and that is another day's paper.
+            return;
+        }
         let (out_m, in_m) = (whole_km(driven.odometer_out_m), whole_km(driven.odometer_in_m));
         let in_m = if slip.is_mistyped { in_m + 100_000 } else { in_m };
-        let minutes = |second: i32| second - second.rem_euclid(300);
         order.state = OrderState::Settled;
-        order.odometer_out_m = Some(out_m);
         order.odometer_in_m = Some(in_m);
         order.distance_m = Some(in_m.saturating_sub(out_m));
-        order.actual_out = Some(self.at(minutes(driven.begin_s)));
         order.actual_in = Some(self.at(minutes(driven.end_s + 299)));
         if let Some((fill, _)) = driven.fill {
             let text = names::written(self.stage, fill.station, Wording::Name);

@@ -80,7 +80,6 @@ fn world(quarter: &Quarter) -> Result<World, JudgingError> {
     let mut register = quarter.register().clone();
     let (begin, _) = quarter.span();
     let years = builtin(CALENDAR).ok_or(JudgingError::Calendar)?;
-    register.calendar_years =
-        (1..).zip(years).map(|(id, year)| Versioned::first(id, begin, year)).collect();
+    register.calendar_years = (1..).zip(years).map(|(id, year)| Versioned::first(id, begin, year)).collect();
     Ok(World::new(register, TIME_ZONE)?)
 }

@@ -19,10 +19,15 @@ pub fn quality_table(scores: &[(&str, &Score)]) -> String {
     line("quarters", &|score| score.quarters.to_string());
     line("car-days", &|score| score.car_days.to_string());
     line("violations found", &|score| found(score.events(Kind::Violation)));
+    line("of them, in a case and not only in reports", &|score| {
+        score.events_in_cases(Kind::Violation).to_string()
+    });
     line("problems of management found", &|score| found(score.events(Kind::Management)));
     line("look-alikes that raised a question about conduct", &|score| found(score.events(Kind::Normal)));
     line("precision of the first 43 cases", &|score| percent(score.first_precision()));
-    line("of the first 43 cases, on days of violations", &|score| found((score.first, score.first_violations)));
+    line("of the first 43 cases, on days of violations", &|score| {
+        found((score.first, score.first_violations))
+    });
     line("false red accusations per 1,000 innocent car-days", &|score| {
         format!("{:.2}", score.false_red_per_1000())
     });
@@ -61,10 +66,12 @@ pub fn rule_table(score: &Score) -> String {
 /// How often each story was found.
 #[must_use]
 pub fn story_table(score: &Score) -> String {
-    let mut table = String::from("| story | truth | told | asked about | in red |\n| --- | --- | ---: | ---: | ---: |\n");
+    let mut table = String::from(
+        "| story | truth | told | asked about | in a case | in red |\n| --- | --- | ---: | ---: | ---: | ---: |\n",
+    );
     for story in Story::ALL {
         let of = score.stories.get(story).copied().unwrap_or_default();
-        let counts = [of.told, of.found, of.red].map(|count| count.to_string());
+        let counts = [of.told, of.found, of.in_case, of.red].map(|count| count.to_string());
         row(&mut table, story.code(), [story.kind().zh().to_owned()].into_iter().chain(counts));
     }
     table

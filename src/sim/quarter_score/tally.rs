@@ -84,6 +84,8 @@ pub struct StoryScore {
     pub found: u64,
     /// As `found`, in red.
     pub red: u64,
+    /// As `found`, in a case: not by device work orders or figures alone.
+    pub in_case: u64,
 }
 
 /// An event that no rule found that ought to.
@@ -171,6 +173,7 @@ impl Score {
             sum.told += score.told;
             sum.found += score.found;
             sum.red += score.red;
+            sum.in_case += score.in_case;
         }
         self.missed.extend(other.missed.iter().cloned());
         self.asked.extend(other.asked.iter().cloned());
@@ -195,6 +198,13 @@ impl Score {
     pub fn events(&self, kind: Kind) -> (u64, u64) {
         let of_kind = self.stories.iter().filter(|(story, _)| story.kind() == kind);
         of_kind.fold((0, 0), |(told, found), (_, score)| (told + score.told, found + score.found))
+    }
+
+    /// Events of a kind that were found and came into a case.
+    #[must_use]
+    pub fn events_in_cases(&self, kind: Kind) -> u64 {
+        let of_kind = self.stories.iter().filter(|(story, _)| story.kind() == kind);
+        of_kind.map(|(_, score)| score.in_case).sum()
     }
 
     /// Red cases of cars per 100 car-weeks.
@@ -315,6 +325,8 @@ impl<'a> Scoring<'a> {
             story.told += 1;
             story.found += u64::from(!found.is_empty());
             story.red += u64::from(said().filter(counts).any(|finding| finding.colour == Colour::Red));
+            let asks = |finding: &Finding| matches!(finding.nature, Nature::Conduct | Nature::Paperwork);
+            story.in_case += u64::from(said().filter(counts).any(asks));
             for rule in &label.rules_expected {
                 let rule_score = score.rules.entry(*rule).or_default();
                 rule_score.expected += 1;
@@ -366,8 +378,7 @@ impl<'a> Scoring<'a> {
 
     fn asked(&self, day: CarDay, findings: &[&Finding]) -> impl Iterator<Item = Asked> {
         let story = self.labels.get(&day).and_then(|labels| labels.first()).map(|label| label.story);
-        let conduct =
-            findings.iter().filter(|finding| is_flag(finding) && finding.nature == Nature::Conduct);
+        let conduct = findings.iter().filter(|finding| is_flag(finding) && finding.nature == Nature::Conduct);
         conduct.map(move |finding| Asked {
             rule: finding.rule,
             aspect: finding.aspect.clone().into_owned(),

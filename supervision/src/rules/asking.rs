@@ -6,12 +6,14 @@ use crate::finding::{Excuse, Finding, Missing, Rule, WhyNot};
 use crate::judge::{Draft, Matched, VehicleDay};
 use crate::point::Position;
 use crate::register::{Class, Feed};
-use crate::trips::{Segment, Trip};
+use crate::trips::{GapPlace, Segment, Stop, Trip};
 
 /// A value counts as near its limit when it is above it by no more than this, percent of the limit.
 const NEAR_LIMIT_PCT: i64 = 10;
 /// A track is poor when more than this share of the time lies in gaps, or of the fixes is marked, percent.
 const POOR_PCT: u64 = 20;
+/// A silence that begins so soon after an arrival began with it, milliseconds.
+const ARRIVAL_MS: i64 = 120_000;
 /// Tracks reach at least so far beyond the judged day, milliseconds.
 const AHEAD_MS: i64 = 2 * 86_400_000;
 /// … or when the cut is less sure than this, percent.
@@ -82,6 +84,18 @@ pub(super) fn is_explained(excuses: &[Excuse]) -> bool {
                 | Excuse::InRepair { .. }
         )
     })
+}
+
+/// How far from where a stop is drawn the car may really have stood, metres.
+///
+/// A car that falls silent as it arrives (a garage underground, the last street before the yard) is drawn where it was last
+/// heard of. It stood no further from there than it was when it was heard of again.
+pub(super) fn slack_m(day: &VehicleDay<'_>, stop: &Stop) -> f64 {
+    let arrival = UtcMillis(stop.start.0.saturating_add(ARRIVAL_MS));
+    let silence = day.gaps(stop.start, arrival).find(|gap| {
+        gap.place == GapPlace::InStop && stop.start.0 - ARRIVAL_MS <= gap.start.0 && gap.start <= arrival
+    });
+    silence.map_or(0.0, |gap| f64::from(gap.displacement_m))
 }
 
 /// What makes an odd sign of a terminal more than a fault of the terminal.

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::R24;
+use super::asking::slack_m;
 use super::lookback::shifted;
 use super::whereabouts::moved;
 use crate::UtcMillis;
@@ -11,6 +12,7 @@ use crate::ids::{UnitId, ZoneId};
 use crate::judge::{Draft, LOOK_BACK_DAYS, VehicleDay};
 use crate::point::Position;
 use crate::register::{Feed, ZoneKind};
+use crate::zones::ZoneRow;
 
 /// A night at another unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,7 +63,8 @@ fn night_elsewhere(day: &VehicleDay<'_>, date: Date, params: &R24) -> Option<Nig
     // Of the unit that owns the car, the one that has it on a transfer, and all above either.
     let mut own = day.world.unit_path(owner.row.unit, middle);
     own.extend(day.world.unit_path(day.world.using_unit(day.id(), middle)?, middle));
-    let near = day.world.zones().near(stop.at, near_m, middle);
+    // In the person's favour: the own depot counts as far as the car may have stood from where it is drawn.
+    let near = day.world.zones().near(stop.at, near_m + slack_m(day, stop), middle);
     let depots: Vec<_> = near
         .iter()
         .filter_map(|(id, _)| day.world.zones().zone_at(*id, middle))
@@ -70,7 +73,8 @@ fn night_elsewhere(day: &VehicleDay<'_>, date: Date, params: &R24) -> Option<Nig
     if depots.iter().any(|zone| zone.is_held_by(&own) || owner.row.depot == Some(zone.id())) {
         return None;
     }
-    let depot = depots.iter().find(|zone| zone.kind() == ZoneKind::Depot)?;
+    let is_in = |zone: &&&ZoneRow| zone.kind() == ZoneKind::Depot && zone.distance_m(stop.at) <= near_m;
+    let depot = depots.iter().find(is_in)?;
     if is_ordered(day, middle) {
         return None;
     }

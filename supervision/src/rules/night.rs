@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::asking::{excused, finish, heard_to, is_in_repair, missing_feeds, near_limit};
+use super::asking::{excused, finish, heard_to, is_in_repair, missing_feeds, near_limit, slack_m};
 use super::hours::shared_s;
 use super::whole;
 use crate::UtcMillis;
@@ -68,12 +68,12 @@ impl Night {
     }
 
     fn question(self, day: &VehicleDay<'_>) -> Question {
-        let (at, stood_s) = match self.stood(day) {
-            Stood::At(at, stood_s) => (at, stood_s),
+        let (at, stood_s, slack_m) = match self.stood(day) {
+            Stood::At { at, stood_s, slack_m } => (at, stood_s, slack_m),
             Stood::OnTheWay | Stood::NotHeardOf => return Question::None,
             Stood::Unknown => return Question::Unknown(Missing::Fixes),
         };
-        if is_approved(day, at, self.from) || is_in_repair(day, self.from, self.to) {
+        if is_approved(day, at, slack_m, self.from) || is_in_repair(day, self.from, self.to) {
             return Question::None;
         }
         let depot = day.vehicle.row.depot;
@@ -85,6 +85,8 @@ impl Night {
                 None => Question::Unknown(Missing::Field { name: "vehicle.depot".into() }),
             };
         };
+        // In the person's favour: as near as the car may have stood.
+        let metres = (metres - slack_m).max(0.0);
         if metres <= f64::from(day.settings.params.r07.away_m) {
             return Question::None;
         }
@@ -122,7 +124,7 @@ impl Night {
             Some((stood_s, stop))
                 if stood_s * 100 >= lasts_s * SPENT_PCT || (stood_s > 0 && unseen_s <= SEAMS_S) =>
             {
-                Stood::At(stop.at, stood_s)
+                Stood::At { at: stop.at, stood_s, slack_m: slack_m(day, stop) }
             }
             _ if unseen_s > SEAMS_S => Stood::Unknown,
             _ => Stood::OnTheWay,
@@ -146,8 +148,13 @@ impl Night {
 }
 
 enum Stood {
-    /// Where, and how long within the night, seconds.
-    At(Position, i64),
+    At {
+        at: Position,
+        /// How long within the night, seconds.
+        stood_s: i64,
+        /// How far from there it may have been, metres.
+        slack_m: f64,
+    },
     OnTheWay,
     Unknown,
     /// The car's tracks end before the night.
@@ -155,8 +162,8 @@ enum Stood {
 }
 
 /// Whether a place is one where cars of the unit may spend the night, or a repair shop.
-fn is_approved(day: &VehicleDay<'_>, at: Position, time: UtcMillis) -> bool {
-    let within_m = f64::from(day.settings.params.r07.away_m);
+fn is_approved(day: &VehicleDay<'_>, at: Position, slack_m: f64, time: UtcMillis) -> bool {
+    let within_m = f64::from(day.settings.params.r07.away_m) + slack_m;
     let near = day.world.zones().near(at, within_m, time);
     near.into_iter().filter_map(|(zone, _)| day.world.zones().zone_at(zone, time)).any(|zone| {
         match zone.kind() {

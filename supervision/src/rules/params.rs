@@ -262,8 +262,8 @@ params! {
     }
     /// 补贴区域内用车.
     R21 {
-        /// Only trips of at least this, metres.
-        min_distance_m: u32 = 1_000;
+        /// Only trips of at least this, metres: what could be walked is what the allowance is for.
+        min_distance_m: u32 = 300;
     }
     /// 派单异常.
     R22 {

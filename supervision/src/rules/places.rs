@@ -4,7 +4,7 @@
 //! housing everywhere, so wherever more than one place lies within reach the rule can't decide, even when the stop is inside one of them:
 //! the outline of a compound is no better known than that. It never makes a finding red.
 
-use super::asking::{excused, finish, missing_feeds, near_limit};
+use super::asking::{excused, finish, missing_feeds, near_limit, slack_m};
 use super::goals::goals;
 use super::hours::Hours;
 use super::whole;
@@ -13,12 +13,13 @@ use crate::finding::{Excuse, Finding, Measure, Missing, Rule};
 use crate::ids::ZoneId;
 use crate::judge::{Draft, LOOK_BACK_DAYS, Matched, VehicleDay};
 use crate::matching::Coverage;
-use crate::point::Position;
 use crate::register::{Feed, SensitiveKind, ZoneKind};
 use crate::trips::{Stop, Trip};
 
 /// A stop begins where a trip ends; they may be cut this far apart, milliseconds.
 const JOINED_MS: i64 = 120_000;
+/// The outline of a yard and a fix are no better known than this, metres.
+const YARD_ACCURACY_M: f64 = 20.0;
 /// A destination within this excuses nothing but is noted, metres.
 const NOTED_M: f64 = 2_000.0;
 
@@ -39,7 +40,7 @@ pub(super) fn stop_after<'a>(day: &VehicleDay<'a>, trip: &Trip) -> Option<&'a St
 /// A leisure place at which the car stood long enough after a trip.
 pub(super) fn leisure_stop_after(day: &VehicleDay<'_>, trip: &Trip) -> Option<ZoneId> {
     let stop = stop_after(day, trip)?;
-    let places = Near::all(day, stop.at, stop.start);
+    let places = Near::all(day, stop);
     let is_long = lasts_s(stop) >= i64::from(day.settings.params.r08.leisure_s);
     places.iter().find(|place| is_long && place.kind.is_leisure()).map(|place| place.zone)
 }
@@ -54,12 +55,14 @@ struct Near {
 
 impl Near {
     /// The sensitive places within reach, nearest first, those of one name once. None where one of the car's own depots or lots is within
-    /// reach as well: the car stands there, and outlines are no better known than that.
-    fn all(day: &VehicleDay<'_>, at: Position, time: UtcMillis) -> Vec<Self> {
+    /// reach as well: the car may have stood there, and outlines are no better known than that.
+    fn all(day: &VehicleDay<'_>, stop: &Stop) -> Vec<Self> {
+        let (at, time) = (stop.at, stop.start);
         let within_m = f64::from(day.settings.params.r08.near_m);
+        let yard_m = YARD_ACCURACY_M + slack_m(day, stop);
         let zones = day.world.zones();
         let mut places: Vec<Self> = Vec::new();
-        for (zone, metres) in zones.near(at, within_m, time) {
+        for (zone, metres) in zones.near(at, within_m.max(yard_m), time) {
             if day.vehicle.row.depot == Some(zone) {
                 return Vec::new();
             }
@@ -68,7 +71,7 @@ impl Near {
             };
             match row.kind() {
                 ZoneKind::Depot | ZoneKind::ParkingLot => return Vec::new(),
-                ZoneKind::Sensitive(kind) => {
+                ZoneKind::Sensitive(kind) if metres <= within_m => {
                     let has_name = |other: &Self| {
                         zones.zone_at(other.zone, time).is_some_and(|other| other.name() == row.name())
                     };
@@ -108,7 +111,7 @@ fn judge_stop(day: &VehicleDay<'_>, matched: &Matched<'_>, stop: &Stop) -> Optio
     if lasts_s(stop) < i64::from(params.leisure_s.min(params.ordinary_s)) {
         return None;
     }
-    let places = Near::all(day, stop.at, stop.start);
+    let places = Near::all(day, stop);
     let asked: Vec<_> =
         places.iter().filter_map(|place| Some((*place, why(day, matched, stop, *place)?))).collect();
     let &(place, why) = asked.first()?;
@@ -132,6 +135,9 @@ fn judge_stop(day: &VehicleDay<'_>, matched: &Matched<'_>, stop: &Stop) -> Optio
     let draft = excused(draft, near_limit(lasts_s(stop), i64::from(limit)));
     // The destination of an order that is not known yet may be this very place.
     let mut missing = missing_feeds(day, &[Feed::SensitivePlaces, Feed::Orders], stop.start, stop.end);
+    if slack_m(day, stop) > f64::from(params.near_m) {
+        missing.push(Missing::Fixes);
+    }
     if places.len() > 1 {
         missing.push(Missing::SeveralPlaces { names: names(day, &places, stop.start) });
     }

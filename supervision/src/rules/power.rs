@@ -23,6 +23,8 @@ struct Shown {
     /// The odometer counted more than the straight line by this, metres, when that is too much.
     unseen_m: Option<i64>,
     is_power_lost: bool,
+    /// Not switched off when it fell silent.
+    was_in_use: bool,
 }
 
 impl Shown {
@@ -38,7 +40,8 @@ impl Shown {
         Self {
             is_displaced: displaced > i64::from(displaced_limit),
             unseen_m: unseen_m.filter(|unseen| *unseen > i64::from(params.unseen_m)),
-            is_power_lost: gap.power_lost && gap.ignition_before != Some(false),
+            is_power_lost: gap.power_lost,
+            was_in_use: gap.ignition_before != Some(false),
         }
     }
 
@@ -66,7 +69,7 @@ fn judge_gap(day: &VehicleDay<'_>, gap: &Gap) -> Option<Finding> {
     // A lost supply without any sign that the car drove is a matter of the workshop.
     let is_conduct = (shown.is_displaced && shown.unseen_m.is_some())
         || (moved && signs.any())
-        || (shown.is_power_lost && signs.is_off_hours);
+        || (shown.is_power_lost && shown.was_in_use && signs.is_off_hours);
     let mut draft = Draft::new(Rule::R10, day, params)
         .aspect(if shown.is_power_lost { "power_lost" } else { "silence" })
         .nature(if is_conduct { Nature::Conduct } else { Nature::Equipment })

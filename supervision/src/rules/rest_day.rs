@@ -1,6 +1,6 @@
 //! R06 节假日用车: out on a rest day without an order; a sealed car (封存) that moved; a car that should stand sealed and does not.
 
-use super::asking::{about_trip, excused, finish, is_in_repair, missing_feeds, trip_excuses};
+use super::asking::{about_trip, excused, finish, is_in_repair, missing_feeds, slack_m, trip_excuses};
 use super::hours::Hours;
 use crate::UtcMillis;
 use crate::calendar::DayKind;
@@ -81,9 +81,9 @@ fn not_sealed(day: &VehicleDay<'_>) -> Option<Finding> {
         return Some(draft.undecidable(Missing::Field { name: "seal.place".into() }).finish());
     };
     match standing(day, check) {
-        Standing::At(_) if is_in_repair(day, check, check) => None,
-        Standing::At(at) if is_in_lot(day, at, check) => None,
-        Standing::At(at) => away(day, draft, place, (at, check)),
+        Standing::At(..) if is_in_repair(day, check, check) => None,
+        Standing::At(at, slack_m) if is_in_lot(day, (at, slack_m), check) => None,
+        Standing::At(at, slack_m) => away(day, draft, place, (at, slack_m, check)),
         Standing::Driving => None,
         Standing::Unknown => Some(draft.zone(day, place).undecidable(Missing::Fixes).finish()),
     }
@@ -93,12 +93,14 @@ fn away(
     day: &VehicleDay<'_>,
     draft: Draft,
     place: ZoneId,
-    (at, time): (Position, UtcMillis),
+    (at, slack_m, time): (Position, f64, UtcMillis),
 ) -> Option<Finding> {
     let limit = day.settings.params.r07.away_m;
     let Some(metres) = day.world.zones().zone_at(place, time).map(|zone| zone.distance_m(at)) else {
         return Some(draft.undecidable(Missing::Field { name: "seal.place".into() }).finish());
     };
+    // In the person's favour: as near as the car may have stood.
+    let metres = (metres - slack_m).max(0.0);
     (metres > f64::from(limit)).then(|| {
         let measure = Measure::against("away_m", super::whole(metres), i64::from(limit));
         finish(
@@ -109,8 +111,8 @@ fn away(
 }
 
 /// Whether a place is one of the lots in which the unit's cars may be left.
-fn is_in_lot(day: &VehicleDay<'_>, at: Position, time: UtcMillis) -> bool {
-    let within_m = f64::from(day.settings.params.r07.away_m);
+fn is_in_lot(day: &VehicleDay<'_>, (at, slack_m): (Position, f64), time: UtcMillis) -> bool {
+    let within_m = f64::from(day.settings.params.r07.away_m) + slack_m;
     let mut lots = day.world.zones().held_by(&day.units, time, |kind| kind == ZoneKind::ParkingLot);
     lots.any(|lot| lot.distance_m(at) <= within_m)
 }
@@ -123,14 +125,15 @@ fn is_first_of_holiday(day: &VehicleDay<'_>) -> bool {
 
 /// Where a car is at an instant.
 enum Standing {
-    At(Position),
+    /// And how far from there it may have been, metres.
+    At(Position, f64),
     Driving,
     Unknown,
 }
 
 fn standing(day: &VehicleDay<'_>, at: UtcMillis) -> Standing {
     if let Some(stop) = day.stops(at, at).next() {
-        return Standing::At(stop.at);
+        return Standing::At(stop.at, slack_m(day, stop));
     }
     let is_driving =
         |segment: &Segment| matches!(segment, Segment::Trip(trip) if trip.start <= at && at <= trip.end);
@@ -141,7 +144,7 @@ fn standing(day: &VehicleDay<'_>, at: UtcMillis) -> Standing {
     let recent = UtcMillis(at.0.saturating_sub(stale_ms));
     let is_displaced = day.gaps(at, at).next().is_some();
     match day.stops(recent, at).last() {
-        Some(stop) if !is_displaced => Standing::At(stop.at),
+        Some(stop) if !is_displaced => Standing::At(stop.at, slack_m(day, stop)),
         _ => Standing::Unknown,
     }
 }

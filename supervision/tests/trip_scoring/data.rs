@@ -1,6 +1,6 @@
 //! Reads the real tracks and the labels that people gave them. They live beside the repository, never in it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,6 @@ struct LabelRow {
     device: String,
     start_utc: String,
     end_utc: String,
-    mode: String,
 }
 
 impl LabelRow {
@@ -135,63 +134,4 @@ pub fn day_of(time: UtcMillis) -> i64 {
     const DAY_MS: i64 = 86_400_000;
     const BEIJING_MS: i64 = 8 * 3_600_000;
     (time.0 + BEIJING_MS).div_euclid(DAY_MS)
-}
-
-fn is_car(mode: &str) -> bool {
-    matches!(mode, "car" | "taxi")
-}
-
-/// The days of four people that are not among the vehicle days, because they also walked, cycled and rode buses or did not label
-/// enough. Their whole tracks, and the car and taxi trips of those days, made of the labels as the truth of the vehicle days is.
-/// The only labels here are those of cars and taxis, because no track tells a bus from a car.
-pub fn days_never_looked_at(folder: &Path) -> Vec<Device> {
-    let known: BTreeSet<(String, i64)> = beijing(folder)
-        .iter()
-        .flat_map(|device| device.trips.iter().map(|trip| (device.name.clone(), day_of(trip.start))))
-        .collect();
-    let mut labels = csv::Reader::from_path(folder.join("beijing_vehicle_days.labels.csv")).expect("opens");
-    let labels: Vec<LabelRow> = labels.deserialize().map(|row| row.expect("a label")).collect();
-    let mut users = bulk(&folder.join("beijing_bulk.csv.gz"));
-    for User { device, ridden } in &mut users {
-        for label in labels.iter().filter(|label| label.device == device.name && is_car(&label.mode)) {
-            let span = label.span();
-            let from = ridden.partition_point(|point| point.time < span.start);
-            let to = ridden.partition_point(|point| point.time <= span.end);
-            let Some([first, .., last]) = ridden.get(from..to) else { continue };
-            if !known.contains(&(device.name.clone(), day_of(first.time))) {
-                let legs = ridden[from..to].windows(2);
-                let distance_m = legs.map(|leg| leg[0].at.distance_m(leg[1].at)).sum();
-                device.trips.push(Span { start: first.time, end: last.time, distance_m });
-                device.labels.push(span);
-            }
-        }
-    }
-    users.into_iter().map(|user| user.device).collect()
-}
-
-/// Somebody who carried a logger everywhere.
-#[derive(Default)]
-struct User {
-    device: Device,
-    /// The fixes that are labelled as a ride in a car or a taxi.
-    ridden: Vec<Point>,
-}
-
-fn bulk(file: &Path) -> Vec<User> {
-    const MODE: usize = 14;
-    let text = inflated(file);
-    let mut users: Vec<User> = Vec::new();
-    for row in csv::Reader::from_reader(text.as_slice()).records() {
-        let row = row.expect("a fix");
-        let degrees = |at: usize| row[at].parse().expect("degrees");
-        let point = Point::new(time(&row[1]), Position::from_degrees(degrees(2), degrees(3)));
-        if users.last().is_none_or(|user| user.device.name != row[0]) {
-            let device = Device { name: row[0].to_owned(), ..Device::default() };
-            users.push(User { device, ..User::default() });
-        }
-        let Some(user) = users.last_mut() else { continue };
-        user.device.points.push(point);
-        user.ridden.extend(is_car(&row[MODE]).then_some(point));
-    }
-    users
 }

@@ -41,25 +41,6 @@ fn beijing_vehicle_days() {
     assert!(odd.labelled_day_error(90) <= 0.04, "day distance p90 where labelled");
 }
 
-/// Days on which nothing was tuned. A logger that somebody carries does not fall silent where a car ride begins after a walk, so
-/// most of these ends can't be seen by any cutter: the figures stand beside the floor's and nothing is asserted.
-#[test]
-#[ignore = "reads two and a half million fixes; run it in release"]
-fn beijing_days_never_looked_at() {
-    let Some(folder) = data::folder() else {
-        println!("skipped: no shared data beside the repository");
-        return;
-    };
-    let settings = TripSettings::default();
-    let (mut ours, mut floor) = (Score::default(), Score::default());
-    for device in data::days_never_looked_at(&folder) {
-        ours.add(&device, &score::cutter(&device.points, &settings));
-        floor.add(&device, &score::split_at_gaps(&device.points, 1_800));
-    }
-    println!("cutter, days never looked at: {ours}");
-    println!("gap of 30 min, days never looked at: {floor}");
-}
-
 fn simulated_score(tells: Tells, seeds: std::ops::Range<u64>) -> Score {
     let settings = TripSettings::default();
     let mut score = Score::default();

@@ -170,10 +170,9 @@ impl Reader<'_> {
         macro_rules! dispatch {
             ($($name:literal => $row:ident),* $(,)?) => {
                 match kind {
-                    "vehicle" => {
-                        self.read_rows::<Vehicle>(path, register)?;
-                        self.read_bindings_beside(path, register)
-                    }
+                    "vehicle" => self
+                        .read_rows::<Vehicle>(path, register)
+                        .and_then(|()| self.read_bindings_beside(path, register)),
                     $($name => self.read_rows::<motorpool_supervision::register::$row>(path, register),)*
                     other => anyhow::bail!("there are no rows of kind {other:?}; there are {}", ORDER.join(", ")),
                 }
@@ -207,9 +206,7 @@ impl Reader<'_> {
         let is_column = |header: &str| T::is_column(header) || is_own_word(header);
         let first = bytes.trim_ascii_start().first();
         if first == Some(&b'{') {
-            // GeoJSON: the importer takes the file as it is, and zones without a kind are areas.
-            let bytes = with_kinds(&bytes);
-            return self.take(register, |context| T::import(&bytes, None, &Limits::default(), context));
+            return self.read_features::<T>(path, &bytes, register);
         }
         let Ok(mut table) = Table::read(&bytes, None, &Limits::default(), &is_column) else {
             // No table at all: the importer says what it is.
@@ -232,6 +229,46 @@ impl Reader<'_> {
             table.rows.retain(|row| !bad.contains(&row.number));
         }
         self.take(register, |context| T::import_table(&table, context))
+    }
+
+    /// GeoJSON: zones without a kind are areas, and features that can't be used are left out and named by their number.
+    fn read_features<T: Importable>(
+        &mut self,
+        path: &Path,
+        bytes: &[u8],
+        register: &mut Register,
+    ) -> anyhow::Result<()> {
+        let mut bytes = with_kinds(bytes);
+        let mut numbers: Option<Vec<u32>> = None;
+        for _ in 0..ROUNDS {
+            let imported =
+                self.import(register, |context| T::import(&bytes, None, &Limits::default(), context));
+            let errors = &imported.report().errors.list;
+            let bad: BTreeSet<u32> = errors.iter().filter_map(|problem| problem.row).collect();
+            let parsed = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
+            let Some(mut collection) = parsed.filter(|_| !bad.is_empty()) else {
+                return finish(imported, register);
+            };
+            let Some(features) = collection.get_mut("features").and_then(serde_json::Value::as_array_mut)
+            else {
+                return finish(imported, register);
+            };
+            let known = numbers.take().unwrap_or_else(|| (1..).zip(&*features).map(|(n, _)| n).collect());
+            let number = |row: u32| known.get(usize::try_from(row).ok()?.checked_sub(1)?).copied();
+            for problem in errors {
+                let row = problem.row.and_then(number);
+                self.problems.push(BadRow { row, ..bad_row(problem, &path.display().to_string()) });
+            }
+            let is_good = |(row, _): &(u32, _)| !bad.contains(row);
+            numbers = Some((1..).zip(known).filter(is_good).map(|(_, number)| number).collect());
+            let mut row = 0;
+            features.retain(|_| {
+                row += 1;
+                !bad.contains(&row)
+            });
+            bytes = serde_json::to_vec(&collection)?;
+        }
+        self.take(register, |context| T::import(&bytes, None, &Limits::default(), context))
     }
 
     /// Takes an import that must be clean.
@@ -290,13 +327,26 @@ impl Reader<'_> {
 }
 
 fn finish<T: Importable>(imported: intake::Import<T>, register: &mut Register) -> anyhow::Result<()> {
-    let rows = imported.into_rows().map_err(|report| {
-        let first = report.errors.list.first().map(|problem| problem.en.clone()).unwrap_or_default();
-        anyhow::anyhow!("{first}")
-    })?;
+    let rows = imported
+        .into_rows()
+        .map_err(|report| anyhow::anyhow!(report.errors.list.first().map(described).unwrap_or_default()))?;
     // When a row without a time of its own was recorded is not known: nothing speaks against it.
     T::rows_mut(register).extend(rows);
     Ok(())
+}
+
+/// Where a problem is and what it is, in English; the file is named by the caller.
+fn described(problem: &intake::Problem) -> String {
+    let row = problem.row.map(|row| format!("row {row}, ")).unwrap_or_default();
+    let column = match problem.column.as_str() {
+        "" => String::new(),
+        column => format!("column {column:?}, "),
+    };
+    let value = match problem.value.as_str() {
+        "" => String::new(),
+        value => format!("{value:?}: "),
+    };
+    format!("{row}{column}{value}{}", problem.en)
 }
 
 /// Names that files of orders for an audit use besides those of the forms.

@@ -72,9 +72,18 @@ impl Problems {
 /// Which registers were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a plain record")]
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with one another")]
 pub struct Given {
     feeds: BTreeSet<Feed>,
     has_duties: bool,
+    /// A device was bound anew to a vehicle.
+    has_moved_devices: bool,
+    /// Somebody wrote down an odometer or a distance.
+    has_written_mileage: bool,
+    /// What the points tell besides the place.
+    has_odometer: bool,
+    has_ignition: bool,
+    has_speed: bool,
 }
 
 impl Given {
@@ -109,18 +118,41 @@ impl Given {
         Self {
             feeds: feeds.into_iter().filter(|(_, is_given)| *is_given).map(|(feed, _)| feed).collect(),
             has_duties: !register.duties.is_empty(),
+            has_moved_devices: has_moved_devices(register),
+            has_written_mileage: has_written_mileage(register),
+            ..Self::default()
         }
     }
 
-    /// The rules whose inputs were not given, in order. Rules that need the track alone are always evaluated; off-hours and
+    /// Notes what the points of the tracks tell besides the place.
+    #[must_use]
+    pub fn with_points<'a>(mut self, points: impl IntoIterator<Item = &'a Point>) -> Self {
+        for point in points {
+            self.has_odometer |= point.odometer_m.is_some_and(|metres| metres > 0);
+            self.has_ignition |= point.ignition.is_some();
+            self.has_speed |= point.speed_dkmh.is_some();
+        }
+        self
+    }
+
+    /// The rules whose inputs were not given, in order. Rules that need the places of the track alone are always evaluated; off-hours and
     /// rest days as well, undecidable where only an order could tell.
     #[must_use]
     pub fn not_evaluated(&self) -> Vec<Rule> {
-        Rule::ALL
-            .iter()
-            .copied()
-            .filter(|rule| !needs(*rule).iter().all(|feed| self.feeds.contains(feed)))
-            .collect()
+        Rule::ALL.iter().copied().filter(|rule| !self.has_inputs_of(*rule)).collect()
+    }
+
+    fn has_inputs_of(&self, rule: Rule) -> bool {
+        let has = |feed: &Feed| self.feeds.contains(feed);
+        let has_signs = match rule {
+            Rule::R09 => self.has_speed,
+            Rule::R12 | Rule::R28 => self.has_odometer || self.has_written_mileage,
+            Rule::R18 => has(&Feed::Orders) || has(&Feed::Depots),
+            Rule::R20 => self.has_ignition,
+            Rule::R23 => has(&Feed::VinReadings) || has(&Feed::Passages) || self.has_moved_devices,
+            _ => true,
+        };
+        has_signs && needs(rule).iter().all(has)
     }
 
     /// What was taken for complete although no file says so.
@@ -129,6 +161,26 @@ impl Given {
         let no_duty = self.feeds.contains(&Feed::Duties) && !self.has_duties;
         if no_duty { vec!["no duty rosters and no emergencies"] } else { Vec::new() }
     }
+}
+
+/// Whether some vehicle had more than one device, or some device more than one vehicle.
+fn has_moved_devices(register: &Register) -> bool {
+    let rows = &register.bindings;
+    let (vehicles, devices): (BTreeSet<_>, BTreeSet<_>) =
+        rows.iter().map(|binding| (binding.row.vehicle, binding.row.device)).unzip();
+    vehicles.len() < rows.len() || devices.len() < rows.len()
+}
+
+/// Whether an odometer or a distance stands on any paper.
+fn has_written_mileage(register: &Register) -> bool {
+    let on_order = register.orders.iter().any(|order| {
+        let row = &order.row;
+        row.distance_m.is_some() || row.odometer_out_m.is_some() || row.odometer_in_m.is_some()
+    });
+    on_order
+        || !register.mileages.is_empty()
+        || register.fuel_fills.iter().any(|fill| fill.row.odometer_m.is_some())
+        || register.repairs.iter().any(|repair| repair.row.odometer_m.is_some())
 }
 
 /// What a rule can't do without.
@@ -228,5 +280,29 @@ pub(super) fn complete(register: &mut Register, calendar: &str) -> anyhow::Resul
 fn name_zones(zones: &mut [Versioned<Zone>]) {
     for zone in zones.iter_mut().filter(|zone| zone.row.name.is_empty()) {
         zone.row.name = format!("zone {}", zone.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use motorpool_supervision::point::Position;
+
+    #[test]
+    fn rules_without_what_they_look_at_are_named() {
+        let place = Point::new(UtcMillis(0), Position { lat_e7: 300_000_000, lon_e7: 1_100_000_000 });
+        let left_out = |point: &Point, rules: &[Rule]| {
+            let left_out = Given::of(&Register::default()).with_points([point]).not_evaluated();
+            rules.iter().filter(|rule| left_out.contains(rule)).count()
+        };
+        let bare = [Rule::R09, Rule::R12, Rule::R18, Rule::R20, Rule::R23, Rule::R28];
+        assert_eq!(left_out(&place, &bare), 6);
+        assert_eq!(left_out(&place, &[Rule::R05, Rule::R06, Rule::R10, Rule::R11, Rule::R19]), 0);
+        let rich =
+            Point { odometer_m: Some(5_000), ignition: Some(false), speed_dkmh: Some(0), ..place.clone() };
+        assert_eq!(left_out(&rich, &[Rule::R09, Rule::R12, Rule::R20, Rule::R28]), 0);
+        assert_eq!(left_out(&rich, &bare), 2);
+        let zero = Point { odometer_m: Some(0), ..place };
+        assert_eq!(left_out(&zero, &[Rule::R12, Rule::R28]), 2);
     }
 }

@@ -65,6 +65,7 @@ pub struct Audit {
 /// When the register can't be used.
 pub fn run(inputs: Inputs, settings: &TripSettings) -> anyhow::Result<Audit> {
     let Inputs { tracks, register, given, time_zone, problems } = inputs;
+    let given = given.with_points(tracks.iter().flat_map(|(.., points)| points));
     let world = World::new(register, &time_zone)?;
     let mut devices: Vec<Device> = tracks
         .into_iter()

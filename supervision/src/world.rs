@@ -72,6 +72,8 @@ pub struct World {
     by_vehicle: ByVehicle,
     /// The newest version of each order.
     newest_orders: FxHashMap<i64, usize>,
+    /// All versions of each order that has several, the oldest first.
+    order_versions: FxHashMap<i64, Vec<usize>>,
     /// The watermark that counts for each feed and unit.
     marks: FxHashMap<(Feed, Option<UnitId>), usize>,
 }
@@ -173,6 +175,7 @@ impl World {
             vehicles: by_id(&register.vehicles, VehicleId),
             by_vehicle: ByVehicle::of(&register),
             newest_orders: newest_orders(&register),
+            order_versions: order_versions(&register),
             marks: watermarks(&register),
             register,
         })
@@ -198,12 +201,18 @@ impl World {
         })
     }
 
-    /// When an order was recorded: when a trusted system took it in, else when the first of its versions was recorded.
+    /// When an order was recorded: when a trusted system took it in, else when the first of its versions was recorded that, like all after it,
+    /// covers the same trips. A paper that was changed after the trip so that it covers it is late.
     #[must_use]
     pub fn recorded(&self, order: &Versioned<Order>) -> UtcMillis {
-        let versions = self.orders(order.row.vehicle).filter(|other| other.id == order.id);
-        let first = versions.min_by_key(|other| (other.version, other.recorded_at));
-        order.row.entered_at.unwrap_or_else(|| first.unwrap_or(order).recorded_at)
+        let versions = self.order_versions.get(&order.id).map(Vec::as_slice).unwrap_or_default();
+        let versions = versions.iter().rev().filter_map(|&index| self.register.orders.get(index));
+        let since = versions
+            .filter(|version| version.version <= order.version)
+            .take_while(|version| version.row.covers_the_same_as(&order.row))
+            .map(|version| version.row.entered_at.unwrap_or(version.recorded_at))
+            .min();
+        order.row.entered_at.unwrap_or_else(|| since.unwrap_or(order.recorded_at))
     }
 
     /// The zone of local time.
@@ -424,6 +433,19 @@ fn newest_orders(register: &Register) -> FxHashMap<i64, usize> {
         }
     }
     newest
+}
+
+fn order_versions(register: &Register) -> FxHashMap<i64, Vec<usize>> {
+    let mut versions: FxHashMap<i64, Vec<usize>> = FxHashMap::default();
+    for (index, order) in register.orders.iter().enumerate() {
+        versions.entry(order.id).or_default().push(index);
+    }
+    versions.retain(|_, indices| indices.len() > 1);
+    for indices in versions.values_mut() {
+        indices
+            .sort_by_key(|&index| register.orders.get(index).map(|order| (order.version, order.recorded_at)));
+    }
+    versions
 }
 
 /// Of several watermarks of one feed and unit the newest version counts, then the lowest id.

@@ -108,6 +108,25 @@ fn rows_that_can_not_be_used_are_named_and_the_rest_counts() {
 }
 
 #[test]
+fn outlines_that_can_not_be_used_are_named_and_the_rest_counts() {
+    let folder = scratch();
+    fs::write(folder.path().join("t.csv"), track()).unwrap();
+    let feature = |name: &str, east: &str| {
+        format!(
+            r#"{{"type": "Feature", "properties": {{"name": "{name}", "kind": "allowance"}}, "geometry": {{"type": "Polygon",
+            "coordinates": [[[109, 29], [{east}, 29], [{east}, 31], [109, 31], [109, 29]]]}}}}"#
+        )
+    };
+    let features = [feature("一", "111"), feature("二", "500"), feature("三", "112"), feature("四", "900")];
+    let collection = format!(r#"{{"type": "FeatureCollection", "features": [{}]}}"#, features.join(","));
+    fs::write(folder.path().join("z.geojson"), collection).unwrap();
+    let (code, text) = audit(folder.path(), &["--tracks", "t.csv", "--zones", "z.geojson", "--out", "out"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("z.geojson") && text.contains("row 2") && text.contains("row 4"), "{text}");
+    assert!(!text.contains("row 1") && !text.contains("row 3"), "{text}");
+}
+
+#[test]
 fn what_can_not_run_says_why() {
     let folder = scratch();
     fs::write(folder.path().join("t.csv"), track()).unwrap();

@@ -295,9 +295,9 @@ async fn an_order_is_as_old_as_what_it_says(home: Home) {
     let stretched = Order { planned_in: day(4), ..settled.clone() };
     let trusted = Order { entered_at: Some(day(-9)), ..stretched.clone() };
     registry.write_rows(&[add(Span::ALWAYS, applied)], "li", day(0)).await.unwrap();
-    // What is written, when, and since when the order says what it says.
+    // What is written, when, and since when the order says what it says. A time of its own does not make a stretched paper older.
     let steps =
-        [(approved, 1, None), (settled, 3, Some(day(1))), (stretched, 4, None), (trusted, 5, Some(day(-9)))];
+        [(approved, 1, None), (settled, 3, Some(day(1))), (stretched, 4, None), (trusted, 5, Some(day(4)))];
     for (row, at, entered_at) in steps {
         let correct = Change::Correct { id: 1, expected: None, valid: Span::ALWAYS, row };
         registry.write_rows(&[correct], "li", day(at)).await.unwrap();

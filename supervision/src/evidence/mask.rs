@@ -375,7 +375,9 @@ mod tests {
             ..PackInputs::default()
         };
         let full = String::from_utf8(json("register", &inputs.register).expect("JSON")).expect("text");
-        assert!(full.contains("甲§other:exemption.reason§") && full.contains("甲§own:order.approvals.opinion§"));
+        assert!(
+            full.contains("甲§other:exemption.reason§") && full.contains("甲§own:order.approvals.opinion§")
+        );
         for (name, bytes) in parts(&masked(&inputs), true).expect("entries") {
             let text = String::from_utf8(bytes).expect("text");
             // Every second piece between the signs is a marker.

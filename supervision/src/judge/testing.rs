@@ -298,6 +298,15 @@ impl Scene {
         findings
     }
 
+    /// As [`Scene::found`], with the segments as they are: no last stop is added.
+    pub(crate) fn found_in(&self, rule: Rule, day: &str) -> Vec<Finding> {
+        let (segments, points, known_to) = (&self.segments, &self.points, self.known_to);
+        let history = VehicleHistory { vehicle: CAR, segments, points, known_to };
+        let mut findings = judge_vehicle(&self.world(), history, date(day)..=date(day));
+        findings.retain(|finding| finding.rule == rule);
+        findings
+    }
+
     /// What `rule` found on that day, when it is exactly one flag.
     #[track_caller]
     pub(crate) fn flag(&self, rule: Rule, day: &str) -> Finding {
@@ -319,6 +328,18 @@ impl Scene {
     pub(crate) fn clear(&self, rule: Rule, day: &str) {
         assert_eq!(self.found(rule, day), vec![]);
     }
+}
+
+/// The scene four times over: on duty, in an emergency, without the feed of orders, without that of duties.
+pub(crate) fn on_call(scene: &Scene) -> [Scene; 4] {
+    let (mut duty, mut emergency) = (scene.clone(), scene.clone());
+    let row = Duty { unit: BUREAU, ..Duty::default() };
+    duty.register.duties.push(Versioned::first(1, UtcMillis(0), row));
+    emergency.register.emergencies.push(Versioned::first(1, UtcMillis(0), Emergency::default()));
+    let (mut orders, mut duties) = (scene.clone(), scene.clone());
+    orders.incomplete(Feed::Orders);
+    duties.incomplete(Feed::Duties);
+    [duty, emergency, orders, duties]
 }
 
 fn watermark(id: i64, feed: Feed) -> Versioned<Watermark> {

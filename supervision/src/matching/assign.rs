@@ -41,7 +41,7 @@ pub struct Assignment {
 /// possible, where an order that gets a first trip counts for itself; ties go to the earlier order. A trip that shares no time with an order
 /// belongs to it only when it began within the grace before, when the car had not come back, or when the order would have no trip at all. `terms` are the parameters that hold
 /// at a departure. The order of `trips` and `orders` and duplicates among the latter do not matter; of several versions of an order the newest counts,
-/// and it was recorded when the first of them was.
+/// and it was recorded as [`World::recorded`] says.
 #[must_use]
 pub fn assign(
     trips: &[&Trip],
@@ -70,19 +70,15 @@ pub fn assign(
 
 /// The orders, each once, in order of planned departure.
 fn candidates<'a>(orders: &[&'a Versioned<Order>], world: &World) -> Vec<Candidate<'a>> {
-    let mut newest: FxHashMap<i64, (&Versioned<Order>, (u32, UtcMillis))> = FxHashMap::default();
+    let mut newest: FxHashMap<i64, &Versioned<Order>> = FxHashMap::default();
     for &order in orders {
-        let first = (order.version, order.recorded_at);
-        let (kept, oldest) = newest.entry(order.id).or_insert((order, first));
-        *oldest = first.min(*oldest);
+        let kept = newest.entry(order.id).or_insert(order);
         if (kept.version, kept.recorded_at) < (order.version, order.recorded_at) {
             *kept = order;
         }
     }
-    let mut candidates: Vec<_> = newest
-        .into_values()
-        .map(|(order, (_, first))| Candidate::new(order, order.row.entered_at.unwrap_or(first), world))
-        .collect();
+    let mut candidates: Vec<_> =
+        newest.into_values().map(|order| Candidate::new(order, world.recorded(order), world)).collect();
     candidates.sort_by_key(|candidate| (candidate.order.row.planned_out, candidate.order.id));
     candidates
 }

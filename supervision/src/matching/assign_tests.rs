@@ -166,6 +166,32 @@ fn an_order_was_recorded_when_its_first_version_was() {
     assert_eq!(assigned(&scene).trips[0].recorded_late_s, None);
 }
 
+#[test]
+fn a_version_that_covers_other_trips_was_recorded_when_it_was_written() {
+    let late_s = |change: fn(&mut Versioned<Order>)| {
+        let mut scene = Scene::new();
+        scene.order("甲1", "2026-04-08 09:00", "2026-04-08 15:00", place(20_000.0, 0.0));
+        scene.drive("2026-04-08 09:00", "2026-04-08 09:30", place(20_000.0, 0.0));
+        let mut changed = scene.register.orders[0].clone();
+        changed.version = 2;
+        changed.recorded_at = at("2026-04-08 16:00");
+        change(&mut scene.register.orders[0]);
+        let mut last = changed.clone();
+        last.version = 3;
+        last.recorded_at = at("2026-04-09 16:00");
+        last.row.remarks = "已结算".to_owned();
+        scene.register.orders.extend([changed, last]);
+        assigned(&scene).trips[0].recorded_late_s
+    };
+    assert_eq!(late_s(|_| ()), None);
+    assert_eq!(late_s(|order| order.row.purpose = "开会".to_owned()), None);
+    let at_16 = Some(7 * 3_600);
+    assert_eq!(late_s(|order| order.row.planned_in = at("2026-04-08 08:00")), at_16);
+    assert_eq!(late_s(|order| order.row.state = OrderState::Cancelled), at_16);
+    assert_eq!(late_s(|order| order.row.vehicle = crate::ids::VehicleId(99)), at_16);
+    assert_eq!(late_s(|order| order.row.destinations.clear()), at_16);
+}
+
 prop_compose! {
     /// A morning hour, a duration, which of three destinations.
     fn slot()(start in 0_i64..240, lasts in 10_i64..180, to in 0_usize..3) -> (i64, i64, usize) {

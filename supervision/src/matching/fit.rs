@@ -26,7 +26,7 @@ const APART: i64 = 500;
 #[derive(Debug)]
 pub(super) struct Candidate<'a> {
     pub(super) order: &'a Versioned<Order>,
-    /// When it was first recorded.
+    /// When it was recorded, see [`World::recorded`].
     pub(super) recorded: UtcMillis,
     destinations: Vec<Goal>,
 }

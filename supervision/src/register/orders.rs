@@ -8,8 +8,8 @@ use crate::point::Position;
 
 /// A dispatch order (派车审批单).
 ///
-/// Its planned time is `planned_out` to `planned_in`. When it was recorded is the row's `recorded_at` of version 1, or
-/// `entered_at` when a foreign system names an earlier, trusted one.
+/// Its planned time is `planned_out` to `planned_in`. When it was recorded is the row's `recorded_at` of the first version since which it
+/// covers the same trips, or `entered_at` when a foreign system names an earlier, trusted one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::exhaustive_structs, reason = "a plain record")]
@@ -72,6 +72,30 @@ pub struct Order {
     pub actual_in: Option<UtcMillis>,
     /// Anything else.
     pub remarks: String,
+}
+
+impl Order {
+    /// Whether both cover the same trips of the same car: what a paper must have said before the trip to have covered it.
+    #[must_use]
+    pub fn covers_the_same_as(&self, other: &Self) -> bool {
+        (
+            self.vehicle,
+            self.planned_out,
+            self.planned_in,
+            self.state.can_cover(),
+            self.is_emergency,
+            self.area,
+        ) == (
+            other.vehicle,
+            other.planned_out,
+            other.planned_in,
+            other.state.can_cover(),
+            other.is_emergency,
+            other.area,
+        ) && self.departure == other.departure
+            && self.destinations == other.destinations
+            && self.via == other.via
+    }
 }
 
 /// One approval (审批).

@@ -4,6 +4,7 @@
 //! for reports: somebody answered for it; one without is a question about conduct.
 
 use super::R21;
+use super::asking::{finish, missing_feeds};
 use crate::finding::{Excuse, Finding, Measure, Missing, Nature, Rule};
 use crate::judge::{Draft, Matched, VehicleDay};
 use crate::register::{Class, Feed, ZoneKind};
@@ -47,6 +48,7 @@ fn judge_trip(day: &VehicleDay<'_>, matched: &Matched<'_>, params: &R21) -> Opti
             i64::from(trip.distance_m),
             i64::from(params.min_distance_m),
         ));
+    let is_answered_for = matched.order.is_some() && matched.matched.recorded_late_s.is_none();
     let draft = match matched.order {
         Some(order) if matched.matched.recorded_late_s.is_none() => {
             draft.nature(Nature::Statistic).excuse(Excuse::OrderNear { no: order.row.no.clone() })
@@ -57,8 +59,11 @@ fn judge_trip(day: &VehicleDay<'_>, matched: &Matched<'_>, params: &R21) -> Opti
         Class::LawEnforcement | Class::Emergency => draft.excuse(Excuse::ClassOnCall),
         _ => draft,
     };
-    if !day.is_complete(Feed::Duties, trip.start, trip.end) {
-        return Some(draft.undecidable(Missing::Feed { feed: Feed::Duties }).finish());
+    // Somebody may have answered for it by an order that is not known yet.
+    let needs: &[Feed] = if is_answered_for { &[Feed::Duties] } else { &[Feed::Duties, Feed::Orders] };
+    let missing = missing_feeds(day, needs, trip.start, trip.end);
+    if !missing.is_empty() {
+        return Some(finish(draft, missing));
     }
     if trip.gap_s > 0 {
         return Some(draft.excuse(Excuse::PoorTrack).finish());
@@ -114,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_trip_below_the_least_distance_is_clear() {
-        for (east_m, found) in [(300.0, 1), (299.0, 0)] {
+        for (east_m, found) in [(301.0, 1), (299.0, 0)] {
             let mut scene = Scene::new();
             scene.zone("城区", ZoneKind::Allowance, DEPOT_AT, 5_000);
             scene.drive("2026-04-07 10:00", "2026-04-07 10:10", place(east_m, 0.0));
@@ -154,7 +159,7 @@ mod tests {
 
     #[test]
     fn areas_and_rosters_that_are_not_complete_make_it_undecidable() {
-        for feed in [Feed::Areas, Feed::Duties] {
+        for feed in [Feed::Areas, Feed::Duties, Feed::Orders] {
             let mut scene = scene();
             scene.incomplete(feed);
             assert_eq!(scene.undecidable(Rule::R21, DAY).missing, [Missing::Feed { feed }]);

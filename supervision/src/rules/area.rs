@@ -1,6 +1,6 @@
 //! R03 超范围用车: outside the area in which the car may be used, or inside one in which it may not.
 
-use super::asking::{about_trip, excused, finish, missing_feeds, near_limit};
+use super::asking::{about_trip, excused, finish, is_nobody_on_call, missing_feeds, near_limit};
 use super::goals::goals;
 use super::whole;
 use crate::UtcMillis;
@@ -200,7 +200,8 @@ fn inside_forbidden(day: &VehicleDay<'_>, matched: &Matched<'_>, zone: &ZoneRow)
         .zone(day, zone.id())
         .word("place", zone.name())
         .red_if(
-            matched.matched.coverage == Coverage::None && day.is_complete(Feed::Orders, trip.start, trip.end),
+            matched.matched.coverage == Coverage::None
+                && is_nobody_on_call(day, trip.start, trip.end, Some(run.at)),
         );
     Some(measured(draft, &run, params.outside_s).finish())
 }
@@ -295,5 +296,8 @@ mod tests {
         scene.zone("某禁区", ZoneKind::Forbidden, place(20_000.0, 0.0), 3_000);
         let found = scene.flag(Rule::R03, DAY);
         assert_eq!((found.aspect.as_ref(), found.colour), ("forbidden", Colour::Red));
+        for scene in on_call(&scene) {
+            assert_eq!(scene.flag(Rule::R03, DAY).colour, Colour::Yellow);
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::hours::Hours;
 use crate::UtcMillis;
 use crate::finding::{Excuse, Finding, Missing, Rule, WhyNot};
 use crate::judge::{Draft, Matched, VehicleDay};
+use crate::point::Position;
 use crate::register::{Class, Feed};
 use crate::trips::{Gap, GapPlace, Segment, Stop, Trip};
 
@@ -104,24 +105,22 @@ pub(super) fn silence_on_arrival<'a>(day: &VehicleDay<'a>, stop: &Stop) -> Optio
 /// What makes an odd sign of a terminal more than a fault of the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SecondSigns {
-    /// It was outside working hours.
+    /// It was outside working hours, and nobody was sent or on call.
     pub(super) is_off_hours: bool,
-    /// No order holds at the time, and orders are complete.
+    /// No order, duty or emergency holds at the time, and orders and duties are complete.
     pub(super) is_without_order: bool,
 }
 
 impl SecondSigns {
-    pub(super) fn of(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> Self {
+    /// What speaks against the person from `from` to `to`, at `place` when it is known. While an order may be missing, or somebody was sent or on
+    /// call, nothing does: the hours of the office are not theirs.
+    pub(super) fn of(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis, place: Option<Position>) -> Self {
         let min_s = i64::from(day.settings.params.r05.min_s);
         let is_covered = day.world.current_orders(day.id()).any(|order| {
             order.row.state.can_cover() && order.row.planned_out <= to && from <= order.row.planned_in
         });
-        Self {
-            is_off_hours: Hours::of(day, from, to).is_off(min_s) && !is_covered,
-            is_without_order: !is_covered
-                && day.is_complete(Feed::Orders, from, to)
-                && day.duty(from, to).is_none(),
-        }
+        let is_without_order = !is_covered && is_nobody_on_call(day, from, to, place);
+        Self { is_off_hours: is_without_order && Hours::of(day, from, to).is_off(min_s), is_without_order }
     }
 
     pub(super) const fn any(self) -> bool {
@@ -133,6 +132,19 @@ impl SecondSigns {
         let draft = if self.is_off_hours { draft.word("second_sign", "off_hours") } else { draft };
         if self.is_without_order { draft.word("second_sign", "no_order") } else { draft }
     }
+}
+
+/// Whether it is sure that no order, duty or emergency that is not known of explains the time: orders and duties are complete, and neither a duty
+/// nor an emergency holds.
+pub(super) fn is_nobody_on_call(
+    day: &VehicleDay<'_>,
+    from: UtcMillis,
+    to: UtcMillis,
+    place: Option<Position>,
+) -> bool {
+    missing_feeds(day, &[Feed::Orders, Feed::Duties], from, to).is_empty()
+        && day.duty(from, to).is_none()
+        && day.emergency(from, to, place).is_none()
 }
 
 /// Whether a device of the vehicle was worked on, or the vehicle was in a repair shop, at any time from `from` to `to`.
@@ -148,14 +160,18 @@ pub(super) fn is_in_repair(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis)
         .any(|repair| repair.row.from.at <= to && repair.row.to.is_some_and(|fetched| from <= fetched.at))
 }
 
-/// Whether the tracks reach to `end`. A history need not reach further than two days after the judged day, and an order may.
-pub(super) fn is_tracked_to(day: &VehicleDay<'_>, end: UtcMillis) -> bool {
-    let last = day.history.segments.last().map(|segment| match segment {
+/// Until when the car was heard of: the end of its tracks.
+pub(super) fn heard_to(day: &VehicleDay<'_>) -> Option<UtcMillis> {
+    day.history.segments.last().map(|segment| match segment {
         Segment::Trip(trip) => trip.end,
         Segment::Stop(stop) => stop.end,
         Segment::Gap(gap) => gap.end,
-    });
-    end.0 <= day.to.0.saturating_add(AHEAD_MS) || last.is_some_and(|last| last >= end)
+    })
+}
+
+/// Whether the tracks reach to `end`. A history need not reach further than two days after the judged day, and an order may.
+pub(super) fn is_tracked_to(day: &VehicleDay<'_>, end: UtcMillis) -> bool {
+    end.0 <= day.to.0.saturating_add(AHEAD_MS) || heard_to(day).is_some_and(|last| last >= end)
 }
 
 /// A draft about a trip with what usually speaks for the person.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::asking::{excused, finish, is_tracked_to, missing_feeds, near_limit, poor_track};
 use super::goals::{Goal, goals};
 use super::places::stop_after;
+use super::whereabouts::approach;
 use super::whole;
 use crate::UtcMillis;
 use crate::finding::{Finding, Measure, Missing, Rule};
@@ -40,9 +41,10 @@ pub(super) fn judge(day: &VehicleDay<'_>, out: &mut Vec<Finding>) {
             let draft = use_of.draft().aspect("destination");
             out.push(finish(draft, with_feed(&use_of, missing)));
         } else if let Some(missed) = missed {
-            out.push(use_of.destination_missed(goals.len(), missed));
+            let finding = use_of.destination_missed(goals.len(), &missed);
+            out.push(finish(finding, Use::unseen(&missed)));
         } else if let Some(missed) = use_of.missed(&via, day.settings.params.r04.corridor_m) {
-            out.push(use_of.way_left(missed));
+            out.push(finish(use_of.way_left(&missed), Use::unseen(&missed)));
         } else if via_missing.is_empty() {
             out.extend(use_of.much_longer(&goals, &via));
         }
@@ -95,6 +97,8 @@ struct Missed<'g> {
     nearest_m: f64,
     /// How many were missed.
     count: usize,
+    /// Whether the car could have been at all of them while nothing was heard of it.
+    is_unsure: bool,
 }
 
 impl<'d, 'a> Use<'d, 'a> {
@@ -147,11 +151,25 @@ impl<'d, 'a> Use<'d, 'a> {
             .filter_map(|goal| Some((goal, self.nearest_m(goal, limit)?)))
             .filter(|(_, nearest)| *nearest > limit)
             .collect();
+        let (unsure, sure): (Vec<_>, Vec<_>) =
+            missed.into_iter().partition(|(goal, _)| self.could_have_been_at(goal, limit));
+        let is_unsure = sure.is_empty();
+        let missed = if is_unsure { unsure } else { sure };
         let (goal, nearest_m) = missed.iter().copied().max_by(|one, other| one.1.total_cmp(&other.1))?;
-        Some(Missed { goal, nearest_m, count: missed.len() })
+        Some(Missed { goal, nearest_m, count: missed.len(), is_unsure })
     }
 
-    fn destination_missed(&self, goals: usize, missed: Missed<'_>) -> Finding {
+    /// Whether there was a silence in which the car could have gone to a place and come back.
+    fn could_have_been_at(&self, goal: &Goal, near_m: f64) -> bool {
+        approach(self.day, &goal.target(), near_m, self.from, self.to).is_none_or(|near| near.is_unsure)
+    }
+
+    /// What is missing to say that a place was missed.
+    fn unseen(missed: &Missed<'_>) -> Vec<Missing> {
+        missed.is_unsure.then_some(Missing::Fixes).into_iter().collect()
+    }
+
+    fn destination_missed(&self, goals: usize, missed: &Missed<'_>) -> Draft {
         let limit = self.day.settings.params.r04.reached_m;
         let nearest = whole(missed.nearest_m);
         let all = missed.count == goals;
@@ -164,10 +182,10 @@ impl<'d, 'a> Use<'d, 'a> {
             .measure(Measure::of("destinations_missed", count(missed.count)))
             .measure(Measure::of("destinations", count(goals)))
             .red_if(is_red);
-        excused(draft, near_limit(nearest, i64::from(limit))).finish()
+        excused(draft, near_limit(nearest, i64::from(limit)))
     }
 
-    fn way_left(&self, missed: Missed<'_>) -> Finding {
+    fn way_left(&self, missed: &Missed<'_>) -> Draft {
         let limit = i64::from(self.day.settings.params.r04.corridor_m);
         let nearest = whole(missed.nearest_m);
         let draft = self.place_draft(missed.goal).aspect("way").measure(Measure::against(
@@ -175,7 +193,7 @@ impl<'d, 'a> Use<'d, 'a> {
             nearest,
             limit,
         ));
-        excused(draft, near_limit(nearest, limit)).finish()
+        excused(draft, near_limit(nearest, limit))
     }
 
     fn place_draft(&self, goal: &Goal) -> Draft {
@@ -321,6 +339,22 @@ mod tests {
         assert_eq!((found.aspect.as_ref(), found.colour), ("destination", Colour::Yellow));
         assert_eq!(found.measures[0], Measure::against("nearest_m", 2_010, 2_000));
         assert_eq!(found.trips.len(), 2);
+    }
+
+    #[test]
+    fn a_silence_in_which_it_could_have_been_reached_leaves_it_open() {
+        let silent_until = |until: &str| {
+            let mut scene = Scene::new();
+            scene.order("甲1", "2026-04-08 09:00", "2026-04-08 15:00", place(12_000.0, 0.0));
+            scene.drive("2026-04-08 09:00", "2026-04-08 09:20", place(6_000.0, 0.0));
+            scene.silent_until(until, place(6_000.0, 0.0), 0);
+            scene.drive("2026-04-08 14:00", "2026-04-08 14:20", DEPOT_AT);
+            scene
+        };
+        // 4,000 m there and 4,000 m back are 240 s at 120 km/h.
+        let found = silent_until("2026-04-08 09:24:01").undecidable(Rule::R04, DAY);
+        assert_eq!(found.missing, vec![Missing::Fixes]);
+        let _ = silent_until("2026-04-08 09:23:59").flag(Rule::R04, DAY);
     }
 
     #[test]

@@ -154,13 +154,41 @@ fn distance_between(day: &VehicleDay<'_>, first: &FuelFill, last: &FuelFill) -> 
     is_known_since(day, from).then(|| (driven_m(day, from, to), "track"))
 }
 
-/// The figure in a grade: `92` of `92#`, `0` of `0号柴油`.
-fn octane(grade: &str) -> Option<&str> {
-    grade.split(|c: char| !c.is_ascii_digit()).find(|part| !part.is_empty())
+/// What a grade says, as far as it can be compared with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grade {
+    /// 0#, -10#, -20#, -35#: they go by the season, not by the car.
+    Diesel,
+    /// The octane number; before 2012 what is 89, 92 and 95 now was 90, 93 and 97.
+    Petrol(u16),
+}
+
+impl Grade {
+    /// Of words such as `92#`, `0号柴油`, `国VI 95#汽油`; `None` for anything else.
+    fn of(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.contains('柴') || text.to_lowercase().contains("diesel") {
+            return Some(Self::Diesel);
+        }
+        let (before, _) = text.split_once(['#', '＃', '号']).unwrap_or((text, ""));
+        let before = before.trim();
+        let rest = before.trim_end_matches(|c: char| c.is_ascii_digit());
+        let number = before.strip_prefix(rest)?;
+        let is_below_zero = rest.ends_with(['-', '－', '−', '负']);
+        match number.parse().ok()? {
+            0 => Some(Self::Diesel),
+            10 | 20 | 35 if is_below_zero => Some(Self::Diesel),
+            89 | 90 => Some(Self::Petrol(89)),
+            92 | 93 => Some(Self::Petrol(92)),
+            95 | 97 => Some(Self::Petrol(95)),
+            98 => Some(Self::Petrol(98)),
+            _ => None,
+        }
+    }
 }
 
 fn wrong_grade(day: &VehicleDay<'_>, fill: &Versioned<FuelFill>) -> Option<Finding> {
-    let (booked, own) = (octane(&fill.row.grade)?, octane(&day.vehicle.row.fuel_grade)?);
+    let (booked, own) = (Grade::of(&fill.row.grade)?, Grade::of(&day.vehicle.row.fuel_grade)?);
     (booked != own).then(|| {
         draft(day, &fill.row, "wrong_grade")
             .word("grade", fill.row.grade.clone())
@@ -317,8 +345,19 @@ mod tests {
     }
 
     #[test]
+    fn all_diesel_is_one() {
+        for grade in ["0#", "-10#", "-20号", "-35#柴油", "车用柴油(VI) 10#", "0号柴油"] {
+            let mut scene = Scene::new();
+            scene.register.vehicles[0].row.fuel_grade = "柴油".to_owned();
+            scene.fill("2026-04-07 12:00", 30, DEPOT_AT).grade = grade.to_owned();
+            assert_eq!(scene.found(Rule::R13, DAY), [], "{grade}");
+        }
+    }
+
+    #[test]
     fn another_grade_is_asked_about() {
-        for (grade, found) in [("92#", 0), ("95", 1), ("", 0)] {
+        let petrol = [("92#", 0), ("95", 1), ("", 0), ("93#", 0), ("国6 92号汽油(E10)", 0), ("95#(国6)", 1)];
+        for (grade, found) in petrol.into_iter().chain([("国六", 0), ("6#", 0), ("-10#", 1), ("CNG", 0)]) {
             let mut scene = Scene::new();
             scene.register.vehicles[0].row.fuel_grade = "92".to_owned();
             scene.fill("2026-04-07 12:00", 30, DEPOT_AT).grade = grade.to_owned();

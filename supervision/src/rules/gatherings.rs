@@ -64,8 +64,9 @@ fn presences<'a>(fleet: &FleetDay<'a>, car: &'a FleetVehicle<'a>) -> Vec<Presenc
         let Some(unit) = fleet.world.using_unit(car.id(), stop.start) else { continue };
         let units = fleet.world.unit_path(unit, stop.start);
         let settings = fleet.settings(&units);
-        let places = leisure_near(fleet, stop.at, stop.start, &units, settings.params.r27.near_m);
-        if places.is_empty() {
+        let near_m = settings.params.r27.near_m;
+        let places = leisure_near(fleet, stop.at, stop.start, &units, near_m);
+        if places.is_empty() || is_at_home(fleet, car, (stop.at, stop.start), &units, near_m) {
             continue;
         }
         let (start, end) = (stop.start.max(since), stop.end.min(until));
@@ -99,6 +100,23 @@ fn leisure_near(
     };
     let near = zones.near(at, f64::from(near_m), time);
     near.into_iter().map(|(id, _)| id).filter(is_leisure).collect()
+}
+
+/// Whether a depot or lot of the car's own is within reach: a car parked at home meets nobody.
+fn is_at_home(
+    fleet: &FleetDay<'_>,
+    car: &FleetVehicle<'_>,
+    (at, time): (Position, UtcMillis),
+    units: &[UnitId],
+    near_m: u32,
+) -> bool {
+    let zones = fleet.world.zones();
+    let own = fleet.world.vehicle(car.id(), time).and_then(|vehicle| vehicle.row.depot);
+    zones.near(at, f64::from(near_m), time).into_iter().any(|(id, _)| {
+        let is_lot = |kind| matches!(kind, ZoneKind::Depot | ZoneKind::ParkingLot);
+        let zone = zones.zone_at(id, time);
+        own == Some(id) || zone.is_some_and(|zone| is_lot(zone.kind()) && zone.is_held_by(units))
+    })
 }
 
 /// The parts of `from` to `to` that are off-hours for a unit, those that touch one another joined.
@@ -310,6 +328,13 @@ mod tests {
         assert_eq!(found.iter().map(|finding| finding.vehicle).collect::<Vec<_>>(), [CAR, VehicleId(9)]);
         assert!(found[0].words.contains(&("with".into(), "测A00009".to_owned())), "{:?}", found[0]);
         assert!(found.iter().all(|finding| finding.colour == Colour::Yellow));
+    }
+
+    #[test]
+    fn cars_parked_in_a_lot_of_their_own_do_not_meet() {
+        let mut fleet = fleet("20:30", "21:30", OTHER);
+        fleet.scene.zone("机关停车场", ZoneKind::ParkingLot, place(9_000.0, 60.0), 30);
+        assert_eq!(found(&fleet), []);
     }
 
     #[test]

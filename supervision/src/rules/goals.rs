@@ -1,5 +1,6 @@
 //! The places that an order names.
 
+use super::whereabouts::point_target;
 use crate::UtcMillis;
 use crate::finding::Missing;
 use crate::judge::VehicleDay;
@@ -34,6 +35,14 @@ impl Goal {
                 Some(zone) => Some(day.world.zones().zone_at(zone, self.time)?.distance_m(at)),
                 None => target.distance_m(day.world.zones(), at),
             },
+        }
+    }
+
+    /// The place, as it is held against the track.
+    pub(super) fn target(&self) -> PlaceTarget {
+        match &self.place {
+            Place::At(at) => point_target(&self.text, *at),
+            Place::Known(target) => target.clone(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::asking::{excused, finish, missing_feeds, near_limit, slack_m};
+use super::asking::{excused, finish, heard_to, is_in_repair, missing_feeds, near_limit, slack_m};
 use super::hours::shared_s;
 use super::whole;
 use crate::UtcMillis;
@@ -11,8 +11,11 @@ use crate::ids::ZoneId;
 use crate::judge::{Draft, LOOK_BACK_DAYS, VehicleDay};
 use crate::point::Position;
 use crate::register::{Class, Feed, Order, Versioned, ZoneKind};
-use crate::trips::{Segment, Stop};
 
+/// Where the car stood for at least this share of the night it spent it, percent; with less, only when nothing of the night is unseen …
+const SPENT_PCT: i64 = 50;
+/// … but for the seams between what the cutter cut, seconds.
+const SEAMS_S: i64 = 300;
 /// An order excuses a night of which it covers at least this share, percent.
 const COVERS_PCT: i64 = 50;
 const NEEDS: [Feed; 3] = [Feed::Orders, Feed::Duties, Feed::Depots];
@@ -67,10 +70,10 @@ impl Night {
     fn question(self, day: &VehicleDay<'_>) -> Question {
         let (at, stood_s, slack_m) = match self.stood(day) {
             Stood::At { at, stood_s, slack_m } => (at, stood_s, slack_m),
-            Stood::OnTheWay => return Question::None,
+            Stood::OnTheWay | Stood::NotHeardOf => return Question::None,
             Stood::Unknown => return Question::Unknown(Missing::Fixes),
         };
-        if is_approved(day, at, slack_m, self.from) || self.is_in_repair(day) {
+        if is_approved(day, at, slack_m, self.from) || is_in_repair(day, self.from, self.to) {
             return Question::None;
         }
         let depot = day.vehicle.row.depot;
@@ -99,34 +102,33 @@ impl Night {
         }
     }
 
-    /// Where the car stood longest, or was last seen not too long before.
+    /// Where the car stood for most of the night.
+    ///
+    /// Its own tracks must reach beyond the night: a car that was last heard of in the evening may have come home since. When they end before it, there is
+    /// nothing to ask about that R10 and R19 do not ask.
     fn stood(self, day: &VehicleDay<'_>) -> Stood {
+        let heard_to = heard_to(day);
+        if heard_to.is_none_or(|heard_to| heard_to <= self.from) {
+            return Stood::NotHeardOf;
+        }
+        if heard_to < Some(self.to) {
+            return Stood::Unknown;
+        }
         let shared = |start, end| shared_s((start, end), (self.from, self.to));
-        let stops = day.stops(self.from, self.to).map(|stop| (shared(stop.start, stop.end), stop));
-        if let Some((stood_s @ 1.., stop)) =
-            stops.max_by_key(|(shared, stop)| (*shared, std::cmp::Reverse(stop.start)))
-        {
-            return Stood::At { at: stop.at, stood_s, slack_m: slack_m(day, stop) };
-        }
-        let is_trip = |segment: &Segment| matches!(segment, Segment::Trip(trip) if trip.start <= self.to && trip.end >= self.from);
-        if day.history.segments.iter().any(is_trip) {
-            return Stood::OnTheWay;
-        }
-        let stale_ms = day.settings.params.r07.stale_s.max(0).saturating_mul(1_000);
-        let is_gap = day.gaps(self.from, self.from).next().is_some();
-        let recent = day.stops(UtcMillis(self.from.0.saturating_sub(stale_ms)), self.from).last();
-        match recent {
-            Some(stop) if !is_gap && !self.has_left(day, stop) => {
-                Stood::At { at: stop.at, stood_s: 0, slack_m: slack_m(day, stop) }
+        let stops = || day.stops(self.from, self.to).map(|stop| (shared(stop.start, stop.end), stop));
+        let driven_s: i64 = day.past.iter().map(|past| shared(past.trip.start, past.trip.end)).sum();
+        let lasts_s = shared(self.from, self.to);
+        let unseen_s = lasts_s - driven_s - stops().map(|(shared, _)| shared).sum::<i64>();
+        let longest = stops().max_by_key(|(shared, stop)| (*shared, std::cmp::Reverse(stop.start)));
+        match longest {
+            Some((stood_s, stop))
+                if stood_s * 100 >= lasts_s * SPENT_PCT || (stood_s > 0 && unseen_s <= SEAMS_S) =>
+            {
+                Stood::At { at: stop.at, stood_s, slack_m: slack_m(day, stop) }
             }
-            _ => Stood::Unknown,
+            _ if unseen_s > SEAMS_S => Stood::Unknown,
+            _ => Stood::OnTheWay,
         }
-    }
-
-    /// Whether the car drove off from a stop before the night: where it went then is not known.
-    fn has_left(self, day: &VehicleDay<'_>, stop: &Stop) -> bool {
-        let is_later = |segment: &Segment| matches!(segment, Segment::Trip(trip) if stop.end <= trip.start && trip.start < self.from);
-        day.history.segments.iter().any(is_later)
     }
 
     /// The order that holds over most of the night.
@@ -139,13 +141,9 @@ impl Night {
     }
 
     fn is_recorded_in_time(self, day: &VehicleDay<'_>, order: &Versioned<Order>) -> bool {
-        order.row.is_emergency || day.world.recorded(order) <= self.from
-    }
-
-    fn is_in_repair(self, day: &VehicleDay<'_>) -> bool {
-        day.world.repairs(day.id()).any(|repair| {
-            repair.row.from.at <= self.to && repair.row.to.is_some_and(|fetched| self.from <= fetched.at)
-        })
+        let paper_s = if order.row.is_emergency { day.settings.params.matching.emergency_paper_s } else { 0 };
+        let until = self.from.0.saturating_add(paper_s.max(0).saturating_mul(1_000));
+        day.world.recorded(order).0 <= until
     }
 }
 
@@ -159,6 +157,8 @@ enum Stood {
     },
     OnTheWay,
     Unknown,
+    /// The car's tracks end before the night.
+    NotHeardOf,
 }
 
 /// Whether a place is one where cars of the unit may spend the night, or a repair shop.
@@ -222,6 +222,7 @@ mod tests {
     use crate::finding::Colour;
     use crate::judge::testing::*;
     use crate::register::{Repair, Span, Stamp};
+    use crate::trips::Segment;
 
     const DAY: &str = "2026-04-08";
     const HOME: (f64, f64) = (4_000.0, 0.0);
@@ -300,5 +301,58 @@ mod tests {
         silent.drive("2026-04-08 18:00", "2026-04-08 18:20", place(HOME.0, HOME.1));
         silent.silent_until("2026-04-09 09:00", place(9_000.0, 0.0), 9_000);
         assert_eq!(silent.undecidable(Rule::R07, DAY).missing, vec![Missing::Fixes]);
+    }
+
+    #[test]
+    fn half_of_the_night_must_be_seen() {
+        // The night lasts from 22:00 to 06:00: half of it is over at 02:00.
+        let silent_from = |leaves: &str| {
+            let mut scene = Scene::new();
+            scene.drive("2026-04-08 18:00", "2026-04-08 18:20", place(HOME.0, HOME.1));
+            scene.drive(leaves, "2026-04-09 02:10", place(HOME.0 + 500.0, HOME.1));
+            scene.silent_until("2026-04-09 07:00", place(HOME.0, HOME.1), 600);
+            scene
+        };
+        let _ = silent_from("2026-04-09 02:00").flag(Rule::R07, DAY);
+        let found = silent_from("2026-04-09 01:59").undecidable(Rule::R07, DAY);
+        assert_eq!(found.missing, vec![Missing::Fixes]);
+    }
+
+    #[test]
+    fn where_the_tracks_end_nothing_is_said_about_the_night() {
+        let ends = |last: &str| {
+            let mut scene = home_over_night();
+            scene.segments.truncate(2);
+            let Segment::Trip(trip) = &scene.segments[1] else { panic!("a trip") };
+            let stop = crate::trips::Stop {
+                start: trip.end,
+                end: at(last),
+                at: trip.end_at,
+                is_open: true,
+                ignition_on_s: None,
+                fixes: 10,
+                longest_silence_s: 600,
+            };
+            scene.segments.push(Segment::Stop(stop));
+            scene.found_in(Rule::R07, DAY)
+        };
+        assert_eq!(ends("2026-04-08 21:30"), vec![]);
+        let found = ends("2026-04-09 05:30");
+        assert_eq!(
+            found.iter().map(|found| found.missing.as_slice()).collect::<Vec<_>>(),
+            [[Missing::Fixes]]
+        );
+        assert_eq!(ends("2026-04-09 06:00")[0].missing, vec![]);
+    }
+
+    #[test]
+    fn the_paper_of_an_emergency_may_come_a_day_later_and_not_a_month() {
+        let mut scene = home_over_night();
+        let order = scene.order("急1", "2026-04-08 12:00", "2026-04-09 12:00", place(HOME.0, HOME.1));
+        order.row.is_emergency = true;
+        order.recorded_at = at("2026-04-09 20:00");
+        scene.clear(Rule::R07, DAY);
+        scene.register.orders[0].recorded_at = at("2026-05-09 20:00");
+        assert_eq!(scene.flag(Rule::R07, DAY).aspect, "late_paper");
     }
 }

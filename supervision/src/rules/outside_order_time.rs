@@ -11,12 +11,14 @@ use crate::register::{Feed, Order, Versioned};
 const RED_LATE_S: i64 = 4 * 3_600;
 /// An order may be extended by others in a row, at most so many.
 const EXTENSIONS_MAX: usize = 8;
+/// The departure of a trip is known no better than this, seconds: paper recorded so shortly after it is not late.
+const ACCURACY_S: i64 = 60;
 const NEEDS: [Feed; 2] = [Feed::Orders, Feed::Duties];
 
 pub(super) fn judge(day: &VehicleDay<'_>, out: &mut Vec<Finding>) {
     for matched in day.real_trips() {
         let Some(order) = matched.order else { continue };
-        let (from, to) = planned_with_neighbours(day, order);
+        let (from, to) = planned_with_neighbours(day, order, matched.trip.start);
         out.extend(early(day, matched, from));
         out.extend(late(day, matched, to));
     }
@@ -82,8 +84,12 @@ struct Planned {
 }
 
 /// The planned departure and return of the order together with other orders of the car that join it without a break: an extension is
-/// often written as an order of its own.
-fn planned_with_neighbours(day: &VehicleDay<'_>, order: &Versioned<Order>) -> (UtcMillis, Planned) {
+/// often written as an order of its own. An order before it that was recorded only after `departure` makes that no earlier one.
+fn planned_with_neighbours(
+    day: &VehicleDay<'_>,
+    order: &Versioned<Order>,
+    departure: UtcMillis,
+) -> (UtcMillis, Planned) {
     let grace = day.settings.params.matching.grace_before_s.max(0).saturating_mul(1_000);
     let others = || {
         let covers = |other: &&Versioned<Order>| {
@@ -98,7 +104,9 @@ fn planned_with_neighbours(day: &VehicleDay<'_>, order: &Versioned<Order>) -> (U
     let mut planned = Planned { own_end, end: own_end, extended_late: false };
     for _ in 0..EXTENSIONS_MAX {
         let before = others().find(|other| {
-            other.row.planned_out < start && other.row.planned_in.0 >= start.0.saturating_sub(grace)
+            other.row.planned_out < start
+                && other.row.planned_in.0 >= start.0.saturating_sub(grace)
+                && is_recorded_by(day, other, departure)
         });
         let after = others().find(|other| {
             other.row.planned_in > planned.end
@@ -115,6 +123,14 @@ fn planned_with_neighbours(day: &VehicleDay<'_>, order: &Versioned<Order>) -> (U
         }
     }
     (start, planned)
+}
+
+/// Whether an order was there when the car left; the paper of an emergency may come later.
+fn is_recorded_by(day: &VehicleDay<'_>, order: &Versioned<Order>, departure: UtcMillis) -> bool {
+    let params = &day.settings.params.matching;
+    let allowed_s = if order.row.is_emergency { params.emergency_paper_s } else { 0 };
+    let late_s = day.world.recorded(order).0.saturating_sub(departure.0).div_euclid(1_000);
+    late_s <= allowed_s.max(ACCURACY_S)
 }
 
 #[cfg(test)]
@@ -155,6 +171,18 @@ mod tests {
         let found = leaving("2026-04-08 08:29").flag(Rule::R02, DAY);
         assert_eq!(found.measures, vec![Measure::against("early_s", 1_860, 1_800)]);
         assert_eq!(found.aspect, "early_departure");
+    }
+
+    #[test]
+    fn an_order_before_it_that_was_recorded_late_makes_the_departure_no_earlier() {
+        let mut scene = Scene::new();
+        scene.order("甲1", "2026-04-08 09:00", "2026-04-08 15:00", place(20_000.0, 0.0));
+        scene.drive("2026-04-08 07:00", "2026-04-08 10:00", place(20_000.0, 0.0));
+        let before = scene.order("甲0", "2026-04-08 07:00", "2026-04-08 09:00", place(0.0, 9_000.0));
+        before.recorded_at = at("2026-04-08 06:00");
+        scene.clear(Rule::R02, DAY);
+        scene.register.orders[1].recorded_at = at("2026-04-09 09:00");
+        assert_eq!(scene.flag(Rule::R02, DAY).aspect, "early_departure");
     }
 
     #[test]

@@ -66,11 +66,16 @@ impl Near {
         let mut places: Vec<Self> = Vec::new();
         let mut yard: Option<f64> = None;
         for (zone, metres) in zones.near(at, within_m.max(yard_m), time) {
+            if day.vehicle.row.depot == Some(zone) {
+                return Vec::new();
+            }
             let Some(row) = zones.zone_at(zone, time).filter(|row| row.is_held_by(&day.units)) else {
                 continue;
             };
             match row.kind() {
-                ZoneKind::Depot | ZoneKind::ParkingLot if metres <= yard_m => yard = yard.or(Some(metres)),
+                ZoneKind::Depot | ZoneKind::ParkingLot if metres <= yard_m.max(within_m) => {
+                    yard = yard.or(Some(metres))
+                }
                 ZoneKind::Sensitive(kind) if metres <= within_m => {
                     let has_name = |other: &Self| {
                         zones.zone_at(other.zone, time).is_some_and(|other| other.name() == row.name())
@@ -82,8 +87,11 @@ impl Near {
                 _ => {}
             }
         }
-        if let Some(yard_m) = yard {
-            places.retain(|place| place.kind.is_leisure() && place.metres < yard_m);
+        match yard {
+            // Outlines are no better known than that: the car may have stood in its own yard.
+            Some(yard_m) if yard_m <= within_m => places.clear(),
+            Some(yard_m) => places.retain(|place| place.kind.is_leisure() && place.metres < yard_m),
+            None => {}
         }
         places
     }
@@ -143,10 +151,8 @@ fn judge_stop(day: &VehicleDay<'_>, matched: &Matched<'_>, stop: &Stop) -> Optio
     let draft = excused(draft, day.excuses(stop.start, stop.end, Some(stop.at)));
     let draft = excused(draft, destinations_near(day, matched, stop));
     let draft = excused(draft, near_limit(lasts_s(stop), i64::from(limit)));
-    let mut missing = missing_feeds(day, &[Feed::SensitivePlaces], stop.start, stop.end);
-    if why == Why::NoOrder {
-        missing.extend(missing_feeds(day, &[Feed::Orders], stop.start, stop.end));
-    }
+    // The destination of an order that is not known yet may be this very place.
+    let mut missing = missing_feeds(day, &[Feed::SensitivePlaces, Feed::Orders], stop.start, stop.end);
     if slack_m(day, stop) > f64::from(params.near_m) {
         missing.push(Missing::Fixes);
     }
@@ -322,6 +328,11 @@ mod tests {
         scene.drive("2026-04-08 08:30", "2026-04-08 08:50", DEPOT_AT);
         scene.zone("某小区", ZoneKind::Sensitive(SensitiveKind::Housing), place(50.0, 0.0), 60);
         scene.clear(Rule::R08, DAY);
+        // It parks 40 m from the edge of the unit's lot.
+        let mut lot = visit("2026-04-08 10:00", "2026-04-08 11:00", SensitiveKind::TeaHouse);
+        let _ = lot.flag(Rule::R08, DAY);
+        lot.zone("单位停车场", ZoneKind::ParkingLot, place(5_000.0, 60.0), 20);
+        lot.clear(Rule::R08, DAY);
     }
 
     #[test]
@@ -341,5 +352,8 @@ mod tests {
         let mut scene = visit("2026-04-08 10:00", "2026-04-08 11:00", SensitiveKind::Ktv);
         scene.incomplete(Feed::SensitivePlaces);
         let _ = scene.undecidable(Rule::R08, DAY);
+        let mut scene = visit("2026-04-08 10:00", "2026-04-08 11:00", SensitiveKind::Ktv);
+        scene.incomplete(Feed::Orders);
+        assert_eq!(scene.undecidable(Rule::R08, DAY).missing, vec![Missing::Feed { feed: Feed::Orders }]);
     }
 }

@@ -65,7 +65,7 @@ fn judge_gap(day: &VehicleDay<'_>, gap: &Gap) -> Option<Finding> {
         return None;
     }
     let moved = shown.is_displaced || shown.unseen_m.is_some();
-    let signs = SecondSigns::of(day, gap.start, gap.end);
+    let signs = SecondSigns::of(day, gap.start, gap.end, Some(gap.to));
     // A lost supply without any sign that the car drove is a matter of the workshop.
     let is_conduct = (shown.is_displaced && shown.unseen_m.is_some())
         || (moved && signs.any())
@@ -163,6 +163,18 @@ mod tests {
         scene.drive("2026-04-08 20:00", "2026-04-08 20:20", place(5_000.0, 0.0));
         scene.silent_until("2026-04-08 23:00", place(7_000.0, 0.0), 9_000);
         assert_eq!(scene.flag(Rule::R10, DAY).colour, Colour::Red);
+    }
+
+    #[test]
+    fn on_call_or_with_orders_unknown_it_is_a_matter_of_the_workshop() {
+        let mut scene = Scene::new();
+        scene.drive("2026-04-08 20:00", "2026-04-08 20:20", place(5_000.0, 0.0));
+        scene.silent_until("2026-04-08 23:00", place(7_000.0, 0.0), 2_400);
+        assert_eq!(scene.flag(Rule::R10, DAY).nature, Nature::Conduct);
+        for scene in on_call(&scene) {
+            let found = scene.flag(Rule::R10, DAY);
+            assert_eq!((found.nature, found.colour), (Nature::Equipment, Colour::Yellow));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! R06 节假日用车: out on a rest day without an order; a sealed car (封存) that moved; a car that should stand sealed and does not.
 
-use super::asking::{about_trip, excused, finish, missing_feeds, slack_m, trip_excuses};
+use super::asking::{about_trip, excused, finish, is_in_repair, missing_feeds, slack_m, trip_excuses};
 use super::hours::Hours;
 use crate::UtcMillis;
 use crate::calendar::DayKind;
@@ -9,7 +9,7 @@ use crate::ids::ZoneId;
 use crate::judge::{Draft, Matched, VehicleDay};
 use crate::matching::Coverage;
 use crate::point::Position;
-use crate::register::Feed;
+use crate::register::{Feed, ZoneKind};
 use crate::trips::Segment;
 
 /// When the seals are looked at on the first day of a holiday, minutes after local midnight.
@@ -36,9 +36,13 @@ fn uncovered(day: &VehicleDay<'_>, matched: &Matched<'_>) -> Option<Finding> {
     if rest_s == 0 && provisional_s == 0 {
         return None;
     }
-    let draft = about_trip(Rule::R06, day, matched, params)
-        .measure(Measure::against("distance_m", i64::from(trip.distance_m), i64::from(params.min_distance_m)))
-        .measure(Measure::of("rest_day_s", rest_s));
+    let draft = about_trip(Rule::R06, day, matched, params).measure(Measure::against(
+        "distance_m",
+        i64::from(trip.distance_m),
+        i64::from(params.min_distance_m),
+    ));
+    // On a day of which only the day of the week is known nothing was driven on a rest day, as far as is known.
+    let draft = if rest_s > 0 { draft.measure(Measure::of("rest_day_s", rest_s)) } else { draft };
     let draft = match &day.info.name {
         Some(name) => draft.word("holiday", name.to_string()),
         None => draft,
@@ -77,6 +81,8 @@ fn not_sealed(day: &VehicleDay<'_>) -> Option<Finding> {
         return Some(draft.undecidable(Missing::Field { name: "seal.place".into() }).finish());
     };
     match standing(day, check) {
+        Standing::At(..) if is_in_repair(day, check, check) => None,
+        Standing::At(at, slack_m) if is_in_lot(day, (at, slack_m), check) => None,
         Standing::At(at, slack_m) => away(day, draft, place, (at, slack_m, check)),
         Standing::Driving => None,
         Standing::Unknown => Some(draft.zone(day, place).undecidable(Missing::Fixes).finish()),
@@ -98,10 +104,17 @@ fn away(
     (metres > f64::from(limit)).then(|| {
         let measure = Measure::against("away_m", super::whole(metres), i64::from(limit));
         finish(
-            draft.at(at).zone(day, place).measure(measure),
+            excused(draft.at(at).zone(day, place).measure(measure), day.excuses(time, time, Some(at))),
             missing_feeds(day, &[Feed::Seals], day.from, day.to),
         )
     })
+}
+
+/// Whether a place is one of the lots in which the unit's cars may be left.
+fn is_in_lot(day: &VehicleDay<'_>, (at, slack_m): (Position, f64), time: UtcMillis) -> bool {
+    let within_m = f64::from(day.settings.params.r07.away_m) + slack_m;
+    let mut lots = day.world.zones().held_by(&day.units, time, |kind| kind == ZoneKind::ParkingLot);
+    lots.any(|lot| lot.distance_m(at) <= within_m)
 }
 
 fn is_first_of_holiday(day: &VehicleDay<'_>) -> bool {
@@ -139,9 +152,9 @@ fn standing(day: &VehicleDay<'_>, at: UtcMillis) -> Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Colour, Nature, Outcome};
+    use crate::finding::{Colour, Excuse, Nature, Outcome};
     use crate::judge::testing::*;
-    use crate::register::{Seal, SealKind, Span, Versioned};
+    use crate::register::{Repair, Seal, SealKind, Span, Stamp, Versioned};
 
     /// Tomb-sweeping day 2026: 4 to 6 April.
     const HOLIDAY: &str = "2026-04-04";
@@ -207,6 +220,27 @@ mod tests {
         let mut home = Scene::new();
         seal(&mut home, SealKind::Sealed, "2026-04-03 18:00", "2026-04-07 08:00");
         home.clear(Rule::R06, HOLIDAY);
+    }
+
+    #[test]
+    fn a_sealed_car_in_a_lot_or_a_repair_shop_is_where_it_may_be() {
+        let mut away = out("2026-04-03 17:00", "2026-04-03 17:20");
+        seal(&mut away, SealKind::Sealed, "2026-04-03 18:00", "2026-04-07 08:00");
+        let mut lot = away.clone();
+        lot.zone("核准停车场", ZoneKind::ParkingLot, place(5_000.0, 0.0), 50);
+        lot.clear(Rule::R06, HOLIDAY);
+        let repaired_until = |fetched: Option<&str>| {
+            let mut shop = away.clone();
+            let stamp = |text: &str| Stamp { at: at(text), ..Stamp::default() };
+            let (from, to) = (stamp("2026-04-03 17:20"), fetched.map(stamp));
+            let repair = Repair { vehicle: CAR, from, to, ..Repair::default() };
+            shop.register.repairs.push(Versioned::first(1, at("2026-04-03 17:20"), repair));
+            shop
+        };
+        repaired_until(Some("2026-04-07 09:00")).clear(Rule::R06, HOLIDAY);
+        // Not fetched yet, as far as is known: it is asked about, and that speaks for the person.
+        let found = repaired_until(None).flag(Rule::R06, HOLIDAY);
+        assert!(matches!(found.excuses.as_slice(), [Excuse::InRepair { .. }]), "{found:?}");
     }
 
     #[test]

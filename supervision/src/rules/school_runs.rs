@@ -7,12 +7,12 @@
 use jiff::civil::Date;
 
 use super::R26;
-use super::asking::excused;
+use super::asking::{excused, finish, missing_feeds};
 use super::lookback::last_days;
 use super::whereabouts::{is_home, metres, seconds, target};
 use crate::UtcMillis;
 use crate::calendar::DayInfo;
-use crate::finding::{Excuse, Finding, Measure, Missing, Rule};
+use crate::finding::{Excuse, Finding, Measure, Rule};
 use crate::ids::ZoneId;
 use crate::judge::{Draft, VehicleDay};
 use crate::point::{Point, Position};
@@ -186,10 +186,9 @@ fn finding(day: &VehicleDay<'_>, params: &R26, visits: &[Visit], count: i64) -> 
         });
         draft = excused(draft, matched.order.map(|order| Excuse::OrderNear { no: order.row.no.clone() }));
     }
-    if !day.is_complete(Feed::SensitivePlaces, since, to) {
-        return draft.undecidable(Missing::Feed { feed: Feed::SensitivePlaces }).finish();
-    }
-    draft.red_if(count >= 2 * i64::from(params.times)).finish()
+    // An order that is not known yet may name the school.
+    let missing = missing_feeds(day, &[Feed::SensitivePlaces, Feed::Orders], since, to);
+    finish(draft.red_if(count >= 2 * i64::from(params.times)), missing)
 }
 
 #[cfg(test)]
@@ -274,11 +273,13 @@ mod tests {
     }
 
     #[test]
-    fn places_that_are_not_complete_make_it_undecidable() {
-        let mut scene = scene(&DAYS[..3], "07:40:00", 90);
-        scene.incomplete(Feed::SensitivePlaces);
-        let found = found(&scene, DAYS[2]);
-        assert_eq!(found[0].missing, [Missing::Feed { feed: Feed::SensitivePlaces }]);
+    fn places_and_orders_that_are_not_complete_make_it_undecidable() {
+        for feed in [Feed::SensitivePlaces, Feed::Orders] {
+            let mut scene = scene(&DAYS[..3], "07:40:00", 90);
+            scene.incomplete(feed);
+            let found = found(&scene, DAYS[2]);
+            assert_eq!(found[0].missing, [Missing::Feed { feed }]);
+        }
     }
 
     #[test]

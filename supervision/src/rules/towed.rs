@@ -23,7 +23,7 @@ pub(super) fn judge(day: &VehicleDay<'_>, out: &mut Vec<Finding>) {
             continue;
         }
         let is_reported = points.iter().any(|point| point.signs.contains(Signs::ILLEGAL_DISPLACEMENT));
-        let signs = SecondSigns::of(day, trip.start, trip.end);
+        let signs = SecondSigns::of(day, trip.start, trip.end, Some(trip.end_at));
         let draft = about_trip(Rule::R20, day, matched, params)
             .nature(if signs.any() { Nature::Conduct } else { Nature::Equipment })
             .measure(Measure::against("moved_m", straight, limit));
@@ -81,6 +81,9 @@ mod tests {
         let mut alone = towed(2_000.0, true);
         alone.register.orders.clear();
         assert_eq!(alone.flag(Rule::R20, DAY).nature, Nature::Conduct);
+        for scene in on_call(&alone) {
+            assert_eq!(scene.flag(Rule::R20, DAY).nature, Nature::Equipment);
+        }
     }
 
     #[test]

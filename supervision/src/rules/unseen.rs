@@ -15,6 +15,10 @@ const FROZEN_E7: u32 = 90;
 const TUNNEL_MS: i64 = 1_200_000;
 /// … and leads somewhere: at least this share of what was driven is the straight way, percent.
 const TUNNEL_STRAIGHT_PCT: f64 = 50.0;
+/// An odometer that counts faster than this was set, not driven, m/s: 200 km/h …
+const DRIVEN_MPS_MAX: f64 = 200.0 / 3.6;
+/// … beyond the step in which terminals count, metres.
+const ODOMETER_STEP_M: f64 = 100.0;
 /// With the ignition on, revolutions and no speed the car may stand; slower than this it does, 0.1 km/h.
 const CREEP_DKMH: u16 = 30;
 
@@ -91,8 +95,13 @@ fn driven_m(last: &Point, point: &Point) -> f64 {
     if !(1..=CLOSE_MS).contains(&elapsed_ms) {
         return 0.0;
     }
+    #[expect(clippy::cast_precision_loss, reason = "at most CLOSE_MS")]
+    let seconds = elapsed_ms as f64 / 1_000.0;
     if let (Some(before), Some(after)) = (last.odometer_m, point.odometer_m) {
-        return f64::from(after.saturating_sub(before));
+        let driven = f64::from(after.saturating_sub(before));
+        // Terminals say 0 until they have read the vehicle's own.
+        let was_set = before == 0 || driven > DRIVEN_MPS_MAX * seconds + ODOMETER_STEP_M;
+        return if was_set { 0.0 } else { driven };
     }
     let speed = point.vehicle_speed_dkmh.or(point.speed_dkmh).unwrap_or(0);
     let previous = last.vehicle_speed_dkmh.or(last.speed_dkmh).unwrap_or(0);
@@ -100,15 +109,13 @@ fn driven_m(last: &Point, point: &Point) -> f64 {
     if speed < CREEP_DKMH || point.ignition == Some(false) {
         return 0.0;
     }
-    #[expect(clippy::cast_precision_loss, reason = "at most CLOSE_MS")]
-    let seconds = elapsed_ms as f64 / 1_000.0;
     f64::from(speed) / 36.0 * seconds
 }
 
 fn flag(day: &VehicleDay<'_>, episode: &Episode) -> Finding {
     let params = &day.settings.params.r11;
     let unseen = whole(episode.unseen_m);
-    let signs = SecondSigns::of(day, episode.from, episode.to);
+    let signs = SecondSigns::of(day, episode.from, episode.to, episode.before);
     let is_jammed = episode.signs.contains(Signs::JAMMED);
     let nature = if signs.any() || is_jammed { Nature::Conduct } else { Nature::Equipment };
     let mut draft = Draft::new(Rule::R11, day, params)
@@ -153,6 +160,12 @@ mod tests {
         let found = drive(37, 4, |point, frozen| point.at = frozen).flag(Rule::R11, DAY);
         assert_eq!((found.nature, found.measure("unseen_m")), (Nature::Equipment, Some(1_200)));
         drive(38, 3, |point, frozen| point.at = frozen).clear(Rule::R11, DAY);
+        let mut alone = drive(37, 4, |point, frozen| point.at = frozen);
+        alone.register.orders.clear();
+        assert_eq!(alone.flag(Rule::R11, DAY).nature, Nature::Conduct);
+        for scene in on_call(&alone) {
+            assert_eq!(scene.flag(Rule::R11, DAY).nature, Nature::Equipment);
+        }
     }
 
     #[test]
@@ -162,6 +175,22 @@ mod tests {
         let jammed = |point: &mut Point, _| point.signs = Signs::UNUSABLE.with(Signs::JAMMED);
         let found = drive(10, 10, jammed).flag(Rule::R11, DAY);
         assert_eq!((found.nature, found.words[0].1.as_str()), (Nature::Conduct, "jammed"));
+    }
+
+    #[test]
+    fn an_odometer_that_was_set_counts_for_nothing() {
+        let standing = |first_m: u32, later_m: u32| {
+            let mut scene = drive(37, 4, |point, frozen| point.at = frozen);
+            let (before, after) = scene.points.split_at_mut(38);
+            before.iter_mut().for_each(|point| point.odometer_m = Some(first_m));
+            after.iter_mut().for_each(|point| point.odometer_m = Some(later_m));
+            scene
+        };
+        standing(0, 1_200).clear(Rule::R11, DAY);
+        standing(0, 80_000_000).clear(Rule::R11, DAY);
+        standing(50_000, 80_000_000).clear(Rule::R11, DAY);
+        // 1,200 m in 30 s are 144 km/h.
+        let _ = standing(50_000, 51_200).flag(Rule::R11, DAY);
     }
 
     #[test]

@@ -71,8 +71,6 @@ impl Problems {
 
 /// Which registers were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "a plain record")]
-#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with one another")]
 pub struct Given {
     feeds: BTreeSet<Feed>,
     has_duties: bool,
@@ -298,8 +296,7 @@ mod tests {
         let bare = [Rule::R09, Rule::R12, Rule::R18, Rule::R20, Rule::R23, Rule::R28];
         assert_eq!(left_out(&place, &bare), 6);
         assert_eq!(left_out(&place, &[Rule::R05, Rule::R06, Rule::R10, Rule::R11, Rule::R19]), 0);
-        let rich =
-            Point { odometer_m: Some(5_000), ignition: Some(false), speed_dkmh: Some(0), ..place.clone() };
+        let rich = Point { odometer_m: Some(5_000), ignition: Some(false), speed_dkmh: Some(0), ..place };
         assert_eq!(left_out(&rich, &[Rule::R09, Rule::R12, Rule::R20, Rule::R28]), 0);
         assert_eq!(left_out(&rich, &bare), 2);
         let zero = Point { odometer_m: Some(0), ..place };

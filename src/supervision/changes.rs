@@ -27,7 +27,7 @@ fn touched_days(world: &World, touched: Span, within: &RangeInclusive<Date>) -> 
         world.local(at).0.saturating_add(jiff::Span::new().days(by))
     };
     let first = day(touched.from, -1).max(*within.start());
-    let last = touched.to.map_or(*within.end(), |to| day(to, LOOK_BACK_DAYS)).min(*within.end());
+    let last = touched.to.map_or_else(|| *within.end(), |to| day(to, LOOK_BACK_DAYS)).min(*within.end());
     (first <= last).then_some(first..=last)
 }
 

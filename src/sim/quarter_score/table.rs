@@ -94,9 +94,9 @@ impl Pace {
 
 fn row(table: &mut String, name: &str, cells: impl Iterator<Item = String>) {
     // Writing to a string can't fail.
-    let _: std::fmt::Result = write!(table, "| {name} ");
+    let _infallible = write!(table, "| {name} ");
     for cell in cells {
-        let _: std::fmt::Result = write!(table, "| {cell} ");
+        let _infallible = write!(table, "| {cell} ");
     }
     table.push_str("|\n");
 }

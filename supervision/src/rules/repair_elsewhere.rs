@@ -9,6 +9,7 @@ use super::whereabouts::{could_reach, metres, target};
 use crate::UtcMillis;
 use crate::finding::{Excuse, Finding, Measure, Missing, Nature, Rule};
 use crate::judge::{Draft, VehicleDay};
+use crate::point::Position;
 use crate::register::{Repair, Stamp, StampKind, Versioned, ZoneKind};
 use crate::trips::{Gap, GapPlace};
 use crate::zones::{PlaceTarget, ZoneRow};
@@ -60,8 +61,15 @@ fn judge_track(day: &VehicleDay<'_>, repair: &Versioned<Repair>) -> Option<Findi
         Err(missing) => return Some(draft().undecidable(missing).finish()),
     };
     let distance_m = |at| shop.distance_m(day.world.zones(), at).unwrap_or(f64::INFINITY);
-    let stops = day.stops(from, to).map(|stop| (distance_m(stop.at), stop.at));
-    let Some((nearest_m, nearest)) = stops.min_by(|(a, _), (b, _)| a.total_cmp(b)) else {
+    let stops: Vec<_> = day.stops(from, to).map(|stop| (distance_m(stop.at), stop.at)).collect();
+    // Standing in the own yard is no visit to a shop some streets away, unless that is all the car did.
+    let own = day.vehicle.row.depot.and_then(|depot| day.world.zones().zone_at(depot, from));
+    let is_at_home =
+        |(shop_m, at): &&(f64, Position)| own.is_some_and(|own| own.contains(*at)) && *shop_m > 0.0;
+    let away = stops.iter().filter(|stop| !is_at_home(stop));
+    let by_distance = |a: &&(f64, Position), b: &&(f64, Position)| a.0.total_cmp(&b.0);
+    let nearest = away.min_by(by_distance).or_else(|| stops.iter().min_by(by_distance));
+    let Some(&(nearest_m, nearest)) = nearest else {
         return Some(draft().undecidable(Missing::Fixes).finish());
     };
     if nearest_m <= f64::from(params.away_m) {

@@ -223,7 +223,8 @@ impl Supervisor {
         // Changes of the registry first and by themselves: what they clear must not look like late fixes.
         let change = if is_whole { Some(self.judge_changes().await?) } else { None };
         self.known = change.map_or(self.known, Known::Change);
-        let due: Vec<_> = self.due(taken).into_iter().collect();
+        let (due, has_more) = self.due(taken);
+        let due: Vec<_> = due.into_iter().collect();
         let bindings = if due.is_empty() { Vec::new() } else { self.parts.registry.rows(Known::Now).await? };
         for group in due.chunks(DEVICES_AT_ONCE) {
             self.derive_group(group, &bindings).await?;
@@ -234,7 +235,9 @@ impl Supervisor {
         self.judge_settled_days().await?;
         self.judge_fleet_days().await?;
         self.remind().await?;
-        let next = Checkpoint { lsn: taken.lsn, change };
+        // Marks that wait are in memory only: until they are worked off the journal is read again after a restart.
+        let lsn = if has_more { self.checkpoint.unwrap_or_default().lsn } else { taken.lsn };
+        let next = Checkpoint { lsn, change };
         if self.checkpoint != Some(next) {
             self.commit(Judgement { checkpoint: next, ..Judgement::default() }).await?;
         }
@@ -242,8 +245,8 @@ impl Supervisor {
     }
 
     /// The devices to derive: marked ones, those whose open trip silence has ended, after a start those that rested, and all when marks
-    /// were lost. Of tracks that changed long ago only a few at a time; the others wait.
-    fn due(&self, taken: &Taken) -> BTreeMap<DeviceId, Mark> {
+    /// were lost. Of tracks that changed long ago only a few at a time; the others wait, and whether there are any is the second answer.
+    fn due(&self, taken: &Taken) -> (BTreeMap<DeviceId, Mark>, bool) {
         let long_ago = UtcMillis(self.now.0.saturating_sub(LONG_AGO_MS));
         let (late, recent): (Vec<_>, Vec<_>) = taken
             .devices
@@ -252,6 +255,7 @@ impl Supervisor {
             .partition(|(device, mark)| mark.from < long_ago && self.rests.contains_key(device));
         let mut due: BTreeMap<DeviceId, Mark> = recent.into_iter().collect();
         let late: BTreeMap<DeviceId, Mark> = late.into_iter().collect();
+        let has_more = late.len() > LONG_AGO_AT_ONCE;
         let waiting = late.iter().skip(LONG_AGO_AT_ONCE).map(|(device, mark)| (archived(*device), *mark));
         self.parts.marks.give_back(Taken { devices: waiting.collect(), ..Taken::default() });
         due.extend(late.into_iter().take(LONG_AGO_AT_ONCE));
@@ -273,7 +277,7 @@ impl Supervisor {
             let devices = self.parts.registry.snapshot();
             due.extend(devices.devices().map(|device| (registered(device.id), everything)));
         }
-        due
+        (due, has_more)
     }
 
     /// Derives a group of devices, judges what that touches, and writes both together.

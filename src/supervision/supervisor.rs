@@ -44,7 +44,7 @@ const SETTLED_AFTER_MS: i64 = 32 * 3_600_000;
 const START_BACK_DAYS: i64 = 60;
 
 /// Tracks whose change lies further back than this are derived a few at a time: each reads its archive from there on.
-const LONG_AGO_MS: i64 = 35 * 86_400_000;
+const LONG_AGO_MS: i64 = 3_650 * 86_400_000;
 
 /// That many of them in one pass.
 const LONG_AGO_AT_ONCE: usize = 4;
@@ -268,7 +268,7 @@ impl Supervisor {
         if !self.is_resumed {
             for (device, rest) in &self.rests {
                 let after = UtcMillis(rest.seen.0.saturating_add(1));
-                due.entry(*device).or_insert(Mark { from: after, to: self.now });
+                due.entry(*device).or_insert(Mark { from: after, to: after });
             }
         }
         if taken.is_lost {

@@ -224,14 +224,14 @@ impl Drive {
         let stood_ms = self.stay.age_ms();
         let enough = |have_ms: i64, needed_s: u32| have_ms >= i64::from(needed_s) * 1_000;
         if self.tally.is_ignition_proved() {
+            // A tracker that is silent meanwhile first speaks with the ignition on again: the time off counts, not the last word.
+            let on_s = self.stay.stop.ignition_on_s;
+            let off_ms = on_s.map_or(0, |on_s| stood_ms.saturating_sub(i64::from(on_s) * 1_000));
+            if enough(off_ms, settings.stay_ignition_off_s) {
+                return true;
+            }
             match self.last.ignition {
-                Some(false) => {
-                    let on_s = self.stay.stop.ignition_on_s.unwrap_or(0);
-                    return enough(
-                        stood_ms.saturating_sub(i64::from(on_s) * 1_000),
-                        settings.stay_ignition_off_s,
-                    );
-                }
+                Some(false) => return false,
                 Some(true) if self.ignition_goes_off => return enough(stood_ms, settings.stay_ignition_on_s),
                 _ => {}
             }

@@ -134,9 +134,34 @@ impl Score {
         percentile(&self.day_errors, percent)
     }
 
+    /// The same for the part of each day on which labels and fixes are about the same thing.
+    pub fn day_error_where_both_tell(&self, percent: usize) -> f64 {
+        let errors: Vec<f64> = self.days.iter().map(Day::error_where_both_tell).collect();
+        percentile(&errors, percent)
+    }
+
     /// The same without detections mostly outside of every label.
     pub fn labelled_day_error(&self, percent: usize) -> f64 {
         percentile(&self.labelled_day_errors, percent)
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} day {}: {:.2} %, where both tell {:.2} %; true {:.0} m, found {:.0} m, unlabelled {:.0} m, silent {:.0} m, \
+             jumped {:.0} m",
+            self.device,
+            self.day,
+            100.0 * self.error(),
+            100.0 * self.error_where_both_tell(),
+            self.true_m,
+            self.found_m,
+            self.unlabelled_m,
+            self.silent_m,
+            self.jumped_m,
+        )
     }
 }
 
@@ -181,7 +206,7 @@ impl fmt::Display for Score {
         write!(
             f,
             "F1 {:.3} (matched {}, wrong {}, missed {}), count {:+.1} %, day distance p50 {:.2} % p90 {:.2} %, \
-             where labelled p50 {:.2} % p90 {:.2} %",
+             where labelled p50 {:.2} % p90 {:.2} %, where both tell p50 {:.2} % p90 {:.2} %",
             self.f1(),
             self.matched,
             self.wrong,
@@ -191,6 +216,8 @@ impl fmt::Display for Score {
             100.0 * self.day_error(90),
             100.0 * self.labelled_day_error(50),
             100.0 * self.labelled_day_error(90),
+            100.0 * self.day_error_where_both_tell(50),
+            100.0 * self.day_error_where_both_tell(90),
         )
     }
 }

@@ -284,13 +284,7 @@ impl Cutter {
     }
 
     /// Closes what is open and begins again at `point`, whose way there nobody saw.
-    fn begin_elsewhere(
-        &mut self,
-        point: &Point,
-        reason: EndReason,
-        has_slept: bool,
-        out: &mut Vec<Segment>,
-    ) {
+    fn begin_elsewhere(&mut self, point: &Point, reason: EndReason, has_slept: bool, out: &mut Vec<Segment>) {
         let next = State::Standing(Parked::opening(point, StartReason::AfterGap, has_slept));
         let before = match std::mem::replace(&mut self.state, next) {
             State::Empty => return,
@@ -313,7 +307,10 @@ enum Leaving {
     /// It is somewhere else; nobody saw how.
     Lost,
     /// The same, with an earlier fix there.
-    GoneTo { first: Point, has_slept: bool },
+    GoneTo {
+        first: Point,
+        has_slept: bool,
+    },
     /// It drives.
     Departed(Box<Drive>, Outcome),
 }

@@ -202,7 +202,8 @@ impl Cutter {
             Verdict::Marked => return self.count_marked(),
             Verdict::Jumped if matches!(self.state, State::Driving(_)) => self.jump(point, out),
             Verdict::Jumped | Verdict::Elsewhere => {
-                self.begin_elsewhere(point, EndReason::Implausible, self.has_slept(), out);
+                // What was heard on the way is not believed, so it is no sign that the device was awake.
+                self.begin_elsewhere(point, EndReason::Implausible, true, out);
             }
             Verdict::Good(distance_m) => self.take(point, distance_m, out),
         }

@@ -159,6 +159,9 @@ fn is_fit(story: Story, stage: &Stage, car: usize) -> bool {
     }
 }
 
+/// By then every car has been driven, days.
+const HEARD_OF_DAYS: i64 = 7;
+
 /// Whether a story can begin on a day.
 fn suits(story: Story, day: i64, period: &Period) -> bool {
     // A day of margin on both sides for paper that is written before or after.
@@ -179,6 +182,8 @@ fn suits(story: Story, day: i64, period: &Period) -> bool {
         Story::InRepair | Story::MultiDayOrder | Story::ForgotDepot => span.into_iter().all(is_workday),
         // A declared emergency, which ends at noon of the day after its last, permits such a trip: it would be no violation.
         Story::AllowanceTrip => is_workday(day) && !(period.flood.0..=period.flood.1 + 1).contains(&day),
+        // A car must have been heard of before anybody can say that it did not leave.
+        Story::FalseOrder => is_workday(day) && day >= period.first + HEARD_OF_DAYS,
         _ => is_workday(day),
     }
 }

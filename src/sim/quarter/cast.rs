@@ -12,6 +12,8 @@ use crate::sim::schedule::weekday;
 
 /// Events of one car are at least so many days apart.
 const APART_DAYS: i64 = 3;
+/// By then every car has been driven, days.
+const HEARD_OF_DAYS: i64 = 7;
 /// Events of each story in an enriched quarter.
 const ENRICHED_EVENTS: usize = 5;
 /// Events of each story in a quarter that is to be shown.
@@ -159,8 +161,6 @@ fn is_fit(story: Story, stage: &Stage, car: usize) -> bool {
     }
 }
 
-/// By then every car has been driven, days.
-const HEARD_OF_DAYS: i64 = 7;
 
 /// Whether a story can begin on a day.
 fn suits(story: Story, day: i64, period: &Period) -> bool {

@@ -272,8 +272,13 @@ impl Server {
         }));
 
         let http_counters = Arc::clone(&counters);
-        let http_server =
-            HttpServer { listener: http_listener, router, config: http_config, counters: http_counters, tls: http_tls };
+        let http_server = HttpServer {
+            listener: http_listener,
+            router,
+            config: http_config,
+            counters: http_counters,
+            tls: http_tls,
+        };
         ack_stage.tasks.spawn(acks.run(journal.subscribe_durable(), counters, ack_stage.stop.clone()));
         trackers.tasks.spawn(listener.run(trackers.stop.clone()));
         let background = Arc::clone(&registry);

@@ -91,7 +91,9 @@ impl ServerTls {
             if is_asked || now != written {
                 written = now;
                 match self.reload() {
-                    Ok(()) => tracing::info!(file = %self.certificate_file.display(), "certificate read again"),
+                    Ok(()) => {
+                        tracing::info!(file = %self.certificate_file.display(), "certificate read again")
+                    }
                     Err(error) => tracing::error!(%error, "the old certificate stays in force"),
                 }
             }
@@ -158,7 +160,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let tls = Arc::clone(tls);
-        let server = tokio::spawn(async move { tls.accept(listener.accept().await.unwrap().0).await.is_ok() });
+        let server =
+            tokio::spawn(async move { tls.accept(listener.accept().await.unwrap().0).await.is_ok() });
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

@@ -52,7 +52,16 @@ impl From<&Basemap> for BasemapView {
         };
         let name = if map.name.is_empty() { id.clone() } else { map.name.clone() };
         let (id, attribution) = (id.clone(), map.attribution.clone());
-        Self { id, name, kind: map.kind, tiles, crs: map.crs, attribution, min_zoom: map.min_zoom, max_zoom: map.max_zoom }
+        Self {
+            id,
+            name,
+            kind: map.kind,
+            tiles,
+            crs: map.crs,
+            attribution,
+            min_zoom: map.min_zoom,
+            max_zoom: map.max_zoom,
+        }
     }
 }
 

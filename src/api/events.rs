@@ -119,10 +119,10 @@ impl Client {
                     changed = self.news.changed() => changed.ok()?,
                     () = self.state.stop().cancelled() => return None,
                 }
-                if self.token.expires_at.is_some_and(|at| at <= self.state.now()) {
-                    return None;
-                }
                 continue;
+            }
+            if !self.state.registry().is_in_force(&self.token, self.state.now()) {
+                return None;
             }
             self.last = read.events.last().map_or(self.last, |told| told.number);
             self.take(read.events).await;

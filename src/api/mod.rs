@@ -209,7 +209,8 @@ impl ApiState {
 
     /// Whether this caller may make another request now.
     fn takes_request_of(&self, caller: &str) -> bool {
-        self.config().http.requests_per_second == 0 || self.inner.requests_by_caller.allow(caller.to_owned(), self.now())
+        self.config().http.requests_per_second == 0
+            || self.inner.requests_by_caller.allow(caller.to_owned(), self.now())
     }
 
     fn stop(&self) -> &CancellationToken {

@@ -143,7 +143,14 @@ pub(super) async fn month(
         false => (Vec::new(), Vec::new()),
     };
     let report = tokio::task::spawn_blocking(move || {
-        let inputs = MonthInputs { month, world: &world, cars: &cars, segments: &segments, findings: &findings, cases: &cases };
+        let inputs = MonthInputs {
+            month,
+            world: &world,
+            cars: &cars,
+            segments: &segments,
+            findings: &findings,
+            cases: &cases,
+        };
         fold(&inputs)
     });
     let report = report.await.map_err(|error| Problem::internal(&error))?;
@@ -190,8 +197,10 @@ async fn segments(
     from: UtcMillis,
     to: UtcMillis,
 ) -> Result<Vec<(VehicleId, Segment)>, Problem> {
-    let bindings = world.register().bindings.iter().filter(|row| row.row.is_primary && row.valid.overlaps(from, to));
-    let fitted: BTreeSet<(i64, VehicleId)> = bindings.map(|row| (row.row.device.0, row.row.vehicle)).collect();
+    let bindings =
+        world.register().bindings.iter().filter(|row| row.row.is_primary && row.valid.overlaps(from, to));
+    let fitted: BTreeSet<(i64, VehicleId)> =
+        bindings.map(|row| (row.row.device.0, row.row.vehicle)).collect();
     let mut list = Vec::new();
     for (device, vehicle) in fitted.into_iter().filter(|(_, vehicle)| cars.contains_key(vehicle)) {
         let id = motorpool_supervision::ids::DeviceId(device);
@@ -339,7 +348,9 @@ struct Notice<'a> {
 
 impl Notice<'_> {
     fn write(&self) -> String {
-        let mut page = String::from("<!doctype html><html lang=\"zh-CN\"><head><meta charset=\"utf-8\"><title>核查通知</title><style>");
+        let mut page = String::from(
+            "<!doctype html><html lang=\"zh-CN\"><head><meta charset=\"utf-8\"><title>核查通知</title><style>",
+        );
         page.push_str(STYLE);
         page.push_str("</style></head><body>");
         if self.is_demo {

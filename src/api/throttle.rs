@@ -72,7 +72,10 @@ impl Throttle {
 impl<K: Hash + Eq> Throttle<K> {
     /// So many at once, and so many each second over time.
     pub(super) fn with(burst: u32, per_second: u32) -> Self {
-        Self::sized(Size { burst: f64::from(burst.max(1)), refill_ms: 1_000.0 / f64::from(per_second.max(1)) })
+        Self::sized(Size {
+            burst: f64::from(burst.max(1)),
+            refill_ms: 1_000.0 / f64::from(per_second.max(1)),
+        })
     }
 
     fn sized(size: Size) -> Self {

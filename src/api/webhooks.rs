@@ -55,7 +55,17 @@ impl WebhookView {
     fn of(webhook: Webhook, secret: Option<String>) -> Self {
         let NewWebhook { url, description, events, unit, is_enabled, secrets: _ } = webhook.set;
         let (created_at, created_by) = (webhook.created_at, webhook.created_by);
-        Self { id: webhook.id, url, description, events, unit, enabled: is_enabled, created_at, created_by, secret }
+        Self {
+            id: webhook.id,
+            url,
+            description,
+            events,
+            unit,
+            enabled: is_enabled,
+            created_at,
+            created_by,
+            secret,
+        }
     }
 }
 
@@ -113,7 +123,10 @@ fn checked_events(events: Vec<String>) -> Result<Vec<String>, Problem> {
 
 fn checked_description(text: String) -> Result<String, Problem> {
     if text.chars().count() > DESCRIPTION_CHARS_MAX {
-        return Err(Problem::field("/description", format!("has more than {DESCRIPTION_CHARS_MAX} characters")));
+        return Err(Problem::field(
+            "/description",
+            format!("has more than {DESCRIPTION_CHARS_MAX} characters"),
+        ));
     }
     Ok(text)
 }
@@ -339,7 +352,8 @@ impl<S: Send + Sync> FromRequestParts<S> for DeliveryPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path((webhook, delivery)): Path<(String, String)> = Path::from_request_parts(parts, state).await?;
+        let Path((webhook, delivery)): Path<(String, String)> =
+            Path::from_request_parts(parts, state).await?;
         let delivery = delivery.parse().map_err(|_| Problem::new(Code::WebhookNotFound))?;
         Ok(Self { webhook, delivery })
     }

@@ -87,7 +87,9 @@ impl Cache {
         let table = &mut *guard;
         table.remove(&key);
         while table.bytes + size > self.bytes_max {
-            let Some((_, oldest)) = table.by_use.first_key_value().map(|(at, key)| (*at, *key)) else { break };
+            let Some((_, oldest)) = table.by_use.first_key_value().map(|(at, key)| (*at, *key)) else {
+                break;
+            };
             table.remove(&oldest);
         }
         table.uses += 1;

@@ -114,7 +114,11 @@ impl Basemap {
             return Some(format!("map.basemap id = \"{}\" must be small letters, digits and `-`", self.id));
         }
         if self.min_zoom > self.max_zoom || self.max_zoom > template::ZOOM_MAX {
-            return Some(format!("map.basemap {}: min_zoom and max_zoom must be 0 to {}", self.id, template::ZOOM_MAX));
+            return Some(format!(
+                "map.basemap {}: min_zoom and max_zoom must be 0 to {}",
+                self.id,
+                template::ZOOM_MAX
+            ));
         }
         if self.kind == Kind::Pmtiles {
             let is_file = !self.file.as_os_str().is_empty();
@@ -218,10 +222,17 @@ impl Basemaps {
     ///
     /// # Errors
     /// When there is none, or the map service does not give it.
-    pub async fn tile(&self, id: &str, layer: usize, tile: TileId, now: UtcMillis) -> Result<Tile, TileError> {
+    pub async fn tile(
+        &self,
+        id: &str,
+        layer: usize,
+        tile: TileId,
+        now: UtcMillis,
+    ) -> Result<Tile, TileError> {
         let at = self.list.iter().position(|map| map.id == id).ok_or(TileError::Missing)?;
         let map = self.list.get(at).ok_or(TileError::Missing)?;
-        let template = map.tiles.get(layer).filter(|_| map.kind != Kind::Pmtiles).ok_or(TileError::Missing)?;
+        let template =
+            map.tiles.get(layer).filter(|_| map.kind != Kind::Pmtiles).ok_or(TileError::Missing)?;
         if !(map.min_zoom..=map.max_zoom).contains(&tile.z) {
             return Err(TileError::Missing);
         }

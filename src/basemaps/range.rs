@@ -48,7 +48,17 @@ mod tests {
         assert_eq!(range("bytes=-10"), Some((990, 999)));
         assert_eq!(range("bytes=-5000"), Some((0, 599)), "an answer has an end");
         assert_eq!(range("bytes=900-5000"), Some((900, 999)));
-        for wrong in ["", "bytes", "bytes=", "bytes=1000-", "bytes=9-3", "bytes=-0", "items=0-1", "bytes=0-1,3-4", "bytes=a-b"] {
+        for wrong in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=1000-",
+            "bytes=9-3",
+            "bytes=-0",
+            "items=0-1",
+            "bytes=0-1,3-4",
+            "bytes=a-b",
+        ] {
             assert_eq!(range(wrong), None, "{wrong}");
         }
         assert_eq!(parse_range("bytes=0-", 0, 10), None);

@@ -16,9 +16,9 @@ use motorpool_protocols::SessionLimits;
 use motorpool_supervision::trips::TripSettings;
 use serde::{Deserialize, Serialize};
 
-pub use load::{ConfigError, FILES_RESERVED, load};
 pub use crate::basemaps::Basemap;
 pub use crate::outbound::guard::Network;
+pub use load::{ConfigError, FILES_RESERVED, load};
 pub use values::{Bytes, Listen, Seconds, SecretUrl};
 
 /// Everything that can be set.

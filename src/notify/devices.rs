@@ -9,7 +9,6 @@ use crate::live::LastState;
 
 /// Something that happened to a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "readers must handle every kind")]
 pub(super) enum Turn {
     /// It has a link again.
     Online,

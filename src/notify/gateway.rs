@@ -139,7 +139,10 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!((lines.len(), &lines[1]["id"], &lines[0]["template"]), (2, &"b".into(), &"explanation_asked".into()));
+        assert_eq!(
+            (lines.len(), &lines[1]["id"], &lines[0]["template"]),
+            (2, &"b".into(), &"explanation_asked".into())
+        );
         assert!(lines[0]["text"].as_str().unwrap().contains("演A00001"));
         assert!(Outbox::new(folder.path().join("none/outbox")).send(&message("c")).is_err());
     }

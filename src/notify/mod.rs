@@ -160,7 +160,13 @@ impl Notifier {
                     "opened" | "reopened" | "auto_reopened" => "case.opened",
                     "closed" | "closing_confirmed" => "case.closed",
                     "explanation_asked" => {
-                        report.messages.extend(desk.notice(&seen, &plate, &news.id, event.seq, event.event.at));
+                        report.messages.extend(desk.notice(
+                            &seen,
+                            &plate,
+                            &news.id,
+                            event.seq,
+                            event.event.at,
+                        ));
                         continue;
                     }
                     _ => continue,
@@ -263,11 +269,17 @@ const fn vehicle_of(case: &Case) -> VehicleId {
 }
 
 /// Who gets what.
-fn deliveries(outgoing: &[Outgoing], webhooks: &[Webhook], units: &UnitTree, now: UtcMillis) -> Vec<NewDelivery> {
+fn deliveries(
+    outgoing: &[Outgoing],
+    webhooks: &[Webhook],
+    units: &UnitTree,
+    now: UtcMillis,
+) -> Vec<NewDelivery> {
     let mut list = Vec::new();
     for event in outgoing {
         for webhook in webhooks {
-            let is_wanted = webhook.set.is_enabled && webhook.set.events.iter().any(|name| name == event.event);
+            let is_wanted =
+                webhook.set.is_enabled && webhook.set.events.iter().any(|name| name == event.event);
             let is_theirs = webhook.set.unit.is_none_or(|top| {
                 let top = UnitId(top);
                 event.unit.is_some_and(|unit| units.is_within(unit, top))
@@ -316,8 +328,7 @@ impl Desk {
     /// The short form of a 核查通知, to the unit that was asked last.
     fn notice(&self, seen: &Case, plate: &str, case: &str, seq: i64, at: UtcMillis) -> Option<Message> {
         let request = seen.requests.last()?;
-        let template =
-            Template::ExplanationAsked { plate: plate.to_owned(), day: seen.key.day.to_string() };
+        let template = Template::ExplanationAsked { plate: plate.to_owned(), day: seen.key.day.to_string() };
         Some(self.message(format!("case:{case}:{seq}"), request.to.0, &template, at))
     }
 }

@@ -255,11 +255,16 @@ mod tests {
     async fn server() -> SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let to = |path: &'static str| axum::routing::get(move || async move { axum::response::Redirect::to(path) });
+        let to = |path: &'static str| {
+            axum::routing::get(move || async move { axum::response::Redirect::to(path) })
+        };
         let router = axum::Router::new()
-            .route("/ok", axum::routing::get(|headers: HeaderMap| async move {
-                format!("hello {}", headers["host"].to_str().unwrap_or_default())
-            }))
+            .route(
+                "/ok",
+                axum::routing::get(|headers: HeaderMap| async move {
+                    format!("hello {}", headers["host"].to_str().unwrap_or_default())
+                }),
+            )
             .route("/away", to("/ok"));
         tokio::spawn(async move { axum::serve(listener, router).await });
         address
@@ -268,7 +273,14 @@ mod tests {
     #[test]
     fn addresses_of_other_forms_are_refused() {
         let client = client(Some(&[]), false);
-        for wrong in ["", "/path", "http://example.com/", "ftp://example.com", "https://user:pw@example.com/", "file:///etc/passwd"] {
+        for wrong in [
+            "",
+            "/path",
+            "http://example.com/",
+            "ftp://example.com",
+            "https://user:pw@example.com/",
+            "file:///etc/passwd",
+        ] {
             assert!(matches!(client.check(wrong), Err(OutboundError::Refused(_))), "{wrong}");
         }
         assert!(client.check("https://example.com:8443/hook?a=b").is_ok());

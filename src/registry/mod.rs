@@ -67,7 +67,8 @@ pub use samples::StoredPlan;
 pub use snapshot::{Device, DeviceState, Snapshot};
 pub use tokens::{Scope, TOKEN_FILE, TOKEN_ROLES, Token, TokenPerson};
 pub use webhooks::{
-    Attempt, Delivery, DeliveryState, NewDelivery, NewWebhook, WAITING_MAX, WEBHOOKS_MAX, Webhook, WebhookSecret,
+    Attempt, Delivery, DeliveryState, NewDelivery, NewWebhook, WAITING_MAX, WEBHOOKS_MAX, Webhook,
+    WebhookSecret,
 };
 
 use crate::config::Config;

@@ -103,8 +103,13 @@ async fn the_same_thing_is_queued_once_for_each_receiver(home: Home) {
         let deliveries = [delivery(one, "a"), delivery(other, "a"), delivery(one, "b")];
         registry.tell(&[], &deliveries, NOW).await.unwrap();
     }
-    let mut keys: Vec<_> =
-        registry.due_deliveries(NOW, 9).await.unwrap().into_iter().map(|due| (due.new.webhook, due.new.key)).collect();
+    let mut keys: Vec<_> = registry
+        .due_deliveries(NOW, 9)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|due| (due.new.webhook, due.new.key))
+        .collect();
     keys.sort();
     assert_eq!(keys, [(one, "a".to_owned()), (one, "b".to_owned()), (other, "a".to_owned())]);
 }

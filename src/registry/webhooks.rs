@@ -171,7 +171,8 @@ struct WebhookRow {
     created_by: String,
 }
 
-const WEBHOOK: &str = "SELECT id, url, description, events, unit, is_enabled, secrets, created_at, created_by FROM webhooks";
+const WEBHOOK: &str =
+    "SELECT id, url, description, events, unit, is_enabled, secrets, created_at, created_by FROM webhooks";
 
 impl WebhookRow {
     fn webhook(self) -> Result<Webhook, Error> {
@@ -401,12 +402,13 @@ pub(super) async fn enqueue(tx: &mut Tx, deliveries: &[NewDelivery], now: UtcMil
         "SELECT webhook FROM webhook_deliveries WHERE next_at IS NOT NULL GROUP BY webhook HAVING COUNT(*) >= $1",
     );
     let full: Vec<(i64,)> = tx.all(sql.bind(WAITING_MAX)).await?;
-    let is_taken = |new: &&NewDelivery| {
-        !full.contains(&(new.webhook,)) && new.body.len() <= BODY_BYTES_MAX
-    };
+    let is_taken = |new: &&NewDelivery| !full.contains(&(new.webhook,)) && new.body.len() <= BODY_BYTES_MAX;
     let taken: Vec<&NewDelivery> = deliveries.iter().filter(is_taken).collect();
     if taken.len() < deliveries.len() {
-        tracing::warn!(lost = deliveries.len() - taken.len(), "a webhook's queue is full, or a delivery too large");
+        tracing::warn!(
+            lost = deliveries.len() - taken.len(),
+            "a webhook's queue is full, or a delivery too large"
+        );
     }
     let mut id = next(tx, "webhook_delivery", i64::try_from(taken.len()).unwrap_or(0)).await?
         - i64::try_from(taken.len()).unwrap_or(0);

@@ -229,7 +229,9 @@ fn add_trip(usage: &mut Use, world: &World, vehicle: VehicleId, unit: UnitId, tr
     usage.off_hours_s += off_hours_s(world, unit, trip);
     let has_order = world.current_orders(vehicle).any(|order| {
         let order = &order.row;
-        order.state.can_cover() && order.planned_out.0 - EARLY_MS <= trip.start.0 && trip.start <= order.planned_in
+        order.state.can_cover()
+            && order.planned_out.0 - EARLY_MS <= trip.start.0
+            && trip.start <= order.planned_in
     });
     usage.trips_with_order += u32::from(has_order);
 }

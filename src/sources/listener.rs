@@ -24,8 +24,8 @@ use crate::telemetry::Counters;
 use crate::tls::ServerTls;
 
 use super::acks::AckQueue;
-use super::link;
 use super::connection::Link;
+use super::link;
 use super::links::Links;
 use super::socket::{ReadHalf, WriteHalf, split_inner, split_tcp};
 
@@ -132,7 +132,9 @@ impl Listener {
                 Ok((stream, peer, permit, None)) => {
                     self.start(split_tcp(stream), peer, permit, &links);
                 }
-                Ok((stream, peer, permit, Some(tls))) => self.start_private(stream, peer, permit, tls, &links),
+                Ok((stream, peer, permit, Some(tls))) => {
+                    self.start_private(stream, peer, permit, tls, &links)
+                }
                 Err(error) => {
                     // Out of descriptors, or a connection that died in the queue: neither is a reason to stop.
                     tracing::warn!(%error, "accept failed");

@@ -74,9 +74,10 @@ impl WriteHalf {
 
     /// Ends both directions.
     pub(super) fn shut_down(&self) -> io::Result<()> {
-        Ok(match self {
-            Self::Tcp(socket) => shutdown(socket.as_ref(), Shutdown::Both)?,
-            Self::Inner(socket) => shutdown(socket.as_ref(), Shutdown::Both)?,
-        })
+        let done = match self {
+            Self::Tcp(socket) => shutdown(socket.as_ref(), Shutdown::Both),
+            Self::Inner(socket) => shutdown(socket.as_ref(), Shutdown::Both),
+        };
+        done.map_err(io::Error::from)
     }
 }

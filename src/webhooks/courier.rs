@@ -121,7 +121,12 @@ impl Courier {
             let answer = self.post(webhook, delivery, at).await;
             self.outcome(webhook, delivery, answer).await?
         };
-        tracing::debug!(webhook = webhook.id, delivery = delivery.id, state = attempt.state.as_str(), "delivery");
+        tracing::debug!(
+            webhook = webhook.id,
+            delivery = delivery.id,
+            state = attempt.state.as_str(),
+            "delivery"
+        );
         self.registry.note_attempt(delivery.id, &attempt).await?;
         Ok(())
     }

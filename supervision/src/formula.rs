@@ -33,7 +33,9 @@ mod tests {
 
     #[test]
     fn formulas_are_written_as_text_and_read_again_as_they_were() {
-        for formula in ["=1+1", "+A1", "-A1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\0=1", "＝1+1", "=cmd|' /C calc'!A0"] {
+        for formula in
+            ["=1+1", "+A1", "-A1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\0=1", "＝1+1", "=cmd|' /C calc'!A0"]
+        {
             let cell = guarded(formula);
             assert_eq!(cell, format!("'{formula}"));
             assert_eq!(unguarded(&cell), formula);

@@ -215,9 +215,13 @@ impl Reader {
         }
         let mut records = Vec::new();
         for (at, record) in tick.records.iter().enumerate() {
-            let has_changed = since.is_none_or(|since| tick.changed_at.get(at).is_some_and(|tick| *tick > since));
-            let is_wanted = self.wanted.as_ref().is_none_or(|wanted| wanted.get(at).copied().unwrap_or(false));
-            let Some(was_shown) = self.shown.get_mut(at).filter(|_| has_changed && is_wanted) else { continue };
+            let has_changed =
+                since.is_none_or(|since| tick.changed_at.get(at).is_some_and(|tick| *tick > since));
+            let is_wanted =
+                self.wanted.as_ref().is_none_or(|wanted| wanted.get(at).copied().unwrap_or(false));
+            let Some(was_shown) = self.shown.get_mut(at).filter(|_| has_changed && is_wanted) else {
+                continue;
+            };
             let is_inside = self.area.is_none_or(|area| area.contains(record));
             if is_inside || *was_shown {
                 records.push(record);

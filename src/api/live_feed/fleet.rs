@@ -120,13 +120,17 @@ impl Roster {
             if binding.is_some_and(|binding| !binding.is_primary) {
                 return None;
             }
-            let vehicle = binding.and_then(|binding| Some((binding.vehicle, vehicles.get(&binding.vehicle.0)?)));
+            let vehicle =
+                binding.and_then(|binding| Some((binding.vehicle, vehicles.get(&binding.vehicle.0)?)));
             let row = vehicle.map(|(_, row)| &row.row);
             Some(FleetCar {
                 id: vehicle.map(|(id, _)| id.0),
                 n: device.id.0,
                 device: device.terminal.to_string(),
-                plate: row.map_or_else(|| device.plate.as_deref().unwrap_or("").to_owned(), |row| row.plate.clone()),
+                plate: row.map_or_else(
+                    || device.plate.as_deref().unwrap_or("").to_owned(),
+                    |row| row.plate.clone(),
+                ),
                 unit: row.map(|row| row.unit.0).filter(|unit| *unit != 0),
                 driver: vehicle.and_then(|(id, _)| drivers.get(&id).cloned()).unwrap_or_default(),
                 class: row.map(|row| row.class),
@@ -154,7 +158,8 @@ impl Roster {
         // A tree is as deep as it has units at most; each round finds a level.
         for _ in 0..self.units.len() {
             let before = within.len();
-            let below = self.units.iter().filter(|unit| unit.parent.is_some_and(|parent| within.contains(&parent)));
+            let below =
+                self.units.iter().filter(|unit| unit.parent.is_some_and(|parent| within.contains(&parent)));
             let below: Vec<i64> = below.map(|unit| unit.id).collect();
             within.extend(below);
             if within.len() == before {

@@ -146,7 +146,10 @@ async fn make_ticks(state: ApiState) {
         let numbers = match feed.roster(state.registry(), state.now()).await {
             Ok((_, numbers)) => numbers,
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the live map waits for the registry");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the live map waits for the registry"
+                );
                 continue;
             }
         };
@@ -216,7 +219,8 @@ pub(super) async fn live(
     }
     let place = Arc::clone(&state.feed().places).try_acquire_owned();
     let place = place.map_err(|_| Problem::new(Code::Unavailable).retry_after(30))?;
-    let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX).write_buffer_size(0);
+    let upgrade =
+        upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX).write_buffer_size(0);
     Ok(upgrade.on_upgrade(move |socket| serve(socket, state, token, place)))
 }
 
@@ -247,13 +251,13 @@ async fn attend(socket: &mut WebSocket, state: &ApiState, token: &Token) -> Opti
         tokio::select! {
             changed = ticks.changed() => {
                 changed.ok()?;
+                if !state.registry().is_in_force(token, state.now()) {
+                    return Some((close_code::POLICY, "the token is in force no longer"));
+                }
                 let tick = ticks.borrow_and_update().clone();
                 let Some(tick) = tick else { continue };
                 if let Some(frame) = watcher.frame(state, token, &tick).await {
                     send(socket, Message::Binary(frame)).await?;
-                }
-                if token.expires_at.is_some_and(|at| at <= state.now()) {
-                    return Some((close_code::POLICY, "the token has expired"));
                 }
             }
             message = socket.recv() => {
@@ -298,7 +302,8 @@ impl Watcher {
         if self.messages > MESSAGES_MAX {
             return Err((close_code::POLICY, "too many messages"));
         }
-        let look = serde_json::from_str(text).map_err(|_| (close_code::INVALID, "not {\"bbox\", \"unit\"}"))?;
+        let look =
+            serde_json::from_str(text).map_err(|_| (close_code::INVALID, "not {\"bbox\", \"unit\"}"))?;
         self.wish = Some(look);
         Ok(())
     }

@@ -38,7 +38,8 @@ fn read(frame: &Bytes) -> (u8, Vec<(u32, i32)>) {
     let count = u32::from_le_bytes(field(4)) as usize;
     assert_eq!((frame[0], frame.len()), (1, HEADER_BYTES + count * RECORD_BYTES));
     let records = (0..count).map(|record| HEADER_BYTES + record * RECORD_BYTES);
-    let records = records.map(|at| (u32::from_le_bytes(field(at)), i32::from_le_bytes(field(at + 4)) / STEP_E7));
+    let records =
+        records.map(|at| (u32::from_le_bytes(field(at)), i32::from_le_bytes(field(at + 4)) / STEP_E7));
     (frame[1], records.collect())
 }
 
@@ -58,7 +59,11 @@ fn a_reader_begins_with_everything_and_then_gets_what_changed() {
     let third = board.tick(&cars, &[car(1, 10, 0), car(2, 21, 0)]);
     assert_eq!(frame(&mut reader, &third), None);
     let fourth = board.tick(&numbers(2, &[1, 2]), &[car(1, 10, 0), car(2, 21, 0)]);
-    assert_eq!(frame(&mut reader, &fourth), Some((0, vec![(1, 10), (2, 21)])), "another fleet, another beginning");
+    assert_eq!(
+        frame(&mut reader, &fourth),
+        Some((0, vec![(1, 10), (2, 21)])),
+        "another fleet, another beginning"
+    );
 }
 
 #[test]

@@ -150,7 +150,22 @@ impl TestApp {
             stop: stop.clone(),
         });
         let started_at = state.started_at();
-        Self { router: router(state), registry, live, tracks, links, readings, token, stop, ring, started_at, notifier: tokio::sync::Mutex::new(notifier), courier, writer, folder }
+        Self {
+            router: router(state),
+            registry,
+            live,
+            tracks,
+            links,
+            readings,
+            token,
+            stop,
+            ring,
+            started_at,
+            notifier: tokio::sync::Mutex::new(notifier),
+            courier,
+            writer,
+            folder,
+        }
     }
 
     /// A token that may do only this.

@@ -40,8 +40,10 @@ async fn tiles_come_through_the_server_once_and_the_key_stays_there() {
     let (address, asked) = service().await;
     let template = format!("{address}/wmts?TILEMATRIX={{z}}&TILEROW={{y}}&TILECOL={{x}}&tk={{key}}");
     let maps = vec![
-        map(json!({ "id": "tdt", "name": "天地图", "tiles": [&template, format!("{template}&L=cva")], "key": "geheim",
-            "crs": "gcj02", "attribution": "© 天地图", "min_zoom": 1, "max_zoom": 10 })),
+        map(
+            json!({ "id": "tdt", "name": "天地图", "tiles": [&template, format!("{template}&L=cva")], "key": "geheim",
+            "crs": "gcj02", "attribution": "© 天地图", "min_zoom": 1, "max_zoom": 10 }),
+        ),
         map(json!({ "id": "no-key", "tiles": [&template] })),
     ];
     let app = TestApp::with(|config| config.map.basemap = maps).await;
@@ -49,7 +51,10 @@ async fn tiles_come_through_the_server_once_and_the_key_stays_there() {
     assert!(!listed.text().contains("geheim") && !listed.text().contains(&address), "{}", listed.text());
     let first = &listed.good()[0];
     assert_eq!(first["tiles"][1], "/api/v1/tiles/tdt/{z}/{x}/{y}?layer=1");
-    assert_eq!((&first["crs"], &first["kind"], &first["min_zoom"]), (&json!("gcj02"), &json!("raster"), &json!(1)));
+    assert_eq!(
+        (&first["crs"], &first["kind"], &first["min_zoom"]),
+        (&json!("gcj02"), &json!("raster"), &json!(1))
+    );
 
     let tile = app.get("/api/v1/tiles/tdt/3/6/2").await;
     assert_eq!((tile.status, tile.header("content-type")), (StatusCode::OK, "image/png"));
@@ -63,7 +68,11 @@ async fn tiles_come_through_the_server_once_and_the_key_stays_there() {
         assert_eq!(answer.problem(), "tile_not_found", "{outside}");
     }
     let page = app.get("/api/v1/tiles/tdt/9/6/2").await;
-    assert_eq!((page.status, page.problem().as_str()), (StatusCode::BAD_GATEWAY, "bad_gateway"), "a page is no tile");
+    assert_eq!(
+        (page.status, page.problem().as_str()),
+        (StatusCode::BAD_GATEWAY, "bad_gateway"),
+        "a page is no tile"
+    );
     assert_eq!(app.get("/api/v1/tiles/no-key/3/6/2").await.problem(), "bad_gateway");
 }
 
@@ -79,8 +88,10 @@ async fn an_archive_is_read_by_ranges() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("city.pmtiles");
     std::fs::write(&file, b"PMTiles3 and so on").unwrap();
-    let maps = vec![map(json!({ "id": "local", "kind": "pmtiles", "file": file })),
-        map(json!({ "id": "gone", "kind": "pmtiles", "file": folder.path().join("none") }))];
+    let maps = vec![
+        map(json!({ "id": "local", "kind": "pmtiles", "file": file })),
+        map(json!({ "id": "gone", "kind": "pmtiles", "file": folder.path().join("none") })),
+    ];
     let app = TestApp::with(|config| config.map.basemap = maps).await;
     let part = range(&app, "bytes=0-6").await;
     assert_eq!((part.status, part.text()), (StatusCode::PARTIAL_CONTENT, "PMTiles"));

@@ -190,3 +190,20 @@ async fn a_car_on_secret_work_is_nowhere() {
     let numbers: Vec<u32> = frame(&mut socket).await.1.iter().map(|record| record.0).collect();
     assert_eq!(numbers, [1], "a unit means those below it too");
 }
+
+#[tokio::test]
+async fn a_token_that_is_taken_away_ends_its_sockets() {
+    let app = app(8).await;
+    let token = app.token_for(&[Scope::Read]).await;
+    let mut socket = open(&app, &[("authorization", &format!("Bearer {token}"))]).await.unwrap();
+    frame(&mut socket).await;
+    let id = token.split('_').nth(1).unwrap();
+    assert!(app.registry.revoke_token(id).await.unwrap());
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Close(close))) => break assert_eq!(u16::from(close.unwrap().code), 1008),
+            Some(Ok(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -18,7 +18,10 @@ async fn a_month_counts_what_the_caller_may_see() {
     assert_eq!((&total["cars"], &total["cars_used"], &total["trips"]), (&json!(1), &json!(1), &json!(2)));
     assert!((9_800..10_200).contains(&total["distance_m"].as_i64().unwrap()), "{report}");
     assert_eq!((&report["shares"]["off_hours"], &report["shares"]["with_order"]), (&json!(0.0), &json!(0.0)));
-    assert_eq!((&report["by_unit"][0]["unit_name"], &report["by_unit"][0]["trips"]), (&json!("县林业局"), &json!(2)));
+    assert_eq!(
+        (&report["by_unit"][0]["unit_name"], &report["by_unit"][0]["trips"]),
+        (&json!("县林业局"), &json!(2))
+    );
     let funnel = &report["funnel"];
     assert_eq!((&funnel["cases"], &funnel["checked"], &funnel["open"]), (&json!(1), &json!(0), &json!(1)));
     assert!(funnel["flags"].as_u64().unwrap() >= 2, "{report}");
@@ -55,9 +58,13 @@ async fn a_notice_asks_and_runs_nothing() {
         let page = county.get(&path, reader).await;
         assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, "text/html; charset=utf-8"));
         let policy = page.header("content-security-policy");
-        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("script"), "{policy}");
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("script"),
+            "{policy}"
+        );
         let text = page.text();
-        for part in ["县林业局：", "演A00001", "2026-03-04", "线索不等于结论", "&#60;script&#62;"] {
+        for part in ["县林业局：", "演A00001", "2026-03-04", "线索不等于结论", "&#60;script&#62;"]
+        {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text.contains("<script") && !text.contains('周'), "{text}");

@@ -9,8 +9,12 @@ use serde_json::{Value, json};
 
 use super::app::TestApp;
 use super::cases::{CASE, County};
+use crate::clock::Clock;
+use crate::notify::gateway::Outbox;
+use crate::notify::{Notifier, NotifierParts};
 use crate::registry::Scope;
 use crate::webhooks::signature::sign;
+use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::Role;
 
 type Calls = Arc<Mutex<Vec<(HeaderMap, String)>>>;
@@ -168,13 +172,17 @@ async fn a_stream_tells_what_happens_and_goes_on_where_it_stopped() {
     let app = &county.app;
     let address = app.serve().await;
     let office = county.person("周", Role::OfficeSupervisor, 2).await;
-    let (stream, ()) = tokio::join!(hear(address, &office, None, &["event: case", r#""rule":"R01""#]), async {
-        while app.ring.subscribers() == 0 {
-            tokio::task::yield_now().await;
-        }
-        app.notifier.lock().await.pass().await.unwrap();
-    });
-    assert!(stream.contains(&format!(r#""case":"{CASE}""#)) && stream.contains(r#""state":"new""#), "{stream}");
+    let (stream, ()) =
+        tokio::join!(hear(address, &office, None, &["event: case", r#""rule":"R01""#]), async {
+            while app.ring.subscribers() == 0 {
+                tokio::task::yield_now().await;
+            }
+            app.notifier.lock().await.pass().await.unwrap();
+        });
+    assert!(
+        stream.contains(&format!(r#""case":"{CASE}""#)) && stream.contains(r#""state":"new""#),
+        "{stream}"
+    );
     let id = stream.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
     let again = hear(address, &office, Some(id), &["event: flag"]).await;
     assert!(!again.contains(&format!("id: {id}\n")), "{again}");
@@ -205,4 +213,36 @@ async fn a_unit_hears_nothing_of_a_confidential_check() {
     assert!(!heard.contains("event: case") && !heard.contains("event: flag"), "{heard}");
     let heard = hear(address, &inspector, Some(&first), &["event: device"]).await;
     assert!(heard.contains("event: case"), "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_unit_that_is_asked_gets_one_message_and_it_says_nothing_of_what_was_found() {
+    let county = County::new().await;
+    let app = &county.app;
+    let outbox = app.folder.path().join("outbox.jsonl");
+    let mut notifier = Notifier::new(NotifierParts {
+        registry: Arc::clone(&app.registry),
+        live: Arc::clone(&app.live),
+        clock: Arc::new(Clock::starting_at(UtcMillis(0))),
+        config: crate::config::Notify::default(),
+        ring: Arc::default(),
+        gateway: Some(Arc::new(Outbox::new(outbox.clone()))),
+    });
+    let office = county.person("周", Role::OfficeSupervisor, 2).await;
+    county.act(&office, json!({ "type": "start_checking" })).await.good();
+    notifier.pass().await.unwrap();
+    assert!(!outbox.exists(), "nobody was asked yet");
+    county.act(&office, json!({ "type": "ask_explanation", "question": "请说明去向" })).await.good();
+    for _ in 0..2 {
+        notifier.pass().await.unwrap();
+    }
+    let text = std::fs::read_to_string(&outbox).unwrap();
+    let messages: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(messages.len(), 1, "{text}");
+    assert_eq!(
+        (&messages[0]["template"], &messages[0]["unit_name"]),
+        (&json!("explanation_asked"), &json!("县林业局"))
+    );
+    let said = messages[0]["text"].as_str().unwrap();
+    assert!(said.contains("演A00001") && !said.contains("去向") && !said.contains("无单"), "{said}");
 }

@@ -40,7 +40,8 @@ fn trip(start: UtcMillis, hours: i64, distance_m: u32) -> Segment {
 
 fn world() -> World {
     let first = UtcMillis(0);
-    let unit = |id, name: &str| Versioned::first(id, first, Unit { name: name.to_owned(), ..Unit::default() });
+    let unit =
+        |id, name: &str| Versioned::first(id, first, Unit { name: name.to_owned(), ..Unit::default() });
     let car = |id, unit| Versioned::first(id, first, Vehicle { unit: UnitId(unit), ..Vehicle::default() });
     let binding = Binding {
         device: motorpool_supervision::ids::DeviceId(1),
@@ -90,8 +91,11 @@ fn trips_are_counted_where_and_when_they_begin() {
     assert_eq!((total.cars, total.cars_used, total.trips, total.distance_m), (3, 2, 4, 23_000));
     assert_eq!((total.moving_s, total.idle_s, total.trip_s), (12_000, 2_400, 14_400));
     assert_eq!(total.trips_with_order, 1, "only the first begins under the order");
-    let by_unit: Vec<_> =
-        report.by_unit.iter().map(|line| (line.unit_name.as_str(), line.usage.cars, line.usage.trips)).collect();
+    let by_unit: Vec<_> = report
+        .by_unit
+        .iter()
+        .map(|line| (line.unit_name.as_str(), line.usage.cars, line.usage.trips))
+        .collect();
     assert_eq!(by_unit, [("林业局", 1, 3), ("水利局", 2, 1)], "the lent car drove for its borrower");
     assert_eq!((report.quality.cars_with_device, report.quality.cars_heard), (1, 1));
     assert!(report.quality.is_provisional);

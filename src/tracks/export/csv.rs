@@ -77,7 +77,7 @@ fn optional<T: std::fmt::Display>(line: &mut String, value: Option<T>) -> std::f
     Ok(())
 }
 
-fn join<'a>(line: &mut String, names: impl Iterator<Item = std::borrow::Cow<'a, str>>) {
+fn join<'a>(line: &mut String, names: impl Iterator<Item = Cow<'a, str>>) {
     for (i, name) in names.enumerate() {
         if i > 0 {
             line.push(';');

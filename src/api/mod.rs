@@ -13,6 +13,7 @@ mod auth;
 mod backtests;
 mod cases;
 mod crs;
+mod density;
 mod desk;
 mod devices;
 mod extract;
@@ -100,6 +101,7 @@ struct Inner {
     exporter: Exporter,
     throttle: Throttle,
     jobs: Jobs,
+    grids: density::Grids,
     started_at: UtcMillis,
     requests: AtomicU64,
 }
@@ -128,6 +130,7 @@ impl ApiState {
                 exporter,
                 throttle,
                 jobs: Jobs::new(),
+                grids: density::Grids::default(),
                 started_at,
                 requests: AtomicU64::new(0),
             }),
@@ -156,6 +159,10 @@ impl ApiState {
 
     fn jobs(&self) -> &Jobs {
         &self.inner.jobs
+    }
+
+    fn grids(&self) -> &density::Grids {
+        &self.inner.grids
     }
 
     fn counters(&self) -> &Counters {
@@ -252,6 +259,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(positions::last))
         .routes(routes!(track::track))
         .routes(routes!(positions::list))
+        .routes(routes!(density::density))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::approve))
         .routes(routes!(trips::of_device))

@@ -39,6 +39,7 @@ uniform vec2 u_viewport;
 uniform float u_now;
 uniform float u_size;
 uniform float u_bearing;
+uniform uint u_states;
 uniform vec3 u_colours[${CAR_STATES}];
 out vec2 v_at;
 flat out vec3 v_colour;
@@ -49,7 +50,7 @@ flat out uint v_flags;
 void main() {
   v_state = a_look.x;
   v_flags = a_look.y;
-  if ((v_flags & 1u) != 0u) {
+  if ((v_flags & 1u) != 0u || ((u_states >> v_state) & 1u) == 0u) {
     gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
     return;
   }
@@ -239,6 +240,7 @@ export class CarsLayer implements CustomLayerInterface {
     gl.uniform1f(at("u_now"), (this.#nowMs() - this.#fleet.epochMs) / 1000);
     gl.uniform1f(at("u_size"), carSizePx(map.getZoom()) * 1.25);
     gl.uniform1f(at("u_bearing"), (map.getBearing() * Math.PI) / 180);
+    gl.uniform1ui(at("u_states"), this.#fleet.stateMask);
     gl.uniform3fv(at("u_colours[0]"), this.#colours.states.flat());
     gl.uniform3fv(at("u_rim"), this.#colours.rim);
     gl.uniform3fv(at("u_chosen"), this.#colours.chosen);

@@ -25,11 +25,8 @@ describe("directory", () => {
     expect(county?.children.find((node) => node.unit.id === 2)?.children[0]?.depth).toBe(2);
   });
 
-  it("counts cars of a unit and of those below it", () => {
-    const counts = directory.counts((car) => (car.n === 11 ? 3 : 1));
-    expect(counts.get(1)).toEqual([0, 2, 0, 1, 0]);
-    expect(counts.get(2)).toEqual([0, 1, 0, 1, 0]);
-    expect(counts.get(5)).toBeUndefined();
+  it("knows which unit is below which", () => {
+    expect(directory.lineOf(3)).toEqual([3, 2, 1]);
     expect(directory.isWithin(3, 1)).toBe(true);
     expect(directory.isWithin(4, 2)).toBe(false);
     expect(directory.isWithin(null, 1)).toBe(false);
@@ -57,7 +54,7 @@ describe("directory", () => {
       [{ ...cars[0]!, unit: 1 }],
     );
     expect(circle.roots).toHaveLength(2);
-    expect(circle.counts(() => 0).get(2)).toEqual([1, 0, 0, 0, 0]);
+    expect(circle.lineOf(1)).toEqual([1, 2]);
   });
 
   it("folds width, dots and case", () => {

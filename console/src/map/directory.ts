@@ -1,7 +1,5 @@
 /** Who the cars are: `/fleet` with its unit tree, counted, searched and filtered. */
 
-import { CAR_STATES } from "./wire";
-
 export interface FleetUnit {
   id: number;
   name: string;
@@ -64,22 +62,9 @@ export class Directory {
     return unit !== null && (this.#ancestors.get(unit)?.includes(above) ?? false);
   }
 
-  /** Cars of every state by unit, those of the units below included. */
-  counts(stateOf: (car: FleetCar) => number): Map<number, number[]> {
-    const counts = new Map<number, number[]>();
-    for (const car of this.cars) {
-      if (car.unit === null) continue;
-      const state = stateOf(car);
-      for (const unit of this.#ancestors.get(car.unit) ?? []) {
-        let row = counts.get(unit);
-        if (!row) {
-          row = new Array<number>(CAR_STATES).fill(0);
-          counts.set(unit, row);
-        }
-        row[state] = (row[state] ?? 0) + 1;
-      }
-    }
-    return counts;
+  /** A unit and all above it, the nearest first. */
+  lineOf(unit: number): readonly number[] {
+    return this.#ancestors.get(unit) ?? [];
   }
 
   /** Cars whose plate, driver, unit or device matches every word of the text. */

@@ -8,7 +8,7 @@
 
 import { type Datum, toDatum } from "./datum";
 import { metresPerUnit, mercatorX, mercatorY } from "./mercator";
-import { CarState, FrameKind, type FrameReader } from "./wire";
+import { CAR_STATES, type CarState, FrameKind, type FrameReader } from "./wire";
 
 /** Floats of one car in {@link Fleet.motion}: from x and y, to x and y, start and end in seconds since {@link Fleet.epochMs}. */
 export const MOTION_FLOATS = 6;
@@ -16,6 +16,8 @@ export const MOTION_FLOATS = 6;
 export const LOOK_SHORTS = 2;
 
 export const Flag = { hidden: 1, selected: 2, hovered: 4 } as const;
+
+export const STATES_ALL = (1 << CAR_STATES) - 1;
 
 const DRIVE_MIN_S = 1;
 const DRIVE_MAX_S = 15;
@@ -46,6 +48,10 @@ export class Fleet {
   /** Go up with every change of {@link motion} and of {@link looks}, so that only what changed is sent to the GPU. */
   motionVersion = 0;
   looksVersion = 0;
+  /** Goes up when a slot gets another car. */
+  slotsVersion = 0;
+  /** The states that are shown, a bit for each. */
+  stateMask = STATES_ALL;
   /** When the last car arrives, seconds since the epoch: until then there is something to move. */
   arrivesS = 0;
   /** The fastest car of the last frame, km/h; says how often it is worth drawing. */
@@ -89,7 +95,8 @@ export class Fleet {
   }
 
   isHidden(slot: number): boolean {
-    return (this.flags(slot) & Flag.hidden) !== 0;
+    const look = this.looks[slot * LOOK_SHORTS + 1] ?? 0;
+    return ((look >> 8) & Flag.hidden) !== 0 || ((this.stateMask >> (look & 0xff)) & 1) === 0;
   }
 
   /** Whether it can be drawn: it has been somewhere. */
@@ -157,6 +164,7 @@ export class Fleet {
     this.size = 0;
     this.#slotOf.clear();
     this.#carOf = [];
+    this.slotsVersion += 1;
     this.#changed();
   }
 
@@ -235,6 +243,7 @@ export class Fleet {
     this.fixTimeS[slot] = 0;
     this.looks[slot * LOOK_SHORTS + 1] = 0;
     this.size = slot + 1;
+    this.slotsVersion += 1;
     return slot;
   }
 
@@ -262,6 +271,7 @@ export class Fleet {
       if (slot !== last) this.#move(last, slot);
       this.#carOf.length = last;
       this.size = last;
+      this.slotsVersion += 1;
     }
   }
 

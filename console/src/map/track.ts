@@ -137,7 +137,8 @@ export class Trail {
 
   line(datum: Datum, head?: LonLat): GeoJSON.FeatureCollection {
     const coordinates = this.#points.map(({ place }) => [...toDatum(place, datum)]);
-    if (head) coordinates.push([...head]);
+    // The car is still on its way to its newest fix.
+    if (head) coordinates.splice(-1, 1, [...head]);
     if (coordinates.length < 2) return { type: "FeatureCollection", features: [] };
     const feature: GeoJSON.Feature = { type: "Feature", geometry: { type: "LineString", coordinates }, properties: {} };
     return { type: "FeatureCollection", features: [feature] };

@@ -83,8 +83,10 @@ export class County {
     if (next() < 0.6) node = (Math.floor(ROWS * (0.3 + next() * 0.4)) * COLUMNS + Math.floor(COLUMNS * (0.3 + next() * 0.4)));
     const roll = next();
     const state = roll < 0.46 ? State.moving : roll < 0.56 ? State.idle : roll < 0.9 ? State.parked : roll < 0.985 ? State.offline : State.noPosition;
+    // Not every crossing has a street.
+    while (this.nodes[node].edges.length === 0) node = (node + 1) % this.nodes.length;
     const from = this.nodes[node];
-    const edge = from.edges[Math.floor(next() * from.edges.length)] ?? { to: node };
+    const edge = from.edges[Math.floor(next() * from.edges.length)];
     return {
       n: at + 1,
       unit: this.units[1 + Math.floor(next() ** 1.4 * (this.units.length - 1))].id,

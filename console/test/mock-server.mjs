@@ -220,7 +220,7 @@ export async function startMock({ cars = 253, updates = 60, port = 0, dist = "di
   };
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const { values } = parseArgs({ options: { cars: { type: "string" }, updates: { type: "string" }, port: { type: "string" }, dist: { type: "string" } } });
   const { address } = await startMock({
     cars: Number(values.cars ?? 253), updates: Number(values.updates ?? 60), port: Number(values.port ?? 0), dist: values.dist ?? "dist",

@@ -27,7 +27,7 @@ describe("clusters", () => {
       [102, 25],
     ]);
     fleet.setFlag(fleet.slotOf(3), Flag.hidden, true);
-    const groups = clusters(fleet, 5, 0).sort((a, b) => b.count - a.count);
+    const groups = clusters(fleet, 5).sort((a, b) => b.count - a.count);
     expect(groups.map((group) => group.count)).toEqual([2, 1]);
     expect(groups[0]?.byState[CarState.moving]).toBe(1);
     expect(groups[0]?.lon).toBeCloseTo(115.305, 4);
@@ -38,13 +38,13 @@ describe("clusters", () => {
     const fleet = fleetOf(
       Array.from({ length: 500 }, (_, at) => [110 + (at % 25) / 10, 30 + Math.floor(at / 25) / 10]),
     );
-    const counts = [3, 5, 7, 9].map((zoom) => clusters(fleet, zoom, 0).length);
+    const counts = [3, 5, 7, 9].map((zoom) => clusters(fleet, zoom).length);
     expect([...counts].sort((a, b) => a - b)).toEqual(counts);
-    for (const zoom of [3, 9]) expect(clusters(fleet, zoom, 0).reduce((sum, group) => sum + group.count, 0)).toBe(500);
+    for (const zoom of [3, 9]) expect(clusters(fleet, zoom).reduce((sum, group) => sum + group.count, 0)).toBe(500);
   });
 
   it("writes counts short", () => {
     expect([7, 999, 1_000, 1_234, 30_000].map(shortCount)).toEqual(["7", "999", "1k", "1.2k", "30k"]);
-    expect(clusterFeatures(clusters(fleetOf([[110, 30]]), 5, 0)).features[0]?.properties?.label).toBe("1");
+    expect(clusterFeatures(clusters(fleetOf([[110, 30]]), 5)).features[0]?.properties?.label).toBe("1");
   });
 });

@@ -6,7 +6,7 @@
  */
 
 import type * as GeoJSON from "geojson";
-import type { Fleet } from "./fleet";
+import { type Fleet, MOTION_FLOATS } from "./fleet";
 import { lonLatOf } from "./mercator";
 import { CAR_STATES, CarState } from "./wire";
 
@@ -15,6 +15,7 @@ export const CLUSTER_BELOW_ZOOM = 9;
 /** Width of a cell on the screen, pixels; the world is 512 px wide at zoom 0. */
 const CELL_PX = 64;
 const WORLD_PX = 512;
+const SUM_NUMBERS = 2 + CAR_STATES;
 
 export interface Cluster {
   lon: number;
@@ -24,34 +25,33 @@ export interface Cluster {
   byState: number[];
 }
 
-interface Sum {
-  x: number;
-  y: number;
-  count: number;
-  byState: number[];
-}
-
-/** The groups at a zoom level. Hidden cars and those without a place do not count. */
-export function clusters(fleet: Fleet, zoom: number, nowMs: number): Cluster[] {
+/** The groups at a zoom level, by the newest places. Hidden cars and those without a place do not count. */
+export function clusters(fleet: Fleet, zoom: number): Cluster[] {
   const cells = (2 ** Math.floor(zoom) * WORLD_PX) / CELL_PX;
-  const sums = new Map<number, Sum>();
+  const { motion, origin } = fleet;
+  const groupOf = new Map<number, number>();
+  // Sum of x, sum of y, then cars of each state, for each group.
+  const sums: number[] = [];
   for (let slot = 0; slot < fleet.size; slot += 1) {
     if (fleet.isHidden(slot) || !fleet.hasPlace(slot)) continue;
-    const { x, y } = fleet.placeAt(slot, nowMs);
+    const x = origin.x + (motion[slot * MOTION_FLOATS + 2] ?? 0);
+    const y = origin.y + (motion[slot * MOTION_FLOATS + 3] ?? 0);
     const key = Math.floor(y * cells) * cells + Math.floor(x * cells);
-    let sum = sums.get(key);
-    if (!sum) {
-      sum = { x: 0, y: 0, count: 0, byState: new Array<number>(CAR_STATES).fill(0) };
-      sums.set(key, sum);
+    let at = groupOf.get(key);
+    if (at === undefined) {
+      at = sums.length;
+      groupOf.set(key, at);
+      for (let number = 0; number < SUM_NUMBERS; number += 1) sums.push(0);
     }
-    sum.x += x;
-    sum.y += y;
-    sum.count += 1;
-    const state = fleet.state(slot);
-    sum.byState[state] = (sum.byState[state] ?? 0) + 1;
+    const state = at + 2 + fleet.state(slot);
+    sums[at] = (sums[at] ?? 0) + x;
+    sums[at + 1] = (sums[at + 1] ?? 0) + y;
+    sums[state] = (sums[state] ?? 0) + 1;
   }
-  return Array.from(sums.values(), ({ x, y, count, byState }) => {
-    const [lon, lat] = lonLatOf(x / count, y / count);
+  return Array.from(groupOf.values(), (at) => {
+    const byState = sums.slice(at + 2, at + SUM_NUMBERS);
+    const count = byState.reduce((all, of) => all + of, 0);
+    const [lon, lat] = lonLatOf((sums[at] ?? 0) / count, (sums[at + 1] ?? 0) / count);
     return { lon, lat, count, byState };
   });
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { carSizePx, redrawAfterMs } from "./cars-layer";
 import { degreeLabel, graticule, scaleBar, stepDeg, ticks } from "./graticule";
 import { placeLabels } from "./labels";
-import { roadPicture } from "./roads";
+import { finestLevel, roadPicture } from "./roads";
 import { mapStyle } from "./style";
 import { placeAtTime, speedBand, speedLines, Trail, type TrackFix } from "./track";
 
@@ -17,15 +17,16 @@ const fix = (atS: number, lon: number, lat: number, speedKmh: number): TrackFix 
 describe("graticule", () => {
   it("takes a step that gives enough lines, at round degrees", () => {
     const box = { west: 102.03, south: 24.9, east: 103.31, north: 25.7 };
-    expect(stepDeg(box)).toBe(0.2);
+    expect(stepDeg(box, 1280)).toBe(0.2);
+    expect(stepDeg(box, 390)).toBe(0.5);
     expect(ticks(102.03, 102.71, 0.2).map((tick) => degreeLabel(tick, 0.2, "lon"))).toEqual([
       "102.2°E",
       "102.4°E",
       "102.6°E",
     ]);
     expect(degreeLabel(-33.5, 0.5, "lat")).toBe("33.5°S");
-    for (const { geometry } of graticule(box).features) expect(geometry.coordinates).toHaveLength(2);
-    expect(graticule({ west: -200, south: -89, east: 200, north: 89 }).features.length).toBeGreaterThan(4);
+    for (const { geometry } of graticule(box, 1280).features) expect(geometry.coordinates).toHaveLength(2);
+    expect(graticule({ west: -200, south: -89, east: 200, north: 89 }, 1280).features.length).toBeGreaterThan(4);
   });
 
   it("shows the longest round distance that fits", () => {
@@ -106,14 +107,17 @@ describe("roads", () => {
   it("become a picture with a rim, stronger where more cars passed", () => {
     const level = 18;
     const [column, row] = [200_000, 110_000];
-    const picture = roadPicture({ level, cells: [column, row, 900, column + 1, row, 3] }, [10, 20, 30], "wgs84");
+    const picture = roadPicture({ level, cells: [column, row, 900, column + 1, row, 3] }, 21, [10, 20, 30], "wgs84");
     expect([picture?.width, picture?.height]).toEqual([4, 3]);
     const opacity = (x: number, y: number): number => picture!.pixels[(y * 4 + x) * 4 + 3]!;
     expect(opacity(1, 1)).toBeGreaterThan(opacity(2, 1));
     expect(opacity(0, 0)).toBe(0);
     expect(opacity(1, 0)).toBeGreaterThan(0);
     expect(picture!.corners[0][0]).toBeCloseTo(((column - 1) / 2 ** level) * 360 - 180, 9);
-    expect(roadPicture({ level, cells: [] }, [0, 0, 0], "wgs84")).toBeNull();
+    expect(finestLevel(9.5)).toBe(18);
+    const far = roadPicture({ level: 21, cells: [0, 0, 5, 2 ** 20, 7, 9] }, 21, [0, 0, 0], "wgs84");
+    expect(Math.max(far!.width, far!.height)).toBeLessThanOrEqual(2_051);
+    expect(roadPicture({ level, cells: [] }, 21, [0, 0, 0], "wgs84")).toBeNull();
   });
 });
 

@@ -23,7 +23,7 @@ import { PlaceGrid } from "./grid";
 import { PLATES_FROM_ZOOM } from "./labels";
 import { lonLatOf, mercatorX, mercatorY } from "./mercator";
 import { Overlay, type View } from "./overlay";
-import { type Density, roadPicture } from "./roads";
+import { type Density, finestLevel, roadPicture } from "./roads";
 import { type BaseMap, carColours, CARS_BELOW, mapStyle, palette, ROADS_BELOW, SOURCES } from "./style";
 import type { Trail } from "./track";
 import { type Zone, zoneFeatures } from "./zones";
@@ -31,7 +31,7 @@ import { type Zone, zoneFeatures } from "./zones";
 const WORLD_PX = 512;
 /** How old the index of places may be: cars move, but not far. */
 const GRID_MS = 500;
-const CLUSTERS_MS = 2_000;
+const CLUSTERS_MS = 3_000;
 const TRAIL_MS = 250;
 const FOLLOW_ZOOM = 15;
 const PICK_SLACK_PX = 6;
@@ -261,14 +261,16 @@ export class FleetMap {
   }
 
   #drawGrid(): void {
-    if (!this.#base) this.#source(SOURCES.grid)?.setData(graticule(this.#drawnBox()));
+    if (!this.#base) this.#source(SOURCES.grid)?.setData(graticule(this.#drawnBox(), this.map.getCanvas().clientWidth));
   }
 
   #drawRoads(): void {
     if (!this.#isReady) return;
     if (this.map.getLayer("roads")) this.map.removeLayer("roads");
     if (this.map.getSource("roads")) this.map.removeSource("roads");
-    const picture = this.#density && !this.#base ? roadPicture(this.#density, palette(this.#isDark).roads, this.datum) : null;
+    if (!this.#density || this.#base) return;
+    const level = finestLevel(this.map.getZoom());
+    const picture = roadPicture(this.#density, level, palette(this.#isDark).roads, this.datum);
     if (!picture) return;
     this.#roadsCanvas = document.createElement("canvas");
     this.#roadsCanvas.width = picture.width;
@@ -292,7 +294,7 @@ export class FleetMap {
     const now = this.#options.nowMs();
     if (now - this.#clustersAtMs < CLUSTERS_MS) return;
     this.#clustersAtMs = now;
-    const groups = isClustered ? clusters(this.#fleet, this.map.getZoom(), now) : [];
+    const groups = isClustered ? clusters(this.#fleet, this.map.getZoom()) : [];
     this.#source(SOURCES.clusters)?.setData(clusterFeatures(groups));
   }
 
@@ -349,9 +351,7 @@ export class FleetMap {
     this.#drawClusters();
     const { west, south, east, north } = this.#drawnBox();
     const [a, b] = [fromDatum([west, south], this.datum), fromDatum([east, north], this.datum)];
-    if (!this.#isDrawing && this.#followed < 0) {
-      this.#options.onView({ west: a[0], south: a[1], east: b[0], north: b[1] });
-    }
+    this.#options.onView({ west: a[0], south: a[1], east: b[0], north: b[1] });
   }
 
   #view(): View {

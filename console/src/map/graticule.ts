@@ -5,7 +5,8 @@ import { metresPerUnit } from "./mercator";
 
 /** Steps between lines, degrees: each reads well in decimals. */
 const STEPS_DEG = [30, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001];
-const LINES_WANTED = 6;
+/** Pixels between lines, at the least. */
+const APART_PX = 150;
 const LATITUDE_MAX = 85;
 const WORLD_PX = 512;
 
@@ -16,10 +17,10 @@ export interface Box {
   north: number;
 }
 
-/** The step that gives about as many lines as wanted across the box. */
-export function stepDeg(box: Box): number {
-  const across = Math.max(box.east - box.west, 1e-9);
-  return STEPS_DEG.find((step) => across / step >= LINES_WANTED) ?? STEPS_DEG.at(-1)!;
+/** The finest step whose lines are not too near to each other on a map of this width. */
+export function stepDeg(box: Box, widthPx: number): number {
+  const pxPerDegree = widthPx / Math.max(box.east - box.west, 1e-9);
+  return STEPS_DEG.findLast((step) => step * pxPerDegree >= APART_PX) ?? STEPS_DEG[0]!;
 }
 
 /** Multiples of the step within a range. */
@@ -30,8 +31,8 @@ export function ticks(from: number, to: number, step: number): number[] {
 }
 
 /** Lines across the box and half of it on every side, so that a small move needs no new ones. */
-export function graticule(box: Box): GeoJSON.FeatureCollection<GeoJSON.LineString> {
-  const step = stepDeg(box);
+export function graticule(box: Box, widthPx: number): GeoJSON.FeatureCollection<GeoJSON.LineString> {
+  const step = stepDeg(box, widthPx);
   const [width, height] = [box.east - box.west, box.north - box.south];
   const [west, east] = [box.west - width / 2, box.east + width / 2];
   const south = Math.max(-LATITUDE_MAX, box.south - height / 2);

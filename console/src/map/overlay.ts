@@ -81,20 +81,21 @@ export class Overlay {
 
   #drawDegrees(context: CanvasRenderingContext2D, { view, look }: OverlayInput): void {
     const { box } = view;
-    const step = stepDeg(box);
+    const step = stepDeg(box, view.width);
     const scale = 2 ** view.zoom * WORLD_PX;
     context.font = FONT_SMALL;
     context.fillStyle = look.text;
     context.globalAlpha = 0.5;
+    // At the edges that no button and no card covers.
     context.textAlign = "center";
     for (const lon of ticks(box.west, box.east, step)) {
       const x = (mercatorX(lon) - view.centreX) * scale + view.width / 2;
-      if (x > 40 && x < view.width - 40) context.fillText(degreeLabel(lon, step, "lon"), x, EDGE_PX + 6);
+      if (x > 160 && x < view.width - 90) context.fillText(degreeLabel(lon, step, "lon"), x, view.height - EDGE_PX - 5);
     }
-    context.textAlign = "right";
+    context.textAlign = "left";
     for (const lat of ticks(box.south, box.north, step)) {
       const y = (mercatorY(lat) - view.centreY) * scale + view.height / 2;
-      if (y > 30 && y < view.height - 130) context.fillText(degreeLabel(lat, step, "lat"), view.width - EDGE_PX, y - 8);
+      if (y > 110 && y < view.height - 50) context.fillText(degreeLabel(lat, step, "lat"), EDGE_PX, y - 8);
     }
     context.globalAlpha = 1;
   }

@@ -24,23 +24,30 @@ export interface RoadPicture {
   corners: [LonLat, LonLat, LonLat, LonLat];
 }
 
-const SIDE_MAX = 4096;
+/** Pixels to a side; a wider picture is made of larger cells. */
+const SIDE_MAX = 2048;
+const WORLD_PX = 512;
 const OPACITY_MIN = 70;
 const OPACITY_MAX = 235;
 /** Opacity of a cell beside a passed one: takes the steps out of slanted roads. */
 const BESIDE = 0.35;
 
-/** The picture, or null when there is nothing to draw. */
+/** The finest level whose cells are a pixel wide at a zoom: finer ones would fall between the pixels. */
+export function finestLevel(zoom: number): number {
+  return Math.floor(zoom + Math.log2(WORLD_PX));
+}
+
+/** The picture with cells of this level at the finest, or null when there is nothing to draw. */
 export function roadPicture(
   density: Density,
+  levelMax: number,
   colour: readonly [number, number, number],
   datum: Datum,
 ): RoadPicture | null {
-  const { cells, level } = density;
-  if (cells.length < 3) return null;
+  if (density.cells.length < 3) return null;
+  const { cells, level } = fitting(density, levelMax);
   const box = boxOf(cells);
   const [width, height] = [box.right - box.left + 3, box.bottom - box.top + 3];
-  if (width > SIDE_MAX || height > SIDE_MAX) return null;
   const strength = strengths(cells, box, width, height);
   const pixels = new Uint8ClampedArray(width * height * 4);
   strength.forEach((opacity, at) => {
@@ -57,6 +64,22 @@ export function roadPicture(
     corner(west, north + height),
   ];
   return { width, height, pixels, corners };
+}
+
+/** The same cells, or larger ones so that the picture is not too large. A larger cell is as strong as its strongest part. */
+function fitting({ cells, level }: Density, levelMax: number): Density {
+  const box = boxOf(cells);
+  const side = Math.max(box.right - box.left, box.bottom - box.top) + 3;
+  const coarser = Math.max(0, Math.ceil(Math.log2(side / SIDE_MAX)), level - levelMax);
+  if (coarser === 0) return { cells, level };
+  const joined = new Map<number, number>();
+  const columns = 2 ** (level - coarser);
+  for (let at = 0; at + 2 < cells.length; at += 3) {
+    const key = Math.floor(cells[at + 1]! / 2 ** coarser) * columns + Math.floor(cells[at]! / 2 ** coarser);
+    joined.set(key, Math.max(joined.get(key) ?? 0, cells[at + 2]!));
+  }
+  const larger = [...joined].flatMap(([key, passages]) => [key % columns, Math.floor(key / columns), passages]);
+  return { cells: larger, level: level - coarser };
 }
 
 interface CellBox {

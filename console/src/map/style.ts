@@ -221,6 +221,8 @@ function zoneLayers(look: MapPalette): LayerSpecification[] {
   const colour = ["match", ["get", "use"], ...Object.entries(look.zones).flat(), look.zoneOther] as never;
   const isLine = ["==", ["geometry-type"], "LineString"] as never;
   const isArea = ["!", isLine] as never;
+  // An area that holds half the county must not colour it.
+  const isWide = ["in", ["get", "use"], ["literal", ["service_area", "area", "allowance"]]] as never;
   const isChosen = ["boolean", ["feature-state", "chosen"], false] as never;
   // Doubles with every zoom level, so it is as wide as so many metres.
   const width = [
@@ -238,7 +240,7 @@ function zoneLayers(look: MapPalette): LayerSpecification[] {
       type: "fill",
       source: SOURCES.zones,
       filter: isArea,
-      paint: { "fill-color": colour, "fill-opacity": ["case", isChosen, 0.24, 0.1] },
+      paint: { "fill-color": colour, "fill-opacity": ["case", isChosen, 0.24, isWide, 0.025, 0.14] },
     },
     {
       id: "zones-corridor",

@@ -12,6 +12,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { crc32, deflateSync } from "node:zlib";
 import { WebSocketServer } from "ws";
 import { County, State, zones } from "./mock-county.mjs";
 
@@ -42,6 +43,28 @@ export function frame(kind, cars) {
   });
   return bytes;
 }
+
+/** A picture of 256 by 256 pixels, as a PNG of one byte a pixel. */
+function png(valueAt) {
+  const side = 256;
+  const chunk = (type, data) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const bytes = Buffer.alloc(body.length + 8);
+    bytes.writeUInt32BE(data.length);
+    body.copy(bytes, 4);
+    bytes.writeUInt32BE(crc32(body), body.length + 4);
+    return bytes;
+  };
+  const header = Buffer.from([0, 0, 1, 0, 0, 0, 1, 0, 8, 0, 0, 0, 0]);
+  const rows = Buffer.alloc(side * (side + 1));
+  for (let row = 0; row < side; row += 1) {
+    for (let column = 0; column < side; column += 1) rows[row * (side + 1) + column + 1] = valueAt(column, row);
+  }
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  return Buffer.concat([signature, chunk("IHDR", header), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
+}
+
+const TILE = png((column, row) => (column === 0 || row === 0 ? 190 : 232));
 
 const json = (response, body, status = 200, headers = {}) => {
   response.writeHead(status, { "content-type": status < 400 ? "application/json" : "application/problem+json", ...headers });
@@ -151,11 +174,10 @@ class Mock {
     problem(response, 404, "not_found");
   }
 
-  /** A grey square: enough to see that a base map is drawn. */
+  /** A pale square with an edge: enough to see that a base map is drawn. */
   tile(response) {
-    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256"><rect width="256" height="256" fill="#dfe6e0" stroke="#b9c4bd"/></svg>';
-    response.writeHead(200, { "content-type": "image/svg+xml" });
-    response.end(svg);
+    response.writeHead(200, { "content-type": "image/png" });
+    response.end(TILE);
   }
 
   async file(response, path) {

@@ -114,7 +114,7 @@ describe("roads", () => {
     expect(opacity(0, 0)).toBe(0);
     expect(opacity(1, 0)).toBeGreaterThan(0);
     expect(picture!.corners[0][0]).toBeCloseTo(((column - 1) / 2 ** level) * 360 - 180, 9);
-    expect(finestLevel(9.5)).toBe(18);
+    expect(finestLevel(9.5)).toBe(19);
     const far = roadPicture({ level: 21, cells: [0, 0, 5, 2 ** 20, 7, 9] }, 21, [0, 0, 0], "wgs84");
     expect(Math.max(far!.width, far!.height)).toBeLessThanOrEqual(2_051);
     expect(roadPicture({ level, cells: [] }, 21, [0, 0, 0], "wgs84")).toBeNull();

@@ -187,11 +187,12 @@ export class FleetMap {
     this.map.easeTo({ center: [lon, lat], zoom: Math.max(this.map.getZoom(), 14), duration: 600 });
   }
 
-  /** Shows a box given in WGS-84. */
-  fit([west, south, east, north]: readonly [number, number, number, number]): void {
+  /** Shows a box given in WGS-84, beside what covers the map at its right. */
+  fit([west, south, east, north]: readonly [number, number, number, number], coveredPx = 0): void {
     const [a, b] = [toDatum([west, south], this.datum), toDatum([east, north], this.datum)];
     this.#hasView = true;
-    this.map.fitBounds([a[0], a[1], b[0], b[1]], { padding: 60, maxZoom: 16, duration: 400 });
+    const padding = { top: 60, bottom: 60, left: 60, right: 60 + coveredPx };
+    this.map.fitBounds([a[0], a[1], b[0], b[1]], { padding, maxZoom: 16, duration: 400 });
   }
 
   /** Shows all cars that are not hidden. */

@@ -32,9 +32,9 @@ const OPACITY_MAX = 235;
 /** Opacity of a cell beside a passed one: takes the steps out of slanted roads. */
 const BESIDE = 0.35;
 
-/** The finest level whose cells are a pixel wide at a zoom: finer ones would fall between the pixels. */
+/** The finest level whose cells are half a pixel wide at a zoom: finer ones would fall between the pixels. */
 export function finestLevel(zoom: number): number {
-  return Math.floor(zoom + Math.log2(WORLD_PX));
+  return Math.floor(zoom + Math.log2(WORLD_PX)) + 1;
 }
 
 /** The picture with cells of this level at the finest, or null when there is nothing to draw. */

@@ -1,5 +1,6 @@
 /** The map of one track, without the framework: see `TrackMap.svelte`. */
 
+import type * as GeoJSON from "geojson";
 import {
   AttributionControl,
   type GeoJSONSource,
@@ -106,7 +107,7 @@ export class TrackView {
 
   #furnish(): void {
     this.#isReady = true;
-    const empty = { type: "FeatureCollection", features: [] } as const;
+    const empty: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
     this.#map.addSource("bands", { type: "geojson", data: empty });
     this.#map.addSource("marks", { type: "geojson", data: empty });
     for (const layer of layers(this.#isDark)) this.#map.addLayer(layer, "trail-rim");

@@ -11,6 +11,7 @@ import {
   kindOf,
   labelPoint,
   polygonFromRings,
+  shapeBounds,
   position,
   type Shape,
   shapeGeometry,
@@ -86,6 +87,9 @@ describe("zones", () => {
       ],
       half_width_m: 60,
     });
+    const [west, south, east, north] = shapeBounds(shape);
+    expect(distanceM([west, 39.905], [east, 39.905])).toBeGreaterThan(854 + 100);
+    expect(north - south).toBeCloseTo(0.01 + 120 / 111_320, 4);
     // 78,271.5 m a pixel at zoom 0 on the equator, with tiles of 512 pixels.
     expect(widthAtZoom0(78_271.5, 0)).toBeCloseTo(1, 4);
   });

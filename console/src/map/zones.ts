@@ -133,11 +133,27 @@ export function labelPoint(shape: Shape): LonLat {
     case "corridor":
       return lonLat(shape.line[Math.floor(shape.line.length / 2)] ?? { lat_e7: 0, lon_e7: 0 });
     case "polygons": {
-      const corners = (shape.polygons[0]?.[0] ?? []).map(lonLat);
-      const [lons, lats] = [corners.map((at) => at[0]), corners.map((at) => at[1])];
-      return [(Math.min(...lons) + Math.max(...lons)) / 2, (Math.min(...lats) + Math.max(...lats)) / 2];
+      const [west, south, east, north] = around((shape.polygons[0]?.[0] ?? []).map(lonLat));
+      return [(west + east) / 2, (south + north) / 2];
     }
   }
+}
+
+/** The box around a shape. */
+export function shapeBounds(shape: Shape): [west: number, south: number, east: number, north: number] {
+  switch (shape.shape) {
+    case "circle":
+      return around(circleRing(lonLat(shape.centre), shape.radius_m));
+    case "polygons":
+      return around(shape.polygons.flatMap((rings) => (rings[0] ?? []).map(lonLat)));
+    case "corridor":
+      return around(shape.line.flatMap((point) => circleRing(lonLat(point), shape.half_width_m)));
+  }
+}
+
+function around(places: readonly LonLat[]): [west: number, south: number, east: number, north: number] {
+  const [lons, lats] = [places.map((at) => at[0]), places.map((at) => at[1])];
+  return [Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)];
 }
 
 /** Width in pixels at zoom 0 of so many metres; doubles with every zoom level. */
@@ -169,8 +185,8 @@ export function zoneFeatures(
 /** A circle from its drawn ring: middle of the box, mean distance of the corners. */
 export function circleFromRing(drawn: readonly (readonly number[])[], datum: Datum): Shape {
   const ring = opened(drawn).map((point) => fromDatum(point, datum));
-  const [lons, lats] = [ring.map((at) => at[0]), ring.map((at) => at[1])];
-  const centre: LonLat = [(Math.min(...lons) + Math.max(...lons)) / 2, (Math.min(...lats) + Math.max(...lats)) / 2];
+  const [west, south, east, north] = around(ring);
+  const centre: LonLat = [(west + east) / 2, (south + north) / 2];
   const radius = ring.reduce((sum, at) => sum + distanceM(centre, at), 0) / Math.max(1, ring.length);
   return { shape: "circle", centre: position(centre), radius_m: Math.max(1, Math.round(radius)) };
 }

@@ -127,12 +127,13 @@ export class LiveFleet {
   #take(frame: FrameReader): void {
     const start = performance.now();
     this.fleet.apply(frame, start, reducedMotion());
-    if (this.fleet.slotsVersion !== this.#slotsVersion) this.#applyUnit();
+    const hasOthers = this.fleet.slotsVersion !== this.#slotsVersion;
+    if (hasOthers) this.#applyUnit();
     this.onchange?.();
     performance.measure(MEASURE, { start });
     performance.clearMeasures(MEASURE);
     this.beat += 1;
-    if (Date.now() - this.#countedMs >= COUNT_MS) this.#count();
+    if (hasOthers || Date.now() - this.#countedMs >= COUNT_MS) this.#count();
   }
 
   #count(): void {

@@ -98,6 +98,10 @@ export async function read<T>(path: string, options: Options = {}): Promise<T> {
 export const write = <T>(method: Options["method"], path: string, body?: unknown, options: Options = {}): Promise<T> =>
   read<T>(path, { ...options, method, body });
 
+/** A key under which the server does the same thing once. Works without HTTPS too, where `randomUUID` is missing. */
+export const onceKey = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 /** One page of a list. */
 export interface Page<T> {
   items: T[];

@@ -52,6 +52,7 @@ export async function doInCase(view: CaseView, deed: Deed): Promise<CaseView | n
     method: "POST",
     body: deed,
     headers: { "if-match": `"${view.seq}"` },
+    keepalive: true,
     subject: { case: view.id },
   });
   return response.status === 204 ? null : ((await response.json()) as CaseView);
@@ -77,6 +78,7 @@ export const pending = {
     const drop = (): void => {
       waiting = waiting.filter((one) => one !== entry);
       clearTimeout(entry.timer);
+      toaster.drop(toast);
     };
     const send = (): void => {
       drop();
@@ -84,7 +86,7 @@ export const pending = {
     };
     const entry: Waiting = { ids, send, timer: setTimeout(send, UNDO_MS) };
     waiting = [...waiting, entry];
-    toaster.say(text, {
+    const toast = toaster.say(text, {
       undo: () => {
         drop();
         undone?.();

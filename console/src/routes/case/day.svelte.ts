@@ -29,6 +29,13 @@ export function boundsOf(view: CaseView): Range {
   return { from, to: Math.max(to, from + 3_600_000) };
 }
 
+/** A parked terminal that falls asleep leaves a short silence at its place: no gap that says anything. */
+const QUIET_MS = 30 * 60_000;
+const QUIET_M = 150;
+
+const isTelling = ({ kind, start, end, distance_m }: Segment): boolean =>
+  kind !== "gap" || (distance_m ?? 0) >= QUIET_M || Date.parse(end) - Date.parse(start) >= QUIET_MS;
+
 interface TrackAnswer {
   items: Parameters<typeof fixesOf>[0];
   next_from?: string | null;
@@ -96,7 +103,7 @@ export class CaseDay {
     const times = { from: new Date(this.bounds.from).toISOString(), to: new Date(this.bounds.to).toISOString() };
     // First alone: it may ask for a purpose, once.
     const found = await readAll<Segment>(`vehicles/${vehicle}/segments`, 2_000, { ...options, query: { ...times, limit: 1000 } });
-    this.segments = found.items;
+    this.segments = found.items.filter(isTelling);
     const devices = [...new Set(found.items.map(({ device }) => device))];
     const [tracks, zones, orders, calendars] = await Promise.all([
       Promise.all(devices.map((device) => track(device, this.bounds, options))),

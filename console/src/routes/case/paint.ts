@@ -100,7 +100,7 @@ function paintZone(drawing: Drawing, scene: Scene, zone: Zone, style: CSSStyleDe
 
 /** Text with a rim in the colour of the ground, so that lines do not cut it. */
 function paintText(drawing: Drawing, text: string, x: number, y: number, tone: string, style: CSSStyleDeclaration): void {
-  drawing.lineWidth = 3;
+  drawing.lineWidth = 4.5;
   drawing.lineJoin = "round";
   drawing.strokeStyle = colour(style, "surface-2");
   drawing.strokeText(text, x, y);

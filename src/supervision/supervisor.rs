@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::backlog::Backlog;
 use super::days::Days;
 use super::derive::{Derived, derive};
-use super::judging::{self, Found, Fresh, Sources, archived, registered, start};
+use super::judging::{self, Found, Fresh, Sources, archived, registered};
 use super::marks::{Mark, Marks, Taken};
 use super::settings::SupervisionSettings;
 use super::{cases, changes, reminders};
@@ -84,6 +84,8 @@ pub struct Status {
     pub failed_cases: AtomicU64,
     /// Vehicle-days that wait.
     pub waiting_days: AtomicU64,
+    /// Days whose night is over that wait for the rules of the whole fleet.
+    pub waiting_fleet_days: AtomicU64,
     /// The address of the journal up to which trips and flags are written.
     pub lsn: AtomicU64,
     /// The change of the registry up to which flags are written.
@@ -225,15 +227,18 @@ impl Supervisor {
         self.known = change.map_or(self.known, Known::Change);
         let (due, has_more) = self.due(taken);
         let due: Vec<_> = due.into_iter().collect();
+        let is_quiet = due.is_empty();
         let bindings = if due.is_empty() { Vec::new() } else { self.parts.registry.rows(Known::Now).await? };
         for group in due.chunks(DEVICES_AT_ONCE) {
             self.derive_group(group, &bindings).await?;
         }
         self.is_resumed = true;
         self.sync_left_over().await;
+        self.publish_fleet_days();
         let Some(change) = change else { return Ok(()) };
         self.judge_settled_days().await?;
-        self.judge_fleet_days().await?;
+        self.judge_fleet_days(is_quiet).await?;
+        self.publish_fleet_days();
         self.remind().await?;
         // Marks that wait are in memory only: until they are worked off the journal is read again after a restart.
         let lsn = if has_more { self.checkpoint.unwrap_or_default().lsn } else { taken.lsn };
@@ -384,7 +389,7 @@ impl Supervisor {
             touched.push((device, from, to));
         }
         let added_segments = added.iter().map(|new| new.segment.clone()).collect();
-        fresh.insert(device, Fresh { gone: gone_ids, added: added_segments });
+        fresh.insert(device, Fresh { gone: gone_ids, added: added_segments, rest: derived.rest.clone() });
         judgement.segments.extend(added);
         judgement.gone_segments.extend(gone);
         if let Some(rest) = derived.rest.filter(|rest| self.rests.get(&device) != Some(rest)) {
@@ -393,7 +398,8 @@ impl Supervisor {
         Ok(())
     }
 
-    /// The vehicle-days that changed stretches of tracks touch: the night before, and the weeks after in which rules look back on them.
+    /// The vehicle-days that changed stretches of tracks touch: the night before, and the weeks after in which rules look back on them. When a
+    /// device was not heard of so early before, every day since: silence after a first word is asked about, whenever that word arrives.
     async fn days_of(
         &self,
         touched: &[(DeviceId, UtcMillis, UtcMillis)],
@@ -401,10 +407,15 @@ impl Supervisor {
     ) -> anyhow::Result<Days> {
         let mut days = Days::default();
         let world = self.local()?;
-        let today = world.local(self.now).0;
+        let judged = self.judged_range()?;
+        let (earliest, today) = (*judged.start(), *judged.end());
         for (device, from, to) in touched {
-            let first = world.local(*from).0.saturating_sub(jiff::Span::new().days(1));
-            let last = world.local(*to).0.saturating_add(jiff::Span::new().days(LOOK_BACK_DAYS)).min(today);
+            let first = world.local(*from).0.saturating_sub(jiff::Span::new().days(1)).max(earliest);
+            let looked_back_on = world.local(*to).0.saturating_add(jiff::Span::new().days(LOOK_BACK_DAYS));
+            let stored = self.parts.registry.segment_bounds(*device).await?.map(|(first, _)| first);
+            let rest = self.rests.get(device).map(|rest| rest.stop.start);
+            let is_first_word = [stored, rest].into_iter().flatten().min().is_none_or(|known| *from < known);
+            let last = if is_first_word { today } else { looked_back_on.min(today) };
             let bound = bindings.iter().filter(|binding| {
                 binding.row.device == *device && binding.row.is_primary && binding.valid.overlaps(*from, *to)
             });
@@ -502,7 +513,7 @@ impl Supervisor {
         }
         let back = |days: i64| settled.saturating_sub(jiff::Span::new().days(days));
         let first = self.settled.map_or_else(|| back(1), |day| day.saturating_add(jiff::Span::new().days(1)));
-        let first = first.clamp(back(LOOK_BACK_DAYS), settled);
+        let first = first.clamp(back(i64::from(self.parts.settings.judge_back_days)), settled);
         let registry = Arc::clone(&self.parts.registry);
         let bounds = (first, settled);
         let (world, _) =
@@ -540,11 +551,16 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Judges the days that wait by the rules of the whole fleet, once they are settled.
-    async fn judge_fleet_days(&mut self) -> anyhow::Result<()> {
+    fn publish_fleet_days(&self) {
+        let waiting = self.settled.map_or(0, |settled| self.fleet_days.range(..=settled).count());
+        self.status.waiting_fleet_days.store(waiting as u64, Ordering::Relaxed);
+    }
+
+    /// Judges the days that wait by the rules of the whole fleet, once they are settled: now and then, and when there is nothing else to do.
+    async fn judge_fleet_days(&mut self, is_quiet: bool) -> anyhow::Result<()> {
         let Some(settled) = self.settled else { return Ok(()) };
-        let is_due = self.fleet_judged_at.is_none_or(|at| self.now.0.saturating_sub(at.0) >= FLEET_EVERY_MS);
-        if !is_due || self.fleet_days.first().is_none_or(|day| *day > settled) {
+        let is_time = self.fleet_judged_at.is_none_or(|at| self.now.0.saturating_sub(at.0) >= FLEET_EVERY_MS);
+        if !(is_time || is_quiet) || self.fleet_days.first().is_none_or(|day| *day > settled) {
             return Ok(());
         }
         self.fleet_judged_at = Some(self.now);
@@ -684,7 +700,7 @@ fn with_beginnings(world: &World, days: &Days) -> Days {
 /// First start and last end.
 fn bounds<'a>(segments: impl Iterator<Item = &'a Segment>) -> Option<(UtcMillis, UtcMillis)> {
     segments.fold(None, |bounds, segment| {
-        let (from, to) = (start(segment), super::derive::end(segment));
+        let (from, to) = (segment.start(), segment.end());
         Some(
             bounds
                 .map_or((from, to), |(first, last): (UtcMillis, UtcMillis)| (first.min(from), last.max(to))),

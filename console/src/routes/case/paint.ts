@@ -53,7 +53,10 @@ function paintScale(drawing: Drawing, { view, height }: Scene, style: CSSStyleDe
   drawing.fillText(`${text} · WGS-84`, 14, height - 23);
 }
 
-const zoneTone: Record<string, string> = { depot: "brand", sensitive: "ribbon", forbidden: "red", service_area: "line-strong" };
+/** Parts of the map that say nothing about one day. */
+const UNSEEN = new Set(["area", "place"]);
+
+const zoneTone: Record<string, string> = { depot: "brand", sensitive: "plum", forbidden: "red", service_area: "line-strong" };
 
 function paintZone(drawing: Drawing, scene: Scene, zone: Zone, style: CSSStyleDeclaration): void {
   const at = onScreen(scene.view, scene.width, scene.height);
@@ -153,7 +156,7 @@ function paintStops(drawing: Drawing, scene: Scene, style: CSSStyleDeclaration):
 export function paintGround(drawing: Drawing, scene: Scene, style: CSSStyleDeclaration): void {
   drawing.clearRect(0, 0, scene.width, scene.height);
   paintGrid(drawing, scene, style);
-  for (const zone of scene.zones) paintZone(drawing, scene, zone, style);
+  for (const zone of scene.zones.filter(({ use }) => !UNSEEN.has(use))) paintZone(drawing, scene, zone, style);
   paintTrack(drawing, scene, style);
   paintStops(drawing, scene, style);
   paintScale(drawing, scene, style);

@@ -13,6 +13,7 @@ export interface MenuEntry {
 
 const menu: MenuEntry[] = [
   { page: "queue", permission: "cases:read" },
+  { page: "case", permission: "cases:read" },
   { page: "explain", permission: "" },
   { page: "map", permission: "positions:read" },
   { page: "orders", permission: "orders:read" },

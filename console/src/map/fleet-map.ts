@@ -23,7 +23,7 @@ import { PlaceGrid } from "./grid";
 import { PLATES_FROM_ZOOM } from "./labels";
 import { lonLatOf, mercatorX, mercatorY } from "./mercator";
 import { Overlay, type View } from "./overlay";
-import { type Density, finestLevel, roadPicture } from "./roads";
+import { type Density, finestLevel, type RoadPicture, roadPicture } from "./roads";
 import { type BaseMap, carColours, CARS_BELOW, mapStyle, palette, ROADS_BELOW, SOURCES } from "./style";
 import type { Trail } from "./track";
 import { type Zone, zoneFeatures } from "./zones";
@@ -33,7 +33,10 @@ const WORLD_PX = 512;
 const GRID_MS = 500;
 const CLUSTERS_MS = 3_000;
 const TRAIL_MS = 250;
-const FOLLOW_ZOOM = 15;
+const FOLLOW_ZOOM = 14.5;
+/** A picture of roads is made so many times larger, as long as it is not larger than this. */
+const SOFTER_TIMES = 3;
+const SOFTER_SIDE_MAX = 1_536;
 const PICK_SLACK_PX = 6;
 const PLATES_LOOKED_AT_MAX = 600;
 /** Share of cars at each end that does not count for the first view: one stray car must not shrink the county. */
@@ -45,6 +48,8 @@ export interface FleetMapOptions {
   nowMs(): number;
   isDark: boolean;
   base: BaseMap | null;
+  /** What MapLibre says to those who can't see: its own words, by its own names. */
+  locale: Record<string, string>;
   /** What is written beside a car. */
   textOf(car: number): string;
   onPick(car: number | null): void;
@@ -88,7 +93,9 @@ export class FleetMap {
     this.#isDark = options.isDark;
     this.#fleet.setDatum(this.datum);
     this.#cars = new CarsLayer(options.fleet, carColours(options.isDark), options.nowMs);
-    this.map = createMap({ container: options.container, style: mapStyle(this.#base, this.#isDark), center: [105, 35], zoom: 3.5 });
+    const { container, locale } = options;
+    const style = mapStyle(this.#base, this.#isDark);
+    this.map = createMap({ container, locale, style, center: [105, 35], zoom: 3.5 });
     this.#overlay = new Overlay(options.container, options.fleet);
     this.map.addControl(new NavigationControl({ showCompass: false }), "bottom-right");
     this.#showAttribution();
@@ -273,10 +280,7 @@ export class FleetMap {
     const level = finestLevel(this.map.getZoom());
     const picture = roadPicture(this.#density, level, palette(this.#isDark).roads, this.datum);
     if (!picture) return;
-    this.#roadsCanvas = document.createElement("canvas");
-    this.#roadsCanvas.width = picture.width;
-    this.#roadsCanvas.height = picture.height;
-    this.#roadsCanvas.getContext("2d")?.putImageData(new ImageData(picture.pixels, picture.width, picture.height), 0, 0);
+    this.#roadsCanvas = canvasOf(picture);
     const coordinates = picture.corners.map((corner) => [...corner]) as CanvasSourceSpecification["coordinates"];
     this.map.addSource("roads", { type: "canvas", canvas: this.#roadsCanvas, animate: false, coordinates });
     this.map.addLayer({ id: "roads", type: "raster", source: "roads", paint: { "raster-fade-duration": 0 } }, ROADS_BELOW);
@@ -440,4 +444,23 @@ export class FleetMap {
     this.map.getCanvas().style.cursor = car >= 0 ? "pointer" : "";
     this.map.triggerRepaint();
   }
+}
+
+/** The picture on a canvas; a small one larger and softer, so that slanted roads are no stairs when the map is near. */
+function canvasOf({ width, height, pixels }: RoadPicture): HTMLCanvasElement {
+  const times = Math.max(width, height) * SOFTER_TIMES <= SOFTER_SIDE_MAX ? SOFTER_TIMES : 1;
+  const plain = document.createElement("canvas");
+  plain.width = width;
+  plain.height = height;
+  plain.getContext("2d")?.putImageData(new ImageData(pixels, width, height), 0, 0);
+  if (times === 1) return plain;
+  const soft = document.createElement("canvas");
+  soft.width = width * times;
+  soft.height = height * times;
+  const context = soft.getContext("2d");
+  if (!context) return plain;
+  context.filter = `blur(${times / 2}px)`;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(plain, 0, 0, soft.width, soft.height);
+  return soft;
 }

@@ -78,6 +78,8 @@ export class FleetMap {
   #roadsCanvas: HTMLCanvasElement | null = null;
   #trail: Trail | null = null;
   #trailAtMs = -Infinity;
+  /** What the trail on the map was made of. */
+  #trailState = "";
   #clustersAtMs = -Infinity;
   /** Cars by their numbers, because slots move; -1 for none. */
   #chosen = -1;
@@ -130,7 +132,7 @@ export class FleetMap {
     this.#drawClusters();
     this.#drawTrail();
     this.#followNow();
-    this.map.triggerRepaint();
+    if (!this.#isClustered) this.map.triggerRepaint();
   }
 
   setLook(base: BaseMap | null, isDark: boolean): void {
@@ -249,6 +251,7 @@ export class FleetMap {
     this.map.addLayer(this.#cars, CARS_BELOW);
     this.#clustersAtMs = -Infinity;
     this.#trailAtMs = -Infinity;
+    this.#trailState = "";
     this.#drawZones();
     this.#drawRoads();
     this.#drawGrid();
@@ -292,12 +295,11 @@ export class FleetMap {
 
   #drawClusters(): void {
     const isClustered = this.#isClustered;
-    if (this.#cars.isVisible === isClustered) {
-      this.#cars.isVisible = !isClustered;
-      this.#clustersAtMs = -Infinity;
-    }
+    const hasChanged = this.#cars.isVisible === isClustered;
+    this.#cars.isVisible = !isClustered;
     const now = this.#options.nowMs();
-    if (now - this.#clustersAtMs < CLUSTERS_MS) return;
+    const isDue = isClustered && now - this.#clustersAtMs >= CLUSTERS_MS;
+    if (!hasChanged && !isDue) return;
     this.#clustersAtMs = now;
     const groups = isClustered ? clusters(this.#fleet, this.map.getZoom()) : [];
     this.#source(SOURCES.clusters)?.setData(clusterFeatures(groups));
@@ -308,8 +310,12 @@ export class FleetMap {
     if (now - this.#trailAtMs < TRAIL_MS) return;
     this.#trailAtMs = now;
     const head = this.#followedPlace() ?? undefined;
-    const line = this.#trail?.line(this.datum, head) ?? { type: "FeatureCollection", features: [] };
-    this.#source(SOURCES.trail)?.setData(line);
+    // Every new line is a new picture, which draws the trail again: without a change there must be none.
+    const state = this.#trail ? `${this.#trail.points.length} ${this.#trail.points.at(-1)?.atMs} ${head}` : "";
+    const source = this.#source(SOURCES.trail);
+    if (!source || state === this.#trailState) return;
+    this.#trailState = state;
+    source.setData(this.#trail?.line(this.datum, head) ?? { type: "FeatureCollection", features: [] });
   }
 
   #followNow(): void {

@@ -177,7 +177,8 @@ fn suits(story: Story, day: i64, period: &Period) -> bool {
             weekday(day) == 0 && is_workday(day) && is_plain(span)
         }
         Story::InRepair | Story::MultiDayOrder | Story::ForgotDepot => span.into_iter().all(is_workday),
-        Story::HourlyHeartbeat | Story::SleepingTracker | Story::NightDrift => is_workday(day),
+        // A declared emergency, which ends at noon of the day after its last, permits such a trip: it would be no violation.
+        Story::AllowanceTrip => is_workday(day) && !(period.flood.0..=period.flood.1 + 1).contains(&day),
         _ => is_workday(day),
     }
 }

@@ -29,6 +29,8 @@ export const menuFor = (may: (permission: string) => boolean): MenuEntry[] =>
 /** Pages that open without a log-in. */
 export const isOpenToAll = (page: string): boolean => page === "setup";
 
+export const hasPage = (page: string): boolean => loaders.has(page);
+
 export const loadPage = (page: string): Promise<Component> | null => {
   const load = loaders.get(page);
   return load ? load().then((module) => module.default) : null;

@@ -34,7 +34,6 @@ const zh = {
   noSignal: "信号中断，位置为最后已知",
   noTrack: "当日没有可用轨迹，数据不足无法判断。",
   late: (at: string) => `补单 · ${at} 录入`,
-  latePlain: "补单",
   order: (no: string) => `派车单 ${no}`,
   orderStates: { applied: "待批", approved: "已批准", settled: "已结算", refused: "未批准", cancelled: "已取消" } as Record<string, string>,
   controls: {
@@ -184,7 +183,6 @@ const en: typeof zh = {
   noSignal: "Signal lost: the last known position",
   noTrack: "There is no usable track of this day: too little data to judge.",
   late: (at: string) => `late paper · recorded ${at}`,
-  latePlain: "late paper",
   order: (no: string) => `Order ${no}`,
   orderStates: { applied: "applied for", approved: "approved", settled: "settled", refused: "refused", cancelled: "cancelled" },
   controls: {

@@ -145,7 +145,8 @@ impl Sources<'_> {
 
     /// The first moment of which a device has told anything; `stored` is the start of its first stored segment.
     pub(super) fn first_known(&self, device: DeviceId, stored: Option<UtcMillis>) -> Option<UtcMillis> {
-        let added = self.fresh.get(&device).into_iter().flat_map(|fresh| fresh.added.iter().map(Segment::start));
+        let added =
+            self.fresh.get(&device).into_iter().flat_map(|fresh| fresh.added.iter().map(Segment::start));
         added.chain(stored).chain(self.rest(device).map(|rest| rest.stop.start)).min()
     }
 

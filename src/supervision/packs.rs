@@ -126,7 +126,8 @@ async fn inputs(sources: &PackSources, request: &PackRequest, case: &Case) -> an
     let findings: Vec<Finding> = flags.into_iter().map(|flag| flag.finding).filter(is_of_case).collect();
     let mut others = Vec::new();
     for other in other_vehicles(&sources.registry, &world, &findings, vehicle, case).await? {
-        let OwnedHistory { segments, .. } = reader.history(&world, other, &(day..=day), Detail::Segments).await?;
+        let OwnedHistory { segments, .. } =
+            reader.history(&world, other, &(day..=day), Detail::Segments).await?;
         others.push(OtherVehicle { vehicle: other, segments });
     }
     let vehicles: BTreeSet<VehicleId> = others.iter().map(|other| other.vehicle).chain([vehicle]).collect();

@@ -39,7 +39,8 @@ pub fn looks_ahead_to(world: &World, vehicle: VehicleId, day: Date) -> UtcMillis
     let end_of = |days: i64| world.instant(day.saturating_add(Span::new().days(days)), 1_440);
     let (from, to) = (world.instant(day, 0), world.instant(day, 1_440));
     // A car may leave a little before its order begins.
-    let holds = |order: &&Order| order.planned_out.0 < to.0.saturating_add(DAY_MS) && from <= order.planned_in;
+    let holds =
+        |order: &&Order| order.planned_out.0 < to.0.saturating_add(DAY_MS) && from <= order.planned_in;
     let orders = world.orders(vehicle).map(|order| &order.row).filter(holds);
     let ends = orders.map(|order| UtcMillis(order.planned_in.0.saturating_add(DAY_MS)));
     let asked_to = ends.max().unwrap_or(UtcMillis(i64::MIN)).min(end_of(LOOK_BACK_DAYS));

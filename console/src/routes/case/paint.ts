@@ -68,7 +68,7 @@ function paintZone(drawing: Drawing, scene: Scene, zone: Zone, style: CSSStyleDe
     const radius = zone.shape.radius_m * scene.view.pixelsPerMetre;
     if (middle.x < -radius || middle.y < -radius || middle.x > scene.width + radius || middle.y > scene.height + radius) return;
     drawing.arc(middle.x, middle.y, Math.max(2, radius), 0, TAU);
-    name = { ...middle, y: middle.y - radius - 4, size: radius * 2 };
+    name = { ...middle, y: middle.y - Math.max(radius, 10) - 5, size: radius * 2 };
   } else {
     for (const ring of zone.shape.polygons.flat()) {
       ring.forEach((place, index) => {

@@ -14,6 +14,7 @@ const modules = import.meta.glob<Module>(["./index.ts", "../**/words.ts", "../**
 const found: Record<Language, [string, string][]> = { zh: [], en: [] };
 
 beforeAll(async () => {
+  vi.stubGlobal("navigator", { language: "zh-CN" });
   vi.stubGlobal("localStorage", { getItem: () => null, setItem: () => undefined });
   const { language } = await import("./language.svelte");
   for (const [path, load] of Object.entries(modules)) {

@@ -14,6 +14,7 @@ mod backtests;
 mod basemaps;
 mod cases;
 mod crs;
+mod density;
 mod desk;
 mod devices;
 mod events;
@@ -122,6 +123,7 @@ struct Inner {
     jobs: Jobs,
     feed: Feed,
     event_places: Arc<Semaphore>,
+    grids: density::Grids,
     started_at: UtcMillis,
     requests: AtomicU64,
 }
@@ -157,6 +159,7 @@ impl ApiState {
                 jobs: Jobs::new(),
                 feed,
                 event_places,
+                grids: density::Grids::default(),
                 started_at,
                 requests: AtomicU64::new(0),
             }),
@@ -215,6 +218,10 @@ impl ApiState {
 
     fn stop(&self) -> &CancellationToken {
         &self.inner.parts.stop
+    }
+
+    fn grids(&self) -> &density::Grids {
+        &self.inner.grids
     }
 
     fn counters(&self) -> &Counters {
@@ -316,6 +323,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(positions::list))
         .routes(routes!(live_feed::fleet))
         .routes(routes!(live_feed::live))
+        .routes(routes!(density::density))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::approve))
         .routes(routes!(trips::of_device))

@@ -161,7 +161,6 @@ fn is_fit(story: Story, stage: &Stage, car: usize) -> bool {
     }
 }
 
-
 /// Whether a story can begin on a day.
 fn suits(story: Story, day: i64, period: &Period) -> bool {
     // A day of margin on both sides for paper that is written before or after.

@@ -1,0 +1,66 @@
+import { catalogue } from "../words";
+
+const zh = {
+  excludeTitle: "排除疑点",
+  closeTitle: "作出处理",
+  how: "处理结论",
+  reason: "理由",
+  remedy: "措施",
+  kind: "情形",
+  text: "说明（必填）",
+  textHint: "写明依据，例如核对了哪张派车单、联系了谁。",
+  two: "提请第二人复核",
+  twoNote: "此结论须由另一人复核后生效。",
+  close: "结案",
+  propose: "提请复核",
+  askTitle: "要求情况说明",
+  question: "请单位说明的事项",
+  questionHint: "例如：请说明 11 月 19 日 17:05 出车的任务、同行人员和依据。",
+  ladder: "自送达起第 3、5、7 个工作日未说明的，依次提醒单位负责人、报告主管局领导、报告纪检监察机关。未说明不等于违规。",
+  templates: [
+    "请说明该次出车的公务事由、用车人、目的地和同行人员，并提供派车单或其他凭证。",
+    "请说明车辆在该处停留的原因和时长。",
+    "请说明派车单补录的原因，并提供当时的任务依据。",
+  ],
+  send: "发出",
+  commentTitle: "备注",
+  comment: "备注内容",
+  audience: "可见范围",
+  audiences: { reviewers: "仅核查人员", everybody: "所有可见本案的人员" },
+  save: "保存",
+  forCases: (count: number) => `共 ${count} 个车日`,
+};
+
+const en: typeof zh = {
+  excludeTitle: "Exclude",
+  closeTitle: "Decide",
+  how: "Decision",
+  reason: "Reason",
+  remedy: "What follows",
+  kind: "Kind",
+  text: "In words (needed)",
+  textHint: "What it rests on: which order was checked, who was asked.",
+  two: "A second person must agree",
+  twoNote: "This decision holds once another person has agreed.",
+  close: "Close",
+  propose: "Put to the second person",
+  askTitle: "Ask for an explanation",
+  question: "What the unit is to explain",
+  questionHint: "For example: please explain the purpose, passengers and order of the trip of 19 November, 17:05.",
+  ladder:
+    "Without an answer on workday 3, 5 and 7 after delivery the unit's manager is reminded, the bureau's leader told, the discipline office told. Silence is not guilt.",
+  templates: [
+    "Please explain the duty, the user of the car, the destination and the passengers, and give the order or another document.",
+    "Please explain why and for how long the car stood there.",
+    "Please explain why the order was recorded late, and give what the duty rested on then.",
+  ],
+  send: "Send",
+  commentTitle: "Comment",
+  comment: "Comment",
+  audience: "Who may read it",
+  audiences: { reviewers: "Reviewers only", everybody: "Everybody who sees the case" },
+  save: "Save",
+  forCases: (count: number) => `${count} car-days`,
+};
+
+export const dialogWords = catalogue(zh, en);

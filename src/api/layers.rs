@@ -43,7 +43,8 @@ pub(super) async fn outermost(State(state): State<ApiState>, request: Request, n
     state.counters().http_answer(response.status().as_u16());
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page that is made here may have a policy of its own.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -56,6 +57,9 @@ async fn guarded(state: &ApiState, mut request: Request, next: Next) -> Response
     if !auth::is_public(state, request.method(), request.uri().path()) {
         match auth::authenticate(state, &request) {
             Ok(token) => {
+                if !state.takes_request_of(&token.id) {
+                    return Problem::new(Code::RateLimited).retry_after(1).into_response();
+                }
                 request.extensions_mut().insert(token);
             }
             Err(problem) => return problem.into_response(),

@@ -11,14 +11,17 @@
 
 mod auth;
 mod backtests;
+mod basemaps;
 mod cases;
 mod crs;
 mod desk;
 mod devices;
+mod events;
 mod extract;
 mod flags;
 mod layers;
 mod links;
+pub mod live_feed;
 mod once;
 mod page;
 mod positions;
@@ -26,6 +29,7 @@ mod problem;
 mod proposals;
 mod quarantine;
 mod registers;
+mod reports;
 mod samples;
 mod status;
 #[cfg(test)]
@@ -33,6 +37,7 @@ mod tests;
 mod throttle;
 mod track;
 mod trips;
+mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,14 +47,19 @@ use axum::extract::DefaultBodyLimit;
 use axum::response::IntoResponse;
 use axum::{Router, middleware};
 use motorpool_protocols::UtcMillis;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::basemaps::Basemaps;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::live::Live;
+use crate::notify::ring::Ring;
+use crate::outbound::Client;
 use crate::registry::{Device, Registry};
 use crate::sources::Links;
 use crate::supervision::PackSources;
@@ -58,6 +68,7 @@ use crate::telemetry::metrics::Exporter;
 use crate::telemetry::{Counters, Readings};
 use crate::tracks::Tracks;
 use backtests::Jobs;
+use live_feed::Feed;
 use problem::{Code, Problem};
 use throttle::Throttle;
 
@@ -87,6 +98,14 @@ pub struct ApiParts {
     pub config: Arc<Config>,
     /// Whether everything is made up: every page says so.
     pub is_demo: bool,
+    /// What streams of events read.
+    pub ring: Arc<Ring>,
+    /// Makes requests to other servers.
+    pub outbound: Client,
+    /// The maps under the cars.
+    pub basemaps: Arc<Basemaps>,
+    /// Ends what would go on for ever: sockets and streams of events.
+    pub stop: CancellationToken,
 }
 
 /// The API's state; cloned freely.
@@ -99,7 +118,10 @@ struct Inner {
     parts: ApiParts,
     exporter: Exporter,
     throttle: Throttle,
+    requests_by_caller: Throttle<String>,
     jobs: Jobs,
+    feed: Feed,
+    event_places: Arc<Semaphore>,
     started_at: UtcMillis,
     requests: AtomicU64,
 }
@@ -122,12 +144,19 @@ impl ApiState {
     pub fn new(parts: ApiParts) -> Self {
         let started_at = parts.clock.now();
         let (exporter, throttle) = (Exporter::new(), Throttle::new());
+        let http = &parts.config.http;
+        let requests_by_caller = Throttle::with(http.requests_burst, http.requests_per_second);
+        let feed = Feed::new(parts.config.http.live_clients_max);
+        let event_places = Arc::new(Semaphore::new(parts.config.http.event_clients_max));
         Self {
             inner: Arc::new(Inner {
                 parts,
                 exporter,
                 throttle,
+                requests_by_caller,
                 jobs: Jobs::new(),
+                feed,
+                event_places,
                 started_at,
                 requests: AtomicU64::new(0),
             }),
@@ -156,6 +185,36 @@ impl ApiState {
 
     fn jobs(&self) -> &Jobs {
         &self.inner.jobs
+    }
+
+    fn feed(&self) -> &Feed {
+        &self.inner.feed
+    }
+
+    fn ring(&self) -> &Arc<Ring> {
+        &self.inner.parts.ring
+    }
+
+    fn event_places(&self) -> &Arc<Semaphore> {
+        &self.inner.event_places
+    }
+
+    fn outbound(&self) -> &Client {
+        &self.inner.parts.outbound
+    }
+
+    fn basemaps(&self) -> &Basemaps {
+        &self.inner.parts.basemaps
+    }
+
+    /// Whether this caller may make another request now.
+    fn takes_request_of(&self, caller: &str) -> bool {
+        self.config().http.requests_per_second == 0
+            || self.inner.requests_by_caller.allow(caller.to_owned(), self.now())
+    }
+
+    fn stop(&self) -> &CancellationToken {
+        &self.inner.parts.stop
     }
 
     fn counters(&self) -> &Counters {
@@ -224,6 +283,9 @@ impl ApiState {
             ever edited: each change is a new version. A change that would clear open questions about conduct is not written but \
             proposed (将消除 N 条) and takes a second person. Late paper clears nothing"),
         (name = "proposals", description = "Changes of registers that wait for a second person"),
+        (name = "basemaps", description = "The maps under the cars"),
+        (name = "reports", description = "Numbers of a month, and pages to be printed"),
+        (name = "webhooks", description = "Who is told what happens: Standard Webhooks, signed, tried again for three days"),
         (name = "links", description = "Open connections"),
         (name = "health", description = "How the server is doing"),
     ),
@@ -252,6 +314,8 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(positions::last))
         .routes(routes!(track::track))
         .routes(routes!(positions::list))
+        .routes(routes!(live_feed::fleet))
+        .routes(routes!(live_feed::live))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::approve))
         .routes(routes!(trips::of_device))
@@ -283,6 +347,16 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(proposals::detail))
         .routes(routes!(proposals::approve))
         .routes(routes!(proposals::reject))
+        .routes(routes!(events::events))
+        .routes(routes!(basemaps::list))
+        .routes(routes!(basemaps::tile))
+        .routes(routes!(basemaps::archive))
+        .routes(routes!(reports::month))
+        .routes(routes!(reports::notice))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::change, webhooks::delete))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::replay))
         .routes(routes!(links::list))
         .routes(routes!(status::status))
         .routes(routes!(status::livez))

@@ -42,6 +42,16 @@ pub(super) enum Code {
     IdempotencyKeyReused,
     /// The path does not take this method.
     MethodNotAllowed,
+    /// The path speaks another protocol than plain HTTP.
+    UpgradeRequired,
+    /// More requests than the caller may make in this time.
+    RateLimited,
+    /// There is no such webhook, or no such delivery of it.
+    WebhookNotFound,
+    /// There is no such base map, or no such tile of it.
+    TileNotFound,
+    /// Somebody else's server did not answer as it should.
+    BadGateway,
     /// A parameter is unknown or wrong.
     InvalidParameter,
     /// The body is not what it should be.
@@ -74,6 +84,11 @@ impl Code {
         Self::Conflict,
         Self::IdempotencyKeyReused,
         Self::MethodNotAllowed,
+        Self::UpgradeRequired,
+        Self::RateLimited,
+        Self::WebhookNotFound,
+        Self::TileNotFound,
+        Self::BadGateway,
         Self::InvalidParameter,
         Self::InvalidBody,
         Self::BodyTooLarge,
@@ -113,6 +128,15 @@ impl Code {
             ),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take that method")
+            }
+            Self::UpgradeRequired => {
+                (StatusCode::UPGRADE_REQUIRED, "upgrade_required", "This path is a WebSocket")
+            }
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
+            Self::WebhookNotFound => (StatusCode::NOT_FOUND, "webhook_not_found", "There is no such webhook"),
+            Self::TileNotFound => (StatusCode::NOT_FOUND, "tile_not_found", "There is no such tile"),
+            Self::BadGateway => {
+                (StatusCode::BAD_GATEWAY, "bad_gateway", "Another server did not answer as it should")
             }
             Self::InvalidParameter => (StatusCode::BAD_REQUEST, "invalid_parameter", "A parameter is wrong"),
             Self::InvalidBody => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", "The body is wrong"),

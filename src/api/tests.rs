@@ -2,8 +2,12 @@
 
 mod access;
 mod app;
+mod basemaps;
 mod cases;
 mod devices;
 mod document;
+mod live;
 mod positions;
 mod registers;
+mod reports;
+mod webhooks;

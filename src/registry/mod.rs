@@ -22,6 +22,7 @@ pub(crate) mod hex;
 mod idempotency;
 mod inbox;
 mod judgements;
+mod news;
 mod profiles;
 mod proposals;
 mod quarantine;
@@ -33,7 +34,10 @@ mod testing;
 mod tests;
 #[cfg(test)]
 mod tests_of_cases;
+#[cfg(test)]
+mod tests_of_webhooks;
 mod tokens;
+mod webhooks;
 
 use arc_swap::ArcSwap;
 use motorpool_protocols::{Registration, UtcMillis};
@@ -55,12 +59,17 @@ pub use judgements::{
     Checkpoint, Flag, FlagFilter, FlagState, FlagTurn, Gone, Judgement, NewFlag, NewSegment, StoredSegment,
     revise_flags, revise_segments,
 };
+pub use news::{News, Topic};
 pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
 pub use proposals::{NewProposal, PROPOSAL_BYTES_MAX, Proposal, ProposalFilter, ProposalState};
 pub use quarantine::{QuarantineFilter, Quarantined};
 pub use samples::StoredPlan;
 pub use snapshot::{Device, DeviceState, Snapshot};
 pub use tokens::{Scope, TOKEN_FILE, TOKEN_ROLES, Token, TokenPerson};
+pub use webhooks::{
+    Attempt, Delivery, DeliveryState, NewDelivery, NewWebhook, WAITING_MAX, WEBHOOKS_MAX, Webhook,
+    WebhookSecret,
+};
 
 use crate::config::Config;
 use crate::ids::DeviceId;

@@ -270,6 +270,7 @@ const fn of_scope(scope: TokenScope) -> &'static [Permission] {
             P::RegistersWrite,
             P::LedgersWrite,
             P::ZonesWrite,
+            P::RulesWrite,
             P::TripsReport,
         ],
         TokenScope::Supervise => &[P::CasesRead, P::CasesAct],

@@ -93,6 +93,9 @@ pub enum Permission {
     /// Zones and places.
     #[serde(rename = "zones:write")]
     ZonesWrite,
+    /// What judging goes by: rule sets, exemptions, calendars, working hours.
+    #[serde(rename = "rules:write")]
+    RulesWrite,
     /// Devices and connections.
     #[serde(rename = "devices:read")]
     DevicesRead,
@@ -140,6 +143,7 @@ impl Permission {
         P::RegistersWrite,
         P::LedgersWrite,
         P::ZonesWrite,
+        P::RulesWrite,
         P::DevicesRead,
         P::DevicesEnrol,
         P::DevicesWrite,
@@ -168,6 +172,7 @@ impl Permission {
             P::RegistersWrite => "registers:write",
             P::LedgersWrite => "ledgers:write",
             P::ZonesWrite => "zones:write",
+            P::RulesWrite => "rules:write",
             P::DevicesRead => "devices:read",
             P::DevicesEnrol => "devices:enrol",
             P::DevicesWrite => "devices:write",
@@ -226,6 +231,7 @@ const OFFICE: &[Permission] = &[
     P::RegistersWrite,
     P::LedgersWrite,
     P::ZonesWrite,
+    P::RulesWrite,
     P::DevicesRead,
     P::DevicesEnrol,
     P::DevicesWrite,

@@ -2,7 +2,8 @@
 //!
 //! [`router`] gives everything under one roof: `/api/v1`, `/livez`, `/readyz`, `/metrics` and the console. Times are RFC 3339
 //! in UTC, places WGS-84 unless `crs` asks for something else, errors RFC 9457 problems with a stable `code`, lists are paged
-//! by keyset cursors. Nothing is let through without a bearer token but the short list in `auth`.
+//! by keyset cursors. Nothing is let through without a log-in or a bearer token but the short list in `auth`, and no row about cars
+//! is reached but through [`data`], which is made from a caller.
 //!
 //! The API reads the folds and the registry. It writes to the registry only, never to the journal or the
 //! archive, and opens no file.
@@ -13,7 +14,7 @@ mod auth;
 mod backtests;
 mod cases;
 mod crs;
-mod desk;
+mod data;
 mod devices;
 mod extract;
 mod flags;
@@ -50,7 +51,8 @@ use utoipa_axum::routes;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::live::Live;
-use crate::registry::{Device, Registry};
+use crate::registry::Registry;
+use crate::registry::accounts::People;
 use crate::sources::Links;
 use crate::supervision::PackSources;
 use crate::telemetry::ledger::Imbalance;
@@ -58,6 +60,7 @@ use crate::telemetry::metrics::Exporter;
 use crate::telemetry::{Counters, Readings};
 use crate::tracks::Tracks;
 use backtests::Jobs;
+use data::{Vault, desk};
 use problem::{Code, Problem};
 use throttle::Throttle;
 
@@ -96,7 +99,12 @@ pub struct ApiState {
 }
 
 struct Inner {
-    parts: ApiParts,
+    vault: Vault,
+    readings: ReadNumbers,
+    counters: Arc<Counters>,
+    clock: Arc<Clock>,
+    config: Arc<Config>,
+    is_demo: bool,
     exporter: Exporter,
     throttle: Throttle,
     jobs: Jobs,
@@ -120,11 +128,17 @@ impl ApiState {
     /// The state over these parts; the time of this call counts as the start.
     #[must_use]
     pub fn new(parts: ApiParts) -> Self {
-        let started_at = parts.clock.now();
+        let ApiParts { registry, live, tracks, links, packs, readings, counters, clock, config, is_demo } = parts;
+        let started_at = clock.now();
         let (exporter, throttle) = (Exporter::new(), Throttle::new());
         Self {
             inner: Arc::new(Inner {
-                parts,
+                vault: Vault::new(registry, live, tracks, links, packs),
+                readings,
+                counters,
+                clock,
+                config,
+                is_demo,
                 exporter,
                 throttle,
                 jobs: Jobs::new(),
@@ -134,24 +148,13 @@ impl ApiState {
         }
     }
 
-    fn registry(&self) -> &Registry {
-        &self.inner.parts.registry
+    fn vault(&self) -> &Vault {
+        &self.inner.vault
     }
 
-    fn live(&self) -> &Live {
-        &self.inner.parts.live
-    }
-
-    fn tracks(&self) -> &Tracks {
-        &self.inner.parts.tracks
-    }
-
-    fn links(&self) -> &Links {
-        &self.inner.parts.links
-    }
-
-    fn packs(&self) -> &PackSources {
-        &self.inner.parts.packs
+    /// Accounts, grants, log-ins and the audit log.
+    fn people(&self) -> People<'_> {
+        self.inner.vault.people()
     }
 
     fn jobs(&self) -> &Jobs {
@@ -159,11 +162,11 @@ impl ApiState {
     }
 
     fn counters(&self) -> &Counters {
-        &self.inner.parts.counters
+        &self.inner.counters
     }
 
     fn config(&self) -> &Config {
-        &self.inner.parts.config
+        &self.inner.config
     }
 
     fn exporter(&self) -> &Exporter {
@@ -175,7 +178,7 @@ impl ApiState {
     }
 
     fn readings(&self) -> Readings {
-        (self.inner.parts.readings)()
+        (self.inner.readings)()
     }
 
     fn imbalance(&self) -> Imbalance {
@@ -183,7 +186,7 @@ impl ApiState {
     }
 
     fn now(&self) -> UtcMillis {
-        self.inner.parts.clock.now()
+        self.inner.clock.now()
     }
 
     fn started_at(&self) -> UtcMillis {
@@ -191,19 +194,13 @@ impl ApiState {
     }
 
     fn is_demo(&self) -> bool {
-        self.inner.parts.is_demo
+        self.inner.is_demo
     }
 
     /// An id for a request: the start of the server and a count, so that it is unique in the log.
     fn next_request_id(&self) -> String {
         let number = self.inner.requests.fetch_add(1, Ordering::Relaxed);
         format!("{:x}-{number:x}", self.inner.started_at.0)
-    }
-
-    /// The device of a path.
-    fn device(&self, id: &str) -> Result<Arc<Device>, Problem> {
-        let snapshot = self.registry().snapshot();
-        snapshot.resolve(id).map(Arc::clone).ok_or_else(|| Problem::new(Code::DeviceNotFound))
     }
 }
 
@@ -303,7 +300,10 @@ pub fn router(state: ApiState) -> Router {
     let (router, document) = routes().split_for_parts();
     let document = document.to_json().expect("the document is plain data");
     let body_max = state.config().http.body_max.0;
-    let openapi = move |_: auth::Reader| async move {
+    let openapi = move |auth::Somebody(caller): auth::Somebody| async move {
+        if !caller.reads_the_document() {
+            return Problem::new(Code::Forbidden).into_response();
+        }
         ([(axum::http::header::CONTENT_TYPE, "application/json")], document).into_response()
     };
     router

@@ -5,21 +5,21 @@ use motorpool_protocols::UtcMillis;
 
 use super::super::db::{Sql, Tx};
 use super::super::hex;
-use super::{Error, Registry};
+use super::{Error, People};
 use crate::accounts::{secrets, totp};
 
 /// A code is looked at up to this length, bytes.
 const CODE_BYTES_MAX: usize = 64;
 
-impl Registry {
+impl People<'_> {
     /// Keeps a secret that is not in force yet, in place of an earlier one; `false` when one is in force.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn propose_totp(&self, account: i64, secret: &[u8]) -> Result<bool, Error> {
-        let _turn = self.writer.lock().await;
+        let _turn = self.0.writer.lock().await;
         let sql = Sql::new("UPDATE accounts SET totp_secret = $1 WHERE id = $2 AND totp_since IS NULL");
-        Ok(self.db.execute(sql.bind(hex::encode(secret)).bind(account)).await? != 0)
+        Ok(self.0.db.execute(sql.bind(hex::encode(secret)).bind(account)).await? != 0)
     }
 
     /// Puts the proposed secret in force if this is its code, with these recovery codes.
@@ -33,8 +33,8 @@ impl Registry {
         recovery_codes: &[String],
         now: UtcMillis,
     ) -> Result<bool, Error> {
-        let _turn = self.writer.lock().await;
-        let mut tx = self.db.begin_write().await?;
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
         let sql = Sql::new("SELECT totp_secret, totp_step FROM accounts WHERE id = $1 AND totp_since IS NULL");
         let Some(step) = step_of(&mut tx, sql.bind(account), code, now).await? else { return Ok(false) };
         let sql = Sql::new("UPDATE accounts SET totp_since = $1, totp_step = $2 WHERE id = $3");
@@ -57,8 +57,8 @@ impl Registry {
         if code.len() > CODE_BYTES_MAX {
             return Ok(false);
         }
-        let _turn = self.writer.lock().await;
-        let mut tx = self.db.begin_write().await?;
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
         let sql = Sql::new("SELECT totp_secret, totp_step FROM accounts WHERE id = $1 AND totp_since IS NOT NULL");
         let is_good = match step_of(&mut tx, sql.bind(account), &code, now).await? {
             Some(step) => {
@@ -82,8 +82,8 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn remove_totp(&self, account: i64) -> Result<(), Error> {
-        let _turn = self.writer.lock().await;
-        let mut tx = self.db.begin_write().await?;
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
         tx.execute(Sql::new("DELETE FROM recovery_codes WHERE account = $1").bind(account)).await?;
         // The step stays: a code that was used up under one secret is of no use under another.
         let sql = Sql::new("UPDATE accounts SET totp_secret = NULL, totp_since = NULL WHERE id = $1");

@@ -3,7 +3,7 @@
 use motorpool_protocols::UtcMillis;
 
 use super::super::db::Sql;
-use super::{Account, Error, NewAccount, NewGrant, Registry, account_in, insert_account, insert_grant, logins};
+use super::{Account, Error, NewAccount, NewGrant, People, account_in, insert_account, insert_grant, logins};
 use crate::accounts::{Role, secrets};
 
 /// Hours until a link is worth nothing.
@@ -32,15 +32,15 @@ pub struct NewPassword<'a> {
     pub display_name: &'a str,
 }
 
-impl Registry {
+impl People<'_> {
     /// Makes a link for an account, or for the first account. Links made for it before are worth nothing from now on.
     ///
     /// # Errors
     /// When the database or the source of randomness fails.
     pub async fn create_link(&self, account: Option<i64>, who: &str, now: UtcMillis) -> Result<String, Error> {
         let secret = secrets::secret().map_err(|_| Error::Random)?;
-        let _turn = self.writer.lock().await;
-        let mut tx = self.db.begin_write().await?;
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
         let mut sql = Sql::new("DELETE FROM account_links WHERE used_at IS NULL AND account ");
         match account {
             Some(account) => sql.push("= ").push_bind(account),
@@ -61,7 +61,7 @@ impl Registry {
     /// On a start without any account: the link that makes the first one. The link of an earlier start is worth nothing then.
     ///
     /// # Errors
-    /// As [`Registry::create_link`].
+    /// As [`People::create_link`].
     pub async fn create_first_link(&self, now: UtcMillis) -> Result<Option<String>, Error> {
         if self.has_accounts().await? {
             return Ok(None);
@@ -78,7 +78,7 @@ impl Registry {
             "SELECT account FROM account_links WHERE secret_sha256 = $1 AND used_at IS NULL AND expires_at > $2",
         );
         let row: Option<(Option<i64>,)> =
-            self.db.optional(sql.bind(secrets::sha256(secret)).bind(now)).await?;
+            self.0.db.optional(sql.bind(secrets::sha256(secret)).bind(now)).await?;
         Ok(match row {
             None => None,
             Some((None,)) => (!self.has_accounts().await?).then_some(LinkUse::First),
@@ -100,8 +100,8 @@ impl Registry {
         new: &NewPassword<'_>,
         now: UtcMillis,
     ) -> Result<Option<Account>, Error> {
-        let _turn = self.writer.lock().await;
-        let mut tx = self.db.begin_write().await?;
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
         let sql = Sql::new(
             "UPDATE account_links SET used_at = $1 WHERE secret_sha256 = $2 AND used_at IS NULL AND expires_at > $1 \
              RETURNING COALESCE(account, 0)",
@@ -148,8 +148,8 @@ impl Registry {
         but: Option<i64>,
         now: UtcMillis,
     ) -> Result<(), Error> {
-        let _turn = self.writer.lock().await;
-        let mut tx = self.db.begin_write().await?;
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
         let sql = Sql::new(
             "UPDATE accounts SET password = $1, password_at = $2, must_change_password = 0 WHERE id = $3",
         );
@@ -163,9 +163,9 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn rehash_password(&self, account: i64, old: &str, fresh: &str) -> Result<(), Error> {
-        let _turn = self.writer.lock().await;
+        let _turn = self.0.writer.lock().await;
         let sql = Sql::new("UPDATE accounts SET password = $1 WHERE id = $2 AND password = $3");
-        self.db.execute(sql.bind(fresh).bind(account).bind(old)).await?;
+        self.0.db.execute(sql.bind(fresh).bind(account).bind(old)).await?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use super::super::db::Sql;
 use super::super::devices::clean;
-use super::{Error, Registry};
+use super::{Error, People};
 use crate::accounts::chain::{Deed, Entry, GENESIS};
 
 /// Entries of one page at most.
@@ -81,7 +81,7 @@ impl From<Row> for Entry {
 const SELECT: &str = "SELECT seq, at, actor, person, ip, action, object, vehicle, case_id, detail, detail_sha256, \
     prev_hash, hash FROM audit_log WHERE ";
 
-impl Registry {
+impl People<'_> {
     /// Appends a deed to the audit log. Answers its number.
     ///
     /// # Errors
@@ -92,8 +92,8 @@ impl Registry {
         }
         deed.detail = deed.detail.chars().filter(|c| *c != '\0').take(DETAIL_CHARS_MAX).collect();
         deed.case_id = deed.case_id.map(|id| clean(&id));
-        let _turn = self.writer.lock().await;
-        let mut tx = self.db.begin_write().await?;
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
         let last: Option<(i64, String)> =
             tx.optional(Sql::new("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1")).await?;
         let (last, prev_hash) = last.unwrap_or_else(|| (0, GENESIS.to_owned()));
@@ -122,7 +122,7 @@ impl Registry {
             sql.push(" AND action = ").push_bind(action);
         }
         sql.push(" ORDER BY seq DESC LIMIT ").push_bind(filter.limit.min(PAGE_MAX));
-        let rows: Vec<Row> = self.db.all(sql).await?;
+        let rows: Vec<Row> = self.0.db.all(sql).await?;
         Ok(rows.into_iter().map(Entry::from).collect())
     }
 
@@ -133,7 +133,7 @@ impl Registry {
     pub async fn audit_log_after(&self, seq: i64, limit: u32) -> Result<Vec<Entry>, Error> {
         let mut sql = Sql::new(SELECT);
         sql.push("seq > ").push_bind(seq).push(" ORDER BY seq LIMIT ").push_bind(limit);
-        let rows: Vec<Row> = self.db.all(sql).await?;
+        let rows: Vec<Row> = self.0.db.all(sql).await?;
         Ok(rows.into_iter().map(Entry::from).collect())
     }
 
@@ -142,7 +142,7 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn audit_log_end(&self) -> Result<Option<(i64, String)>, Error> {
-        self.db.optional(Sql::new("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1")).await
+        self.0.db.optional(Sql::new("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1")).await
     }
 
     /// Reads of what a vehicle did, newest first.
@@ -155,7 +155,7 @@ impl Registry {
         sql.push(" AND vehicle = ").push_bind(filter.vehicle.0);
         sql.push(" AND action IN ('track.read', 'trips.read', 'evidence.read', 'case.log.read')");
         sql.push(" ORDER BY seq DESC LIMIT ").push_bind(filter.limit.min(PAGE_MAX));
-        let rows: Vec<Row> = self.db.all(sql).await?;
+        let rows: Vec<Row> = self.0.db.all(sql).await?;
         Ok(rows.into_iter().map(Entry::from).collect())
     }
 }

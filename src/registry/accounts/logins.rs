@@ -4,7 +4,7 @@ use motorpool_protocols::UtcMillis;
 use sqlx::FromRow;
 
 use super::super::db::{Sql, Tx};
-use super::{Account, AccountRow, Error, Grant, GrantRow, Registry, SELECT_ACCOUNT, SELECT_GRANT, next};
+use super::{Account, AccountRow, Error, Grant, GrantRow, People, SELECT_ACCOUNT, SELECT_GRANT, next};
 
 /// The use of a log-in is written down at most so often, milliseconds.
 const LAST_USED_STEP_MS: i64 = 60_000;
@@ -114,7 +114,7 @@ pub(super) async fn end_all(tx: &mut Tx, account: i64, but: Option<i64>, now: Ut
     Ok(())
 }
 
-impl Registry {
+impl People<'_> {
     /// What the account with this log-in name needs to log in.
     ///
     /// # Errors
@@ -122,7 +122,7 @@ impl Registry {
     pub async fn sign_in(&self, name: &str) -> Result<Option<SignIn>, Error> {
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE name = ").push_bind(name.trim().to_lowercase());
-        let row: Option<AccountRow> = self.db.optional(sql).await?;
+        let row: Option<AccountRow> = self.0.db.optional(sql).await?;
         Ok(row.map(|row| SignIn { password: row.password.clone(), account: row.into() }))
     }
 
@@ -131,8 +131,8 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn create_login(&self, account: i64, new: &NewLogin<'_>, now: UtcMillis) -> Result<i64, Error> {
-        let _turn = self.writer.lock().await;
-        let mut tx = self.db.begin_write().await?;
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
         let id = next(&mut tx, "login").await?;
         let agent: String =
             new.agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect();
@@ -161,7 +161,7 @@ impl Registry {
         idle_ms: i64,
         now: UtcMillis,
     ) -> Result<Option<LoggedIn>, Error> {
-        let mut tx = self.db.begin_read().await?;
+        let mut tx = self.0.db.begin_read().await?;
         let mut sql = Sql::new(SELECT_LOGIN);
         sql.push(" AND secret_sha256 = ").push_bind(secret_sha256);
         sql.push(" AND expires_at > ").push_bind(now);
@@ -176,9 +176,9 @@ impl Registry {
         let grants: Vec<GrantRow> = tx.all(sql).await?;
         tx.rollback().await?;
         if now.0.saturating_sub(login.last_used_at) >= LAST_USED_STEP_MS.min(idle_ms / 4) {
-            let _turn = self.writer.lock().await;
+            let _turn = self.0.writer.lock().await;
             let sql = Sql::new("UPDATE logins SET last_used_at = $1 WHERE id = $2 AND last_used_at < $1");
-            self.db.execute(sql.bind(now).bind(login.id)).await?;
+            self.0.db.execute(sql.bind(now).bind(login.id)).await?;
         }
         let grants = grants.into_iter().map(GrantRow::grant).collect::<Result<_, _>>()?;
         Ok(Some(LoggedIn { login: login.id, account: account.into(), grants }))
@@ -194,7 +194,7 @@ impl Registry {
         sql.push(" AND expires_at > ").push_bind(now);
         sql.push(" AND last_used_at > ").push_bind(now.0.saturating_sub(idle_ms));
         sql.push(" ORDER BY last_used_at DESC, id DESC LIMIT ").push_bind(LISTED_MAX);
-        let rows: Vec<LoginRow> = self.db.all(sql).await?;
+        let rows: Vec<LoginRow> = self.0.db.all(sql).await?;
         Ok(rows.into_iter().map(Login::from).collect())
     }
 
@@ -203,9 +203,9 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn end_login(&self, account: i64, login: i64, now: UtcMillis) -> Result<bool, Error> {
-        let _turn = self.writer.lock().await;
+        let _turn = self.0.writer.lock().await;
         let sql = Sql::new("UPDATE logins SET ended_at = $1 WHERE id = $2 AND account = $3 AND ended_at IS NULL");
-        Ok(self.db.execute(sql.bind(now).bind(login).bind(account)).await? != 0)
+        Ok(self.0.db.execute(sql.bind(now).bind(login).bind(account)).await? != 0)
     }
 
     /// Until when this name is shut because of failed attempts; `None` when it is not.
@@ -214,7 +214,7 @@ impl Registry {
     /// When the database fails.
     pub async fn shut_until(&self, name: &str, now: UtcMillis) -> Result<Option<UtcMillis>, Error> {
         let sql = Sql::new("SELECT failures, failed_at FROM login_failures WHERE name = $1").bind(failing(name));
-        let row: Option<(i64, i64)> = self.db.optional(sql).await?;
+        let row: Option<(i64, i64)> = self.0.db.optional(sql).await?;
         let until = row.and_then(|(failures, failed_at)| shut_until(failures, failed_at));
         Ok(until.filter(|until| *until > now))
     }
@@ -224,8 +224,8 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn note_failure(&self, name: &str, now: UtcMillis) -> Result<i64, Error> {
-        let _turn = self.writer.lock().await;
-        let mut tx = self.db.begin_write().await?;
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
         let old = now.0.saturating_sub(FORGET_MS);
         tx.execute(Sql::new("DELETE FROM login_failures WHERE failed_at < $1").bind(old)).await?;
         let sql = Sql::new(
@@ -249,8 +249,8 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn forget_failures(&self, name: &str) -> Result<(), Error> {
-        let _turn = self.writer.lock().await;
-        self.db.execute(Sql::new("DELETE FROM login_failures WHERE name = $1").bind(failing(name))).await?;
+        let _turn = self.0.writer.lock().await;
+        self.0.db.execute(Sql::new("DELETE FROM login_failures WHERE name = $1").bind(failing(name))).await?;
         Ok(())
     }
 }

@@ -30,6 +30,18 @@ const DISPLAY_CHARS_MAX: usize = 128;
 /// Grants that one account may hold at a time.
 const GRANTS_MAX: usize = 64;
 
+/// Accounts, grants, log-ins, purposes and the audit log of a registry, and nothing else of it: who holds one can't reach cars.
+#[derive(Clone, Copy, Debug)]
+pub struct People<'r>(&'r Registry);
+
+impl Registry {
+    /// The people with accounts.
+    #[must_use]
+    pub const fn people(&self) -> People<'_> {
+        People(self)
+    }
+}
+
 /// An account, without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a result, read field by field")]
@@ -236,14 +248,14 @@ async fn next(tx: &mut Tx, sequence: &'static str) -> Result<i64, Error> {
     tx.number(sql.bind(sequence)).await
 }
 
-impl Registry {
+impl People<'_> {
     /// Makes an account, without a password: a link sets one.
     ///
     /// # Errors
     /// [`Error::Refused`] for a name that is wrong or taken; or when the database fails.
     pub async fn create_account(&self, new: &NewAccount, who: &str, now: UtcMillis) -> Result<Account, Error> {
-        let _turn = self.writer.lock().await;
-        let mut tx = self.db.begin_write().await?;
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
         let account = insert_account(&mut tx, new, who, now).await?;
         tx.commit().await?;
         Ok(account)
@@ -256,7 +268,7 @@ impl Registry {
     pub async fn account(&self, id: i64) -> Result<Option<Account>, Error> {
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE id = ").push_bind(id);
-        let row: Option<AccountRow> = self.db.optional(sql).await?;
+        let row: Option<AccountRow> = self.0.db.optional(sql).await?;
         Ok(row.map(Account::from))
     }
 
@@ -267,7 +279,7 @@ impl Registry {
     pub async fn account_named(&self, name: &str) -> Result<Option<Account>, Error> {
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE name = ").push_bind(name.trim().to_lowercase());
-        let row: Option<AccountRow> = self.db.optional(sql).await?;
+        let row: Option<AccountRow> = self.0.db.optional(sql).await?;
         Ok(row.map(Account::from))
     }
 
@@ -278,7 +290,7 @@ impl Registry {
     pub async fn account_of(&self, person: PersonId) -> Result<Option<Account>, Error> {
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE person = ").push_bind(person.0);
-        let row: Option<AccountRow> = self.db.optional(sql).await?;
+        let row: Option<AccountRow> = self.0.db.optional(sql).await?;
         Ok(row.map(Account::from))
     }
 
@@ -290,7 +302,7 @@ impl Registry {
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE id > ").push_bind(after);
         sql.push(" ORDER BY id LIMIT ").push_bind(limit.min(PAGE_MAX));
-        let rows: Vec<AccountRow> = self.db.all(sql).await?;
+        let rows: Vec<AccountRow> = self.0.db.all(sql).await?;
         Ok(rows.into_iter().map(Account::from).collect())
     }
 
@@ -301,7 +313,7 @@ impl Registry {
     pub async fn demo_accounts(&self) -> Result<Vec<Account>, Error> {
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE is_demo = 1 AND is_disabled = 0 ORDER BY id LIMIT ").push_bind(PAGE_MAX);
-        let rows: Vec<AccountRow> = self.db.all(sql).await?;
+        let rows: Vec<AccountRow> = self.0.db.all(sql).await?;
         Ok(rows.into_iter().map(Account::from).collect())
     }
 
@@ -310,7 +322,7 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn has_accounts(&self) -> Result<bool, Error> {
-        Ok(self.db.number(Sql::new("SELECT COUNT(*) FROM accounts")).await? != 0)
+        Ok(self.0.db.number(Sql::new("SELECT COUNT(*) FROM accounts")).await? != 0)
     }
 
     /// Changes an account; `None` when there is none with that number.
@@ -323,8 +335,8 @@ impl Registry {
         change: &AccountChange,
         now: UtcMillis,
     ) -> Result<Option<Account>, Error> {
-        let _turn = self.writer.lock().await;
-        let mut tx = self.db.begin_write().await?;
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
         let Some(account) = account_in(&mut tx, id).await? else { return Ok(None) };
         let shown = match &change.display_name {
             Some(text) => display_name(text, &account.name)?,
@@ -354,7 +366,7 @@ impl Registry {
     pub async fn grants(&self, account: i64) -> Result<Vec<Grant>, Error> {
         let mut sql = Sql::new(SELECT_GRANT);
         sql.push(" AND account = ").push_bind(account).push(" ORDER BY id");
-        let rows: Vec<GrantRow> = self.db.all(sql).await?;
+        let rows: Vec<GrantRow> = self.0.db.all(sql).await?;
         rows.into_iter().map(GrantRow::grant).collect()
     }
 
@@ -364,8 +376,8 @@ impl Registry {
     /// [`Error::Unknown`] when there is no such account, [`Error::Refused`] when the roles exclude each other or are too many; or
     /// when the database fails.
     pub async fn grant(&self, account: i64, new: NewGrant, who: &str, now: UtcMillis) -> Result<Grant, Error> {
-        let _turn = self.writer.lock().await;
-        let mut tx = self.db.begin_write().await?;
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
         let grant = insert_grant(&mut tx, account, new, who, now).await?;
         tx.commit().await?;
         Ok(grant)
@@ -376,11 +388,11 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn revoke_grant(&self, account: i64, grant: i64, who: &str, now: UtcMillis) -> Result<bool, Error> {
-        let _turn = self.writer.lock().await;
+        let _turn = self.0.writer.lock().await;
         let sql = Sql::new(
             "UPDATE grants SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND account = $4 AND revoked_at IS NULL",
         );
-        Ok(self.db.execute(sql.bind(now).bind(who).bind(grant).bind(account)).await? != 0)
+        Ok(self.0.db.execute(sql.bind(now).bind(who).bind(grant).bind(account)).await? != 0)
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 
 use super::super::db::Sql;
 use super::super::judgements::day_number;
-use super::{Error, Registry, next};
+use super::{Error, People, next};
 
 /// Purposes that are looked at for one log-in and day.
 const PURPOSES_MAX: u32 = 1_000;
@@ -52,14 +52,14 @@ struct Row {
     text: String,
 }
 
-impl Registry {
+impl People<'_> {
     /// Keeps a purpose. Answers its number.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn state_purpose(&self, new: &NewPurpose<'_>, now: UtcMillis) -> Result<i64, Error> {
-        let _turn = self.writer.lock().await;
-        let mut tx = self.db.begin_write().await?;
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
         let id = next(&mut tx, "purpose").await?;
         let sql = Sql::new(
             "INSERT INTO purposes (id, login, account, vehicle, case_id, day, text, at) \
@@ -79,7 +79,7 @@ impl Registry {
         let sql = Sql::new(
             "SELECT id, vehicle, case_id, text FROM purposes WHERE login = $1 AND day = $2 ORDER BY id DESC LIMIT $3",
         );
-        let rows: Vec<Row> = self.db.all(sql.bind(login).bind(day_number(day)).bind(PURPOSES_MAX)).await?;
+        let rows: Vec<Row> = self.0.db.all(sql.bind(login).bind(day_number(day)).bind(PURPOSES_MAX)).await?;
         let purpose = |row: Row| Purpose {
             id: row.id,
             vehicle: row.vehicle.map(VehicleId),

@@ -3,7 +3,7 @@
 //! The parameters are those that OWASP names as the floor (19 MiB, two passes, one lane). A hash that was made with others is made
 //! again at the next log-in.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use argon2::password_hash::{PasswordHash, SaltString};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
@@ -23,6 +23,9 @@ const PASSES: u32 = 2;
 const HASHES_AT_ONCE: usize = 2;
 /// Who may wait for that at one time; others are told to come back.
 const WAITING_MAX: usize = 64;
+
+/// The password of the demo's accounts, which open nothing but a demo.
+pub const DEMO_PASSWORD: &str = "motorpool-demo";
 
 /// Passwords of at least twelve characters that everybody tries first. Compared in lower case.
 const COMMON: &[&str] = &[
@@ -111,21 +114,24 @@ pub struct Hasher {
     turns: Arc<Semaphore>,
     places: Arc<Semaphore>,
     /// A hash of nothing anybody knows: unknown names cost as much as known ones.
-    decoy: Arc<str>,
+    decoy: Arc<OnceLock<String>>,
+}
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Hasher {
     /// A hasher.
-    ///
-    /// # Errors
-    /// When there are no random numbers.
-    pub fn new() -> Result<Self, HashError> {
-        let decoy = secrets::secret().ok().and_then(|secret| hash(&secret).ok()).ok_or(HashError::Failed)?;
-        Ok(Self {
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
             turns: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
             places: Arc::new(Semaphore::new(WAITING_MAX)),
-            decoy: decoy.into(),
-        })
+            decoy: Arc::new(OnceLock::new()),
+        }
     }
 
     /// The hash of a new password, with its parameters and salt.
@@ -146,10 +152,12 @@ impl Hasher {
             return Ok(Verdict::Wrong);
         }
         let password = password.to_owned();
-        let is_known = stored.is_some();
-        let stored = stored.unwrap_or(&self.decoy).to_owned();
-        let verdict = self.run(move || verify(&password, &stored)).await??;
-        Ok(if is_known { verdict } else { Verdict::Wrong })
+        let Some(stored) = stored.map(str::to_owned) else {
+            let decoy = Arc::clone(&self.decoy);
+            self.run(move || verify(&password, decoy.get_or_init(any_hash))).await??;
+            return Ok(Verdict::Wrong);
+        };
+        self.run(move || verify(&password, &stored)).await?
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
@@ -162,6 +170,11 @@ impl Hasher {
         });
         work.await.map_err(|_| HashError::Failed)
     }
+}
+
+/// A hash of what nobody knows; empty when there are no random numbers.
+fn any_hash() -> String {
+    secrets::secret().ok().and_then(|secret| hash(&secret).ok()).unwrap_or_default()
 }
 
 fn argon2id() -> Result<Argon2<'static>, HashError> {
@@ -205,7 +218,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_is_argon2id_with_the_floor_of_owasp_and_knows_its_password() {
-        let hasher = Hasher::new().unwrap();
+        let hasher = Hasher::new();
         let hash = hasher.hash("three cars in the yard").await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert_eq!(hasher.verify("three cars in the yard", Some(&hash)).await.unwrap(), Verdict::Right);
@@ -219,7 +232,7 @@ mod tests {
         let salt = SaltString::encode_b64(&[7; 16]).unwrap();
         let old = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
         let old = old.hash_password(b"three cars in the yard", &salt).unwrap().to_string();
-        let verdict = Hasher::new().unwrap().verify("three cars in the yard", Some(&old)).await.unwrap();
+        let verdict = Hasher::new().verify("three cars in the yard", Some(&old)).await.unwrap();
         let Verdict::RightAndRehashed(fresh) = verdict else { panic!("{verdict:?}") };
         assert!(fresh.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
     }

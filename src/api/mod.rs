@@ -10,6 +10,7 @@
 
 #![expect(unused_qualifications, reason = "utoipa writes the full path of parameters")]
 
+mod accounts;
 mod auth;
 mod backtests;
 mod cases;
@@ -48,6 +49,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::accounts::password::Hasher;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::live::Live;
@@ -108,6 +110,7 @@ struct Inner {
     exporter: Exporter,
     throttle: Throttle,
     jobs: Jobs,
+    hasher: Hasher,
     started_at: UtcMillis,
     requests: AtomicU64,
 }
@@ -142,6 +145,7 @@ impl ApiState {
                 exporter,
                 throttle,
                 jobs: Jobs::new(),
+                hasher: Hasher::new(),
                 started_at,
                 requests: AtomicU64::new(0),
             }),
@@ -155,6 +159,10 @@ impl ApiState {
     /// Accounts, grants, log-ins and the audit log.
     fn people(&self) -> People<'_> {
         self.inner.vault.people()
+    }
+
+    fn hasher(&self) -> &Hasher {
+        &self.inner.hasher
     }
 
     fn jobs(&self) -> &Jobs {
@@ -221,6 +229,8 @@ impl ApiState {
             ever edited: each change is a new version. A change that would clear open questions about conduct is not written but \
             proposed (将消除 N 条) and takes a second person. Late paper clears nothing"),
         (name = "proposals", description = "Changes of registers that wait for a second person"),
+        (name = "accounts", description = "People: log-ins, second factors, roles on units, and what for"),
+        (name = "audit", description = "Who did what: a chain of hashes that only grows"),
         (name = "links", description = "Open connections"),
         (name = "health", description = "How the server is doing"),
     ),
@@ -280,6 +290,24 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(proposals::detail))
         .routes(routes!(proposals::approve))
         .routes(routes!(proposals::reject))
+        .routes(routes!(accounts::login::log_in, accounts::login::log_out))
+        .routes(routes!(accounts::login::list))
+        .routes(routes!(accounts::login::end))
+        .routes(routes!(accounts::login::set_up))
+        .routes(routes!(accounts::me::me))
+        .routes(routes!(accounts::me::change_password))
+        .routes(routes!(accounts::me::propose_totp, accounts::me::remove_totp))
+        .routes(routes!(accounts::me::confirm_totp))
+        .routes(routes!(accounts::manage::list, accounts::manage::create))
+        .routes(routes!(accounts::manage::detail, accounts::manage::change))
+        .routes(routes!(accounts::manage::grant))
+        .routes(routes!(accounts::manage::revoke))
+        .routes(routes!(accounts::manage::reset))
+        .routes(routes!(accounts::manage::roles))
+        .routes(routes!(accounts::demo::list))
+        .routes(routes!(accounts::purposes::state_purpose))
+        .routes(routes!(accounts::log::list))
+        .routes(routes!(accounts::log::accesses))
         .routes(routes!(links::list))
         .routes(routes!(status::status))
         .routes(routes!(status::livez))

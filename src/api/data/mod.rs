@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::ids::{UnitId, VehicleId};
+use motorpool_supervision::ids::{DriverId, UnitId, VehicleId};
 use motorpool_supervision::register::{Order, Span};
 
 use super::ApiState;
@@ -25,7 +25,7 @@ use super::auth::Granted;
 use super::problem::{Code, Problem};
 use crate::accounts::chain::Deed;
 use crate::accounts::scope::OwnTimes;
-use crate::accounts::{Caller, FleetCache, Permission, Scope};
+use crate::accounts::{Caller, FleetCache, Scope};
 use crate::live::Live;
 use crate::registry::accounts::People;
 use crate::registry::{Claim, Error, Registry, Token};
@@ -156,7 +156,7 @@ impl Vault {
     /// The times at which a driver has cars.
     async fn own_times(
         &self,
-        driver: motorpool_supervision::ids::DriverId,
+        driver: DriverId,
         now: UtcMillis,
     ) -> Result<OwnTimes, Problem> {
         let (from, to) = (now.0.saturating_sub(OWN_WINDOW_MS), now.0.saturating_add(OWN_WINDOW_MS));
@@ -204,11 +204,6 @@ impl Data {
     /// Who looks.
     pub(super) fn caller(&self) -> &Caller {
         &self.granted
-    }
-
-    /// The same caller with another permission, which is checked.
-    pub(super) async fn also(&self, permission: Permission) -> Result<Self, Problem> {
-        self.state.data(&self.granted.also(permission)?).await
     }
 
     /// The number of the vehicle that a path or parameter names, by number or plate.

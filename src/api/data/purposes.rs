@@ -2,14 +2,22 @@
 //!
 //! Machines state none: their tokens were given for a purpose. Nor do drivers for what is their own.
 
+use std::collections::BTreeSet;
+
 use motorpool_protocols::UtcMillis;
+use motorpool_supervision::cases::PersonId;
 use motorpool_supervision::ids::VehicleId;
 
+use super::desk::Desk;
 use super::{Data, deed_of};
-use crate::accounts::chain::Deed;
+use crate::accounts::chain::{Deed, Entry};
 use crate::api::problem::{Code, Problem};
 use crate::ids::DeviceId;
-use crate::registry::accounts::Purpose;
+use crate::registry::CaseFilter;
+use crate::registry::accounts::{AccessFilter, Purpose};
+
+/// Entries read at once.
+const ENTRIES_AT_ONCE: u32 = 500;
 
 /// What is opened.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +54,7 @@ impl Data {
     }
 
     async fn purpose(&self, opening: Opening<'_>) -> Result<Option<Purpose>, Problem> {
-        let is_own = self.driver().is_some() && self.units().is_some_and(std::collections::BTreeSet::is_empty);
+        let is_own = self.driver().is_some() && self.units().is_some_and(BTreeSet::is_empty);
         let Some(login) = self.granted.login().filter(|_| !is_own) else { return Ok(None) };
         if opening.vehicle.is_none() && opening.case.is_none() {
             return Ok(None);
@@ -89,6 +97,71 @@ impl Data {
             self.open(Opening { action, object: &object, vehicle, case: None, detail: &detail }).await?;
         }
         Ok(())
+    }
+}
+
+/// A confidential check of a vehicle that somebody does not see: since when it leaves no trace, and of whom.
+struct Check {
+    case: String,
+    since: UtcMillis,
+    people: BTreeSet<PersonId>,
+}
+
+impl Desk {
+    /// Who looked at what a vehicle did, newest first, and whether the caller may read what for. Without what was done for a confidential
+    /// check that the caller does not see: neither in its name nor, while it lasts, by those who work on it.
+    pub(in super::super) async fn accesses(
+        &self,
+        vehicle: VehicleId,
+        limit: u32,
+    ) -> Result<Vec<(Entry, bool)>, Problem> {
+        let checks = self.hidden_checks(vehicle).await?;
+        let is_hidden = |entry: &Entry| {
+            checks.iter().any(|check| {
+                let is_theirs = entry.deed.person.is_some_and(|person| check.people.contains(&PersonId(person)));
+                entry.deed.case_id.as_ref() == Some(&check.case) || (is_theirs && entry.at >= check.since)
+            })
+        };
+        let mut filter = AccessFilter { vehicle, before: None, limit: ENTRIES_AT_ONCE };
+        let mut shown = Vec::new();
+        loop {
+            let entries = self.data.state.people().accesses(filter).await?;
+            let is_last = entries.len() < ENTRIES_AT_ONCE as usize;
+            filter.before = entries.last().map(|entry| entry.seq);
+            for entry in entries.into_iter().filter(|entry| !is_hidden(entry)) {
+                let shows_purpose = match &entry.deed.case_id {
+                    Some(case) => self.load(case).await?.is_some_and(|case| self.seen(&case).is_some()),
+                    None => true,
+                };
+                shown.push((entry, shows_purpose));
+                if shown.len() == limit as usize {
+                    return Ok(shown);
+                }
+            }
+            if is_last {
+                return Ok(shown);
+            }
+        }
+    }
+
+    async fn hidden_checks(&self, vehicle: VehicleId) -> Result<Vec<Check>, Problem> {
+        let filter = CaseFilter {
+            limit: ENTRIES_AT_ONCE,
+            vehicle: Some(vehicle),
+            is_confidential: Some(true),
+            ..CaseFilter::default()
+        };
+        let mut checks = Vec::new();
+        for row in self.case_rows(&filter).await? {
+            if self.case_of(&row).await?.is_some() {
+                continue;
+            }
+            let log = self.log(&row.case_id).await?;
+            let people = log.iter().map(|line| line.actor.person).collect();
+            let since = log.first().map_or(UtcMillis(0), |line| line.at);
+            checks.push(Check { case: row.case_id, since, people });
+        }
+        Ok(checks)
     }
 }
 

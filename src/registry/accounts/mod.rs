@@ -132,6 +132,8 @@ pub struct AccountChange {
     pub driver: Option<Option<DriverId>>,
     /// Whether it is shut; shutting ends its log-ins.
     pub is_disabled: Option<bool>,
+    /// Whether the password must be changed before anything else.
+    pub must_change_password: Option<bool>,
 }
 
 /// A grant to be given.
@@ -343,12 +345,14 @@ impl People<'_> {
             None => account.display_name.clone(),
         };
         let sql = Sql::new(
-            "UPDATE accounts SET display_name = $1, unit = $2, driver = $3, is_disabled = $4 WHERE id = $5",
+            "UPDATE accounts SET display_name = $1, unit = $2, driver = $3, is_disabled = $4, must_change_password = $5 \
+             WHERE id = $6",
         )
         .bind(shown)
         .bind(change.unit.unwrap_or(account.unit).map(|unit| unit.0))
         .bind(change.driver.unwrap_or(account.driver).map(|driver| driver.0))
         .bind(change.is_disabled.unwrap_or(account.is_disabled))
+        .bind(change.must_change_password.unwrap_or(account.must_change_password))
         .bind(id);
         tx.execute(sql).await?;
         if change.is_disabled == Some(true) {

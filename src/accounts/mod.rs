@@ -8,11 +8,13 @@ pub mod caller;
 pub mod chain;
 pub mod fleet;
 pub mod heads;
+pub mod keeper;
 pub mod password;
 pub mod roles;
 pub mod scope;
 pub mod secrets;
 pub mod totp;
+pub mod verify;
 
 pub use caller::{Caller, Mandate};
 pub use fleet::{Fleet, FleetCache};

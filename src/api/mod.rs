@@ -44,7 +44,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::response::IntoResponse;
 use axum::{Router, middleware};
 use motorpool_protocols::UtcMillis;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -234,7 +234,7 @@ impl ApiState {
         (name = "links", description = "Open connections"),
         (name = "health", description = "How the server is doing"),
     ),
-    security(("token" = [])),
+    security(("token" = []), ("cookie" = [])),
     modifiers(&TokenScheme),
 )]
 struct Document;
@@ -247,6 +247,8 @@ impl Modify for TokenScheme {
             HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("mp_<id>_<secret>").build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
+        let cookie = ApiKeyValue::with_description("__Host-motorpool", "A log-in; `motorpool` over plain HTTP");
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
 }
 

@@ -260,7 +260,11 @@ pub(super) async fn metrics(
     (status = 200, body = StatusView),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub(super) async fn status(_: HealthReader, State(state): State<ApiState>) -> Result<Json<StatusView>, Problem> {
+pub(super) async fn status(
+    HealthReader(granted): HealthReader,
+    State(state): State<ApiState>,
+) -> Result<Json<StatusView>, Problem> {
+    tracing::debug!(caller = granted.id(), "status read");
     use std::sync::atomic::Ordering::Relaxed;
     let readings = state.readings();
     let population = state.vault().population().await?;

@@ -232,7 +232,12 @@ mod tests {
     fn log() -> Vec<Entry> {
         let mut log: Vec<Entry> = Vec::new();
         for seq in 1..=5 {
-            let deed = Deed { actor: "account 3".into(), action: "login".into(), detail: format!("d{seq}"), ..Deed::default() };
+            let deed = Deed {
+                actor: "account 3".into(),
+                action: "login".into(),
+                detail: format!("d{seq}"),
+                ..Deed::default()
+            };
             let prev = log.last().map_or(GENESIS.to_owned(), |entry| entry.hash.clone());
             log.push(Entry::new(seq, UtcMillis(1_000 * seq), deed, prev));
         }
@@ -248,7 +253,13 @@ mod tests {
     #[test]
     fn the_hash_of_an_entry_stays() {
         // Computed independently from the description above: python3 hashlib over the same bytes.
-        let deed = Deed { actor: "a".into(), person: Some(1), action: "x".into(), case_id: Some(String::new()), ..Deed::default() };
+        let deed = Deed {
+            actor: "a".into(),
+            person: Some(1),
+            action: "x".into(),
+            case_id: Some(String::new()),
+            ..Deed::default()
+        };
         let entry = Entry::new(1, UtcMillis(2), deed, GENESIS.to_owned());
         assert_eq!(entry.hash, "cab3f7c1e475a33a38f8ac202964697bc2c169a9e687611696430548e7fa9f40");
     }

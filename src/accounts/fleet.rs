@@ -88,7 +88,8 @@ impl Fleet {
             }
         }
         let tree = UnitTree::new(rows.iter().map(|(id, row)| (*id, &row.row)));
-        let unit_of = |row: &Unit| UnitOf { name: row.name.clone(), code: row.code.clone(), parent: row.parent };
+        let unit_of =
+            |row: &Unit| UnitOf { name: row.name.clone(), code: row.code.clone(), parent: row.parent };
         let units = rows.iter().map(|(id, row)| (*id, unit_of(&row.row))).collect();
         let mut fittings: BTreeMap<DeviceId, Vec<Fitting>> = BTreeMap::new();
         for row in bindings {

@@ -84,7 +84,8 @@ impl HeadKey {
         match fs::read_to_string(path) {
             Ok(text) => {
                 let wrong = || io::Error::new(io::ErrorKind::InvalidData, "no key of 32 bytes in hex");
-                let bytes: Option<[u8; 32]> = hex::decode(text.trim()).and_then(|bytes| bytes.try_into().ok());
+                let bytes: Option<[u8; 32]> =
+                    hex::decode(text.trim()).and_then(|bytes| bytes.try_into().ok());
                 Ok(Self(SigningKey::from_bytes(&bytes.ok_or_else(wrong)?)))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::make(path),
@@ -174,7 +175,10 @@ mod tests {
         let secret = hex::decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").unwrap();
         let key = HeadKey(SigningKey::from_bytes(&secret.try_into().unwrap()));
         assert_eq!(key.public(), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
-        assert!(hex::encode(&key.0.sign(b"").to_bytes()).starts_with("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974"));
+        assert!(
+            hex::encode(&key.0.sign(b"").to_bytes())
+                .starts_with("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974")
+        );
     }
 
     #[test]

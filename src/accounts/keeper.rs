@@ -95,7 +95,8 @@ impl HeadKeeper {
             return Ok(());
         }
         let head = self.key.sign(&day, seq, &hash, now);
-        heads::append(&self.file, &head).with_context(|| format!("can't append to {}", self.file.display()))?;
+        heads::append(&self.file, &head)
+            .with_context(|| format!("can't append to {}", self.file.display()))?;
         self.last = Some((day, seq));
         Ok(())
     }

@@ -29,15 +29,66 @@ pub const DEMO_PASSWORD: &str = "motorpool-demo";
 
 /// Passwords of at least twelve characters that everybody tries first. Compared in lower case.
 const COMMON: &[&str] = &[
-    "123456789012", "1234567890123", "12345678901234", "123456789012345", "1234567890123456", "111111111111",
-    "000000000000", "888888888888", "666666666666", "123123123123", "121212121212", "112233445566", "987654321098",
-    "qwertyuiop12", "qwertyuiop123", "qwertyuiopas", "qwertyuiop[]", "1qaz2wsx3edc", "1qaz2wsx3edc4rfv", "qazwsxedcrfv",
-    "zxcvbnm12345", "asdfghjkl123", "q1w2e3r4t5y6", "1q2w3e4r5t6y", "abcdefghijkl", "abcd12345678", "abc123456789",
-    "a123456789012", "aa1234567890", "woaini1314520", "woaini520520", "woaini123456", "5201314520131", "password1234",
-    "password12345", "password123456", "passwordpassword", "p@ssw0rd1234", "p@ssword1234", "passw0rd1234",
-    "administrator", "administrator1", "admin1234567", "admin12345678", "admin@123456", "adminadmin123", "root12345678",
-    "letmein12345", "welcome12345", "iloveyou1234", "changeme1234", "motorpool1234", "motorpool123", "gongwuche1234",
-    "correcthorsebatterystaple", "trustno1trustno1", "football1234", "superman1234", "qwerty123456", "qwerty1234567",
+    "123456789012",
+    "1234567890123",
+    "12345678901234",
+    "123456789012345",
+    "1234567890123456",
+    "111111111111",
+    "000000000000",
+    "888888888888",
+    "666666666666",
+    "123123123123",
+    "121212121212",
+    "112233445566",
+    "987654321098",
+    "qwertyuiop12",
+    "qwertyuiop123",
+    "qwertyuiopas",
+    "qwertyuiop[]",
+    "1qaz2wsx3edc",
+    "1qaz2wsx3edc4rfv",
+    "qazwsxedcrfv",
+    "zxcvbnm12345",
+    "asdfghjkl123",
+    "q1w2e3r4t5y6",
+    "1q2w3e4r5t6y",
+    "abcdefghijkl",
+    "abcd12345678",
+    "abc123456789",
+    "a123456789012",
+    "aa1234567890",
+    "woaini1314520",
+    "woaini520520",
+    "woaini123456",
+    "5201314520131",
+    "password1234",
+    "password12345",
+    "password123456",
+    "passwordpassword",
+    "p@ssw0rd1234",
+    "p@ssword1234",
+    "passw0rd1234",
+    "administrator",
+    "administrator1",
+    "admin1234567",
+    "admin12345678",
+    "admin@123456",
+    "adminadmin123",
+    "root12345678",
+    "letmein12345",
+    "welcome12345",
+    "iloveyou1234",
+    "changeme1234",
+    "motorpool1234",
+    "motorpool123",
+    "gongwuche1234",
+    "correcthorsebatterystaple",
+    "trustno1trustno1",
+    "football1234",
+    "superman1234",
+    "qwerty123456",
+    "qwerty1234567",
 ];
 
 /// Why a password is not taken.
@@ -160,7 +211,10 @@ impl Hasher {
         self.run(move || verify(&password, &stored)).await?
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, HashError> {
         let _place = self.places.try_acquire().map_err(|_| HashError::Busy)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| HashError::Busy)?;
         let work = tokio::task::spawn_blocking(move || {

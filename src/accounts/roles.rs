@@ -407,11 +407,14 @@ mod tests {
 
     #[test]
     fn administrators_see_no_cars_and_auditors_change_nothing() {
-        let of_cars = [P::PositionsRead, P::TracksRead, P::TripsRead, P::CasesRead, P::OrdersRead, P::RegistersRead];
+        let of_cars =
+            [P::PositionsRead, P::TracksRead, P::TripsRead, P::CasesRead, P::OrdersRead, P::RegistersRead];
         for admin in Role::ALL.iter().filter(|role| role.is_admin()) {
             assert!(!admin.permissions().iter().any(|permission| of_cars.contains(permission)), "{admin:?}");
         }
-        assert!(Role::AuditAdmin.permissions().iter().all(|permission| permission.as_str().ends_with(":read")));
+        assert!(
+            Role::AuditAdmin.permissions().iter().all(|permission| permission.as_str().ends_with(":read"))
+        );
         let writes_accounts = |role: &&Role| role.permissions().contains(&P::AccountsWrite);
         assert_eq!(Role::ALL.iter().filter(writes_accounts).collect::<Vec<_>>(), [&Role::SecurityAdmin]);
     }

@@ -47,7 +47,13 @@ impl Scope {
     /// The scope of a caller for a permission. `own` holds the times at which it drives; it counts only where a grant is for what is
     /// the caller's own.
     #[must_use]
-    pub fn of(caller: &Caller, permission: Permission, fleet: Arc<Fleet>, own: OwnTimes, now: UtcMillis) -> Self {
+    pub fn of(
+        caller: &Caller,
+        permission: Permission,
+        fleet: Arc<Fleet>,
+        own: OwnTimes,
+        now: UtcMillis,
+    ) -> Self {
         let mut scope = Self {
             fleet,
             now,

@@ -27,7 +27,8 @@ pub fn code_of(secret: &[u8], step: i64) -> String {
     mac.update(&step.to_be_bytes());
     let hash: [u8; 20] = mac.finalize().into_bytes().into();
     let offset = usize::from(hash[19] & 0x0f);
-    let number = hash.iter().skip(offset).take(4).fold(0_u32, |number, byte| (number << 8) | u32::from(*byte));
+    let number =
+        hash.iter().skip(offset).take(4).fold(0_u32, |number, byte| (number << 8) | u32::from(*byte));
     format!("{:06}", (number & 0x7fff_ffff) % 1_000_000)
 }
 
@@ -105,7 +106,10 @@ mod tests {
 
     #[test]
     fn counters_are_those_of_rfc_4226() {
-        let codes = ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"];
+        let codes = [
+            "755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871",
+            "520489",
+        ];
         for (step, code) in (0..).zip(codes) {
             assert_eq!(code_of(SECRET, step), code);
         }
@@ -113,8 +117,14 @@ mod tests {
 
     #[test]
     fn base32_is_that_of_rfc_4648() {
-        let vectors =
-            [("", ""), ("f", "MY"), ("fo", "MZXQ"), ("foo", "MZXW6"), ("foob", "MZXW6YQ"), ("foobar", "MZXW6YTBOI")];
+        let vectors = [
+            ("", ""),
+            ("f", "MY"),
+            ("fo", "MZXQ"),
+            ("foo", "MZXW6"),
+            ("foob", "MZXW6YQ"),
+            ("foobar", "MZXW6YTBOI"),
+        ];
         for (bytes, text) in vectors {
             assert_eq!(base32(bytes.as_bytes()), text);
         }

@@ -49,6 +49,7 @@ pub async fn verify(people: People<'_>, heads: &[Head]) -> Result<Verified, Erro
             break;
         }
     }
-    let fault = due.next().map(|head| Fault::CutOff { seq: head.seq, last: checker.last(), day: head.day.clone() });
+    let fault =
+        due.next().map(|head| Fault::CutOff { seq: head.seq, last: checker.last(), day: head.day.clone() });
     Ok(found(&checker, agreed, fault))
 }

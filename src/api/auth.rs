@@ -190,7 +190,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Somebody {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Arc<Caller>>().map(|caller| Self(Arc::clone(caller))).ok_or(Problem::new(Code::Unauthorized))
+        parts
+            .extensions
+            .get::<Arc<Caller>>()
+            .map(|caller| Self(Arc::clone(caller)))
+            .ok_or(Problem::new(Code::Unauthorized))
     }
 }
 
@@ -297,15 +301,23 @@ mod tests {
         let host = ("host", "cars.example:8443");
         assert!(from_here(&Method::GET, &[]), "reading changes nothing");
         assert!(!from_here(&Method::GET, &[("upgrade", "websocket")]));
-        assert!(from_here(&Method::GET, &[("upgrade", "websocket"), host, ("origin", "https://cars.example:8443")]));
+        assert!(from_here(
+            &Method::GET,
+            &[("upgrade", "websocket"), host, ("origin", "https://cars.example:8443")]
+        ));
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             assert!(!from_here(&method, &[host]), "a browser always says where from");
             assert!(from_here(&method, &[host, ("sec-fetch-site", "same-origin")]));
             for site in ["cross-site", "same-site", "none", ""] {
-                assert!(!from_here(&method, &[host, ("sec-fetch-site", site), ("origin", "https://cars.example:8443")]));
+                assert!(!from_here(
+                    &method,
+                    &[host, ("sec-fetch-site", site), ("origin", "https://cars.example:8443")]
+                ));
             }
             assert!(from_here(&method, &[host, ("origin", "https://Cars.example:8443")]));
-            for origin in ["https://evil.example", "https://cars.example", "null", "", "https://cars.example:8443.evil"] {
+            for origin in
+                ["https://evil.example", "https://cars.example", "null", "", "https://cars.example:8443.evil"]
+            {
                 assert!(!from_here(&method, &[host, ("origin", origin)]), "{origin}");
             }
         }

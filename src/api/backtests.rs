@@ -182,9 +182,11 @@ pub(super) async fn start(
         desk.samples()?;
     }
     let unit = match &body.unit {
-        Some(text) => {
-            Some(desk.unit(text).filter(|unit| desk.data().sees_unit(*unit)).ok_or_else(|| Problem::field("/unit", "is no unit's number or code"))?)
-        }
+        Some(text) => Some(
+            desk.unit(text)
+                .filter(|unit| desk.data().sees_unit(*unit))
+                .ok_or_else(|| Problem::field("/unit", "is no unit's number or code"))?,
+        ),
         None => None,
     };
     let request = BacktestRequest {

@@ -131,7 +131,8 @@ impl ApiState {
     /// The state over these parts; the time of this call counts as the start.
     #[must_use]
     pub fn new(parts: ApiParts) -> Self {
-        let ApiParts { registry, live, tracks, links, packs, readings, counters, clock, config, is_demo } = parts;
+        let ApiParts { registry, live, tracks, links, packs, readings, counters, clock, config, is_demo } =
+            parts;
         let started_at = clock.now();
         let (exporter, throttle) = (Exporter::new(), Throttle::new());
         Self {
@@ -247,7 +248,8 @@ impl Modify for TokenScheme {
             HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("mp_<id>_<secret>").build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
-        let cookie = ApiKeyValue::with_description("__Host-motorpool", "A log-in; `motorpool` over plain HTTP");
+        let cookie =
+            ApiKeyValue::with_description("__Host-motorpool", "A log-in; `motorpool` over plain HTTP");
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
 }

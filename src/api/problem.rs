@@ -100,10 +100,16 @@ impl Code {
 
     const fn row(self) -> (StatusCode, &'static str, &'static str) {
         match self {
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "A log-in or a valid token is needed"),
+            Self::Unauthorized => {
+                (StatusCode::UNAUTHORIZED, "unauthorized", "A log-in or a valid token is needed")
+            }
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "The caller may not do that"),
-            Self::LoginFailed => (StatusCode::UNAUTHORIZED, "login_failed", "The name or the password is wrong"),
-            Self::CodeNeeded => (StatusCode::UNAUTHORIZED, "code_needed", "The code of the second factor is needed"),
+            Self::LoginFailed => {
+                (StatusCode::UNAUTHORIZED, "login_failed", "The name or the password is wrong")
+            }
+            Self::CodeNeeded => {
+                (StatusCode::UNAUTHORIZED, "code_needed", "The code of the second factor is needed")
+            }
             Self::CrossSite => {
                 (StatusCode::FORBIDDEN, "cross_site", "A page of another server may not do that")
             }
@@ -111,11 +117,9 @@ impl Code {
                 (StatusCode::FORBIDDEN, "purpose_needed", "Say first what for: POST /api/v1/purposes")
             }
             Self::AccountNotFound => (StatusCode::NOT_FOUND, "account_not_found", "There is no such account"),
-            Self::TooManyAttempts => (
-                StatusCode::TOO_MANY_REQUESTS,
-                "too_many_attempts",
-                "Too many wrong attempts",
-            ),
+            Self::TooManyAttempts => {
+                (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", "Too many wrong attempts")
+            }
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here"),
             Self::DeviceNotFound => (StatusCode::NOT_FOUND, "device_not_found", "There is no such device"),
             Self::CaseNotFound => (StatusCode::NOT_FOUND, "case_not_found", "There is no such case"),

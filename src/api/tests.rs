@@ -5,5 +5,7 @@ mod app;
 mod cases;
 mod devices;
 mod document;
+mod people;
 mod positions;
 mod registers;
+mod walk;

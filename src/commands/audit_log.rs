@@ -15,7 +15,9 @@ use crate::registry::Registry;
 
 /// Check the log of who did what
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  motorpool audit-log verify --data /var/lib/motorpool --heads /mnt/witness/audit-heads.jsonl")]
+#[command(
+    after_help = "Example:\n  motorpool audit-log verify --data /var/lib/motorpool --heads /mnt/witness/audit-heads.jsonl"
+)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -26,7 +28,9 @@ enum Command {
     /// Check every entry against its hash and the one before, and the signed heads against the log
     ///
     /// Names the first entry that is not as it was written. Without heads a log whose end was cut off looks whole.
-    #[command(after_help = "Example:\n  motorpool audit-log verify --heads audit-heads.jsonl --key \"$(cat audit-key.pub)\" --json")]
+    #[command(
+        after_help = "Example:\n  motorpool audit-log verify --heads audit-heads.jsonl --key \"$(cat audit-key.pub)\" --json"
+    )]
     Verify(VerifyArgs),
 }
 
@@ -71,7 +75,11 @@ async fn check(args: &VerifyArgs, registry: &Registry) -> anyhow::Result<Outcome
 fn read_heads(path: &PathBuf, key: Option<&str>) -> anyhow::Result<Result<Vec<Head>, Fault>> {
     let in_file = || format!("can't read the heads {}", path.display());
     let size = std::fs::metadata(path).with_context(in_file)?.len();
-    anyhow::ensure!(size <= HEADS_BYTES_MAX, "{} has {size} bytes, which is no file of heads", path.display());
+    anyhow::ensure!(
+        size <= HEADS_BYTES_MAX,
+        "{} has {size} bytes, which is no file of heads",
+        path.display()
+    );
     let text = std::fs::read_to_string(path).with_context(in_file)?;
     Ok(heads::read(&text, key.map(str::trim)))
 }
@@ -90,7 +98,10 @@ fn tell(args: &VerifyArgs, verified: &Verified) -> anyhow::Result<()> {
     match fault {
         Some(fault) => writeln!(out, "{fault}; {entries} entries before are as they were written")?,
         None if args.heads.is_none() => {
-            writeln!(out, "{entries} entries are as they were written; without --heads nobody knows whether more were")?;
+            writeln!(
+                out,
+                "{entries} entries are as they were written; without --heads nobody knows whether more were"
+            )?;
         }
         None => writeln!(out, "{entries} entries are as they were written, and {heads} signed heads agree")?,
     }

@@ -42,7 +42,9 @@ enum Command {
     #[command(after_help = "Example:\n  motorpool user add zhang --display-name 张纪检 --unit 360100-JW")]
     Add(AddArgs),
     /// Give an account a role on a unit with all below it
-    #[command(after_help = "Example:\n  motorpool user grant zhang --role inspector --unit 360100 --until 2027-12-31")]
+    #[command(
+        after_help = "Example:\n  motorpool user grant zhang --role inspector --unit 360100 --until 2027-12-31"
+    )]
     Grant(GrantArgs),
     /// Take a grant away; a running server refuses it with the next request
     #[command(after_help = "Example:\n  motorpool user revoke zhang 12")]
@@ -260,7 +262,12 @@ async fn grant(args: &GrantArgs, registry: &Registry) -> anyhow::Result<Outcome>
         }
         None => None,
     };
-    let new = NewGrant { role, unit: unit(registry, args.unit.as_deref(), now).await?, is_secret: args.secret, until };
+    let new = NewGrant {
+        role,
+        unit: unit(registry, args.unit.as_deref(), now).await?,
+        is_secret: args.secret,
+        until,
+    };
     let grant = registry.people().grant(account.id, new, WHO, now).await?;
     note(registry, "grant.give", account.id, format!("grant {}: {new:?}", grant.id), now).await?;
     Ok(Outcome::Good)

@@ -162,8 +162,10 @@ impl Office<'_> {
         self.check_moved(kind, &changes, &proposal, &stored).await?;
         let batch = kind.batch(&changes)?;
         let note = serde_json::to_value(&note)?;
-        let approved =
-            self.registry().approve_proposal(&proposal, &batch, decider(clerk), (&note, &flags), self.now).await;
+        let approved = self
+            .registry()
+            .approve_proposal(&proposal, &batch, decider(clerk), (&note, &flags), self.now)
+            .await;
         Ok(approved?)
     }
 

@@ -167,7 +167,14 @@ impl Registry {
             "INSERT INTO proposals (id, at, by, by_person, kind, body, preview, state) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         );
-        let sql = sql.bind(id).bind(at).bind(clean(&new.by)).bind(new.by_person).bind(&new.kind).bind(body).bind(preview);
+        let sql = sql
+            .bind(id)
+            .bind(at)
+            .bind(clean(&new.by))
+            .bind(new.by_person)
+            .bind(&new.kind)
+            .bind(body)
+            .bind(preview);
         tx.execute(sql.bind(ProposalState::Open.as_str())).await?;
         tx.commit().await?;
         Ok(id)

@@ -3,8 +3,8 @@
 //! A row keeps what [`seen_by`] asks of a case besides its unit: without it a list or a count would have to fold every log.
 
 use motorpool_supervision::cases::{
-    Actor, Case, CaseEvent, CaseKey, Confidential, Event, FORMAT, Ladder, Party, PersonId, Request, Source, Stage,
-    Subject, UnitTree, Viewer, seen_by,
+    Actor, Case, CaseEvent, CaseKey, Confidential, Event, FORMAT, Ladder, Party, PersonId, Request, Source,
+    Stage, Subject, UnitTree, Viewer, seen_by,
 };
 use motorpool_supervision::ids::UnitId;
 use serde::{Deserialize, Serialize};

@@ -104,7 +104,10 @@ fn cars_on_secret_work_take_a_grant_that_says_so() {
     let cleared = scope(&[(Role::Inspector, None, true)], Permission::TracksRead);
     assert!(cleared.sees_vehicle(VehicleId(5)) && cleared.sees_device(DeviceId(5)));
     let elsewhere = [(Role::Inspector, None, false), (Role::FleetManager, Some(3), true)];
-    assert!(!scope(&elsewhere, Permission::TracksRead).sees_vehicle(VehicleId(5)), "cleared for another unit");
+    assert!(
+        !scope(&elsewhere, Permission::TracksRead).sees_vehicle(VehicleId(5)),
+        "cleared for another unit"
+    );
 }
 
 #[test]
@@ -129,5 +132,7 @@ fn a_driver_sees_the_own_cars_while_driving_them() {
 #[test]
 fn a_device_in_no_car_is_for_those_who_see_everything() {
     assert!(scope(&[(Role::SystemAdmin, None, false)], Permission::DevicesRead).sees_device(DeviceId(9)));
-    assert!(!scope(&[(Role::OfficeSupervisor, Some(1), false)], Permission::DevicesRead).sees_device(DeviceId(9)));
+    assert!(
+        !scope(&[(Role::OfficeSupervisor, Some(1), false)], Permission::DevicesRead).sees_device(DeviceId(9))
+    );
 }

@@ -86,7 +86,8 @@ async fn check(state: &ApiState, door: &Door, request: &LoginRequest) -> Result<
     people.note_failure(&request.name, now).await?;
     let known = people.sign_in(&request.name).await?;
     // The demo's passwords are known to everybody: its accounts open nothing but a demo.
-    let usable = known.filter(|known| !known.account.is_disabled && (!known.account.is_demo || state.is_demo()));
+    let usable =
+        known.filter(|known| !known.account.is_disabled && (!known.account.is_demo || state.is_demo()));
     let stored = usable.as_ref().and_then(|known| known.password.as_deref());
     let verdict = state.hasher().verify(&request.password, stored).await?;
     let account = match (usable.clone(), verdict) {
@@ -112,14 +113,25 @@ async fn check(state: &ApiState, door: &Door, request: &LoginRequest) -> Result<
 
 /// Notes a failed attempt: of an account by its number, of a name that nobody has not at all by that name, which may be a password
 /// that somebody typed into the wrong field.
-async fn refuse(state: &ApiState, door: &Door, account: Option<Account>, code: Code) -> Result<Problem, Problem> {
+async fn refuse(
+    state: &ApiState,
+    door: &Door,
+    account: Option<Account>,
+    code: Code,
+) -> Result<Problem, Problem> {
     let problem = auth::failed(state, door.peer);
     if problem.is(Code::TooManyAttempts) {
         return Ok(problem);
     }
     let object = account.map_or_else(|| "no account".to_owned(), |account| format!("account {}", account.id));
     let ip = door.peer.to_string();
-    let deed = Deed { actor: "somebody".to_owned(), ip, action: "login.failed".to_owned(), object, ..Deed::default() };
+    let deed = Deed {
+        actor: "somebody".to_owned(),
+        ip,
+        action: "login.failed".to_owned(),
+        object,
+        ..Deed::default()
+    };
     state.people().note(deed, state.now()).await?;
     Ok(Problem::new(code))
 }
@@ -280,10 +292,13 @@ pub(in super::super) async fn set_up(
     let (people, now) = (state.people(), state.now());
     let Some(link) = people.link(&request.link, now).await? else { return Err(no_link(&state, &door)) };
     let name = match &link {
-        LinkUse::First => login_name(&request.name).map_err(|error| Problem::field("/name", error.to_string()))?,
+        LinkUse::First => {
+            login_name(&request.name).map_err(|error| Problem::field("/name", error.to_string()))?
+        }
         LinkUse::Password(account) => account.name.clone(),
     };
-    password::check(&request.password, &name).map_err(|weak| Problem::field("/password", weak.to_string()))?;
+    password::check(&request.password, &name)
+        .map_err(|weak| Problem::field("/password", weak.to_string()))?;
     let hash = state.hasher().hash(&request.password).await?;
     let new = NewPassword { hash: &hash, name: &name, display_name: &request.display_name };
     let Some(account) = people.use_link(&request.link, &new, now).await? else {
@@ -300,5 +315,9 @@ pub(in super::super) async fn set_up(
 /// A wrong link is a guess.
 fn no_link(state: &ApiState, door: &Door) -> Problem {
     let problem = auth::failed(state, door.peer);
-    if problem.is(Code::TooManyAttempts) { problem } else { Problem::new(Code::NotFound).detail("the link was used or is over") }
+    if problem.is(Code::TooManyAttempts) {
+        problem
+    } else {
+        Problem::new(Code::NotFound).detail("the link was used or is over")
+    }
 }

@@ -264,7 +264,8 @@ pub(in super::super) async fn change(
         must_change_password: request.must_change_password,
     };
     let object = format!("account {}", account.id);
-    note(&state, &granted, "account.change", object, format!("{change:?}, has_totp: {:?}", request.has_totp)).await?;
+    note(&state, &granted, "account.change", object, format!("{change:?}, has_totp: {:?}", request.has_totp))
+        .await?;
     if request.has_totp == Some(false) {
         state.people().remove_totp(account.id).await?;
     }

@@ -89,7 +89,12 @@ fn own(caller: &Caller) -> Result<&Account, Problem> {
 }
 
 /// Whether this is the caller's password. Guesses count as those at the log-in do: a browser left open is no way around them.
-async fn check_password(state: &ApiState, account: &Account, given: &str, pointer: &str) -> Result<(), Problem> {
+async fn check_password(
+    state: &ApiState,
+    account: &Account,
+    given: &str,
+    pointer: &str,
+) -> Result<(), Problem> {
     let (people, now) = (state.people(), state.now());
     if let Some(until) = people.shut_until(&account.name, now).await? {
         let wait_s = u64::try_from(until.0.saturating_sub(now.0)).unwrap_or(0).div_ceil(1_000);

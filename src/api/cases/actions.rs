@@ -141,12 +141,7 @@ pub(in super::super) enum Deed {
 }
 
 /// The events of a deed, before anybody asked whether they are allowed.
-async fn event_of(
-    desk: &Desk,
-    actor: &Actor,
-    case: &Case,
-    deed: Deed,
-) -> Result<Event, Problem> {
+async fn event_of(desk: &Desk, actor: &Actor, case: &Case, deed: Deed) -> Result<Event, Problem> {
     Ok(match deed {
         Deed::Assign { to } => assigned(desk, to).await?,
         Deed::StartChecking => {
@@ -231,12 +226,7 @@ async fn consequences(
 }
 
 /// Does a deed in a case that stands at `seq` as its viewer sees it.
-async fn perform(
-    desk: &Desk,
-    id: &str,
-    seq: Option<u32>,
-    deed: Deed,
-) -> Result<Case, Problem> {
+async fn perform(desk: &Desk, id: &str, seq: Option<u32>, deed: Deed) -> Result<Case, Problem> {
     let actor = desk.actor()?;
     let (case, seen) = desk.case(id).await?;
     if seq.is_some_and(|seq| seq != seen.seq) {
@@ -247,12 +237,7 @@ async fn perform(
 }
 
 /// Puts an event of a person into a case, with what follows from it.
-pub(super) async fn put(
-    desk: &Desk,
-    actor: &Actor,
-    case: &Case,
-    event: Event,
-) -> Result<Case, Problem> {
+pub(super) async fn put(desk: &Desk, actor: &Actor, case: &Case, event: Event) -> Result<Case, Problem> {
     let policy = CasePolicy::default();
     let (line, mut after) = submit(case, actor, desk.now, event, &desk.units, &policy)?;
     let mut lines = vec![line];

@@ -19,8 +19,9 @@ use crate::registry::{
 };
 use crate::supervision::cases::{CaseError, append, case_id, load, load_events};
 use crate::supervision::{
-    BacktestError, BacktestProgress, BacktestReport, BacktestRequest, DrawError, Drawn, NoPack, Pack, PackRequest,
-    Recomputed, backtest, check_items, draw_plan, estimate, pack, recompute, row_reaches, stage_seen,
+    BacktestError, BacktestProgress, BacktestReport, BacktestRequest, DrawError, Drawn, NoPack, Pack,
+    PackRequest, Recomputed, backtest, check_items, draw_plan, estimate, pack, recompute, row_reaches,
+    stage_seen,
 };
 
 impl Desk {
@@ -137,7 +138,11 @@ impl Desk {
     }
 
     /// Keeps a file of a case that is seen.
-    pub(in super::super) async fn attach(&self, file: NewAttachment, by: &str) -> Result<Attachment, Problem> {
+    pub(in super::super) async fn attach(
+        &self,
+        file: NewAttachment,
+        by: &str,
+    ) -> Result<Attachment, Problem> {
         Ok(self.data.registry().attach(file, by, self.now).await?)
     }
 
@@ -159,7 +164,11 @@ impl Desk {
     }
 
     /// Holds what was claimed against the track.
-    pub(in super::super) async fn check_items(&self, case: &Case, items: &[Item]) -> Result<Vec<ItemCheck>, Problem> {
+    pub(in super::super) async fn check_items(
+        &self,
+        case: &Case,
+        items: &[Item],
+    ) -> Result<Vec<ItemCheck>, Problem> {
         let checks = check_items(&self.data.vault().packs, case, items).await;
         checks.map_err(|error| Problem::unreadable(&error))
     }
@@ -194,17 +203,21 @@ impl Desk {
 
     /// Draws a plan.
     pub(in super::super) async fn draw(&self, stored: &StoredPlan) -> Result<Drawn, Problem> {
-        let drawn = draw_plan(&self.data.vault().packs, stored, self.now).await.map_err(|error| match error {
-            DrawError::Case(error) => error.into(),
-            DrawError::Sample(error) => Problem::new(Code::Conflict).detail(error.to_string()),
-            DrawError::Read(error) => Problem::unreadable(&error),
-        })?;
+        let drawn =
+            draw_plan(&self.data.vault().packs, stored, self.now).await.map_err(|error| match error {
+                DrawError::Case(error) => error.into(),
+                DrawError::Sample(error) => Problem::new(Code::Conflict).detail(error.to_string()),
+                DrawError::Read(error) => Problem::unreadable(&error),
+            })?;
         self.data.registry().mark_drawn(stored.plan.number, self.now).await?;
         Ok(drawn)
     }
 
     /// What a plan says of what the rules miss.
-    pub(in super::super) async fn estimate(&self, stored: &StoredPlan) -> Result<(u32, Option<MissRate>), Problem> {
+    pub(in super::super) async fn estimate(
+        &self,
+        stored: &StoredPlan,
+    ) -> Result<(u32, Option<MissRate>), Problem> {
         Ok(estimate(&self.data.vault().packs, stored).await?)
     }
 }

@@ -10,9 +10,7 @@ use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::{Actor, Case, Subject, UnitTree, Viewer, seen_by};
 use motorpool_supervision::finding::Finding;
 use motorpool_supervision::ids::{UnitId, VehicleId};
-use motorpool_supervision::register::{
-    CalendarYear, Register, Transfer, Unit, Versioned, WorkingHours,
-};
+use motorpool_supervision::register::{CalendarYear, Register, Transfer, Unit, Versioned, WorkingHours};
 use motorpool_supervision::rules::{Lang, Sentence, describe};
 use motorpool_supervision::world::World;
 use serde::Serialize;

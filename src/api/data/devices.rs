@@ -42,7 +42,10 @@ impl Data {
     }
 
     /// Devices, lowest number first.
-    pub(in super::super) async fn devices(&self, mut filter: DeviceFilter) -> Result<Vec<DeviceRecord>, Problem> {
+    pub(in super::super) async fn devices(
+        &self,
+        mut filter: DeviceFilter,
+    ) -> Result<Vec<DeviceRecord>, Problem> {
         let wanted = filter.limit as usize;
         let mut seen = Vec::new();
         if !self.is_everything() {
@@ -85,7 +88,8 @@ impl Data {
         let done = self.registry().set_state_if(device.id, is_expected, state, &who, self.now).await?;
         if done {
             let object = format!("device {}", device.id);
-            super::note(&self.state, &self.granted, "device.write", object, state.as_str().to_owned()).await?;
+            super::note(&self.state, &self.granted, "device.write", object, state.as_str().to_owned())
+                .await?;
         }
         Ok(done)
     }
@@ -99,11 +103,15 @@ impl Data {
     }
 
     async fn note_enrolment(&self, count: usize) -> Result<(), Problem> {
-        super::note(&self.state, &self.granted, "device.enrol", format!("{count} devices"), String::new()).await
+        super::note(&self.state, &self.granted, "device.enrol", format!("{count} devices"), String::new())
+            .await
     }
 
     /// Terminals that nobody approved: they belong to no unit.
-    pub(in super::super) async fn quarantine(&self, filter: &QuarantineFilter) -> Result<Vec<Quarantined>, Problem> {
+    pub(in super::super) async fn quarantine(
+        &self,
+        filter: &QuarantineFilter,
+    ) -> Result<Vec<Quarantined>, Problem> {
         if !self.is_everything() {
             return Ok(Vec::new());
         }
@@ -229,14 +237,18 @@ impl Data {
         let mut found = Vec::new();
         for binding in fitted {
             let segments = self.registry().segments(binding.row.device, from, to).await?;
-            let is_seen = |stored: &StoredSegment| begins_in(stored, &[binding.valid]) && begins_in(stored, &times);
+            let is_seen =
+                |stored: &StoredSegment| begins_in(stored, &[binding.valid]) && begins_in(stored, &times);
             found.extend(segments.into_iter().filter(is_seen));
         }
         Ok(found)
     }
 
     /// Every version of a trip that is seen, oldest first.
-    pub(in super::super) async fn segment_versions(&self, lineage: &str) -> Result<Vec<StoredSegment>, Problem> {
+    pub(in super::super) async fn segment_versions(
+        &self,
+        lineage: &str,
+    ) -> Result<Vec<StoredSegment>, Problem> {
         let mut found = self.registry().segment_lineage(lineage).await?;
         found.retain(|stored| {
             let device = u32::try_from(stored.device.0).map(DeviceId);

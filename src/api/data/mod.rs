@@ -154,11 +154,7 @@ impl ApiState {
 
 impl Vault {
     /// The times at which a driver has cars.
-    async fn own_times(
-        &self,
-        driver: DriverId,
-        now: UtcMillis,
-    ) -> Result<OwnTimes, Problem> {
+    async fn own_times(&self, driver: DriverId, now: UtcMillis) -> Result<OwnTimes, Problem> {
         let (from, to) = (now.0.saturating_sub(OWN_WINDOW_MS), now.0.saturating_add(OWN_WINDOW_MS));
         let orders = self.registry.rows_between::<Order>(UtcMillis(from), UtcMillis(to)).await?;
         let mut times = OwnTimes::new();

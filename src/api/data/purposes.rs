@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::cases::PersonId;
+use motorpool_supervision::cases::{Event, PersonId};
 use motorpool_supervision::ids::VehicleId;
 
 use super::desk::Desk;
@@ -64,7 +64,8 @@ impl Data {
             let case = purpose.case_id.as_deref();
             let is_case = case.is_some() && case == opening.case;
             let of_case = case.and_then(vehicle_of_case);
-            let is_vehicle = opening.vehicle.is_some_and(|vehicle| [purpose.vehicle, of_case].contains(&Some(vehicle)));
+            let is_vehicle =
+                opening.vehicle.is_some_and(|vehicle| [purpose.vehicle, of_case].contains(&Some(vehicle)));
             is_case || is_vehicle
         };
         match stated.into_iter().find(holds) {
@@ -100,7 +101,8 @@ impl Data {
     }
 }
 
-/// A confidential check of a vehicle that somebody does not see: since when it leaves no trace, and of whom.
+/// A confidential check of a vehicle that somebody does not see: since when it leaves no trace, and of whom. What was shown before stays
+/// as it was: if it went away, that would be a trace.
 struct Check {
     case: String,
     since: UtcMillis,
@@ -118,10 +120,12 @@ impl Desk {
         let checks = self.hidden_checks(vehicle).await?;
         let is_hidden = |entry: &Entry| {
             checks.iter().any(|check| {
-                let is_theirs = entry.deed.person.is_some_and(|person| check.people.contains(&PersonId(person)));
-                entry.deed.case_id.as_ref() == Some(&check.case) || (is_theirs && entry.at >= check.since)
+                let is_theirs =
+                    entry.deed.person.is_some_and(|person| check.people.contains(&PersonId(person)));
+                entry.at >= check.since && (is_theirs || entry.deed.case_id.as_ref() == Some(&check.case))
             })
         };
+        let was_shown = |case: &String| checks.iter().any(|check| check.case == *case);
         let mut filter = AccessFilter { vehicle, before: None, limit: ENTRIES_AT_ONCE };
         let mut shown = Vec::new();
         loop {
@@ -130,6 +134,7 @@ impl Desk {
             filter.before = entries.last().map(|entry| entry.seq);
             for entry in entries.into_iter().filter(|entry| !is_hidden(entry)) {
                 let shows_purpose = match &entry.deed.case_id {
+                    Some(case) if was_shown(case) => true,
                     Some(case) => self.load(case).await?.is_some_and(|case| self.seen(&case).is_some()),
                     None => true,
                 };
@@ -158,7 +163,8 @@ impl Desk {
             }
             let log = self.log(&row.case_id).await?;
             let people = log.iter().map(|line| line.actor.person).collect();
-            let since = log.first().map_or(UtcMillis(0), |line| line.at);
+            let made = log.iter().rfind(|line| matches!(line.event, Event::MadeConfidential { .. }));
+            let since = made.map_or(UtcMillis(0), |line| line.at);
             checks.push(Check { case: row.case_id, since, people });
         }
         Ok(checks)

@@ -61,7 +61,8 @@ impl Data {
     /// Whether a version of a row is seen.
     fn sees_row(&self, kind: &Kind, id: i64, row: &Value) -> bool {
         let Some(named) = Named::of(kind, Some(id), row) else { return self.is_everything() };
-        if named.vehicles.iter().any(|vehicle| self.is_hidden(*vehicle)) || self.is_secret_row(kind, id, row) {
+        if named.vehicles.iter().any(|vehicle| self.is_hidden(*vehicle)) || self.is_secret_row(kind, id, row)
+        {
             return false;
         }
         if self.is_everything() {
@@ -79,7 +80,8 @@ impl Data {
         let is_of_unit = named.facts.unit.is_some_and(|unit| self.sees_unit(unit));
         let is_of_car = named.vehicles.iter().any(|vehicle| self.sees_vehicle_about(*vehicle, &named.facts));
         // A driver's scope holds single trips: another's order for the same hours is not one of them.
-        let is_other_order = kind.name == Order::KIND && self.units().is_some_and(std::collections::BTreeSet::is_empty);
+        let is_other_order =
+            kind.name == Order::KIND && self.units().is_some_and(std::collections::BTreeSet::is_empty);
         let is_for_all = named.facts.unit.is_none() && named.vehicles.is_empty();
         is_of_unit || (is_of_car && !is_other_order) || is_for_all
     }
@@ -123,7 +125,11 @@ impl Data {
     }
 
     /// Rows of a kind that are seen, in the order of the filter.
-    pub(in super::super) async fn rows(&self, kind: &Kind, mut filter: RowFilter) -> Result<Vec<AnyRow>, Problem> {
+    pub(in super::super) async fn rows(
+        &self,
+        kind: &Kind,
+        mut filter: RowFilter,
+    ) -> Result<Vec<AnyRow>, Problem> {
         let wanted = filter.limit as usize;
         filter.limit = filter.limit.max(if self.is_everything() { 1 } else { ROWS_AT_ONCE });
         let mut seen = Vec::new();
@@ -258,7 +264,10 @@ impl Data {
     }
 
     /// Proposals that are seen, newest first.
-    pub(in super::super) async fn proposals(&self, mut filter: ProposalFilter) -> Result<Vec<Proposal>, Problem> {
+    pub(in super::super) async fn proposals(
+        &self,
+        mut filter: ProposalFilter,
+    ) -> Result<Vec<Proposal>, Problem> {
         let wanted = filter.limit as usize;
         let mut seen = Vec::new();
         loop {

@@ -139,11 +139,7 @@ async fn check_names(data: &Data, kind: &Kind, row: &Value) -> Result<(), Proble
 }
 
 /// Writes a change, or proposes it.
-async fn submit(
-    data: &Data,
-    kind: &'static Kind,
-    change: Change<Value>,
-) -> Result<Answer, Problem> {
+async fn submit(data: &Data, kind: &'static Kind, change: Change<Value>) -> Result<Answer, Problem> {
     match data.submit(kind, vec![change]).await? {
         Submitted::Written(written) => {
             let written = written.first().ok_or(Problem::new(Code::Internal))?;

@@ -23,18 +23,18 @@ use crate::supervision::{
 };
 
 /// 2026-03-04 08:00 in Shanghai, a Wednesday.
-const START_MS: i64 = 1_772_582_400_000;
-const CASE: &str = "v1-2026-03-04";
+pub(super) const START_MS: i64 = 1_772_582_400_000;
+pub(super) const CASE: &str = "v1-2026-03-04";
 
 /// A county with an office, inspectors and a bureau whose car drove without an order.
-struct County {
-    app: TestApp,
+pub(super) struct County {
+    pub(super) app: TestApp,
     marks: Arc<Marks>,
     supervisor: Supervisor,
 }
 
 impl County {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::under(json!({})).await
     }
 
@@ -135,7 +135,7 @@ impl County {
     }
 }
 
-async fn add<T: Stored>(app: &TestApp, row: T) {
+pub(super) async fn add<T: Stored>(app: &TestApp, row: T) {
     let change = Change::Add { id: None, valid: Span::ALWAYS, row };
     app.registry.write_rows(&[change], "test", UtcMillis(START_MS - 86_400_000)).await.unwrap();
 }

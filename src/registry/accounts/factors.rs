@@ -35,7 +35,8 @@ impl People<'_> {
     ) -> Result<bool, Error> {
         let _turn = self.0.writer.lock().await;
         let mut tx = self.0.db.begin_write().await?;
-        let sql = Sql::new("SELECT totp_secret, totp_step FROM accounts WHERE id = $1 AND totp_since IS NULL");
+        let sql =
+            Sql::new("SELECT totp_secret, totp_step FROM accounts WHERE id = $1 AND totp_since IS NULL");
         let Some(step) = step_of(&mut tx, sql.bind(account), code, now).await? else { return Ok(false) };
         let sql = Sql::new("UPDATE accounts SET totp_since = $1, totp_step = $2 WHERE id = $3");
         tx.execute(sql.bind(now).bind(step).bind(account)).await?;
@@ -59,7 +60,8 @@ impl People<'_> {
         }
         let _turn = self.0.writer.lock().await;
         let mut tx = self.0.db.begin_write().await?;
-        let sql = Sql::new("SELECT totp_secret, totp_step FROM accounts WHERE id = $1 AND totp_since IS NOT NULL");
+        let sql =
+            Sql::new("SELECT totp_secret, totp_step FROM accounts WHERE id = $1 AND totp_since IS NOT NULL");
         let is_good = match step_of(&mut tx, sql.bind(account), &code, now).await? {
             Some(step) => {
                 let sql = Sql::new("UPDATE accounts SET totp_step = $1 WHERE id = $2");

@@ -37,7 +37,12 @@ impl People<'_> {
     ///
     /// # Errors
     /// When the database or the source of randomness fails.
-    pub async fn create_link(&self, account: Option<i64>, who: &str, now: UtcMillis) -> Result<String, Error> {
+    pub async fn create_link(
+        &self,
+        account: Option<i64>,
+        who: &str,
+        now: UtcMillis,
+    ) -> Result<String, Error> {
         let secret = secrets::secret().map_err(|_| Error::Random)?;
         let _turn = self.0.writer.lock().await;
         let mut tx = self.0.db.begin_write().await?;

@@ -108,8 +108,14 @@ const SELECT_LOGIN: &str = "SELECT id, account, created_at, last_used_at, expire
     WHERE ended_at IS NULL";
 
 /// Ends the log-ins of an account, but one.
-pub(super) async fn end_all(tx: &mut Tx, account: i64, but: Option<i64>, now: UtcMillis) -> Result<(), Error> {
-    let sql = Sql::new("UPDATE logins SET ended_at = $1 WHERE account = $2 AND ended_at IS NULL AND id <> $3");
+pub(super) async fn end_all(
+    tx: &mut Tx,
+    account: i64,
+    but: Option<i64>,
+    now: UtcMillis,
+) -> Result<(), Error> {
+    let sql =
+        Sql::new("UPDATE logins SET ended_at = $1 WHERE account = $2 AND ended_at IS NULL AND id <> $3");
     tx.execute(sql.bind(now).bind(account).bind(but.unwrap_or(0))).await?;
     Ok(())
 }
@@ -134,8 +140,7 @@ impl People<'_> {
         let _turn = self.0.writer.lock().await;
         let mut tx = self.0.db.begin_write().await?;
         let id = next(&mut tx, "login").await?;
-        let agent: String =
-            new.agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect();
+        let agent: String = new.agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect();
         let sql = Sql::new(
             "INSERT INTO logins (id, account, secret_sha256, created_at, last_used_at, expires_at, ip, agent) \
              VALUES ($1, $2, $3, $4, $4, $5, $6, $7)",
@@ -204,7 +209,8 @@ impl People<'_> {
     /// When the database fails.
     pub async fn end_login(&self, account: i64, login: i64, now: UtcMillis) -> Result<bool, Error> {
         let _turn = self.0.writer.lock().await;
-        let sql = Sql::new("UPDATE logins SET ended_at = $1 WHERE id = $2 AND account = $3 AND ended_at IS NULL");
+        let sql =
+            Sql::new("UPDATE logins SET ended_at = $1 WHERE id = $2 AND account = $3 AND ended_at IS NULL");
         Ok(self.0.db.execute(sql.bind(now).bind(login).bind(account)).await? != 0)
     }
 
@@ -213,7 +219,8 @@ impl People<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn shut_until(&self, name: &str, now: UtcMillis) -> Result<Option<UtcMillis>, Error> {
-        let sql = Sql::new("SELECT failures, failed_at FROM login_failures WHERE name = $1").bind(failing(name));
+        let sql =
+            Sql::new("SELECT failures, failed_at FROM login_failures WHERE name = $1").bind(failing(name));
         let row: Option<(i64, i64)> = self.0.db.optional(sql).await?;
         let until = row.and_then(|(failures, failed_at)| shut_until(failures, failed_at));
         Ok(until.filter(|until| *until > now))
@@ -274,7 +281,8 @@ mod tests {
     #[test]
     fn the_wait_doubles_from_the_fifth_failure_on_up_to_an_hour() {
         assert_eq!(shut_until(4, 0), None);
-        for (failures, seconds) in [(5, 30), (6, 60), (7, 120), (11, 1_920), (12, 3_600), (1_000_000, 3_600)] {
+        for (failures, seconds) in [(5, 30), (6, 60), (7, 120), (11, 1_920), (12, 3_600), (1_000_000, 3_600)]
+        {
             assert_eq!(shut_until(failures, 0), Some(UtcMillis(seconds * 1_000)), "{failures}");
         }
     }

@@ -6,6 +6,8 @@ mod links;
 mod log;
 mod logins;
 mod purposes;
+#[cfg(test)]
+mod tests;
 
 pub use links::{LINK_HOURS, LinkUse, NewPassword};
 pub use log::{AccessFilter, LogFilter};
@@ -255,7 +257,12 @@ impl People<'_> {
     ///
     /// # Errors
     /// [`Error::Refused`] for a name that is wrong or taken; or when the database fails.
-    pub async fn create_account(&self, new: &NewAccount, who: &str, now: UtcMillis) -> Result<Account, Error> {
+    pub async fn create_account(
+        &self,
+        new: &NewAccount,
+        who: &str,
+        now: UtcMillis,
+    ) -> Result<Account, Error> {
         let _turn = self.0.writer.lock().await;
         let mut tx = self.0.db.begin_write().await?;
         let account = insert_account(&mut tx, new, who, now).await?;
@@ -379,7 +386,13 @@ impl People<'_> {
     /// # Errors
     /// [`Error::Unknown`] when there is no such account, [`Error::Refused`] when the roles exclude each other or are too many; or
     /// when the database fails.
-    pub async fn grant(&self, account: i64, new: NewGrant, who: &str, now: UtcMillis) -> Result<Grant, Error> {
+    pub async fn grant(
+        &self,
+        account: i64,
+        new: NewGrant,
+        who: &str,
+        now: UtcMillis,
+    ) -> Result<Grant, Error> {
         let _turn = self.0.writer.lock().await;
         let mut tx = self.0.db.begin_write().await?;
         let grant = insert_grant(&mut tx, account, new, who, now).await?;
@@ -391,7 +404,13 @@ impl People<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn revoke_grant(&self, account: i64, grant: i64, who: &str, now: UtcMillis) -> Result<bool, Error> {
+    pub async fn revoke_grant(
+        &self,
+        account: i64,
+        grant: i64,
+        who: &str,
+        now: UtcMillis,
+    ) -> Result<bool, Error> {
         let _turn = self.0.writer.lock().await;
         let sql = Sql::new(
             "UPDATE grants SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND account = $4 AND revoked_at IS NULL",
@@ -450,7 +469,8 @@ async fn insert_grant(
     if account_in(tx, account).await?.is_none() {
         return Err(Error::Unknown { kind: "account", id: account });
     }
-    let held: Vec<Grant> = grants_in(tx, account).await?.into_iter().filter(|grant| grant.holds(now)).collect();
+    let held: Vec<Grant> =
+        grants_in(tx, account).await?.into_iter().filter(|grant| grant.holds(now)).collect();
     let roles: Vec<Role> = held.iter().map(|grant| grant.role).chain([new.role]).collect();
     if !may_be_held_together(&roles) {
         let why = "an administrator (system, security or audit) holds that role and no other";

@@ -1,27 +1,48 @@
 # Thin and readable: each target is the commands you would type.
 #   make run    a living demonstration county on http://127.0.0.1:8080
+#   make dev    the console alone, rebuilt as you type, in front of a server that runs
 #   make test   everything CI runs; under 15 minutes on two cores
 #   make soak   long proofs: 50 kills, minutes of fuzzing
 #   make bench  the budget table of ARCHITECTURE.md, measured again
 CARGO ?= cargo
 FUZZ_SECONDS ?= 8
 
-.PHONY: run serve test lint unit docs fuzz soak bench setup
+CONSOLE_SOURCES = $(shell find console/src console/public -type f) console/index.html console/package-lock.json \
+  console/vite.config.ts console/svelte.config.js src/api/openapi.json
 
-run: setup
+.PHONY: run serve dev console console-check test lint unit docs fuzz soak bench setup
+
+run: setup console
 	$(CARGO) run --release --bin motorpool -- demo
 
-serve: setup
+serve: setup console
 	$(CARGO) run --release --bin motorpool -- serve
 
-test: setup lint unit docs fuzz
+# Where another server than the demonstration's answers: make dev MOTORPOOL=http://127.0.0.1:18080
+dev: console/node_modules/.installed
+	cd console && npm run dev
+
+console: console/dist/index.html
+
+console/dist/index.html: console/node_modules/.installed $(CONSOLE_SOURCES)
+	cd console && npm run build
+
+console/node_modules/.installed: console/package-lock.json
+	@node --version >/dev/null 2>&1 || { echo "The console needs Node.js 20.19 or newer. Without it: cargo run --release -- demo (no console)." >&2; exit 1; }
+	cd console && npm ci --no-audit --no-fund
+	touch $@
+
+console-check: console
+	cd console && npm run check && npm run test && npm run budget
+
+test: setup lint console-check unit docs fuzz
 
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 
 unit:
-	$(CARGO) test --workspace --features fault-injection
+	$(CARGO) test --workspace --features fault-injection --no-fail-fast
 
 docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet

@@ -11,8 +11,17 @@ for command in "${!needs[@]}"; do
     command -v "$command" >/dev/null 2>&1 || missing+=("${needs[$command]}")
 done
 may_install() { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null 2>&1; }
-if may_install && ! postgres_programs; then
-    missing+=(postgresql)
+# What the console is built with, and the browser that its tests drive, with a font that has Chinese.
+NODE_NEEDED=20.19
+node_is_new_enough() {
+    command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 &&
+        node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
+}
+browser() { command -v chromium >/dev/null 2>&1; }
+if may_install; then
+    postgres_programs || missing+=(postgresql)
+    node_is_new_enough || missing+=(nodejs npm)
+    browser || missing+=(chromium fonts-wqy-microhei)
 fi
 if ((${#missing[@]})); then
     if may_install; then
@@ -26,6 +35,14 @@ fi
 
 if ! postgres_programs; then
     echo "Without PostgreSQL its tests are skipped (Debian: sudo apt-get install postgresql)." >&2
+fi
+
+if ! node_is_new_enough; then
+    echo "Please install Node.js $NODE_NEEDED or newer with npm for the console (Debian 13: sudo apt-get install nodejs npm)." >&2
+    exit 1
+fi
+if ! browser; then
+    echo "Without Chromium the browser tests are skipped (Debian: sudo apt-get install chromium fonts-wqy-microhei)." >&2
 fi
 
 if ! command -v cargo >/dev/null 2>&1; then

@@ -12,9 +12,11 @@ use super::ApiState;
 use super::auth;
 use super::problem::{Code, Problem};
 
-/// Scripts, styles and images come from the server itself, and nothing else is loaded, framed or submitted.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Scripts, workers, styles, fonts and images come from the server itself; images may also be made by the page. Nothing
+/// else is loaded, framed or submitted, and nothing inline runs.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; \
+    font-src 'self'; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'; object-src 'none'";
 
 const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),

@@ -88,6 +88,8 @@ pub(super) struct SupervisionStatus {
     judged_days: u64,
     /// Vehicle-days that wait to be judged.
     waiting_days: u64,
+    /// Days whose night is over that wait for the rules of the whole fleet.
+    waiting_fleet_days: u64,
     /// Durable journal bytes whose trips and flags are not written yet.
     lsn_lag: u64,
     /// The change of the registry up to which flags are written.
@@ -320,6 +322,7 @@ pub(super) async fn status(
             failed_passes: readings.supervision.failed_passes,
             judged_days: readings.supervision.judged_days,
             waiting_days: readings.supervision.waiting_days,
+            waiting_fleet_days: readings.supervision.waiting_fleet_days,
             lsn_lag: readings.supervision.lsn_lag,
             change: readings.supervision.change,
         },

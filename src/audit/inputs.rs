@@ -23,7 +23,7 @@ const ONLY_UNIT: UnitId = UnitId(1);
 pub struct Inputs {
     /// Devices: name, vehicle, points in order of time.
     pub tracks: Vec<(String, VehicleId, Vec<Point>)>,
-    /// The registers, complete: see [`complete`].
+    /// The registers, complete: with what every audit needs and no file gave.
     pub register: Register,
     /// Which registers were given.
     pub given: Given,

@@ -87,6 +87,7 @@ impl Source {
             failed_passes: load(&self.supervision.failed_passes),
             judged_days: load(&self.supervision.judged_days),
             waiting_days: load(&self.supervision.waiting_days),
+            waiting_fleet_days: load(&self.supervision.waiting_fleet_days),
             lsn_lag: self.journal.durable().0.saturating_sub(load(&self.supervision.lsn)),
             change: self.supervision.change.load(Ordering::Relaxed),
         }

@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::cases::load;
-use super::judging::{self, OwnedHistory, Sources, window};
+use super::judging::{self, Detail, OwnedHistory, Sources};
 use crate::registry::{CaseFilter, Known, Registry, RowScope};
 use crate::tracks::Tracks;
 
@@ -154,11 +154,10 @@ pub async fn backtest(
     let fresh = BTreeMap::new();
     let reader = Sources { registry, tracks, rests: &rests, fresh: &fresh };
     let range = request.from..=request.to;
-    let span = window(&worlds.in_force, request.from, request.to);
     let (mut trial, mut in_force) = (Vec::new(), Vec::new());
     let mut histories = Vec::with_capacity(vehicles.len());
     for vehicle in &vehicles {
-        let history = reader.history(&worlds.in_force, *vehicle, span, Some(&range)).await?;
+        let history = reader.history(&worlds.in_force, *vehicle, &range, Detail::Points).await?;
         let (judged, history) = judge_both(&worlds, *vehicle, history, &range, request.known_to).await?;
         trial.extend(judged.0);
         in_force.extend(judged.1);

@@ -11,7 +11,7 @@ use motorpool_supervision::trips::{Segment, Stop, Trip};
 use motorpool_supervision::world::World;
 use motorpool_supervision::zones::{PlaceTarget, Resolved as Named};
 
-use super::judging::{self, Sources, window};
+use super::judging::{self, Detail, Sources};
 use super::packs::PackSources;
 use crate::registry::{self, RowScope};
 
@@ -40,7 +40,7 @@ pub async fn check_items(
     let fresh = std::collections::BTreeMap::new();
     let reader =
         Sources { registry: &sources.registry, tracks: &sources.tracks, rests: &rests, fresh: &fresh };
-    let history = reader.history(&world, vehicle, window(&world, day, day), Some(&(day..=day))).await?;
+    let history = reader.history(&world, vehicle, &(day..=day), Detail::Points).await?;
     let stops: Vec<Stop> = history.segments.iter().filter_map(stop).cloned().collect();
     let trips: Vec<Trip> = history.segments.iter().filter_map(trip).cloned().collect();
     let (from, to) = bounds(&world, case);

@@ -201,12 +201,3 @@ fn close_when_silent(
     segments.append(&mut open);
     None
 }
-
-/// The end of a segment.
-pub(super) const fn end(segment: &Segment) -> UtcMillis {
-    match segment {
-        Segment::Trip(trip) => trip.end,
-        Segment::Stop(stop) => stop.end,
-        Segment::Gap(gap) => gap.end,
-    }
-}

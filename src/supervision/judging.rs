@@ -7,9 +7,11 @@ use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::finding::{Finding, Rule};
 use motorpool_supervision::ids::{DeviceId, VehicleId};
-use motorpool_supervision::judge::{LOOK_BACK_DAYS, VehicleHistory, judge_fleet, judge_vehicle};
+use motorpool_supervision::judge::{
+    LOOK_AHEAD_DAYS, LOOK_BACK_DAYS, VehicleHistory, judge_fleet, judge_vehicle, looks_ahead_to,
+};
 use motorpool_supervision::point::Point;
-use motorpool_supervision::register::{Binding, Versioned};
+use motorpool_supervision::register::{Binding, SensitiveKind, Versioned, ZoneKind};
 use motorpool_supervision::rules::FLEET_RULES;
 use motorpool_supervision::trips::{Rest, Segment};
 use motorpool_supervision::world::World;
@@ -18,11 +20,6 @@ use super::days::Days;
 use crate::ids;
 use crate::registry::{Flag, FlagFilter, FlagState, Known, Registry, RowScope, StoredSegment};
 use crate::tracks::{TrackOptions, Tracks};
-
-const DAY_MS: i64 = 86_400_000;
-
-/// How far ahead of a day its rules look: a night, or a trip that goes on past midnight.
-const LOOK_AHEAD_DAYS: i64 = 2;
 
 /// Flags of one vehicle's days read at once.
 const FLAGS_AT_ONCE: u32 = 10_000;
@@ -43,11 +40,26 @@ pub(super) fn registered(device: ids::DeviceId) -> DeviceId {
     DeviceId(i64::from(device.0))
 }
 
-/// The time that rules look at for these days.
-pub(super) fn window(world: &World, first: Date, last: Date) -> (UtcMillis, UtcMillis) {
-    let shifted = |date: Date, days: i64| date.saturating_add(jiff::Span::new().days(days));
-    let from = world.instant(shifted(first, -LOOK_BACK_DAYS), 0);
-    (from, world.instant(shifted(last, LOOK_AHEAD_DAYS), 1_440))
+/// The time that rules look at for these days of a vehicle.
+pub(super) fn window(
+    world: &World,
+    vehicle: VehicleId,
+    days: &RangeInclusive<Date>,
+) -> (UtcMillis, UtcMillis) {
+    let first = days.start().saturating_add(jiff::Span::new().days(-LOOK_BACK_DAYS));
+    let last = *days.end();
+    let each = days.start().series(jiff::Span::new().days(1)).take_while(|day| *day <= last);
+    let ahead = each.map(|day| looks_ahead_to(world, vehicle, day)).max();
+    (world.instant(first, 0), ahead.unwrap_or_else(|| looks_ahead_to(world, vehicle, last)))
+}
+
+/// How much of a history is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Trips, stops and gaps.
+    Segments,
+    /// Their points as well.
+    Points,
 }
 
 /// What a vehicle did, owned.
@@ -90,6 +102,8 @@ pub(super) struct Fresh {
     pub(super) gone: BTreeSet<String>,
     /// New ones.
     pub(super) added: Vec<Segment>,
+    /// Where the device stands now, if it stands.
+    pub(super) rest: Option<Rest>,
 }
 
 impl Sources<'_> {
@@ -108,28 +122,43 @@ impl Sources<'_> {
             stored.into_iter().filter(is_current).map(|stored| stored.segment).collect();
         segments.extend(fresh.into_iter().flat_map(|fresh| fresh.added.iter().cloned()));
         // The stop that a device stands in is kept as its rest until it ends; what is stored behind it ended it.
-        let open = self.rests.get(&device).map(|rest| Segment::Stop(rest.stop.clone()));
+        let open = self.rest(device).map(|rest| Segment::Stop(rest.stop.clone()));
         let is_open = |open: &Segment| {
-            let is_last = |at: UtcMillis| at < start(open);
-            last_start.is_none_or(is_last) && segments.iter().map(start).all(is_last)
+            let is_last = |at: UtcMillis| at < open.start();
+            let ends_stops = segments.iter().filter(|segment| !matches!(segment, Segment::Gap(_)));
+            last_start.is_none_or(is_last) && ends_stops.map(Segment::start).all(is_last)
         };
         if let Some(open) = open.filter(is_open) {
             segments.push(open);
         }
-        segments.retain(|segment| start(segment) <= to);
-        segments.sort_by_key(|segment| (start(segment), super::derive::end(segment)));
+        segments.retain(|segment| segment.start() <= to);
+        segments.sort_by_key(|segment| (segment.start(), segment.end()));
         segments.dedup();
         Ok(segments)
     }
 
-    /// What the vehicle's primary devices saw: segments from `from` to `to`, and the points that rules on `days` look at.
+    /// Where the device stands if it stands, by the newest derivation.
+    fn rest(&self, device: DeviceId) -> Option<&Rest> {
+        let fresh = self.fresh.get(&device).and_then(|fresh| fresh.rest.as_ref());
+        fresh.or_else(|| self.rests.get(&device))
+    }
+
+    /// The first moment of which a device has told anything; `stored` is the start of its first stored segment.
+    pub(super) fn first_known(&self, device: DeviceId, stored: Option<UtcMillis>) -> Option<UtcMillis> {
+        let added =
+            self.fresh.get(&device).into_iter().flat_map(|fresh| fresh.added.iter().map(Segment::start));
+        added.chain(stored).chain(self.rest(device).map(|rest| rest.stop.start)).min()
+    }
+
+    /// What the vehicle's primary devices saw of what rules on `days` look at.
     pub(super) async fn history(
         &self,
         world: &World,
         vehicle: VehicleId,
-        (from, to): (UtcMillis, UtcMillis),
-        points_of: Option<&RangeInclusive<Date>>,
+        days: &RangeInclusive<Date>,
+        detail: Detail,
     ) -> anyhow::Result<OwnedHistory> {
+        let (from, to) = window(world, vehicle, days);
         let mut history = OwnedHistory::default();
         let primary = world.bindings(vehicle).filter(|binding| binding.row.is_primary);
         let bindings: Vec<Versioned<Binding>> =
@@ -137,34 +166,35 @@ impl Sources<'_> {
         for binding in bindings {
             let valid = binding.valid;
             let bounds = self.registry.segment_bounds(binding.row.device).await?;
-            let known = bounds.map(|(first, _)| first.max(valid.from));
+            let known = self.first_known(binding.row.device, bounds.map(|(first, _)| first));
+            let known = known.map(|first| first.max(valid.from));
             history.first_known = [history.first_known, known].into_iter().flatten().min();
             let segments = self.segments(binding.row.device, from, to, bounds.map(|(_, last)| last)).await?;
-            history.segments.extend(segments.into_iter().filter(|segment| valid.contains(start(segment))));
-            let Some(days) = points_of else { continue };
-            let first = world.instant(*days.start(), 0).max(valid.from);
-            let last =
-                UtcMillis(world.instant(*days.end(), 1_440).0.saturating_add(LOOK_AHEAD_DAYS * DAY_MS));
-            let last = valid.to.map_or(last, |to| to.min(last));
+            history.segments.extend(segments.into_iter().filter(|segment| valid.contains(segment.start())));
+            if detail == Detail::Segments {
+                continue;
+            }
+            let first = points_from(world, *days.start()).max(valid.from);
+            let last = valid.to.map_or(to, |ends| ends.min(to));
             let device = archived(binding.row.device);
             let options = TrackOptions::default();
             let read = tokio::task::block_in_place(|| self.tracks.track(device, first, last, options));
             history.is_damaged |= !read.damaged.is_empty();
             history.points.extend(read.rows.iter().map(|row| Point::from(&row.fix)));
         }
-        history.segments.sort_by_key(|segment| (start(segment), super::derive::end(segment)));
+        history.segments.sort_by_key(|segment| (segment.start(), segment.end()));
         history.points.sort_by_key(|point| point.time);
         Ok(history)
     }
 }
 
-/// The start of a segment.
-pub(super) fn start(segment: &Segment) -> UtcMillis {
-    match segment {
-        Segment::Trip(trip) => trip.start,
-        Segment::Stop(stop) => stop.start,
-        Segment::Gap(gap) => gap.start,
-    }
+/// The first point that judging a day may look at. School runs (R26) count short stops of past days, which only points show; where no school is
+/// known the day before will do.
+fn points_from(world: &World, day: Date) -> UtcMillis {
+    let school = ZoneKind::Sensitive(SensitiveKind::School);
+    let knows_schools = world.register().zones.iter().any(|zone| zone.row.kind == school);
+    let back_days = if knows_schools { LOOK_BACK_DAYS } else { 1 };
+    world.instant(day.saturating_sub(jiff::Span::new().days(back_days)), 0)
 }
 
 /// Whether a rule is one of the whole fleet.
@@ -216,8 +246,7 @@ pub(super) async fn judge(
     let mut found = Found::default();
     for (vehicle, runs) in days.runs() {
         for run in runs {
-            let (first, last) = (*run.start(), *run.end());
-            let history = sources.history(world, vehicle, window(world, first, last), Some(&run)).await?;
+            let history = sources.history(world, vehicle, &run, Detail::Points).await?;
             if history.is_damaged {
                 tracing::error!(
                     vehicle = vehicle.0,
@@ -245,7 +274,7 @@ fn known_days(
     history: &OwnedHistory,
     run: &RangeInclusive<Date>,
 ) -> Option<RangeInclusive<Date>> {
-    let segment = history.segments.first().map(start);
+    let segment = history.segments.first().map(Segment::start);
     let point = history.points.first().map(|point| point.time);
     let known = [history.first_known, segment, point].into_iter().flatten().min()?;
     let first = world.local(known).0.max(*run.start());
@@ -259,10 +288,9 @@ pub(super) async fn judge_together(
     day: Date,
     known_to: UtcMillis,
 ) -> anyhow::Result<Found> {
-    let span = window(world, day, day);
     let mut histories = Vec::new();
     for vehicle in world.vehicle_ids() {
-        histories.push((vehicle, sources.history(world, vehicle, span, None).await?));
+        histories.push((vehicle, sources.history(world, vehicle, &(day..=day), Detail::Segments).await?));
     }
     let borrowed: Vec<_> =
         histories.iter().map(|(vehicle, history)| history.borrowed(*vehicle, known_to)).collect();

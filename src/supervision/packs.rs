@@ -17,7 +17,7 @@ use motorpool_supervision::world::World;
 use rustc_hash::FxHashSet;
 
 use super::cases::{CaseError, load, load_events};
-use super::judging::{self, OwnedHistory, Sources, archived, open_flags, window};
+use super::judging::{self, Detail, OwnedHistory, Sources, archived, open_flags, window};
 use crate::ids::{DeviceId, Lsn};
 use crate::journal::verify::{each_event, raw_dir};
 use crate::journal::{Entry, Event, raw};
@@ -118,15 +118,16 @@ async fn inputs(sources: &PackSources, request: &PackRequest, case: &Case) -> an
     let fresh = std::collections::BTreeMap::new();
     let reader =
         Sources { registry: &sources.registry, tracks: &sources.tracks, rests: &rests, fresh: &fresh };
-    let span = window(&world, day, day);
-    let history = reader.history(&world, vehicle, span, Some(&(day..=day))).await?;
+    let span = window(&world, vehicle, &(day..=day));
+    let history = reader.history(&world, vehicle, &(day..=day), Detail::Points).await?;
     let flags = open_flags(&sources.registry, Some(vehicle), &(day..=day)).await?;
     // Orders without a vehicle are those of all units; the case is about one.
     let is_of_case = |finding: &Finding| unit.is_none_or(|unit| finding.unit == unit);
     let findings: Vec<Finding> = flags.into_iter().map(|flag| flag.finding).filter(is_of_case).collect();
     let mut others = Vec::new();
     for other in other_vehicles(&sources.registry, &world, &findings, vehicle, case).await? {
-        let OwnedHistory { segments, .. } = reader.history(&world, other, span, None).await?;
+        let OwnedHistory { segments, .. } =
+            reader.history(&world, other, &(day..=day), Detail::Segments).await?;
         others.push(OtherVehicle { vehicle: other, segments });
     }
     let vehicles: BTreeSet<VehicleId> = others.iter().map(|other| other.vehicle).chain([vehicle]).collect();

@@ -5,7 +5,7 @@ use motorpool_supervision::finding::Finding;
 use motorpool_supervision::judge::judge_vehicle;
 use serde_json::Value as Json;
 
-use super::judging::{self, Sources, is_fleet_rule, window};
+use super::judging::{self, Detail, Sources, is_fleet_rule};
 use super::packs::PackSources;
 use crate::registry::{Flag, Known, RowScope};
 
@@ -47,7 +47,7 @@ pub async fn recompute(sources: &PackSources, flag: &Flag, now: UtcMillis) -> an
     let found = if is_fleet {
         judging::judge_together(reader, &world, day, now).await?.wanted
     } else {
-        let history = reader.history(&world, vehicle, window(&world, day, day), Some(&(day..=day))).await?;
+        let history = reader.history(&world, vehicle, &(day..=day), Detail::Points).await?;
         let judge = move || judge_vehicle(&world, history.borrowed(vehicle, now), day..=day);
         tokio::task::spawn_blocking(judge).await?
     };

@@ -16,7 +16,7 @@ use motorpool_supervision::trips::{Segment, TripKind};
 use motorpool_supervision::world::World;
 
 use super::cases::{CaseError, append, append_as_system, case_id, load};
-use super::judging::{self, Sources, open_flags};
+use super::judging::{self, Detail, Sources, open_flags};
 use super::packs::PackSources;
 use crate::registry::{CaseFilter, Known, RowScope, StoredPlan};
 
@@ -115,10 +115,9 @@ async fn candidates(
     let rests = registry.rests().await.map_err(CaseError::from)?.into_iter().collect();
     let fresh = BTreeMap::new();
     let reader = Sources { registry, tracks: &sources.tracks, rests: &rests, fresh: &fresh };
-    let span = (world.instant(first, 0), world.instant(last, 1_440));
     let mut found = Vec::new();
     for vehicle in world.vehicle_ids() {
-        let history = reader.history(world, vehicle, span, None).await?;
+        let history = reader.history(world, vehicle, &(first..=last), Detail::Segments).await?;
         for segment in &history.segments {
             let Segment::Trip(trip) = segment else { continue };
             let day = world.local(trip.start).0;

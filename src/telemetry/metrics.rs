@@ -99,6 +99,7 @@ list! {
     SupervisionPasses, Counter, "motorpool_supervision_passes_total", "Passes of supervision by outcome";
     SupervisionJudgedDays, Counter, "motorpool_supervision_judged_days_total", "Vehicle-days judged";
     SupervisionWaitingDays, Gauge, "motorpool_supervision_waiting_days", "Vehicle-days that wait to be judged";
+    SupervisionWaitingFleetDays, Gauge, "motorpool_supervision_waiting_fleet_days", "Days that wait for the rules of the whole fleet";
     SupervisionLagBytes, Gauge, "motorpool_supervision_lag_bytes", "Durable journal bytes whose trips and flags are not written";
     HttpAnswers, Counter, "motorpool_http_answers_total", "Answers of the API by class";
     HttpConnectionWaits, Counter, "motorpool_http_connection_waits_total", "Times every HTTP connection was taken and a new one had to wait";
@@ -238,6 +239,7 @@ impl Exporter {
         }
         self.counter(Metric::SupervisionJudgedDays, &[], numbers.judged_days);
         self.gauge(Metric::SupervisionWaitingDays, &[], float(numbers.waiting_days));
+        self.gauge(Metric::SupervisionWaitingFleetDays, &[], float(numbers.waiting_fleet_days));
         self.gauge(Metric::SupervisionLagBytes, &[], float(numbers.lsn_lag));
     }
 

@@ -110,6 +110,8 @@ pub struct SupervisionReading {
     pub judged_days: u64,
     /// Vehicle-days that wait to be judged.
     pub waiting_days: u64,
+    /// Days that wait for the rules of the whole fleet.
+    pub waiting_fleet_days: u64,
     /// Durable journal bytes whose trips and flags are not written yet.
     pub lsn_lag: u64,
     /// The change of the registry up to which flags are written.

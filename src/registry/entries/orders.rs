@@ -33,7 +33,7 @@ pub(super) async fn fill_entered(tx: &mut Tx, orders: &mut [Versioned<Order>]) -
     }
     for order in orders.iter_mut().filter(again) {
         let versions = versions.get(&order.id).map_or(&[][..], Vec::as_slice);
-        let is_changed = versions.iter().any(|version| !says_the_same(&version.row, &order.row));
+        let is_changed = versions.iter().any(|version| !version.row.covers_the_same_as(&order.row));
         order.row.entered_at = match order.row.entered_at {
             Some(own) if is_changed => Some(own.max(recorded_since(order, versions))),
             Some(own) => Some(own),
@@ -49,7 +49,7 @@ fn since(order: &Versioned<Order>, versions: &[Versioned<Order>]) -> UtcMillis {
         .iter()
         .rev()
         .filter(|version| version.version < order.version)
-        .take_while(|version| says_the_same(&version.row, &order.row))
+        .take_while(|version| version.row.covers_the_same_as(&order.row))
         .last()
         .map_or(order.recorded_at, |version| version.row.entered_at.unwrap_or(version.recorded_at))
 }
@@ -57,15 +57,6 @@ fn since(order: &Versioned<Order>, versions: &[Versioned<Order>]) -> UtcMillis {
 /// When the version was recorded from which on the paper says what `order` says.
 fn recorded_since(order: &Versioned<Order>, versions: &[Versioned<Order>]) -> UtcMillis {
     let earlier = versions.iter().rev().filter(|version| version.version < order.version);
-    let same = earlier.take_while(|version| says_the_same(&version.row, &order.row));
+    let same = earlier.take_while(|version| version.row.covers_the_same_as(&order.row));
     same.last().map_or(order.recorded_at, |version| version.recorded_at)
-}
-
-/// Whether two versions cover the same trips.
-fn says_the_same(a: &Order, b: &Order) -> bool {
-    (a.vehicle, a.planned_out, a.planned_in, a.state.can_cover(), a.is_emergency, a.area)
-        == (b.vehicle, b.planned_out, b.planned_in, b.state.can_cover(), b.is_emergency, b.area)
-        && a.departure == b.departure
-        && a.destinations == b.destinations
-        && a.via == b.via
 }

@@ -176,10 +176,14 @@ impl Registry {
     /// As [`Registry::segments`].
     pub async fn segment_bounds(&self, device: DeviceId) -> Result<Option<(UtcMillis, UtcMillis)>, Error> {
         let sql = Sql::new(
-            "SELECT MIN(starts), MAX(starts) FROM trip_versions WHERE superseded_at IS NULL AND device = $1",
+            "SELECT MIN(starts), MAX(CASE WHEN kind <> 'gap' THEN starts END) FROM trip_versions \
+             WHERE superseded_at IS NULL AND device = $1",
         );
         let row: Option<(Option<i64>, Option<i64>)> = self.db.optional(sql.bind(device.0)).await?;
-        Ok(row.and_then(|(first, last)| Some((UtcMillis(first?), UtcMillis(last?)))))
+        Ok(row.and_then(|(first, last)| {
+            let first = UtcMillis(first?);
+            Some((first, last.map_or(first, UtcMillis)))
+        }))
     }
 
     /// Every version of one line of trips (or stops, or gaps), oldest first.

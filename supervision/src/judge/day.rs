@@ -16,7 +16,7 @@ use crate::trips::{Gap, Segment, Stop, Trip, TripKind};
 use crate::world::{Settings, World};
 
 /// The tracks of one vehicle: its segments over the whole time that rules look back and ahead (35 days back, 2 ahead), its points at
-/// least from a day before those that are judged to a day after. Both in order of time.
+/// least from a day before those that are judged to a day after. Segments by start, points by time.
 ///
 /// R26 counts stops that are too short to be segments, so it finds past ones only where the points reach back as the segments do.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use super::settings::SettingsMemo;
 use super::settle::{Exempted, settle, sort};
-use super::{Matched, VehicleDay, VehicleHistory};
+use super::{Matched, VehicleDay, VehicleHistory, looks_ahead_to};
 use crate::finding::{Finding, Rule};
 use crate::ids::UnitId;
 use crate::matching::{OrderMatch, assign};
@@ -135,7 +135,7 @@ impl<'a> MatchedHistory<'a> {
             ..self.trips.partition_point(|matched| matched.trip.start < to);
         Some(VehicleDay {
             world,
-            history,
+            history: up_to(history, looks_ahead_to(world, history.vehicle, date)),
             vehicle,
             settings: memo.at(&units, from),
             info: world.day(&units, date),
@@ -147,6 +147,17 @@ impl<'a> MatchedHistory<'a> {
             past: Arc::clone(&self.trips),
             orders: Arc::clone(&self.orders),
         })
+    }
+}
+
+/// The part of a history that began by `to`: whoever asks about more days than one holds more, and must get the same answer.
+fn up_to(history: VehicleHistory<'_>, to: UtcMillis) -> VehicleHistory<'_> {
+    let segments = history.segments.partition_point(|segment| segment.start() <= to);
+    let points = history.points.partition_point(|point| point.time <= to);
+    VehicleHistory {
+        segments: history.segments.get(..segments).unwrap_or_default(),
+        points: history.points.get(..points).unwrap_or_default(),
+        ..history
     }
 }
 

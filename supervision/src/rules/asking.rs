@@ -3,7 +3,7 @@
 use super::hours::Hours;
 use crate::UtcMillis;
 use crate::finding::{Excuse, Finding, Missing, Rule, WhyNot};
-use crate::judge::{Draft, Matched, VehicleDay};
+use crate::judge::{Draft, LOOK_AHEAD_DAYS, Matched, VehicleDay};
 use crate::point::Position;
 use crate::register::{Class, Feed};
 use crate::trips::{Gap, GapPlace, Segment, Stop, Trip};
@@ -15,7 +15,7 @@ const POOR_PCT: u64 = 20;
 /// A silence that begins so soon after an arrival began with it, milliseconds.
 const ARRIVAL_MS: i64 = 120_000;
 /// Tracks reach at least so far beyond the judged day, milliseconds.
-const AHEAD_MS: i64 = 2 * 86_400_000;
+const AHEAD_MS: i64 = LOOK_AHEAD_DAYS * 86_400_000;
 /// … or when the cut is less sure than this, percent.
 const SURE_PCT: u8 = 50;
 
@@ -162,11 +162,8 @@ pub(super) fn is_in_repair(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis)
 
 /// Until when the car was heard of: the end of its tracks.
 pub(super) fn heard_to(day: &VehicleDay<'_>) -> Option<UtcMillis> {
-    day.history.segments.last().map(|segment| match segment {
-        Segment::Trip(trip) => trip.end,
-        Segment::Stop(stop) => stop.end,
-        Segment::Gap(gap) => gap.end,
-    })
+    // By end: a gap within a stop begins after the stop and ends before it.
+    day.history.segments.iter().map(Segment::end).max()
 }
 
 /// Whether the tracks reach to `end`. A history need not reach further than two days after the judged day, and an order may.

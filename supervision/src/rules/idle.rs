@@ -52,13 +52,8 @@ fn days_between(from: Date, to: Date) -> i64 {
 }
 
 fn touches(segment: &Segment, from: UtcMillis, to: UtcMillis) -> bool {
-    let (start, end) = match segment {
-        Segment::Trip(trip) => (trip.start, trip.end),
-        Segment::Stop(stop) => (stop.start, stop.end),
-        // A gap is time in which nothing was heard.
-        Segment::Gap(_) => return false,
-    };
-    start <= to && end >= from
+    // A gap is time in which nothing was heard.
+    !matches!(segment, Segment::Gap(_)) && segment.start() <= to && segment.end() >= from
 }
 
 #[cfg(test)]

@@ -54,10 +54,6 @@ pub(super) fn trips_on<'d, 'a>(
 
 /// Whether the track reaches back to `at`, as far as a rule may look.
 pub(super) fn is_known_since(day: &VehicleDay<'_>, at: UtcMillis) -> bool {
-    let begin = day.history.segments.first().map(|segment| match segment {
-        Segment::Trip(trip) => trip.start,
-        Segment::Stop(stop) => stop.start,
-        Segment::Gap(gap) => gap.start,
-    });
+    let begin = day.history.segments.first().map(Segment::start);
     earliest(day) <= at && begin.is_some_and(|begin| begin <= at)
 }

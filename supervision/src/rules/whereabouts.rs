@@ -87,7 +87,8 @@ pub(super) fn approach(
     let mut is_unsure = false;
     let mut gap_s = 0;
     for (a, b) in knots.iter().zip(knots.iter().skip(1)) {
-        if b.time < from || to < a.time {
+        // What only touches the span came before it or after it.
+        if b.time <= from || to <= a.time {
             continue;
         }
         if let Some(stop) = stood(day, a.time, b.time) {

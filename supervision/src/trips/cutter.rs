@@ -62,7 +62,7 @@ struct Excursion {
     farthest_m: f64,
 }
 
-/// Cuts a whole track, in order of time. Segments are in the order in which they end; the last are what is open.
+/// Cuts a whole track, whose points are in order of time. Segments are in order of their start, as a history wants them.
 #[must_use]
 pub fn cut(points: &[Point], settings: &TripSettings) -> Vec<Segment> {
     let mut cutter = Cutter::new(settings.clone());
@@ -71,6 +71,8 @@ pub fn cut(points: &[Point], settings: &TripSettings) -> Vec<Segment> {
         cutter.push(point, &mut segments);
     }
     cutter.finish(&mut segments);
+    // A cutter tells them in the order in which they end.
+    segments.sort_by_key(|segment| (segment.start(), segment.end()));
     segments
 }
 

@@ -38,6 +38,28 @@ pub enum Segment {
     Gap(Gap),
 }
 
+impl Segment {
+    /// When it begins.
+    #[must_use]
+    pub const fn start(&self) -> UtcMillis {
+        match self {
+            Self::Trip(trip) => trip.start,
+            Self::Stop(stop) => stop.start,
+            Self::Gap(gap) => gap.start,
+        }
+    }
+
+    /// When it ends. A gap inside a stop ends before the stop does.
+    #[must_use]
+    pub const fn end(&self) -> UtcMillis {
+        match self {
+            Self::Trip(trip) => trip.end,
+            Self::Stop(stop) => stop.end,
+            Self::Gap(gap) => gap.end,
+        }
+    }
+}
+
 /// A use of the car.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "a plain record")]

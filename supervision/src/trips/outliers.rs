@@ -1,7 +1,7 @@
 //! Marks fixes that trips must not use: no position, too few satellites, out of reach.
 //!
 //! Nothing is dropped here; a marked fix is counted and stays where it is. A spike and a jump differ only in what comes after:
-//! [`mark`] looks one fix ahead and names them, [`Screen`] needs no look-ahead because trips leave both out alike.
+//! [`mark`] looks one fix ahead and names them, the cutter's own screen needs no look-ahead because trips leave both out alike.
 
 use super::TripSettings;
 use crate::point::{Point, Position, Signs};

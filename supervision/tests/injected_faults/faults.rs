@@ -7,13 +7,15 @@
 //! - shifted: the order ends at least 60 min before the last trip does, or begins at least 30 min after the first does. A trip that
 //!   shares time with it and is outside by more is R02's; one that shares none is R01's or R02's. Shifted beyond the slack it can't
 //!   cover anything: R01.
-//! - wrong place: no fix of the car, half a day around, is within 2 km of the place: R04.
+//! - wrong place: no fix of the car, half a day around, is within 2 km of the place, and no silence of its logger on the outing is long
+//!   enough for the way there and back at 140 km/h: what no data can show is not asked of a rule. R04.
 //! - wrong car: the order is another car's, which does not drive then: R01 on the car that drove, and the order is unused.
 
 use std::collections::BTreeMap;
 
 use motorpool_supervision::UtcMillis;
 use motorpool_supervision::ids::{OrderId, VehicleId};
+use motorpool_supervision::point::Position;
 use motorpool_supervision::register::{Order, PlaceText, Versioned};
 use motorpool_supervision::rules::RuleParams;
 use motorpool_supervision::trips::Trip;
@@ -31,6 +33,8 @@ const PLACE_MARGIN_M: f64 = 500.0;
 const SPREAD_MS: i64 = 3_600_000;
 /// Orders that a fault moves keep this far from others of the car, so that none reads as an extension, milliseconds.
 const ALONE_MS: i64 = 3_600_000;
+/// Nobody drives a silent way faster than this on average, km/h: well above what the rules believe.
+const HIDDEN_KMH: f64 = 140.0;
 /// Fixes so far from the outing take part in the choice of a wrong place, milliseconds.
 const AROUND_MS: i64 = 12 * 3_600_000;
 
@@ -218,9 +222,19 @@ impl Maker<'_> {
     }
 
     /// Every fix that could count as having been somewhere on this outing.
-    fn fixes(&self) -> impl Iterator<Item = motorpool_supervision::point::Position> + '_ {
+    fn fixes(&self) -> impl Iterator<Item = Position> + '_ {
         let (from, to) = (self.outing().start().0 - AROUND_MS, self.outing().end().0 + AROUND_MS);
         self.car().points(UtcMillis(from), UtcMillis(to)).iter().map(|point| point.at)
+    }
+
+    /// Whether the car could have been at a place on this outing while its logger was silent.
+    fn is_hidden(&self, distance_m: impl Fn(Position) -> f64) -> bool {
+        let limit = f64::from(RuleParams::default().r04.reached_m);
+        self.car().points(self.outing().start(), self.outing().end()).windows(2).any(|pair| {
+            let silent_h = (pair[1].time.0 - pair[0].time.0) as f64 / 3_600_000.0;
+            let way_m = distance_m(pair[0].at) + distance_m(pair[1].at) - 2.0 * limit;
+            way_m <= silent_h * HIDDEN_KMH * 1_000.0
+        })
     }
 
     fn wrong_place(&mut self) -> Option<PlaceText> {
@@ -228,7 +242,8 @@ impl Maker<'_> {
         let from = self.outing().trips[0].start_at;
         let found = (0..100).find_map(|_| {
             let at = self.draw.place(from, 3_000, 60_000);
-            self.fixes().all(|fix| fix.distance_m(at) > limit).then_some(at)
+            let is_far = self.fixes().all(|fix| fix.distance_m(at) > limit);
+            (is_far && !self.is_hidden(|from| from.distance_m(at))).then_some(at)
         });
         found.map(|at| PlaceText { text: "别处".to_owned(), at: Some(at) })
     }
@@ -237,7 +252,10 @@ impl Maker<'_> {
         let limit = f64::from(RuleParams::default().r04.reached_m) + PLACE_MARGIN_M;
         let mut zones: Vec<_> = self.zones.zones().collect();
         self.draw.shuffle(&mut zones);
-        let zone = zones.into_iter().find(|zone| self.fixes().all(|fix| zone.distance_m(fix) > limit))?;
+        let zone = zones.into_iter().find(|zone| {
+            let is_far = self.fixes().all(|fix| zone.distance_m(fix) > limit);
+            is_far && !self.is_hidden(|from| zone.distance_m(from))
+        })?;
         Some(PlaceText { text: as_written(zone.name(), self.draw), at: None })
     }
 

@@ -1,0 +1,29 @@
+import { parseRoute, routeTo, type Query, type Route } from "./route";
+
+// A page that was typed as a path, `/queue`, is the same page.
+if (location.pathname.length > 1 && !location.pathname.endsWith(".html")) {
+  history.replaceState(null, "", `/#${location.pathname}${location.search}`);
+}
+
+let current = $state.raw<Route>(parseRoute(location.hash));
+
+addEventListener("hashchange", () => {
+  current = parseRoute(location.hash);
+});
+
+/** Where the console is. Read it in an effect or a template: it changes. */
+export const router = {
+  get route(): Route {
+    return current;
+  },
+  /** Goes to a page, as a new entry of the history. */
+  go(page: string, id = "", query: Query = {}): void {
+    location.hash = routeTo(page, id, query);
+  },
+  /** Changes the query of this page without a new entry. */
+  refine(query: Query): void {
+    const address = routeTo(current.page, current.id, { ...current.query, ...query });
+    history.replaceState(null, "", address);
+    current = parseRoute(address);
+  },
+};

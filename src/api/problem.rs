@@ -23,7 +23,7 @@ pub(super) enum Code {
     /// The name or the password is wrong.
     LoginFailed,
     /// The password is right, and the second factor is missing or wrong.
-    CodeNeeded,
+    SecondFactor,
     /// A request with a cookie that no page of this server made.
     CrossSite,
     /// What a person did is opened only by who says what for.
@@ -74,7 +74,7 @@ impl Code {
         Self::Unauthorized,
         Self::Forbidden,
         Self::LoginFailed,
-        Self::CodeNeeded,
+        Self::SecondFactor,
         Self::CrossSite,
         Self::PurposeNeeded,
         Self::AccountNotFound,
@@ -107,7 +107,7 @@ impl Code {
             Self::LoginFailed => {
                 (StatusCode::UNAUTHORIZED, "login_failed", "The name or the password is wrong")
             }
-            Self::CodeNeeded => {
+            Self::SecondFactor => {
                 (StatusCode::UNAUTHORIZED, "code_needed", "The code of the second factor is needed")
             }
             Self::CrossSite => {

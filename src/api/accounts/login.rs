@@ -102,10 +102,10 @@ async fn check(state: &ApiState, door: &Door, request: &LoginRequest) -> Result<
     if account.has_totp {
         let is_good = match &request.code {
             Some(code) => people.use_code(account.id, code, now).await?,
-            None => return Err(Problem::new(Code::CodeNeeded)),
+            None => return Err(Problem::new(Code::SecondFactor)),
         };
         if !is_good {
-            return Err(refuse(state, door, Some(account), Code::CodeNeeded).await?);
+            return Err(refuse(state, door, Some(account), Code::SecondFactor).await?);
         }
     }
     Ok(account)
@@ -307,7 +307,9 @@ pub(in super::super) async fn set_up(
     people.forget_failures(&account.name).await?;
     if account.has_totp {
         // The link stands in for the password, not for the second factor.
-        return Err(Problem::new(Code::CodeNeeded).detail("the password is set: log in with it and the code"));
+        return Err(
+            Problem::new(Code::SecondFactor).detail("the password is set: log in with it and the code")
+        );
     }
     let_in(&state, &door, account, "setup").await
 }

@@ -81,7 +81,7 @@ impl AccountView {
 
 /// Whether something of this unit, or of none, is in scope.
 fn is_in(scope: &Scope, unit: Option<UnitId>) -> bool {
-    unit.map_or(scope.is_everything(), |unit| scope.sees_unit(unit))
+    unit.map_or_else(|| scope.is_everything(), |unit| scope.sees_unit(unit))
 }
 
 /// The account of a path, if it is in scope.

@@ -177,7 +177,9 @@ impl Data {
     /// Open links: those of devices that are seen, and those of nobody yet for who sees everything.
     pub(in super::super) fn links(&self) -> Vec<LinkState> {
         let mut open = self.vault().links.all();
-        open.retain(|link| link.device.map_or(self.is_everything(), |device| self.sees_device(device)));
+        open.retain(|link| {
+            link.device.map_or_else(|| self.is_everything(), |device| self.sees_device(device))
+        });
         open
     }
 

@@ -238,7 +238,7 @@ mod tests {
                 detail: format!("d{seq}"),
                 ..Deed::default()
             };
-            let prev = log.last().map_or(GENESIS.to_owned(), |entry| entry.hash.clone());
+            let prev = log.last().map_or_else(|| GENESIS.to_owned(), |entry| entry.hash.clone());
             log.push(Entry::new(seq, UtcMillis(1_000 * seq), deed, prev));
         }
         log

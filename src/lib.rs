@@ -10,6 +10,7 @@
 //!
 //! `ARCHITECTURE.md` has the map, the invariants and the walk-throughs.
 
+pub mod accounts;
 pub mod api;
 pub mod audit;
 pub mod basemaps;

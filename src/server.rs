@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::http::HttpServer;
+use crate::accounts::keeper::HeadKeeper;
 use crate::api::{self, ApiParts, ApiState};
 use crate::basemaps::Basemaps;
 use crate::clock::Clock;
@@ -73,6 +74,7 @@ pub struct Server {
     addresses: Addresses,
     data: PathBuf,
     new_token: Option<String>,
+    first_link: Option<String>,
     registry: Arc<Registry>,
     journal: Journal,
     tracks: Tracks,
@@ -160,6 +162,12 @@ impl Server {
     pub async fn start(config: Config, mode: Mode) -> anyhow::Result<Self> {
         let Parts { registry, journal, tracks, live, live_checkpoint, clock } = Parts::open(&config).await?;
         let new_token = registry.create_first_token(&config.data, clock.now()).await?;
+        let first_link = match mode {
+            Mode::Serve => registry.people().create_first_link(clock.now()).await?,
+            // The demo makes its own accounts.
+            Mode::Demo => None,
+        };
+        let keeper = HeadKeeper::open(Arc::clone(&registry), Arc::clone(&clock), &config)?;
         let counters = Arc::new(Counters::default());
         let links = Links::starting_at(clock.now());
         let acks = AckQueue::default();
@@ -287,6 +295,7 @@ impl Server {
         rest.tasks.spawn(supervisor.run(rest.stop.clone()));
         rest.tasks.spawn(notifier.run(rest.stop.clone()));
         rest.tasks.spawn(courier.run(rest.stop.clone()));
+        rest.tasks.spawn(keeper.run(rest.stop.clone()));
         http.tasks.spawn(http_server.run(http.stop.clone()));
 
         write_addresses(&config.data, addresses)?;
@@ -296,6 +305,7 @@ impl Server {
             addresses,
             data,
             new_token,
+            first_link,
             registry,
             journal,
             tracks,
@@ -317,6 +327,12 @@ impl Server {
     #[must_use]
     pub fn new_token(&self) -> Option<&str> {
         self.new_token.as_deref()
+    }
+
+    /// What makes the first account, while there is none.
+    #[must_use]
+    pub fn first_link(&self) -> Option<&str> {
+        self.first_link.as_deref()
     }
 
     /// Where the first API token is kept.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::auth::Reader;
+use super::auth::PositionsReader;
 use super::extract::{Id, Params};
 use super::problem::{Code, Problem, ProblemBody};
 use crate::basemaps::template::TileId;
@@ -72,7 +72,7 @@ impl From<&Basemap> for BasemapView {
     (status = 200, body = Vec<BasemapView>),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub(super) async fn list(_: Reader, State(state): State<ApiState>) -> Json<Vec<BasemapView>> {
+pub(super) async fn list(_: PositionsReader, State(state): State<ApiState>) -> Json<Vec<BasemapView>> {
     Json(state.basemaps().list().iter().map(BasemapView::from).collect())
 }
 
@@ -123,7 +123,7 @@ pub(super) struct TileParams {
         (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "Too many tiles are being fetched"),
     ))]
 pub(super) async fn tile(
-    _: Reader,
+    _: PositionsReader,
     State(state): State<ApiState>,
     path: TilePath,
     Params(params): Params<TileParams>,
@@ -158,7 +158,7 @@ fn no_tile(map: &str, error: &TileError) -> Problem {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn archive(
-    _: Reader,
+    _: PositionsReader,
     State(state): State<ApiState>,
     Id(id): Id,
     headers: HeaderMap,

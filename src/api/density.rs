@@ -2,25 +2,22 @@
 //!
 //! Recent tracks of some cars are walked over a grid of Web Mercator; a cell counts how often it was entered. A cell that fewer
 //! than [`CARS_MIN`] different cars entered is never told, on no level, so that nobody's house is on the map. Whose cars
-//! count for a caller is said by [`cars_of`] alone. Cars on secret work never count.
+//! count for a caller its scope says. Cars on secret work never count.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use motorpool_protocols::{Fix, UtcMillis};
-use motorpool_supervision::register::{Binding, Vehicle};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::auth::Reader;
+use super::auth::PositionsReader;
 use super::extract::Params;
 use super::problem::{Problem, ProblemBody};
 use crate::ids::DeviceId;
-use crate::registry::{Error, Known, Registry, Token};
 use crate::tracks::{TrackOptions, Tracks};
 
 /// Cars that must have entered a cell before it is told.
@@ -247,20 +244,10 @@ impl Grids {
     }
 }
 
-/// The cars that count for this caller: those it may see, less those on secret work, and of many every n-th.
-async fn cars_of(_caller: &Token, registry: &Registry, now: UtcMillis) -> Result<Arc<[DeviceId]>, Error> {
-    let vehicles = registry.rows::<Vehicle>(Known::Now).await?;
-    // Whatever was ever said to be secret stays out.
-    let secret: BTreeSet<i64> = vehicles.iter().filter(|row| row.row.is_secret).map(|row| row.id).collect();
-    let mut bound: BTreeMap<i64, bool> = BTreeMap::new();
-    for row in registry.rows::<Binding>(Known::Now).await?.iter().filter(|row| row.valid.contains(now)) {
-        *bound.entry(row.row.device.0).or_default() |= secret.contains(&row.row.vehicle.0);
-    }
-    let snapshot = registry.snapshot();
-    let ids = snapshot.devices().map(|device| device.id);
-    let open: Vec<DeviceId> = ids.filter(|id| bound.get(&i64::from(id.0)) == Some(&false)).collect();
-    let every = open.len().div_ceil(CARS_MAX).max(1);
-    Ok(open.into_iter().step_by(every).collect())
+/// Of many devices every n-th.
+fn thinned(devices: Vec<DeviceId>) -> Arc<[DeviceId]> {
+    let every = devices.len().div_ceil(CARS_MAX).max(1);
+    devices.into_iter().step_by(every).collect()
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -292,15 +279,15 @@ pub(super) struct DensityView {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn density(
-    Reader(token): Reader,
+    PositionsReader(granted): PositionsReader,
     State(state): State<ApiState>,
     Params(params): Params<DensityParams>,
 ) -> Result<Json<DensityView>, Problem> {
     let area = Area::read(&params.bbox);
     let area = area.ok_or_else(|| Problem::parameter("bbox", "must be west,south,east,north in degrees"))?;
     let now = state.now();
-    let cars = cars_of(&token, state.registry(), now).await?;
-    let grid = state.grids().of(state.tracks(), cars, now).await?;
+    let (tracks, cars) = state.data(&granted).await?.road_makers().await?;
+    let grid = state.grids().of(&tracks, thinned(cars), now).await?;
     Ok(Json(grid.within(&area)))
 }
 

@@ -13,16 +13,18 @@ use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use motorpool_supervision::cases::{Case, seen_by};
+use motorpool_supervision::cases::Case;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::ApiState;
-use super::auth::Reader;
-use super::desk::Desk;
+use super::auth::{Granted, Listener};
+use super::data::desk::Desk;
 use super::problem::{Code, Problem, ProblemBody};
+use crate::accounts::{Permission, Scope};
+use crate::ids::DeviceId;
 use crate::notify::ring::{Ring, Told, What};
-use crate::registry::{Flag, Scope, Token};
+use crate::registry::Flag;
 use crate::supervision::cases::case_id;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -34,7 +36,7 @@ const RETRY: Duration = Duration::from_secs(3);
 /// One client's stream.
 struct Client {
     state: ApiState,
-    token: Arc<Token>,
+    granted: Granted,
     ring: Arc<Ring>,
     news: watch::Receiver<u64>,
     /// The last event it was given or passed over.
@@ -58,7 +60,7 @@ fn run(state: &ApiState) -> String {
 ///
 /// A stream of server-sent events: `case` with `{"case", "state", "seq"}`, `flag` with `{"flag", "rule", "vehicle", "day", "state"}`,
 /// `device` with `{"device", "online"}`, and `reset` when events were lost and everything must be asked for anew. Only what the
-/// caller may see; cases and flags take a token that supervises. `Last-Event-ID` goes on where a client stopped. A comment comes every 15
+/// caller may see; cases and flags take the permission `cases:read`, devices `positions:read`. `Last-Event-ID` goes on where a client stopped. A comment comes every 15
 /// seconds. Browsers allow few connections for each server: share one stream among tabs.
 #[utoipa::path(get, path = "/api/v1/events", tag = "cases",
     params(("last-event-id" = Option<String>, Header, description = "The `id` of the last event that was received")),
@@ -68,7 +70,7 @@ fn run(state: &ApiState) -> String {
         (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "Too many streams are open"),
     ))]
 pub(super) async fn events(
-    Reader(token): Reader,
+    Listener(granted): Listener,
     State(state): State<ApiState>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -89,7 +91,7 @@ pub(super) async fn events(
         Some(Some(number)) => number,
         None => now,
     };
-    let client = Client { state, token, ring, news, last, ready, _place: place };
+    let client = Client { state, granted, ring, news, last, ready, _place: place };
     let events = stream::unfold(client, |mut client| async move {
         let event = client.next().await?;
         Some((Ok::<_, Infallible>(event), client))
@@ -102,7 +104,7 @@ fn reset(state: &ApiState, last: u64) -> Event {
 }
 
 impl Client {
-    /// The next event; `None` when the server stops or the token has expired.
+    /// The next event; `None` when the server stops or the caller may hear no longer.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -121,7 +123,7 @@ impl Client {
                 }
                 continue;
             }
-            if !self.state.registry().is_in_force(&self.token, self.state.now()) {
+            if !self.state.still_stands(&self.granted).await {
                 return None;
             }
             self.last = read.events.last().map_or(self.last, |told| told.number);
@@ -131,16 +133,16 @@ impl Client {
 
     /// Turns what this client may see into events. When the registry fails, it is told to ask anew.
     async fn take(&mut self, told: Vec<Told>) {
-        let Ok(desk) = Desk::of(&self.state, &self.token).await else {
+        let Ok(sight) = Sight::of(&self.state, &self.granted).await else {
             self.ready.push_back(reset(&self.state, self.last));
             return;
         };
         for one in told {
             let (name, seen) = match &one.what {
-                What::Case(case) => ("case", self.case(&desk, case)),
-                What::Flag(flag) => ("flag", self.flag(&desk, flag).await),
+                What::Case(case) => ("case", sight.case(case)),
+                What::Flag(flag) => ("flag", sight.flag(flag).await),
                 What::Device { device, is_online } => {
-                    let seen = self.shows(device.0).await;
+                    let seen = sight.shows(DeviceId(device.0));
                     ("device", seen.then(|| json!({ "device": device.0, "online": is_online })))
                 }
             };
@@ -150,18 +152,36 @@ impl Client {
             }
         }
     }
+}
 
-    fn supervises(&self) -> bool {
-        self.token.allows(Scope::Supervise)
+/// What a client sees at a moment.
+struct Sight {
+    /// Of cases and flags.
+    desk: Option<Desk>,
+    /// Of devices.
+    scope: Option<Arc<Scope>>,
+}
+
+impl Sight {
+    async fn of(state: &ApiState, granted: &Granted) -> Result<Self, Problem> {
+        let desk = match granted.also(Permission::CasesRead) {
+            Ok(granted) => Some(Desk::of(state, &granted).await?),
+            Err(_) => None,
+        };
+        let scope = match granted.also(Permission::PositionsRead) {
+            Ok(granted) => Some(state.scope(&granted).await?),
+            Err(_) => None,
+        };
+        Ok(Self { desk, scope })
     }
 
-    fn case(&self, desk: &Desk, case: &Case) -> Option<Value> {
-        let seen = seen_by(case, desk.viewer(), &desk.units).filter(|_| self.supervises())?;
+    fn case(&self, case: &Case) -> Option<Value> {
+        let seen = self.desk.as_ref()?.seen(case)?;
         Some(json!({ "case": case_id(seen.key), "state": seen.stage, "seq": seen.seq }))
     }
 
-    async fn flag(&self, desk: &Desk, flag: &Flag) -> Option<Value> {
-        if !self.supervises() || !desk.sees_flag(&self.state, &flag.finding).await.ok()? {
+    async fn flag(&self, flag: &Flag) -> Option<Value> {
+        if !self.desk.as_ref()?.sees_flag(&flag.finding).await.ok()? {
             return None;
         }
         let vehicle = Some(flag.finding.vehicle.0).filter(|id| *id != 0);
@@ -169,8 +189,7 @@ impl Client {
         Some(json!({ "flag": flag.id, "rule": rule, "vehicle": vehicle, "day": day, "state": state }))
     }
 
-    async fn shows(&self, device: u32) -> bool {
-        let roster = self.state.feed().roster(self.state.registry(), self.state.now()).await;
-        roster.is_ok_and(|(roster, _)| roster.shows(&self.token, device))
+    fn shows(&self, device: DeviceId) -> bool {
+        self.scope.as_ref().is_some_and(|scope| scope.sees_device(device))
     }
 }

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::cases::{Case, Subject, seen_by};
+use motorpool_supervision::cases::{Case, Subject};
 use motorpool_supervision::finding::Finding;
 use motorpool_supervision::ids::{UnitId, VehicleId};
 use motorpool_supervision::register::{Vehicle, Versioned};
@@ -19,14 +19,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::auth::{Reader, Supervising};
-use super::desk::{self, Desk};
+use super::auth::{ReportsReader, Supervising};
+use super::data::Data;
+use super::data::desk::Desk;
 use super::extract::{Id, Params};
 use super::problem::{Code, Problem, ProblemBody};
-use crate::registry::{CaseFilter, FlagFilter, Known, RowScope};
+use crate::accounts::Permission;
+use crate::registry::{CaseFilter, FlagFilter};
 use crate::reports::month::{DataQuality, Funnel, Month, MonthInputs, UnitMonth, Use, fold};
-use crate::supervision::cases::load;
-use crate::supervision::stage_seen;
 
 /// Rows read at once.
 const ROWS_AT_ONCE: u32 = 1_000;
@@ -119,13 +119,14 @@ pub(super) struct MonthView {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn month(
-    Reader(token): Reader,
+    ReportsReader(granted): ReportsReader,
     State(state): State<ApiState>,
     Params(params): Params<MonthParams>,
 ) -> Result<Json<MonthView>, Problem> {
     let wrong = || Problem::parameter("month", "is no month like 2026-10");
     let month = Month::parse(&params.month).ok_or_else(wrong)?;
-    let desk = Desk::of(&state, &token).await?;
+    let desk = Desk::of(&state, &granted).await?;
+    let data = desk.data();
     let top = match &params.unit {
         Some(text) => {
             let unknown = || Problem::parameter("unit", "is no unit's number or code");
@@ -133,14 +134,15 @@ pub(super) async fn month(
         }
         None => None,
     };
-    let world = world(&state, &desk, month).await?;
-    let (from, to) = month.times(&world);
+    let (from, to) = month.times(&desk.world);
+    let world = data.world(from, to).await?;
     let cars = cars(&world, &desk, top, UtcMillis(to.0 - 1));
-    let segments = segments(&state, &world, &cars, from, to).await?;
-    let may_see_cases = token.allows(crate::registry::Scope::Supervise);
-    let (findings, cases) = match may_see_cases {
-        true => questions(&state, &desk, month, top).await?,
-        false => (Vec::new(), Vec::new()),
+    let segments = segments(data, &world, &cars, (from, to)).await?;
+    let supervises = granted.also(Permission::CasesRead);
+    let may_see_cases = supervises.is_ok();
+    let (findings, cases) = match supervises {
+        Ok(granted) => questions(&Desk::of(&state, &granted).await?, month, top).await?,
+        Err(_) => (Vec::new(), Vec::new()),
     };
     let report = tokio::task::spawn_blocking(move || {
         let inputs = MonthInputs {
@@ -168,60 +170,33 @@ pub(super) async fn month(
     }))
 }
 
-/// Whether the caller may count this car. Cars on secret work take a grant that nobody has yet.
-const fn is_visible(car: &Vehicle) -> bool {
-    !car.is_secret
-}
-
-async fn world(state: &ApiState, desk: &Desk, month: Month) -> Result<World, Problem> {
-    let (from, to) = month.times(&desk.world);
-    let (register, _) = state.registry().register(&RowScope::All, from, to, Known::Now).await?;
-    World::new(register, &state.packs().time_zone).map_err(|error| Problem::internal(&error))
-}
-
 /// The cars at the end of the month, with the unit that has each.
 fn cars(world: &World, desk: &Desk, top: Option<UnitId>, last: UtcMillis) -> BTreeMap<VehicleId, UnitId> {
     let present = |vehicle: VehicleId| -> Option<(VehicleId, UnitId)> {
         let row: &Versioned<Vehicle> = world.vehicle(vehicle, last)?;
         let is_theirs = top.is_none_or(|top| desk.units.is_within(row.row.unit, top));
-        (is_visible(&row.row) && is_theirs).then_some((vehicle, row.row.unit))
+        (desk.data().sees_vehicle(vehicle) && is_theirs).then_some((vehicle, row.row.unit))
     };
     world.vehicle_ids().filter_map(present).collect()
 }
 
 /// Pieces of the tracks of the devices that were the primary ones of these cars.
 async fn segments(
-    state: &ApiState,
+    data: &Data,
     world: &World,
     cars: &BTreeMap<VehicleId, UnitId>,
-    from: UtcMillis,
-    to: UtcMillis,
+    times: (UtcMillis, UtcMillis),
 ) -> Result<Vec<(VehicleId, Segment)>, Problem> {
-    let bindings =
-        world.register().bindings.iter().filter(|row| row.row.is_primary && row.valid.overlaps(from, to));
-    let fitted: BTreeSet<(i64, VehicleId)> =
-        bindings.map(|row| (row.row.device.0, row.row.vehicle)).collect();
     let mut list = Vec::new();
-    for (device, vehicle) in fitted.into_iter().filter(|(_, vehicle)| cars.contains_key(vehicle)) {
-        let id = motorpool_supervision::ids::DeviceId(device);
-        for stored in state.registry().segments(id, from, to).await? {
-            let start = match &stored.segment {
-                Segment::Trip(trip) => trip.start,
-                Segment::Stop(stop) => stop.start,
-                Segment::Gap(gap) => gap.start,
-            };
-            // A device that changed cars speaks for each in its own time.
-            if world.primary_device(vehicle, start.max(from)) == Some(id) {
-                list.push((vehicle, stored.segment));
-            }
-        }
+    for vehicle in cars.keys() {
+        let segments = data.primary_segments(world, *vehicle, times).await?;
+        list.extend(segments.into_iter().map(|segment| (*vehicle, segment)));
     }
     Ok(list)
 }
 
 /// Findings and cases of the month as the caller sees them.
 async fn questions(
-    state: &ApiState,
     desk: &Desk,
     month: Month,
     top: Option<UnitId>,
@@ -233,14 +208,12 @@ async fn questions(
     let mut filter =
         CaseFilter { limit: ROWS_AT_ONCE, from: Some(first), to: Some(last), ..CaseFilter::default() };
     loop {
-        let rows = state.registry().cases(&filter).await?;
+        let rows = desk.case_rows(&filter).await?;
         filter.after = rows.last().map(|row| (row.rank, row.case_id.clone()));
         for row in rows.iter().filter(|row| is_theirs(row.unit)) {
-            if stage_seen(row, desk.viewer(), &desk.units).is_none() {
-                continue;
+            if desk.stage_of(row).is_some() {
+                cases.extend(desk.case_of(row).await?);
             }
-            let Some(case) = load(state.registry(), &row.case_id).await? else { continue };
-            cases.extend(seen_by(&case, desk.viewer(), &desk.units));
         }
         if cases.len() > ROWS_MAX {
             return Err(too_many());
@@ -256,7 +229,7 @@ async fn questions(
     let mut filter =
         FlagFilter { limit: ROWS_AT_ONCE, from: Some(first), to: Some(last), ..FlagFilter::default() };
     loop {
-        let flags = state.registry().flags(&filter).await?;
+        let flags = desk.flag_rows(&filter).await?;
         filter.after = flags.last().map(|flag| (flag.finding.day, flag.id.clone()));
         let is_last = flags.len() < ROWS_AT_ONCE as usize;
         findings.extend(flags.into_iter().filter(|flag| shown.contains(&flag.id)).map(|flag| flag.finding));
@@ -280,12 +253,12 @@ async fn questions(
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn notice(
-    Supervising(token): Supervising,
+    Supervising(granted): Supervising,
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let desk = Desk::of(&state, &token).await?;
-    let (_, seen) = desk.case(&state, &id).await?;
+    let desk = Desk::of(&state, &granted).await?;
+    let (_, seen) = desk.case(&id).await?;
     // Whoever is nobody sees that a case is there; a notice is for those who work on it or have to answer it.
     desk.actor()?;
     let request = seen.requests.last();
@@ -294,7 +267,7 @@ pub(super) async fn notice(
     })?;
     let plate = match seen.key.subject {
         Subject::Vehicle(vehicle) => {
-            desk::vehicle(&state, vehicle, seen.opened_at).await?.map(|row| row.plate).unwrap_or_default()
+            desk.vehicle(vehicle, seen.opened_at).await?.map(|row| row.plate).unwrap_or_default()
         }
         Subject::Unit(_) => String::new(),
     };

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::auth::{Admin, who};
+use super::auth::WebhooksWriter;
 use super::extract::{Body, Id, Page, Params, cursor, cursor_parts, limit_of};
 use super::problem::{Code, Problem, ProblemBody};
 use crate::registry::{Delivery, NewWebhook, Webhook, WebhookSecret};
@@ -84,8 +84,11 @@ pub(super) struct WebhooksView {
     (status = 200, body = WebhooksView),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub(super) async fn list(_: Admin, State(state): State<ApiState>) -> Result<Json<WebhooksView>, Problem> {
-    let items = state.registry().webhooks().await?;
+pub(super) async fn list(
+    WebhooksWriter(granted): WebhooksWriter,
+    State(state): State<ApiState>,
+) -> Result<Json<WebhooksView>, Problem> {
+    let items = state.data(&granted).await?.webhooks().await?;
     let items = items.into_iter().map(|webhook| WebhookView::of(webhook, None)).collect();
     Ok(Json(WebhooksView { items, events: EVENTS }))
 }
@@ -144,7 +147,7 @@ fn fresh_secret() -> Result<WebhookSecret, Problem> {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn create(
-    Admin(token): Admin,
+    WebhooksWriter(granted): WebhooksWriter,
     State(state): State<ApiState>,
     Body(body): Body<CreateWebhook>,
 ) -> Result<Json<WebhookView>, Problem> {
@@ -158,8 +161,8 @@ pub(super) async fn create(
         is_enabled: true,
         secrets: vec![secret.clone()],
     };
-    let webhook = state.registry().create_webhook(set, &who(&token), state.now()).await?;
-    tracing::info!(token = token.id, webhook = webhook.id, "webhook made");
+    let webhook = state.data(&granted).await?.create_webhook(set).await?;
+    tracing::info!(caller = granted.id(), webhook = webhook.id, "webhook made");
     Ok(Json(WebhookView::of(webhook, Some(secret.key))))
 }
 
@@ -189,12 +192,6 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<O
     Option::<i64>::deserialize(deserializer).map(Some)
 }
 
-async fn webhook(state: &ApiState, id: &str) -> Result<Webhook, Problem> {
-    let missing = || Problem::new(Code::WebhookNotFound);
-    let id = id.parse().map_err(|_| missing())?;
-    state.registry().webhook(id).await?.ok_or_else(missing)
-}
-
 /// The secrets after a rotation: the new one, and the last one for a day.
 fn rotated(secrets: &[WebhookSecret], fresh: WebhookSecret, now: UtcMillis) -> Vec<WebhookSecret> {
     let until = Some(UtcMillis(now.0 + OVERLAP_MS));
@@ -210,12 +207,13 @@ fn rotated(secrets: &[WebhookSecret], fresh: WebhookSecret, now: UtcMillis) -> V
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn change(
-    Admin(token): Admin,
+    WebhooksWriter(granted): WebhooksWriter,
     State(state): State<ApiState>,
     Id(id): Id,
     Body(body): Body<ChangeWebhook>,
 ) -> Result<Json<WebhookView>, Problem> {
-    let mut webhook = webhook(&state, &id).await?;
+    let data = state.data(&granted).await?;
+    let mut webhook = data.webhook(&id).await?;
     let set = &mut webhook.set;
     if let Some(url) = body.url {
         checked_url(&state, &url)?;
@@ -235,10 +233,13 @@ pub(super) async fn change(
         secret = Some(fresh.key.clone());
         set.secrets = rotated(&set.secrets, fresh, state.now());
     }
-    if !state.registry().set_webhook(webhook.id, &webhook.set).await? {
-        return Err(Problem::new(Code::WebhookNotFound));
-    }
-    tracing::info!(token = token.id, webhook = webhook.id, rotated = secret.is_some(), "webhook changed");
+    data.set_webhook(&webhook).await?;
+    tracing::info!(
+        caller = granted.id(),
+        webhook = webhook.id,
+        rotated = secret.is_some(),
+        "webhook changed"
+    );
     Ok(Json(WebhookView::of(webhook, secret)))
 }
 
@@ -250,13 +251,14 @@ pub(super) async fn change(
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn delete(
-    Admin(token): Admin,
+    WebhooksWriter(granted): WebhooksWriter,
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Json<WebhookView>, Problem> {
-    let webhook = webhook(&state, &id).await?;
-    state.registry().delete_webhook(webhook.id).await?;
-    tracing::info!(token = token.id, webhook = webhook.id, "webhook deleted");
+    let data = state.data(&granted).await?;
+    let webhook = data.webhook(&id).await?;
+    data.delete_webhook(&webhook).await?;
+    tracing::info!(caller = granted.id(), webhook = webhook.id, "webhook deleted");
     Ok(Json(WebhookView::of(webhook, None)))
 }
 
@@ -325,19 +327,20 @@ pub(super) struct DeliveryParams {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn deliveries(
-    _: Admin,
+    WebhooksWriter(granted): WebhooksWriter,
     State(state): State<ApiState>,
     Id(id): Id,
     uri: Uri,
     Params(params): Params<DeliveryParams>,
 ) -> Result<Response, Problem> {
-    let webhook = webhook(&state, &id).await?;
+    let data = state.data(&granted).await?;
+    let webhook = data.webhook(&id).await?;
     let limit = limit_of(params.limit)?;
     let before = match params.cursor.as_deref().map(cursor_parts::<1>).transpose()? {
         Some([id]) => id.parse().map_err(|_| Problem::parameter("cursor", "is not a cursor of this list"))?,
         None => i64::MAX,
     };
-    let rows = state.registry().deliveries(webhook.id, before, limit + 1).await?;
+    let rows = data.deliveries(&webhook, before, limit + 1).await?;
     let items = rows.into_iter().map(DeliveryView::from).collect();
     Ok(Page::cut(items, limit, |delivery: &DeliveryView| cursor(&[&delivery.id.to_string()])).answer(&uri))
 }
@@ -379,14 +382,20 @@ pub(super) struct ReplayView {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn replay(
-    Admin(token): Admin,
+    WebhooksWriter(granted): WebhooksWriter,
     State(state): State<ApiState>,
     path: DeliveryPath,
 ) -> Result<Json<ReplayView>, Problem> {
-    let webhook = webhook(&state, &path.webhook).await?;
-    if !state.registry().replay_delivery(webhook.id, path.delivery, state.now()).await? {
+    let data = state.data(&granted).await?;
+    let webhook = data.webhook(&path.webhook).await?;
+    if !data.replay_delivery(&webhook, path.delivery, state.now()).await? {
         return Err(Problem::new(Code::WebhookNotFound));
     }
-    tracing::info!(token = token.id, webhook = webhook.id, delivery = path.delivery, "delivery replayed");
+    tracing::info!(
+        caller = granted.id(),
+        webhook = webhook.id,
+        delivery = path.delivery,
+        "delivery replayed"
+    );
     Ok(Json(ReplayView { id: path.delivery, state: "waiting" }))
 }

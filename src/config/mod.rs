@@ -3,6 +3,7 @@
 //! `config/motorpool.toml` shows every key with its unit, default and meaning; a test holds it against
 //! [`Config::default`]. Environment variables `MOTORPOOL__SECTION__KEY` override the file.
 
+mod accounts;
 mod load;
 mod values;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::basemaps::Basemap;
 pub use crate::outbound::guard::Network;
+pub use accounts::{Accounts, CookieMode};
 pub use load::{ConfigError, FILES_RESERVED, load};
 pub use values::{Bytes, Listen, Seconds, SecretUrl};
 
@@ -47,6 +49,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// The maps under the cars.
     pub map: Map,
+    /// Log-ins of people, and the audit log.
+    pub accounts: Accounts,
     /// Limits on unknown terminals.
     pub quarantine: Quarantine,
     /// `[profiles.NAME]`: how to read makes of terminals that differ from their standard, by name, besides those
@@ -69,6 +73,7 @@ impl Default for Config {
             notify: Notify::default(),
             outbound: Outbound::default(),
             map: Map::default(),
+            accounts: Accounts::default(),
             quarantine: Quarantine::default(),
             profiles: BTreeMap::new(),
         }

@@ -11,6 +11,7 @@
 //! The network path never waits for the database: it reads the snapshot and leaves notes in a bounded table
 //! ([`Registry::quarantine_seen`], [`Registry::registered`]) that [`Registry::run`] writes down every second.
 
+pub mod accounts;
 mod attachments;
 mod background;
 mod case_events;

@@ -12,10 +12,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::ApiState;
-use super::super::auth::Reader;
+use super::super::auth::PositionsReader;
 use super::super::problem::{Problem, ProblemBody};
 use super::board::Numbers;
-use crate::registry::{Error, Known, Registry, Token};
+use crate::accounts::Scope;
+use crate::ids::DeviceId;
+use crate::registry::{Error, Known, Registry};
 
 /// Vehicles whose orders are asked for at once.
 const ORDERS_AT_ONCE: usize = 500;
@@ -49,9 +51,6 @@ pub(in super::super) struct FleetCar {
     /// The class by the regulation; null for a device in no car.
     #[schema(value_type = Option<String>)]
     class: Option<Class>,
-    /// Whether it is on secret work.
-    #[serde(skip)]
-    is_secret: bool,
 }
 
 /// What the caller may see.
@@ -134,7 +133,6 @@ impl Roster {
                 unit: row.map(|row| row.unit.0).filter(|unit| *unit != 0),
                 driver: vehicle.and_then(|(id, _)| drivers.get(&id).cloned()).unwrap_or_default(),
                 class: row.map(|row| row.class),
-                is_secret: row.is_some_and(|row| row.is_secret),
             })
         });
         let cars = cars.collect();
@@ -170,31 +168,26 @@ impl Roster {
     }
 
     /// Which cars this caller sees of those of a unit, parallel to the numbers; `None` = all cars there are.
-    pub(super) fn wanted(&self, caller: &Token, unit: Option<i64>) -> Option<Vec<bool>> {
+    pub(super) fn wanted(&self, scope: &Scope, unit: Option<i64>) -> Option<Vec<bool>> {
         let within = unit.map(|unit| self.subtree(unit));
         let is_in_unit = |car: &FleetCar| {
             within.as_ref().is_none_or(|within| car.unit.is_some_and(|unit| within.contains(&unit)))
         };
         let wanted: Vec<bool> =
-            self.cars.iter().map(|car| is_visible(caller, car) && is_in_unit(car)).collect();
+            self.cars.iter().map(|car| is_visible(scope, car) && is_in_unit(car)).collect();
         wanted.contains(&false).then_some(wanted)
     }
 
-    /// Whether this caller may hear of a device.
-    pub(in super::super) fn shows(&self, caller: &Token, device: u32) -> bool {
-        let found = self.cars.binary_search_by_key(&device, |car| car.n).ok();
-        found.and_then(|at| self.cars.get(at)).is_some_and(|car| is_visible(caller, car))
-    }
-
-    fn view(&self, caller: &Token) -> FleetView {
-        let cars = self.cars.iter().filter(|car| is_visible(caller, car)).cloned().collect();
-        FleetView { units: self.units.clone(), cars }
+    fn view(&self, scope: &Scope) -> FleetView {
+        let cars = self.cars.iter().filter(|car| is_visible(scope, car)).cloned().collect();
+        let units = self.units.iter().filter(|unit| scope.names_unit(UnitId(unit.id))).cloned().collect();
+        FleetView { units, cars }
     }
 }
 
-/// Whether the caller may see where this car is. Cars on secret work take a grant that nobody has yet.
-fn is_visible(_caller: &Token, car: &FleetCar) -> bool {
-    !car.is_secret
+/// Whether the caller may see where this car is now.
+fn is_visible(scope: &Scope, car: &FleetCar) -> bool {
+    scope.sees_device(DeviceId(car.n))
 }
 
 /// The cars of the live map
@@ -206,9 +199,10 @@ fn is_visible(_caller: &Token, car: &FleetCar) -> bool {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(in super::super) async fn fleet(
-    Reader(token): Reader,
+    PositionsReader(granted): PositionsReader,
     State(state): State<ApiState>,
 ) -> Result<Json<FleetView>, Problem> {
-    let (roster, _) = state.feed().roster(state.registry(), state.now()).await?;
-    Ok(Json(roster.view(&token)))
+    let scope = state.scope(&granted).await?;
+    let (roster, _) = state.vault().roster(state.feed(), state.now()).await?;
+    Ok(Json(roster.view(&scope)))
 }

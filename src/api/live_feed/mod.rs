@@ -28,14 +28,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::ApiState;
-use super::auth::Reader as Caller;
+use super::auth::{Granted, PositionsReader};
 use super::problem::{Code, Problem, ProblemBody};
 use crate::ids::DeviceId;
-use crate::registry::{Error, Registry, Token};
-use board::{Area, Board, Numbers, Reader, Tick};
-use fleet::Roster;
+use crate::registry::{Error, Registry};
+use board::{Area, Board, Reader, Tick};
 
-pub(super) use fleet::{__path_fleet, fleet};
+pub(super) use board::Numbers;
+pub(super) use fleet::{__path_fleet, Roster, fleet};
 
 /// The largest message a reader may send, bytes.
 const MESSAGE_BYTES_MAX: usize = 1 << 10;
@@ -143,7 +143,7 @@ async fn make_ticks(state: ApiState) {
             _ = interval.tick() => {}
             () = state.stop().cancelled() => return,
         }
-        let numbers = match feed.roster(state.registry(), state.now()).await {
+        let numbers = match state.vault().roster(feed, state.now()).await {
             Ok((_, numbers)) => numbers,
             Err(error) => {
                 tracing::warn!(
@@ -153,7 +153,7 @@ async fn make_ticks(state: ApiState) {
                 continue;
             }
         };
-        let live = Arc::clone(&state.inner.parts.live);
+        let live = state.vault().live_for_ticks();
         // Tens of thousands of states are worth a thread of their own.
         let made = tokio::task::spawn_blocking(move || {
             let is_listed = |device: DeviceId| numbers.list.binary_search(&device.0).is_ok();
@@ -208,7 +208,7 @@ fn is_own_page(headers: &HeaderMap) -> bool {
     (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "Too many sockets are open"),
 ))]
 pub(super) async fn live(
-    Caller(token): Caller,
+    PositionsReader(granted): PositionsReader,
     State(state): State<ApiState>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -221,16 +221,19 @@ pub(super) async fn live(
     let place = place.map_err(|_| Problem::new(Code::Unavailable).retry_after(30))?;
     let upgrade =
         upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX).write_buffer_size(0);
-    Ok(upgrade.on_upgrade(move |socket| serve(socket, state, token, place)))
+    Ok(upgrade.on_upgrade(move |socket| serve(socket, state, granted, place)))
 }
 
 /// Why a socket is closed from this side.
 type Farewell = (u16, &'static str);
 
+/// The token or the log-in ended, or its grants changed: whoever comes again is asked again.
+const NO_LONGER: Farewell = (close_code::POLICY, "the token or log-in is in force no longer");
+
 /// One reader to its end.
-async fn serve(mut socket: WebSocket, state: ApiState, token: Arc<Token>, place: OwnedSemaphorePermit) {
+async fn serve(mut socket: WebSocket, state: ApiState, granted: Granted, place: OwnedSemaphorePermit) {
     let farewell = tokio::select! {
-        farewell = attend(&mut socket, &state, &token) => farewell,
+        farewell = attend(&mut socket, &state, &granted) => farewell,
         () = state.stop().cancelled() => Some((close_code::AWAY, "the server stops")),
     };
     if let Some((code, reason)) = farewell {
@@ -242,7 +245,7 @@ async fn serve(mut socket: WebSocket, state: ApiState, token: Arc<Token>, place:
 }
 
 /// Sends ticks and hears wishes until one side has had enough.
-async fn attend(socket: &mut WebSocket, state: &ApiState, token: &Token) -> Option<Farewell> {
+async fn attend(socket: &mut WebSocket, state: &ApiState, granted: &Granted) -> Option<Farewell> {
     let mut ticks = state.feed().join(state);
     let mut watcher = Watcher::default();
     let mut ping = tokio::time::interval(PING_EVERY);
@@ -251,12 +254,12 @@ async fn attend(socket: &mut WebSocket, state: &ApiState, token: &Token) -> Opti
         tokio::select! {
             changed = ticks.changed() => {
                 changed.ok()?;
-                if !state.registry().is_in_force(token, state.now()) {
-                    return Some((close_code::POLICY, "the token is in force no longer"));
+                if !state.token_holds(granted) {
+                    return Some(NO_LONGER);
                 }
                 let tick = ticks.borrow_and_update().clone();
                 let Some(tick) = tick else { continue };
-                if let Some(frame) = watcher.frame(state, token, &tick).await {
+                if let Some(frame) = watcher.frame(state, granted, &tick).await {
                     send(socket, Message::Binary(frame)).await?;
                 }
             }
@@ -276,6 +279,10 @@ async fn attend(socket: &mut WebSocket, state: &ApiState, token: &Token) -> Opti
                 if heard_at.elapsed() > SILENCE_MAX {
                     return None;
                 }
+                if !state.still_stands(granted).await {
+                    return Some(NO_LONGER);
+                }
+                watcher.is_scope_old = true;
                 send(socket, Message::Ping(Bytes::new())).await?;
             }
         }
@@ -294,6 +301,10 @@ struct Watcher {
     unit: Option<i64>,
     wish: Option<Look>,
     messages: u32,
+    /// Whether what the reader sees has to be cut again: orders begin and end.
+    is_scope_old: bool,
+    /// The cars that it sees, by the roster; `None` = all.
+    wanted: Option<Vec<bool>>,
 }
 
 impl Watcher {
@@ -309,13 +320,15 @@ impl Watcher {
     }
 
     /// The frame that brings the reader to this tick.
-    async fn frame(&mut self, state: &ApiState, token: &Token, tick: &Tick) -> Option<Bytes> {
+    async fn frame(&mut self, state: &ApiState, granted: &Granted, tick: &Tick) -> Option<Bytes> {
         self.messages = 0;
         let is_new_fleet = self.reader.numbers_version() != Some(tick.numbers().version);
-        if self.wish.is_some() || is_new_fleet {
-            let roster = state.feed().roster(state.registry(), state.now()).await;
+        if self.wish.is_some() || is_new_fleet || self.is_scope_old {
+            let scope = state.scope(granted).await.ok()?;
+            let roster = state.vault().roster(state.feed(), state.now()).await;
             // A roster that is newer than the tick does not fit its numbers: the next tick will.
             let (roster, _) = roster.ok().filter(|(_, numbers)| numbers.version == tick.numbers().version)?;
+            let has_wish = self.wish.is_some();
             let area = match self.wish.take() {
                 Some(look) => {
                     self.unit = look.unit;
@@ -323,7 +336,13 @@ impl Watcher {
                 }
                 None => self.reader.area(),
             };
-            self.reader.look(area, roster.wanted(token, self.unit));
+            let wanted = roster.wanted(&scope, self.unit);
+            let is_refresh = std::mem::take(&mut self.is_scope_old) && !is_new_fleet && !has_wish;
+            // A snapshot tells the page to read the cars again: only when something else is seen.
+            if !is_refresh || self.wanted != wanted {
+                self.reader.look(area, wanted.clone());
+                self.wanted = wanted;
+            }
         }
         self.reader.frame(tick)
     }

@@ -23,7 +23,7 @@ use crate::supervision::{
 };
 
 /// 2026-03-04 08:00 in Shanghai, a Wednesday.
-const START_MS: i64 = 1_772_582_400_000;
+pub(super) const START_MS: i64 = 1_772_582_400_000;
 pub(super) const CASE: &str = "v1-2026-03-04";
 
 /// A county with an office, inspectors and a bureau whose car drove without an order.
@@ -140,7 +140,7 @@ impl County {
     }
 }
 
-async fn add<T: Stored>(app: &TestApp, row: T) {
+pub(super) async fn add<T: Stored>(app: &TestApp, row: T) {
     let change = Change::Add { id: None, valid: Span::ALWAYS, row };
     app.registry.write_rows(&[change], "test", UtcMillis(START_MS - 86_400_000)).await.unwrap();
 }

@@ -126,11 +126,14 @@ impl Two {
         for id in ids {
             let path =
                 template.replace("{id}", &id).replace("{sha256}", &"0".repeat(64)).replace("{grant}", "1");
+            let path = path.replace("{delivery}", "1").replace("{z}/{x}/{y}", "3/6/3");
             let path = match template {
                 _ if template.ends_with("/segments") || template.ends_with("/track") => {
                     format!("{path}?{day}")
                 }
                 _ if template.ends_with("/attachments") => format!("{path}?name=a"),
+                _ if template.ends_with("/reports/month") => format!("{path}?month=2026-03"),
+                _ if template.ends_with("/density") => format!("{path}?bbox=109.9,29.9,110.2,30.1"),
                 _ => path,
             };
             match path.contains("{kind}") {
@@ -170,11 +173,18 @@ fn operations() -> Vec<(String, String)> {
     let document: Value = serde_json::from_str(&openapi_json()).unwrap();
     let mut list = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        // What ends the caller's own log-in is tried elsewhere; a demo's accounts are none of anybody's here.
-        if !matches!(
+        // What ends the caller's own log-in is tried elsewhere; a demo's accounts are none of anybody's here; streams do not end.
+        let is_elsewhere = matches!(
             path.as_str(),
-            "/api/v1/login" | "/api/v1/setup" | "/api/v1/demo/accounts" | "/livez" | "/readyz"
-        ) {
+            "/api/v1/login"
+                | "/api/v1/setup"
+                | "/api/v1/demo/accounts"
+                | "/api/v1/events"
+                | "/api/v1/live"
+                | "/livez"
+                | "/readyz"
+        );
+        if !is_elsewhere {
             list.extend(item.as_object().unwrap().keys().map(|method| (method.to_uppercase(), path.clone())));
         }
     }

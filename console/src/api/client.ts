@@ -3,6 +3,7 @@ import { Refused, Unreachable } from "./problem";
 
 const API = "/api/v1";
 const TOKEN = "motorpool.token";
+const KEEPALIVE_CHARS_MAX = 20_000;
 
 /** What is looked at, for the server's log of who looked and why. */
 export interface Subject {
@@ -17,6 +18,8 @@ export interface Options {
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal;
+  /** Whether it goes on when the page is left. */
+  keepalive?: boolean;
   /** Whose data it is, when a purpose may be asked for. */
   subject?: Subject;
 }
@@ -55,7 +58,9 @@ async function once(path: string, options: Options): Promise<Response> {
     body = JSON.stringify(options.body);
   }
   const address = `${API}/${path}${formatQuery(options.query ?? {})}`;
-  const init = { method: options.method ?? "GET", headers, body, signal: options.signal, cache: "no-store" } as const;
+  // A request that outlives its page may be 64 KiB long; Chinese takes three bytes a character.
+  const keepalive = Boolean(options.keepalive) && typeof body === "string" && body.length < KEEPALIVE_CHARS_MAX;
+  const init = { method: options.method ?? "GET", headers, body, signal: options.signal, cache: "no-store", keepalive } as const;
   let response: Response;
   try {
     response = await fetch(address, init);
@@ -92,6 +97,10 @@ export async function read<T>(path: string, options: Options = {}): Promise<T> {
 /** Writes JSON and reads the answer. */
 export const write = <T>(method: Options["method"], path: string, body?: unknown, options: Options = {}): Promise<T> =>
   read<T>(path, { ...options, method, body });
+
+/** A key under which the server does the same thing once. Works without HTTPS too, where `randomUUID` is missing. */
+export const onceKey = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** One page of a list. */
 export interface Page<T> {

@@ -13,6 +13,7 @@ export interface MenuEntry {
 
 const menu: MenuEntry[] = [
   { page: "queue", permission: "cases:read" },
+  { page: "case", permission: "cases:read" },
   { page: "explain", permission: "" },
   { page: "map", permission: "positions:read" },
   { page: "orders", permission: "orders:read" },
@@ -27,6 +28,8 @@ export const menuFor = (may: (permission: string) => boolean): MenuEntry[] =>
 
 /** Pages that open without a log-in. */
 export const isOpenToAll = (page: string): boolean => page === "setup";
+
+export const hasPage = (page: string): boolean => loaders.has(page);
 
 export const loadPage = (page: string): Promise<Component> | null => {
   const load = loaders.get(page);

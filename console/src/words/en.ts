@@ -32,7 +32,7 @@ export const en: typeof zh = {
   confirm: "Confirm",
   more: "Show more",
   none: "none",
-  colours: { green: "Nothing unusual", yellow: "Reminder", red: "Questionable", grey: "Too little data to judge" },
+  colours: { green: "Nothing unusual", yellow: "Reminder", red: "Question", grey: "Too little data to judge" },
   selected: (count: number) => `${count} selected`,
   selectRow: "Select this row",
   selectAll: "Select all",

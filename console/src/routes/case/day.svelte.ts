@@ -1,0 +1,141 @@
+import { read, readAll, type Options } from "../../api/client";
+import { isAborted } from "../../api/problem";
+import type { Schema } from "../../api/types";
+import type { CaseView } from "../../cases/types";
+import { within, type Range } from "../../replay/axis";
+import { dayKind, type CalendarRow, type DayKind } from "../../replay/calendar";
+import { shapeOf } from "../../replay/geo";
+import { orderWindows, type OrderVersion, type OrderWindow } from "../../replay/orders";
+import { fixesOf, lossesOf, spansWhere, visitsOf, type Fix, type Visit, type Zone } from "../../replay/track";
+import { addDays, instantOf } from "../../time/zone";
+
+export type Segment = Schema<"SegmentView">;
+
+/** How far beyond its day a case's time may reach, for a night out. */
+const BEYOND_MS = 12 * 3_600_000;
+/** What is shown around the trips at first. */
+const MARGIN_MS = 20 * 60_000;
+const ZONES_MAX = 5_000;
+const ORDERS_MAX = 2_000;
+
+/** The time that a case is about: its day, and as much more as its flags need. */
+export function boundsOf(view: CaseView): Range {
+  const start = instantOf(view.day);
+  const end = instantOf(addDays(view.day, 1));
+  const froms = view.case.flags.map((flag) => Date.parse(flag.from));
+  const tos = view.case.flags.map((flag) => Date.parse(flag.to));
+  const from = Math.max(start - BEYOND_MS, Math.min(start, ...froms));
+  const to = Math.min(end + BEYOND_MS, Date.now(), Math.max(end, ...tos));
+  return { from, to: Math.max(to, from + 3_600_000) };
+}
+
+/** A parked terminal that falls asleep leaves a short silence at its place: no gap that says anything. */
+const QUIET_MS = 30 * 60_000;
+const QUIET_M = 150;
+
+const isTelling = ({ kind, start, end, distance_m }: Segment): boolean =>
+  kind !== "gap" || (distance_m ?? 0) >= QUIET_M || Date.parse(end) - Date.parse(start) >= QUIET_MS;
+
+interface TrackAnswer {
+  items: Parameters<typeof fixesOf>[0];
+  next_from?: string | null;
+}
+
+async function track(device: number, bounds: Range, options: Options): Promise<TrackAnswer["items"]> {
+  const items = [];
+  let from: string | null | undefined = new Date(bounds.from).toISOString();
+  const to = new Date(bounds.to).toISOString();
+  while (from) {
+    const answer: TrackAnswer = await read(`devices/${device}/track`, { ...options, query: { from, to } });
+    items.push(...answer.items);
+    from = answer.next_from;
+  }
+  return items;
+}
+
+interface ZoneRow {
+  id: number;
+  row: { name: string; kind: { use: string }; shape: Parameters<typeof shapeOf>[0] };
+}
+
+const zonesOf = (rows: readonly ZoneRow[]): Zone[] =>
+  rows.flatMap(({ id, row }) => {
+    const shape = shapeOf(row.shape);
+    return shape ? [{ id, name: row.name, use: row.kind.use, shape }] : [];
+  });
+
+/** All that happened on the day of a case, on one axis. */
+export class CaseDay {
+  isLoading = $state(true);
+  error = $state.raw<unknown>(null);
+  bounds = $state.raw<Range>({ from: 0, to: 1 });
+  fixes = $state.raw<Fix[]>([]);
+  segments = $state.raw<Segment[]>([]);
+  zones = $state.raw<Zone[]>([]);
+  orders = $state.raw<OrderWindow[]>([]);
+  day = $state.raw<{ kind: DayKind; name: string }>({ kind: "workday", name: "" });
+
+  readonly losses = $derived(lossesOf(this.fixes));
+  readonly ignition = $derived(spansWhere(this.fixes, (fix) => fix.ignition === true));
+  readonly knowsIgnition = $derived(this.fixes.some((fix) => fix.ignition !== null));
+  readonly visits = $derived<Visit[]>(visitsOf(this.fixes, this.zones.filter((zone) => !BROAD.has(zone.use))));
+  readonly visited = $derived<ReadonlySet<number>>(new Set(this.visits.map(({ zone }) => zone.id)));
+  readonly outside = $derived(this.#outside());
+  readonly trips = $derived(this.segments.filter(({ kind }) => kind === "trip" || kind === "move"));
+
+  async load(view: CaseView, signal: AbortSignal): Promise<void> {
+    const vehicle = view.case.key.subject.vehicle;
+    this.bounds = boundsOf(view);
+    this.isLoading = true;
+    this.error = null;
+    try {
+      if (vehicle !== undefined) await this.#read(view, vehicle, signal);
+    } catch (error) {
+      if (!isAborted(error)) this.error = error;
+    } finally {
+      if (!signal.aborted) this.isLoading = false;
+    }
+  }
+
+  async #read(view: CaseView, vehicle: number, signal: AbortSignal): Promise<void> {
+    const subject = { case: view.id };
+    const options = { signal, subject };
+    const times = { from: new Date(this.bounds.from).toISOString(), to: new Date(this.bounds.to).toISOString() };
+    // First alone: it may ask for a purpose, once.
+    const found = await readAll<Segment>(`vehicles/${vehicle}/segments`, 2_000, { ...options, query: { ...times, limit: 1000 } });
+    this.segments = found.items.filter(isTelling);
+    const devices = [...new Set(found.items.map(({ device }) => device))];
+    const [tracks, zones, orders, calendars] = await Promise.all([
+      Promise.all(devices.map((device) => track(device, this.bounds, options))),
+      // What the caller may not read is left out of the picture, and the lane says so by being empty.
+      readAll<ZoneRow>("registers/zone", ZONES_MAX, { signal, query: { limit: 200 } }).catch(() => ({ items: [] })),
+      readAll<OrderVersion>("registers/order", ORDERS_MAX, { signal, query: { vehicle, limit: 200 } }).catch(() => ({ items: [] })),
+      readAll<{ row: CalendarRow }>("registers/calendar_year", 50, { signal }).catch(() => ({ items: [] })),
+    ]);
+    this.fixes = fixesOf(tracks.flat());
+    this.zones = zonesOf(zones.items);
+    const departures = this.trips.map(({ start }) => Date.parse(start));
+    this.orders = orderWindows(orders.items, this.bounds, departures);
+    this.day = dayKind(view.day, calendars.items.map(({ row }) => row));
+  }
+
+  /** The look that shows the trips with some room. */
+  get opening(): Range {
+    const first = this.trips[0];
+    const last = this.trips.at(-1);
+    if (!first || !last) return this.bounds;
+    return within({ from: Date.parse(first.start) - MARGIN_MS, to: Date.parse(last.end) + MARGIN_MS }, this.bounds);
+  }
+
+  #outside(): Range[] {
+    const areas = this.zones.filter((zone) => zone.use === "service_area");
+    if (!areas.length) return [];
+    const inside = new Set(areas.flatMap((area) => visitsOf(this.fixes, [area])));
+    return spansWhere(this.fixes, (fix) => ![...inside].some((visit) => fix.time >= visit.from && fix.time <= visit.to)).filter(
+      (span) => span.to - span.from >= 60_000,
+    );
+  }
+}
+
+/** Areas that a car is in all day: drawn on the map, and no rows of their own on the axis. */
+const BROAD = new Set(["service_area", "area", "allowance", "place"]);

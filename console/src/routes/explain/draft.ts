@@ -1,0 +1,53 @@
+import type { Claim } from "../../cases/types";
+import { addDays, instantOf } from "../../time/zone";
+
+/** An answer as it is being written: empty rows are left out when it is sent. */
+export interface Draft {
+  places: { text: string; from: string; to: string }[];
+  people: { name: string }[];
+  documents: { no: string; attachment?: string; file?: string }[];
+  text: string;
+}
+
+export const emptyDraft = (): Draft => ({
+  places: [{ text: "", from: "", to: "" }],
+  people: [{ name: "" }],
+  documents: [{ no: "" }],
+  text: "",
+});
+
+const keyOf = (id: string): string => `motorpool.draft.${id}`;
+
+/** The draft that this device keeps of a case. */
+export function keptDraft(id: string): Draft {
+  try {
+    const value: unknown = JSON.parse(localStorage.getItem(keyOf(id)) ?? "null");
+    const isDraft = typeof value === "object" && value !== null && ["places", "people", "documents"].every((part) => Array.isArray((value as Record<string, unknown>)[part]));
+    return isDraft ? { ...emptyDraft(), ...(value as Draft) } : emptyDraft();
+  } catch {
+    return emptyDraft();
+  }
+}
+
+/** Keeps a draft; one without content is forgotten. */
+export function keepDraft(id: string, draft: Draft): void {
+  const text = JSON.stringify(draft);
+  if (text === JSON.stringify(emptyDraft())) localStorage.removeItem(keyOf(id));
+  else localStorage.setItem(keyOf(id), text);
+}
+
+/** What the draft claims, on the local day of the case. A stay that ends earlier than it begins ends the day after. */
+export function claimsOf(draft: Draft, day: string): Claim[] {
+  const places = draft.places
+    .filter(({ text, from, to }) => text.trim() && from && to)
+    .map(({ text, from, to }): Claim => {
+      const begins = instantOf(day, from);
+      const ends = to < from ? instantOf(addDays(day, 1), to) : instantOf(day, to);
+      return { claim: "place", place: { text: text.trim() }, from: new Date(begins).toISOString(), to: new Date(ends).toISOString() };
+    });
+  const people = draft.people.filter(({ name }) => name.trim()).map(({ name }): Claim => ({ claim: "person", name: name.trim() }));
+  const documents = draft.documents
+    .filter(({ no, attachment }) => no.trim() || attachment)
+    .map(({ no, attachment, file }): Claim => ({ claim: "document", no: no.trim() || (file ?? ""), ...(attachment ? { attachment } : {}) }));
+  return [...places, ...people, ...documents];
+}

@@ -24,14 +24,15 @@ describe("a device", () => {
     expect(healthOf(device(1), bad).alarms, "driving is no fault of the device").toEqual(["gnss_antenna_open"]);
   });
 
-  it("has no wrong clock for having sent late what it had stored", () => {
-    expect(faults(0, position("01:00:00"))).toEqual(["offline"]);
-    expect(healthOf(device(0), position("01:00:00")).skewS).toBeNull();
+  it("has no wrong clock for being parked, or for having sent late what it had stored", () => {
+    expect(faults(1, position("01:00:00"))).toEqual([]);
+    expect(healthOf(device(1), position("01:00:00")).aheadS).toBe(0);
     expect(faults(0, position("08:30:00")), "but the future can't be stored").toEqual(["offline", "clock"]);
+    expect(faults(1, position("07:59:58", { quality: ["clock_suspect"] })), "nor a time that can't be").toEqual(["clock"]);
   });
 
   it("that never reported has neither a place nor none", () => {
-    expect(healthOf(device(1), undefined)).toMatchObject({ hasFix: null, skewS: null, faults: [] });
+    expect(healthOf(device(1), undefined)).toMatchObject({ hasFix: null, aheadS: 0, faults: [] });
   });
 });
 
@@ -43,10 +44,8 @@ describe("all devices", () => {
       online: 2,
       reporting: 2,
       fixed: 1,
-      medianSkewS: 3,
       counts: { offline: 1, no_fix: 1, clock: 0, wiring: 0 },
     });
-    expect(summaryOf([]).medianSkewS).toBeNull();
   });
 });
 

@@ -15,8 +15,11 @@ export const WIRING_ALARMS: ReadonlySet<string> = new Set([
   "main_power_lost",
 ]);
 
-/** Receivers are right to the second; a report on its way takes longer. */
-export const SKEW_MAX_S = 60;
+/** Receivers are right to the second, and our own clock may be off by a little. */
+export const AHEAD_MAX_S = 60;
+
+/** Marks of the server on a fix whose time can't be. */
+const CLOCK_MARKS: ReadonlySet<string> = new Set(["time_invalid", "clock_suspect"]);
 
 export type Fault = "offline" | "no_fix" | "clock" | "wiring";
 export const FAULTS: readonly Fault[] = ["offline", "no_fix", "clock", "wiring"];
@@ -26,32 +29,31 @@ export interface Health {
   isOnline: boolean;
   /** Whether its last report had a place; null when there is none. */
   hasFix: boolean | null;
-  /** How far its clock runs ahead of the server's, seconds; null when the newest report may be an old one sent late. */
-  skewS: number | null;
+  /** How far its clock runs ahead of the server's at least, seconds. A clock that is behind looks like an old report. */
+  aheadS: number;
   alarms: string[];
   receivedAt: number | null;
   faults: Fault[];
 }
 
-// A stored report that is sent later has an old time without a wrong clock: only a time in the future, or a live link, tells.
-function skewOf(position: Position | undefined, isOnline: boolean): number | null {
-  if (!position?.fix_time || !position.received_at) return null;
-  const skewS = (Date.parse(position.fix_time) - Date.parse(position.received_at)) / 1000;
-  return skewS > 0 || isOnline ? skewS : null;
+// A parked car reports rarely, and what was stored comes late: only a time in the future tells of a wrong clock.
+function aheadOf(position: Position | undefined): number {
+  if (!position?.fix_time || !position.received_at) return 0;
+  return Math.max(0, (Date.parse(position.fix_time) - Date.parse(position.received_at)) / 1000);
 }
 
 /** What can be told about a device from its link and its last report. */
 export function healthOf(device: Device, position: Position | undefined): Health {
   const isOnline = device.links > 0;
   const hasFix = position?.fix_time ? Boolean(position.valid) : null;
-  const skewS = skewOf(position, isOnline);
+  const aheadS = aheadOf(position);
   const alarms = (position?.alarms ?? []).filter((alarm) => WIRING_ALARMS.has(alarm));
   const faults: Fault[] = [];
   if (!isOnline) faults.push("offline");
   if (hasFix === false) faults.push("no_fix");
-  if (skewS !== null && Math.abs(skewS) > SKEW_MAX_S) faults.push("clock");
+  if (aheadS > AHEAD_MAX_S || position?.quality.some((mark) => CLOCK_MARKS.has(mark))) faults.push("clock");
   if (alarms.length) faults.push("wiring");
-  return { device, isOnline, hasFix, skewS, alarms, receivedAt: position?.received_at ? Date.parse(position.received_at) : null, faults };
+  return { device, isOnline, hasFix, aheadS, alarms, receivedAt: position?.received_at ? Date.parse(position.received_at) : null, faults };
 }
 
 export interface Summary {
@@ -60,28 +62,17 @@ export interface Summary {
   /** Devices whose last report says whether it had a place. */
   reporting: number;
   fixed: number;
-  /** The middle of the clocks' distances, seconds. */
-  medianSkewS: number | null;
   counts: Record<Fault, number>;
-}
-
-function median(sorted: readonly number[]): number | null {
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle];
-  if (upper === undefined) return null;
-  return sorted.length % 2 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
 }
 
 export function summaryOf(all: readonly Health[]): Summary {
   const counts: Record<Fault, number> = { offline: 0, no_fix: 0, clock: 0, wiring: 0 };
   for (const { faults } of all) for (const fault of faults) counts[fault] += 1;
-  const skews = all.flatMap(({ skewS }) => (skewS === null ? [] : [Math.abs(skewS)])).sort((a, b) => a - b);
   return {
     devices: all.length,
     online: all.filter(({ isOnline }) => isOnline).length,
     reporting: all.filter(({ hasFix }) => hasFix !== null).length,
     fixed: all.filter(({ hasFix }) => hasFix).length,
-    medianSkewS: median(skews),
     counts,
   };
 }

@@ -89,6 +89,15 @@ const zh = {
     states: { open: "待复核", approved: "已同意", rejected: "已退回" },
     decided: "复核人",
     all: "全部",
+    valid: "有效期",
+    names: {
+      ...{ no: "单号", unit: "单位", vehicle: "车牌", applicant: "申请人", user: "用车人", phone: "联系电话", driver: "驾驶员", dispatcher: "调度员" },
+      ...{ approvals: "审批", passengers: "乘车人数", purpose: "用车事由", departure: "出发地", destinations: "目的地", via: "途经地" },
+      ...{ planned_out: "计划出车", planned_in: "计划返回", actual_out: "实际出车", actual_in: "实际返回", applied_at: "申请时间", entered_at: "录入时间" },
+      ...{ state: "状态", is_emergency: "紧急出车", replaces: "替代单号", remarks: "备注", rules: "规则", owner: "责任人", reason: "原因" },
+      ...{ class: "车型类别", kind: "类别", name: "名称", person: "人员", what: "内容", place: "地点", key_keeper: "钥匙保管人", approved_by: "批准人" },
+      ...{ approval_no: "批准文号", document: "文件", level: "级别", shape: "范围", to: "调入单位", work_order: "工单号", device: "终端" },
+    } as Record<string, string>,
     op: { add: "新增", correct: "更正", amend: "变更", end: "终止" } as Record<string, string>,
   },
 };
@@ -182,6 +191,15 @@ const en: typeof zh = {
     states: { open: "Waits", approved: "Approved", rejected: "Turned down" },
     decided: "Decided by",
     all: "All",
+    valid: "Holds",
+    names: {
+      ...{ no: "Number", unit: "Unit", vehicle: "Plate", applicant: "Applicant", user: "User", phone: "Telephone", driver: "Driver", dispatcher: "Dispatcher" },
+      ...{ approvals: "Approvals", passengers: "Passengers", purpose: "Purpose", departure: "From", destinations: "Destinations", via: "On the way" },
+      ...{ planned_out: "Planned departure", planned_in: "Planned return", actual_out: "Departure", actual_in: "Return", applied_at: "Applied", entered_at: "Entered" },
+      ...{ state: "State", is_emergency: "Emergency", replaces: "Replaces", remarks: "Remarks", rules: "Rules", owner: "Answers for it", reason: "Reason" },
+      ...{ class: "Class", kind: "Kind", name: "Name", person: "Person", what: "What", place: "Place", key_keeper: "Key with", approved_by: "Approved by" },
+      ...{ approval_no: "Approval", document: "Document", level: "Level", shape: "Shape", to: "To unit", work_order: "Work order", device: "Device" },
+    },
     op: { add: "New", correct: "Corrected", amend: "Amended", end: "Ended" },
   },
 };

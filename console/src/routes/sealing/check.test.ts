@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RegisterRow } from "../../fleet/fleet";
-import { checkSeals, contradicts, countVerdicts, type Duty, type Found, type Seal, type Seen } from "./check";
+import { checkSeals, contradicts, countVerdicts, questions, type Duty, type Found, type Seal, type Seen } from "./check";
 
 const at = (time: string): number => Date.parse(`2026-10-01T${time}:00Z`);
 const range = { from: at("00:00"), to: at("23:00") };
@@ -58,6 +58,15 @@ describe("the check", () => {
     const cars = verdicts({ seals: [row(seal(1)), row(seal(2)), row(seal(3))], seen: [[1, seen("11:00")]], found: [found(3, true)] });
     expect(cars.map(({ vehicle }) => vehicle)).toEqual([3, 2, 1]);
     expect(countVerdicts(cars)).toEqual({ moved: 1, driving: 0, unverifiable: 1, opened: 0, seen: 1 });
+  });
+
+  it("asks once for a day on which a rule asks about several trips", () => {
+    const asked = questions([found(3, true), found(3, true), { ...found(3, true), day: "2026-10-02" }, found(3, false)]);
+    expect(asked.map(({ one, count }) => [one.day.slice(8), one.isDecidable, count])).toEqual([
+      ["01", true, 2],
+      ["02", true, 1],
+      ["01", false, 1],
+    ]);
   });
 
   it("finds a car that is on duty and sealed at once", () => {

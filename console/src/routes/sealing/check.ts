@@ -124,3 +124,15 @@ export function countVerdicts(cars: readonly SealedCar[]): Record<Verdict, numbe
 
 /** On duty and sealed at once: one of the two registers is wrong. */
 export const contradicts = (car: SealedCar): boolean => car.onDuty.some(({ row }) => row.vehicle === car.vehicle) && !car.opening;
+
+/** The questions about a car, those of one rule and day as one: each trip of a day has a flag of its own. */
+export function questions(found: readonly Found[]): { one: Found; count: number }[] {
+  const groups = new Map<string, { one: Found; count: number }>();
+  for (const one of found) {
+    const key = `${one.rule} ${one.day} ${one.isDecidable}`;
+    const group = groups.get(key);
+    if (group) group.count += 1;
+    else groups.set(key, { one, count: 1 });
+  }
+  return [...groups.values()];
+}

@@ -220,7 +220,8 @@ export function orderOf(form: OrderForm, fleet: Fleet, now: number): Partial<Ord
     phone: form.phone.trim(),
     driver: form.driver.trim(),
     dispatcher: form.dispatcher.trim(),
-    approvals: [{ by: form.approver.trim(), at: form.isApproved ? iso(now) : null, opinion: "" }],
+    // When the paper was signed nobody here knows; when it was typed in is another time.
+    approvals: [{ by: form.approver.trim(), at: null, opinion: "" }],
     passengers: form.passengers ? Number(form.passengers) : null,
     purpose: form.purpose.trim(),
     departure: { text: form.departure.trim() },

@@ -1,13 +1,14 @@
 # Thin and readable: each target is the commands you would type.
 #   make run    a living demonstration county on http://127.0.0.1:8080
 #   make dev    the console alone, rebuilt as you type, in front of a server that runs
+#   make console   the build of the web console, which the next build of the program embeds
 #   make test   everything CI runs; under 15 minutes on two cores
 #   make soak   long proofs: 50 kills, minutes of fuzzing
 #   make bench  the budget table of ARCHITECTURE.md, measured again
 CARGO ?= cargo
 FUZZ_SECONDS ?= 8
 
-CONSOLE_SOURCES = $(shell find console/src console/public -type f) console/index.html console/package-lock.json \
+CONSOLE_SOURCES = $(shell find console/src console/public -type f ! -name schema.d.ts) console/index.html console/package-lock.json \
   console/vite.config.ts console/svelte.config.js src/api/openapi.json
 
 .PHONY: run serve dev console console-check test lint unit docs fuzz soak bench setup
@@ -35,7 +36,7 @@ console/node_modules/.installed: console/package-lock.json
 console-check: console
 	cd console && npm run check && npm run test && npm run budget
 
-test: setup lint console-check unit docs fuzz
+test: setup console lint console-check unit docs fuzz
 
 lint:
 	$(CARGO) fmt --all --check

@@ -9,6 +9,8 @@ echo "== journal alone" >&2
 cargo bench -q -p motorpool --bench journal
 echo "== lines 6 and 7: bytes per fix, one device-day" >&2
 cargo bench -q -p motorpool --bench tracks
+echo "== the live map: 30,000 cars a tick" >&2
+cargo bench -q -p motorpool --bench live
 echo "== lines 2, 3, 4, 5, 10: the whole server" >&2
 cargo bench -q -p motorpool --bench system -- "$@"
 echo "== line 11: clean release build" >&2

@@ -10,8 +10,10 @@
 //!
 //! `ARCHITECTURE.md` has the map, the invariants and the walk-throughs.
 
+pub mod accounts;
 pub mod api;
 pub mod audit;
+pub mod basemaps;
 pub mod clock;
 pub mod commands;
 pub mod config;
@@ -19,11 +21,16 @@ pub mod folds;
 pub mod ids;
 pub mod journal;
 pub mod live;
+pub mod notify;
+pub mod outbound;
 pub mod registers;
 pub mod registry;
+pub mod reports;
 pub mod server;
 pub mod sim;
 pub mod sources;
 pub mod supervision;
 pub mod telemetry;
+pub mod tls;
 pub mod tracks;
+pub mod webhooks;

@@ -19,19 +19,27 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::http::HttpServer;
+use crate::accounts::keeper::HeadKeeper;
 use crate::api::{self, ApiParts, ApiState};
+use crate::basemaps::Basemaps;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::folds::{Driver, DriverParts};
 use crate::ids::Lsn;
 use crate::journal::Journal;
 use crate::live::Live;
+use crate::notify::gateway::{Gateway, Outbox};
+use crate::notify::ring::Ring;
+use crate::notify::{Notifier, NotifierParts};
+use crate::outbound::{Client, Policy};
 use crate::registry::{self, Registry};
 use crate::sources::acks::AckQueue;
 use crate::sources::{Links, Listener, listener};
 use crate::supervision::{self, Marks, PackSources, SupervisionSettings, Supervisor, SupervisorParts};
 use crate::telemetry::Counters;
+use crate::tls::ServerTls;
 use crate::tracks::Tracks;
+use crate::webhooks::courier::Courier;
 
 /// What the server is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +55,9 @@ pub enum Mode {
 pub struct Addresses {
     /// Terminals, JT/T 808 over TCP.
     pub trackers: SocketAddr,
+    /// The same over TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trackers_tls: Option<SocketAddr>,
     /// The API and the console.
     pub http: SocketAddr,
 }
@@ -63,6 +74,7 @@ pub struct Server {
     addresses: Addresses,
     data: PathBuf,
     new_token: Option<String>,
+    first_link: Option<String>,
     registry: Arc<Registry>,
     journal: Journal,
     tracks: Tracks,
@@ -150,6 +162,12 @@ impl Server {
     pub async fn start(config: Config, mode: Mode) -> anyhow::Result<Self> {
         let Parts { registry, journal, tracks, live, live_checkpoint, clock } = Parts::open(&config).await?;
         let new_token = registry.create_first_token(&config.data, clock.now()).await?;
+        let first_link = match mode {
+            Mode::Serve => registry.people().create_first_link(clock.now()).await?,
+            // The demo makes its own accounts.
+            Mode::Demo => None,
+        };
+        let keeper = HeadKeeper::open(Arc::clone(&registry), Arc::clone(&clock), &config)?;
         let counters = Arc::new(Counters::default());
         let links = Links::starting_at(clock.now());
         let acks = AckQueue::default();
@@ -183,6 +201,13 @@ impl Server {
 
         let (trackers, ack_stage, rest, http) =
             (Stage::default(), Stage::default(), Stage::default(), Stage::default());
+        let tracker_tls = ServerTls::configured(&config.trackers.tls_cert, &config.trackers.tls_key)
+            .context("trackers.tls_cert")?;
+        let http_tls =
+            ServerTls::configured(&config.http.tls_cert, &config.http.tls_key).context("http.tls_cert")?;
+        for tls in tracker_tls.iter().chain(&http_tls) {
+            rest.tasks.spawn(Arc::clone(tls).watch(rest.stop.clone()));
+        }
         let context = listener::Context {
             config: config.trackers.clone(),
             sessions: config.sessions.clone(),
@@ -194,13 +219,32 @@ impl Server {
             links: links.clone(),
             live: Arc::clone(&live),
             counters: Arc::clone(&counters),
+            tls: tracker_tls.clone(),
         };
         let listener = Listener::bind(Arc::new(context))
             .with_context(|| format!("can't listen for terminals on {}", config.trackers.listen))?;
         let http_listener = tokio::net::TcpListener::bind(config.http.listen)
             .await
             .with_context(|| format!("can't listen for HTTP on {}", config.http.listen))?;
-        let addresses = Addresses { trackers: listener.local_addr()?, http: http_listener.local_addr()? };
+        let addresses = Addresses {
+            trackers: listener.local_addr()?,
+            trackers_tls: listener.tls_addr()?,
+            http: http_listener.local_addr()?,
+        };
+
+        let ring = Arc::new(Ring::default());
+        let outbound = outbound_client(&config.outbound)?;
+        let basemaps = Basemaps::new(&config.map, &config.outbound).context("can't read outbound.ca_file")?;
+        let notifier = Notifier::new(NotifierParts {
+            registry: Arc::clone(&registry),
+            live: Arc::clone(&live),
+            clock: Arc::clone(&clock),
+            config: config.notify.clone(),
+            ring: Arc::clone(&ring),
+            gateway: gateway(&config.notify),
+        });
+        let kept_days = config.notify.deliveries_kept_days;
+        let courier = Courier::new(Arc::clone(&registry), outbound.clone(), Arc::clone(&clock), kept_days);
 
         let readings = readings::Source {
             journal: journal.clone(),
@@ -229,17 +273,29 @@ impl Server {
             clock: Arc::clone(&clock),
             config: Arc::clone(&config),
             is_demo: mode == Mode::Demo,
+            ring: Arc::clone(&ring),
+            outbound: outbound.clone(),
+            basemaps: Arc::new(basemaps),
+            stop: http.stop.clone(),
         }));
 
         let http_counters = Arc::clone(&counters);
-        let http_server =
-            HttpServer { listener: http_listener, router, config: http_config, counters: http_counters };
+        let http_server = HttpServer {
+            listener: http_listener,
+            router,
+            config: http_config,
+            counters: http_counters,
+            tls: http_tls,
+        };
         ack_stage.tasks.spawn(acks.run(journal.subscribe_durable(), counters, ack_stage.stop.clone()));
         trackers.tasks.spawn(listener.run(trackers.stop.clone()));
         let background = Arc::clone(&registry);
         let background_stop = rest.stop.clone();
         rest.tasks.spawn(async move { background.run(background_stop).await });
         rest.tasks.spawn(supervisor.run(rest.stop.clone()));
+        rest.tasks.spawn(notifier.run(rest.stop.clone()));
+        rest.tasks.spawn(courier.run(rest.stop.clone()));
+        rest.tasks.spawn(keeper.run(rest.stop.clone()));
         http.tasks.spawn(http_server.run(http.stop.clone()));
 
         write_addresses(&config.data, addresses)?;
@@ -249,6 +305,7 @@ impl Server {
             addresses,
             data,
             new_token,
+            first_link,
             registry,
             journal,
             tracks,
@@ -270,6 +327,12 @@ impl Server {
     #[must_use]
     pub fn new_token(&self) -> Option<&str> {
         self.new_token.as_deref()
+    }
+
+    /// What makes the first account, while there is none.
+    #[must_use]
+    pub fn first_link(&self) -> Option<&str> {
+        self.first_link.as_deref()
     }
 
     /// Where the first API token is kept.
@@ -320,4 +383,21 @@ fn write_addresses(data: &Path, addresses: Addresses) -> anyhow::Result<()> {
     fs::write(&fresh, serde_json::to_vec_pretty(&addresses)?)
         .and_then(|()| fs::rename(&fresh, &path))
         .with_context(|| format!("can't write {}", path.display()))
+}
+
+/// The client for requests to addresses that people enter.
+fn outbound_client(config: &config::Outbound) -> anyhow::Result<Client> {
+    let policy = Policy {
+        networks: Some(config.private_networks.clone()),
+        allows_plain_http: config.plain_http,
+        timeout: config.timeout.0,
+    };
+    let ca_file = Some(config.ca_file.as_path()).filter(|path| !path.as_os_str().is_empty());
+    Client::new(policy, ca_file).context("can't read outbound.ca_file")
+}
+
+/// Where short messages go.
+fn gateway(config: &config::Notify) -> Option<Arc<dyn Gateway>> {
+    let outbox = config.outbox.as_path();
+    (!outbox.as_os_str().is_empty()).then(|| Arc::new(Outbox::new(outbox.to_owned())) as Arc<dyn Gateway>)
 }

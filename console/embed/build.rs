@@ -1,4 +1,6 @@
 //! Makes the table of the console's files from its build. Runs no npm: without a build the table is empty.
+//!
+//! The files are copied first: the next build of the console may replace them while this one is still being compiled.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -14,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed={FOLDER_VARIABLE}");
     println!("cargo::rerun-if-changed={}", folder.display());
 
+    let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut table = String::from("&[\n");
     if folder.join("index.html").is_file() {
         let folder = folder.canonicalize()?;
@@ -21,13 +24,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         collect(&folder, &mut files)?;
         files.sort();
         for file in &files {
-            entry(&mut table, &folder, file)?;
+            entry(&mut table, &folder, file, &out)?;
         }
     } else {
         println!("cargo::warning=the web console is not built, the server will say so: run `make console`");
     }
     table.push(']');
-    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("files.rs"), table)?;
+    fs::write(out.join("files.rs"), table)?;
     Ok(())
 }
 
@@ -48,22 +51,26 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>
     Ok(())
 }
 
-/// Writes one line of the table: the path on the server, the media type, the bytes, their compressed form.
-fn entry(table: &mut String, folder: &Path, file: &Path) -> Result<(), Box<dyn Error>> {
+/// Copies a file and writes its line of the table: the path on the server, the media type, the bytes, their compressed form.
+fn entry(table: &mut String, folder: &Path, file: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     let name =
         file.strip_prefix(folder)?.to_str().ok_or("a name in the build is not UTF-8")?.replace('\\', "/");
     let media_type = media_type(file).ok_or_else(|| format!("no media type is known for {name}"))?;
-    let compressed = PathBuf::from(format!("{}.br", file.display()));
+    let (plain, compressed) =
+        (out.join(name.replace('/', "+")), PathBuf::from(format!("{}.br", file.display())));
+    fs::copy(file, &plain)?;
     let brotli = if compressed.is_file() {
-        format!("Some(include_bytes!({compressed:?}))")
+        let copy = PathBuf::from(format!("{}.br", plain.display()));
+        fs::copy(&compressed, &copy)?;
+        format!("Some(include_bytes!({copy:?}))")
     } else {
         String::from("None")
     };
-    writeln!(
-        table,
-        "    ({:?}, Embedded {{ content_type: {media_type:?}, bytes: include_bytes!({file:?}), brotli: {brotli} }}),",
-        format!("/{name}")
-    )?;
+    let path = format!("/{name}");
+    let file = format!(
+        "Embedded {{ content_type: {media_type:?}, bytes: include_bytes!({plain:?}), brotli: {brotli} }}"
+    );
+    writeln!(table, "    ({path:?}, {file}),")?;
     Ok(())
 }
 

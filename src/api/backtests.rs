@@ -21,7 +21,7 @@ use super::auth::Supervising;
 use super::desk::Desk;
 use super::extract::{Body, Id};
 use super::problem::{Code, Problem, ProblemBody};
-use crate::supervision::{BacktestError, BacktestProgress, BacktestReport, BacktestRequest, backtest};
+use crate::supervision::{BacktestError, BacktestProgress, BacktestReport, BacktestRequest};
 
 /// How long a request waits for its answer before it becomes a job.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -172,16 +172,21 @@ fn answer((mut view, outcome): (JobView, Option<Arc<Outcome>>)) -> Result<Respon
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn start(
-    Supervising(token): Supervising,
+    Supervising(granted): Supervising,
     State(state): State<ApiState>,
     Body(body): Body<BacktestBody>,
 ) -> Result<Response, Problem> {
-    let desk = Desk::of(&state, &token).await?;
+    let desk = Desk::of(&state, &granted).await?;
     desk.reviewer()?;
+    if body.unit.is_none() {
+        desk.samples()?;
+    }
     let unit = match &body.unit {
-        Some(text) => {
-            Some(desk.unit(text).ok_or_else(|| Problem::field("/unit", "is no unit's number or code"))?)
-        }
+        Some(text) => Some(
+            desk.unit(text)
+                .filter(|unit| desk.data().sees_unit(*unit))
+                .ok_or_else(|| Problem::field("/unit", "is no unit's number or code"))?,
+        ),
         None => None,
     };
     let request = BacktestRequest {
@@ -193,13 +198,12 @@ pub(super) async fn start(
     };
     let progress = Arc::new(BacktestProgress::default());
     let full = || Problem::new(Code::Unavailable).detail("too many back-tests run").retry_after(60);
-    let id = state.jobs().begin(&token.id, &progress).ok_or_else(full)?;
-    tracing::info!(token = token.id, job = id, from = %request.from, to = %request.to, "back-test begins");
-    let background = state.clone();
+    let id = state.jobs().begin(&granted.id(), &progress).ok_or_else(full)?;
+    tracing::info!(caller = granted.id(), job = id, from = %request.from, to = %request.to, "back-test begins");
+    let (background, data) = (state.clone(), desk.data().clone());
     let task = tokio::spawn(async move {
         let _turn = background.jobs().turn.acquire().await;
-        let packs = background.packs();
-        let found = backtest(&packs.registry, &packs.tracks, &packs.time_zone, &request, &progress).await;
+        let found = data.backtest(&request, &progress).await;
         background.jobs().end(id, found.map_err(refused));
     });
     // Late or not, the table says how it stands.
@@ -207,7 +211,7 @@ pub(super) async fn start(
         state.jobs().end(id, Err(("internal", None)));
         return Err(Problem::internal(&error));
     }
-    answer(state.jobs().view(id, &token.id).ok_or(Problem::new(Code::NotFound))?)
+    answer(state.jobs().view(id, &granted.id()).ok_or(Problem::new(Code::NotFound))?)
 }
 
 /// How far a back-test is
@@ -219,10 +223,10 @@ pub(super) async fn start(
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn job(
-    Supervising(token): Supervising,
+    Supervising(granted): Supervising,
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Response, Problem> {
     let id = id.parse().map_err(|_| Problem::new(Code::NotFound))?;
-    answer(state.jobs().view(id, &token.id).ok_or(Problem::new(Code::NotFound))?)
+    answer(state.jobs().view(id, &granted.id()).ok_or(Problem::new(Code::NotFound))?)
 }

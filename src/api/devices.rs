@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::auth::{Admin, Enroller, Reader, who};
+use super::auth::{DevicesReader, DevicesWriter, Enroller};
+use super::data::Data;
 use super::extract::{Body, Id, Page, Params, cursor, cursor_parts, limit_of};
 use super::problem::{Code, Problem, ProblemBody};
 use crate::ids::DeviceId;
@@ -123,8 +124,8 @@ pub(super) struct DeviceView {
 }
 
 impl DeviceView {
-    fn of(state: &ApiState, record: DeviceRecord) -> Self {
-        let live = state.live().position(record.id);
+    fn of(data: &Data, record: DeviceRecord) -> Self {
+        let live = data.connection(record.id);
         Self {
             id: record.id.0,
             protocol: record.protocol,
@@ -208,7 +209,7 @@ pub(super) struct ListParams {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    _: Reader,
+    DevicesReader(granted): DevicesReader,
     State(state): State<ApiState>,
     uri: Uri,
     Params(params): Params<ListParams>,
@@ -223,8 +224,9 @@ pub(super) async fn list(
     };
     let text = params.q.filter(|text| !text.is_empty());
     let filter = DeviceFilter { after, limit: limit + 1, state: params.state.map(Into::into), text };
-    let records = state.registry().devices(&filter).await?;
-    let views = records.into_iter().map(|record| DeviceView::of(&state, record)).collect();
+    let data = state.data(&granted).await?;
+    let records = data.devices(filter).await?;
+    let views = records.into_iter().map(|record| DeviceView::of(&data, record)).collect();
     let page = Page::cut(views, limit, |view: &DeviceView| cursor(&[&view.id.to_string()]));
     Ok(page.answer(&uri))
 }
@@ -318,7 +320,7 @@ fn to_enrol(state: &ApiState, item: &EnrolItem) -> Result<Enrol, String> {
 /// Whether that profile is built in or configured.
 pub(super) fn known_profile(state: &ApiState, profile: Option<&str>) -> Result<(), String> {
     match profile {
-        Some(name) if !state.registry().has_profile(name) => Err(format!("there is no profile `{name}`")),
+        Some(name) if !state.vault().has_profile(name) => Err(format!("there is no profile `{name}`")),
         _ => Ok(()),
     }
 }
@@ -334,7 +336,7 @@ pub(super) fn known_profile(state: &ApiState, profile: Option<&str>) -> Result<(
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn enrol(
-    Enroller(token): Enroller,
+    Enroller(granted): Enroller,
     State(state): State<ApiState>,
     Body(request): Body<EnrolRequest>,
 ) -> Result<Json<EnrolAnswer>, Problem> {
@@ -344,7 +346,7 @@ pub(super) async fn enrol(
     let wanted: Vec<Result<Enrol, String>> =
         request.devices.iter().map(|item| to_enrol(&state, item)).collect();
     let good: Vec<Enrol> = wanted.iter().filter_map(|item| item.as_ref().ok().cloned()).collect();
-    let mut results = state.registry().enrol(&good, &who(&token), state.now()).await?.into_iter();
+    let mut results = state.data(&granted).await?.enrol(&good).await?.into_iter();
     let mut items = Vec::with_capacity(wanted.len());
     for (asked, wanted) in request.devices.into_iter().zip(wanted) {
         items.push(match wanted {
@@ -374,17 +376,18 @@ pub(super) async fn enrol(
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn detail(
-    _: Reader,
+    DevicesReader(granted): DevicesReader,
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let device = state.device(&id)?.id;
+    let data = state.data(&granted).await?;
+    let device = data.present_device(&id)?;
     // The history first: a change in between makes the tag too old, never too new.
-    let history = state.registry().device_history(device, HISTORY_MAX).await?;
-    let record = state.registry().device(device).await?.ok_or(Problem::new(Code::DeviceNotFound))?;
+    let history = data.device_history(&device, HISTORY_MAX).await?;
+    let record = data.device_record(&device).await?;
     let etag = etag(history.first().map_or(0, |change| change.change));
     let history = history.into_iter().map(Into::into).collect();
-    let detail = DeviceDetail { device: DeviceView::of(&state, record), history };
+    let detail = DeviceDetail { device: DeviceView::of(&data, record), history };
     Ok(([(header::ETAG, etag)], Json(detail)).into_response())
 }
 
@@ -422,12 +425,12 @@ pub(super) fn matches(headers: &HeaderMap, change: i64) -> bool {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn approve(
-    Admin(token): Admin,
+    DevicesWriter(granted): DevicesWriter,
     State(state): State<ApiState>,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    change(&state, &id, &headers, DeviceState::Approved, &who(&token)).await
+    change(&state.data(&granted).await?, &id, &headers, DeviceState::Approved).await
 }
 
 /// Shut a device out
@@ -446,30 +449,28 @@ pub(super) async fn approve(
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn block(
-    Admin(token): Admin,
+    DevicesWriter(granted): DevicesWriter,
     State(state): State<ApiState>,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    change(&state, &id, &headers, DeviceState::Blocked, &who(&token)).await
+    change(&state.data(&granted).await?, &id, &headers, DeviceState::Blocked).await
 }
 
 async fn change(
-    state: &ApiState,
+    data: &Data,
     id: &str,
     headers: &HeaderMap,
     wanted: DeviceState,
-    who: &str,
 ) -> Result<Response, Problem> {
-    let device = state.device(id)?.id;
-    let registry = state.registry();
+    let device = data.present_device(id)?;
     let is_expected = |change| matches(headers, change);
-    if !registry.set_state_if(device, is_expected, wanted, who, state.now()).await? {
+    if !data.set_device_state(&device, is_expected, wanted).await? {
         return Err(Problem::new(Code::PreconditionFailed)
             .detail("the device was changed meanwhile: read it again and decide again"));
     }
-    let last = registry.device_history(device, 1).await?;
-    let record = registry.device(device).await?.ok_or(Problem::new(Code::DeviceNotFound))?;
+    let last = data.device_history(&device, 1).await?;
+    let record = data.device_record(&device).await?;
     let etag = etag(last.first().map_or(0, |change| change.change));
-    Ok(([(header::ETAG, etag)], Json(DeviceView::of(state, record))).into_response())
+    Ok(([(header::ETAG, etag)], Json(DeviceView::of(data, record))).into_response())
 }

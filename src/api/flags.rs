@@ -12,11 +12,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::auth::Supervising;
-use super::desk::{self, Desk, Sentences};
+use super::desk::{Desk, Sentences};
 use super::extract::{Id, Page, Params, cursor, cursor_parts, limit_of, word_of, words};
-use super::problem::{Code, Problem, ProblemBody};
+use super::problem::{Problem, ProblemBody};
 use crate::registry::{Flag, FlagFilter, FlagState, FlagTurn};
-use crate::supervision::recompute;
 
 /// Flags of one page at most.
 const PAGE_MAX: u32 = 200;
@@ -145,7 +144,7 @@ pub(super) struct ListParams {
 }
 
 impl ListParams {
-    async fn filter(&self, state: &ApiState, desk: &Desk) -> Result<FlagFilter, Problem> {
+    async fn filter(&self, desk: &Desk) -> Result<FlagFilter, Problem> {
         let after = match self.cursor.as_deref().map(cursor_parts::<2>).transpose()? {
             Some([day, id]) => {
                 let day =
@@ -158,7 +157,7 @@ impl ListParams {
         let flag_state =
             FlagState::from_word(word).ok_or_else(|| Problem::parameter("state", "is no state of a flag"))?;
         let vehicle = match &self.vehicle {
-            Some(text) => Some(desk::vehicle_id(state, text).await?),
+            Some(text) => Some(desk.data().vehicle_id(text).await?),
             None => None,
         };
         let rule = |code: &str| {
@@ -188,22 +187,22 @@ impl ListParams {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    Supervising(token): Supervising,
+    Supervising(granted): Supervising,
     State(state): State<ApiState>,
     uri: Uri,
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
     let limit = limit_of(params.limit)?.min(PAGE_MAX);
-    let desk = Desk::of(&state, &token).await?;
-    let mut filter = params.filter(&state, &desk).await?;
+    let desk = Desk::of(&state, &granted).await?;
+    let mut filter = params.filter(&desk).await?;
     let mut views = Vec::new();
     // Flags that this viewer must not see leave no trace, so pages are filled from behind them.
     while views.len() <= limit as usize {
-        let flags = state.registry().flags(&filter).await?;
+        let flags = desk.flag_rows(&filter).await?;
         let is_last = flags.len() < PAGE_MAX as usize;
         filter.after = flags.last().map(|flag| (flag.finding.day, flag.id.clone()));
         for flag in flags {
-            if views.len() <= limit as usize && desk.sees_flag(&state, &flag.finding).await? {
+            if views.len() <= limit as usize && desk.sees_flag(&flag.finding).await? {
                 views.push((flag.finding.day, FlagView::of(flag, &desk)));
             }
         }
@@ -216,11 +215,6 @@ pub(super) async fn list(
     Ok(Page { items, next_cursor: page.next_cursor }.answer(&uri))
 }
 
-async fn visible(state: &ApiState, desk: &Desk, id: &str) -> Result<Flag, Problem> {
-    let flag = state.registry().flag(id).await?.ok_or(Problem::new(Code::FlagNotFound))?;
-    if desk.sees_flag(state, &flag.finding).await? { Ok(flag) } else { Err(Problem::new(Code::FlagNotFound)) }
-}
-
 /// One flag in words, with its history
 #[utoipa::path(get, path = "/api/v1/flags/{id}", tag = "flags",
     params(("id" = String, Path, description = "The flag")),
@@ -229,13 +223,13 @@ async fn visible(state: &ApiState, desk: &Desk, id: &str) -> Result<Flag, Proble
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn detail(
-    Supervising(token): Supervising,
+    Supervising(granted): Supervising,
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Json<FlagDetail>, Problem> {
-    let desk = Desk::of(&state, &token).await?;
-    let flag = visible(&state, &desk, &id).await?;
-    let history = state.registry().flag_history(&id).await?;
+    let desk = Desk::of(&state, &granted).await?;
+    let flag = desk.flag(&id).await?;
+    let history = desk.flag_history(&flag).await?;
     let history = history.into_iter().map(Into::into).collect();
     Ok(Json(FlagDetail { flag: FlagView::of(flag, &desk), history }))
 }
@@ -268,14 +262,13 @@ pub(super) struct RecomputedView {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn judge_again(
-    Supervising(token): Supervising,
+    Supervising(granted): Supervising,
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Json<RecomputedView>, Problem> {
-    let desk = Desk::of(&state, &token).await?;
-    let flag = visible(&state, &desk, &id).await?;
-    let again = recompute(state.packs(), &flag, state.now()).await;
-    let again = again.map_err(|error| Problem::unreadable(&error))?;
+    let desk = Desk::of(&state, &granted).await?;
+    let flag = desk.flag(&id).await?;
+    let again = desk.recompute(&flag).await?;
     Ok(Json(RecomputedView {
         same: again.is_same(),
         sentence: again.finding.as_ref().map(|finding| desk.sentences(finding)),

@@ -1,4 +1,6 @@
-//! What happens to every request: an id, a token, a time limit, security headers, a count.
+//! What happens to every request: an id, a caller, a time limit, security headers, a count.
+
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -43,7 +45,8 @@ pub(super) async fn outermost(State(state): State<ApiState>, request: Request, n
     state.counters().http_answer(response.status().as_u16());
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page that is made here may have a policy of its own.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -52,14 +55,18 @@ pub(super) async fn outermost(State(state): State<ApiState>, request: Request, n
     response
 }
 
-async fn guarded(state: &ApiState, mut request: Request, next: Next) -> Response {
-    if !auth::is_public(state, request.method(), request.uri().path()) {
-        match auth::authenticate(state, &request) {
-            Ok(token) => {
-                request.extensions_mut().insert(token);
+async fn guarded(state: &ApiState, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    if !auth::is_public(state, &parts.method, parts.uri.path()) {
+        match auth::authenticate(state, &parts).await {
+            Ok(caller) => {
+                if !state.takes_request_of(&caller.id()) {
+                    return Problem::new(Code::RateLimited).retry_after(1).into_response();
+                }
+                parts.extensions.insert(Arc::new(caller));
             }
             Err(problem) => return problem.into_response(),
         }
     }
-    next.run(request).await
+    next.run(Request::from_parts(parts, body)).await
 }

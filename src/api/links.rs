@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::auth::Reader;
+use super::auth::DevicesReader;
 use super::extract::{Page, Params, cursor, cursor_parts, limit_of};
 use super::problem::{Problem, ProblemBody};
-use crate::registry::{Scope, Snapshot};
+use crate::registry::Snapshot;
 use crate::sources::LinkState;
 use crate::telemetry::logging::masked_ip;
 
@@ -77,7 +77,7 @@ pub(super) struct ListParams {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    Reader(token): Reader,
+    DevicesReader(granted): DevicesReader,
     State(state): State<ApiState>,
     uri: Uri,
     Params(params): Params<ListParams>,
@@ -89,15 +89,17 @@ pub(super) async fn list(
         }
         None => 0,
     };
-    let mut open = match params.device {
-        Some(id) => state.links().of_device(state.device(&id)?.id),
-        None => state.links().all(),
-    };
+    let data = state.data(&granted).await?;
+    let mut open = data.links();
+    if let Some(id) = params.device {
+        let device = data.present_device(&id)?.id;
+        open.retain(|link| link.device == Some(device));
+    }
     open.retain(|link| link.id.0 > after);
     open.sort_unstable_by_key(|link| link.id);
     open.truncate(limit as usize + 1);
-    let snapshot = state.registry().snapshot();
-    let shows_peers = token.allows(Scope::Admin);
+    let snapshot = data.devices_in_memory();
+    let shows_peers = granted.runs_the_server();
     let views = open.iter().map(|link| LinkView::of(link, &snapshot, shows_peers)).collect();
     Ok(Page::cut(views, limit, |view: &LinkView| cursor(&[&view.link.to_string()])).answer(&uri))
 }

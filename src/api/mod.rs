@@ -2,23 +2,29 @@
 //!
 //! [`router`] gives everything under one roof: `/api/v1`, `/livez`, `/readyz`, `/metrics` and the console. Times are RFC 3339
 //! in UTC, places WGS-84 unless `crs` asks for something else, errors RFC 9457 problems with a stable `code`, lists are paged
-//! by keyset cursors. Nothing is let through without a bearer token but the short list in `auth`.
+//! by keyset cursors. Nothing is let through without a log-in or a bearer token but the short list in `auth`, and no row about cars
+//! is reached but through [`data`], which is made from a caller.
 //!
 //! The API reads the folds and the registry. It writes to the registry only, never to the journal or the
 //! archive, and opens no file.
 
 #![expect(unused_qualifications, reason = "utoipa writes the full path of parameters")]
 
+mod accounts;
 mod auth;
 mod backtests;
+mod basemaps;
 mod cases;
 mod crs;
-mod desk;
+mod data;
+mod density;
 mod devices;
+mod events;
 mod extract;
 mod flags;
 mod layers;
 mod links;
+pub mod live_feed;
 mod once;
 mod page;
 mod positions;
@@ -26,6 +32,7 @@ mod problem;
 mod proposals;
 mod quarantine;
 mod registers;
+mod reports;
 mod samples;
 mod status;
 #[cfg(test)]
@@ -33,6 +40,7 @@ mod tests;
 mod throttle;
 mod track;
 mod trips;
+mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,15 +50,22 @@ use axum::extract::DefaultBodyLimit;
 use axum::response::IntoResponse;
 use axum::{Router, middleware};
 use motorpool_protocols::UtcMillis;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::accounts::password::Hasher;
+use crate::basemaps::Basemaps;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::live::Live;
-use crate::registry::{Device, Registry};
+use crate::notify::ring::Ring;
+use crate::outbound::Client;
+use crate::registry::Registry;
+use crate::registry::accounts::People;
 use crate::sources::Links;
 use crate::supervision::PackSources;
 use crate::telemetry::ledger::Imbalance;
@@ -58,6 +73,8 @@ use crate::telemetry::metrics::Exporter;
 use crate::telemetry::{Counters, Readings};
 use crate::tracks::Tracks;
 use backtests::Jobs;
+use data::{Vault, desk};
+use live_feed::Feed;
 use problem::{Code, Problem};
 use throttle::Throttle;
 
@@ -87,6 +104,14 @@ pub struct ApiParts {
     pub config: Arc<Config>,
     /// Whether everything is made up: every page says so.
     pub is_demo: bool,
+    /// What streams of events read.
+    pub ring: Arc<Ring>,
+    /// Makes requests to other servers.
+    pub outbound: Client,
+    /// The maps under the cars.
+    pub basemaps: Arc<Basemaps>,
+    /// Ends what would go on for ever: sockets and streams of events.
+    pub stop: CancellationToken,
 }
 
 /// The API's state; cloned freely.
@@ -96,10 +121,24 @@ pub struct ApiState {
 }
 
 struct Inner {
-    parts: ApiParts,
+    vault: Vault,
+    readings: ReadNumbers,
+    counters: Arc<Counters>,
+    clock: Arc<Clock>,
+    config: Arc<Config>,
+    is_demo: bool,
+    ring: Arc<Ring>,
+    outbound: Client,
+    basemaps: Arc<Basemaps>,
+    stop: CancellationToken,
     exporter: Exporter,
     throttle: Throttle,
+    requests_by_caller: Throttle<String>,
     jobs: Jobs,
+    feed: Feed,
+    event_places: Arc<Semaphore>,
+    grids: density::Grids,
+    hasher: Hasher,
     started_at: UtcMillis,
     requests: AtomicU64,
 }
@@ -120,50 +159,96 @@ impl ApiState {
     /// The state over these parts; the time of this call counts as the start.
     #[must_use]
     pub fn new(parts: ApiParts) -> Self {
-        let started_at = parts.clock.now();
+        let ApiParts { registry, live, tracks, links, packs, readings, counters, clock, config, .. } = parts;
+        let started_at = clock.now();
         let (exporter, throttle) = (Exporter::new(), Throttle::new());
+        let http = &config.http;
+        let requests_by_caller = Throttle::with(http.requests_burst, http.requests_per_second);
+        let feed = Feed::new(http.live_clients_max);
+        let event_places = Arc::new(Semaphore::new(http.event_clients_max));
         Self {
             inner: Arc::new(Inner {
-                parts,
+                vault: Vault::new(registry, live, tracks, links, packs),
+                readings,
+                counters,
+                clock,
+                config,
+                is_demo: parts.is_demo,
+                ring: parts.ring,
+                outbound: parts.outbound,
+                basemaps: parts.basemaps,
+                stop: parts.stop,
                 exporter,
                 throttle,
+                requests_by_caller,
                 jobs: Jobs::new(),
+                feed,
+                event_places,
+                grids: density::Grids::default(),
+                hasher: Hasher::new(),
                 started_at,
                 requests: AtomicU64::new(0),
             }),
         }
     }
 
-    fn registry(&self) -> &Registry {
-        &self.inner.parts.registry
+    fn vault(&self) -> &Vault {
+        &self.inner.vault
     }
 
-    fn live(&self) -> &Live {
-        &self.inner.parts.live
+    /// Accounts, grants, log-ins and the audit log.
+    fn people(&self) -> People<'_> {
+        self.inner.vault.people()
     }
 
-    fn tracks(&self) -> &Tracks {
-        &self.inner.parts.tracks
-    }
-
-    fn links(&self) -> &Links {
-        &self.inner.parts.links
-    }
-
-    fn packs(&self) -> &PackSources {
-        &self.inner.parts.packs
+    fn hasher(&self) -> &Hasher {
+        &self.inner.hasher
     }
 
     fn jobs(&self) -> &Jobs {
         &self.inner.jobs
     }
 
+    fn feed(&self) -> &Feed {
+        &self.inner.feed
+    }
+
+    fn ring(&self) -> &Arc<Ring> {
+        &self.inner.ring
+    }
+
+    fn event_places(&self) -> &Arc<Semaphore> {
+        &self.inner.event_places
+    }
+
+    fn outbound(&self) -> &Client {
+        &self.inner.outbound
+    }
+
+    fn basemaps(&self) -> &Basemaps {
+        &self.inner.basemaps
+    }
+
+    /// Whether this caller may make another request now.
+    fn takes_request_of(&self, caller: &str) -> bool {
+        self.config().http.requests_per_second == 0
+            || self.inner.requests_by_caller.allow(caller.to_owned(), self.now())
+    }
+
+    fn stop(&self) -> &CancellationToken {
+        &self.inner.stop
+    }
+
+    fn grids(&self) -> &density::Grids {
+        &self.inner.grids
+    }
+
     fn counters(&self) -> &Counters {
-        &self.inner.parts.counters
+        &self.inner.counters
     }
 
     fn config(&self) -> &Config {
-        &self.inner.parts.config
+        &self.inner.config
     }
 
     fn exporter(&self) -> &Exporter {
@@ -175,7 +260,7 @@ impl ApiState {
     }
 
     fn readings(&self) -> Readings {
-        (self.inner.parts.readings)()
+        (self.inner.readings)()
     }
 
     fn imbalance(&self) -> Imbalance {
@@ -183,7 +268,7 @@ impl ApiState {
     }
 
     fn now(&self) -> UtcMillis {
-        self.inner.parts.clock.now()
+        self.inner.clock.now()
     }
 
     fn started_at(&self) -> UtcMillis {
@@ -191,19 +276,13 @@ impl ApiState {
     }
 
     fn is_demo(&self) -> bool {
-        self.inner.parts.is_demo
+        self.inner.is_demo
     }
 
     /// An id for a request: the start of the server and a count, so that it is unique in the log.
     fn next_request_id(&self) -> String {
         let number = self.inner.requests.fetch_add(1, Ordering::Relaxed);
         format!("{:x}-{number:x}", self.inner.started_at.0)
-    }
-
-    /// The device of a path.
-    fn device(&self, id: &str) -> Result<Arc<Device>, Problem> {
-        let snapshot = self.registry().snapshot();
-        snapshot.resolve(id).map(Arc::clone).ok_or_else(|| Problem::new(Code::DeviceNotFound))
     }
 }
 
@@ -224,10 +303,15 @@ impl ApiState {
             ever edited: each change is a new version. A change that would clear open questions about conduct is not written but \
             proposed (将消除 N 条) and takes a second person. Late paper clears nothing"),
         (name = "proposals", description = "Changes of registers that wait for a second person"),
+        (name = "basemaps", description = "The maps under the cars"),
+        (name = "reports", description = "Numbers of a month, and pages to be printed"),
+        (name = "webhooks", description = "Who is told what happens: Standard Webhooks, signed, tried again for three days"),
+        (name = "accounts", description = "People: log-ins, second factors, roles on units, and what for"),
+        (name = "audit", description = "Who did what: a chain of hashes that only grows"),
         (name = "links", description = "Open connections"),
         (name = "health", description = "How the server is doing"),
     ),
-    security(("token" = [])),
+    security(("token" = []), ("cookie" = [])),
     modifiers(&TokenScheme),
 )]
 struct Document;
@@ -240,6 +324,9 @@ impl Modify for TokenScheme {
             HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("mp_<id>_<secret>").build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
+        let cookie =
+            ApiKeyValue::with_description("__Host-motorpool", "A log-in; `motorpool` over plain HTTP");
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
 }
 
@@ -252,6 +339,9 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(positions::last))
         .routes(routes!(track::track))
         .routes(routes!(positions::list))
+        .routes(routes!(live_feed::fleet))
+        .routes(routes!(live_feed::live))
+        .routes(routes!(density::density))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::approve))
         .routes(routes!(trips::of_device))
@@ -283,6 +373,34 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(proposals::detail))
         .routes(routes!(proposals::approve))
         .routes(routes!(proposals::reject))
+        .routes(routes!(events::events))
+        .routes(routes!(basemaps::list))
+        .routes(routes!(basemaps::tile))
+        .routes(routes!(basemaps::archive))
+        .routes(routes!(reports::month))
+        .routes(routes!(reports::notice))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::change, webhooks::delete))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(accounts::login::log_in, accounts::login::log_out))
+        .routes(routes!(accounts::login::list))
+        .routes(routes!(accounts::login::end))
+        .routes(routes!(accounts::login::set_up))
+        .routes(routes!(accounts::me::me))
+        .routes(routes!(accounts::me::change_password))
+        .routes(routes!(accounts::me::propose_totp, accounts::me::remove_totp))
+        .routes(routes!(accounts::me::confirm_totp))
+        .routes(routes!(accounts::manage::list, accounts::manage::create))
+        .routes(routes!(accounts::manage::detail, accounts::manage::change))
+        .routes(routes!(accounts::manage::grant))
+        .routes(routes!(accounts::manage::revoke))
+        .routes(routes!(accounts::manage::reset))
+        .routes(routes!(accounts::manage::roles))
+        .routes(routes!(accounts::demo::list))
+        .routes(routes!(accounts::purposes::state_purpose))
+        .routes(routes!(accounts::log::list))
+        .routes(routes!(accounts::log::accesses))
         .routes(routes!(links::list))
         .routes(routes!(status::status))
         .routes(routes!(status::livez))
@@ -303,7 +421,10 @@ pub fn router(state: ApiState) -> Router {
     let (router, document) = routes().split_for_parts();
     let document = document.to_json().expect("the document is plain data");
     let body_max = state.config().http.body_max.0;
-    let openapi = move |_: auth::Reader| async move {
+    let openapi = move |auth::Somebody(caller): auth::Somebody| async move {
+        if !caller.reads_the_document() {
+            return Problem::new(Code::Forbidden).into_response();
+        }
         ([(axum::http::header::CONTENT_TYPE, "application/json")], document).into_response()
     };
     router

@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 
 use super::ApiState;
 use super::problem::{Code, Problem};
-use crate::registry::{Claim, Token};
+use crate::accounts::Caller;
+use crate::registry::Claim;
 
 /// A write as it was sent.
 #[derive(Debug)]
@@ -81,12 +82,12 @@ impl Sent {
     pub(super) async fn once(
         &self,
         state: &ApiState,
-        token: &Token,
+        caller: &Caller,
         work: impl Future<Output = Result<Answer, Problem>>,
     ) -> Result<Response, Problem> {
         let Some(key) = self.key()? else { return Ok(work.await?.into_response()) };
-        let registry = state.registry();
-        match registry.claim_key(&token.id, key, &self.meaning(), state.now()).await? {
+        let vault = state.vault();
+        match vault.claim_key(caller, key, &self.meaning(), state.now()).await? {
             Claim::New => {}
             Claim::OtherRequest => return Err(Problem::new(Code::IdempotencyKeyReused)),
             Claim::Running => {
@@ -100,11 +101,11 @@ impl Sent {
         }
         match work.await {
             Ok(answer) => {
-                registry.complete_key(&token.id, key, answer.status.as_u16(), &answer.body).await?;
+                vault.complete_key(caller, key, answer.status.as_u16(), &answer.body).await?;
                 Ok(answer.into_response())
             }
             Err(problem) => {
-                registry.release_key(&token.id, key).await?;
+                vault.release_key(caller, key).await?;
                 Err(problem)
             }
         }

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::auth::Reader;
+use super::auth::PositionsReader;
 use super::crs::Crs;
+use super::data::Data;
 use super::extract::{Id, Params, cursor, cursor_parts, next_link, with_link};
 use super::problem::{Code, Problem, ProblemBody};
 use crate::ids::DeviceId;
@@ -194,7 +195,7 @@ pub(super) struct PositionParams {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    _: Reader,
+    PositionsReader(granted): PositionsReader,
     State(state): State<ApiState>,
     uri: Uri,
     headers: HeaderMap,
@@ -214,9 +215,10 @@ pub(super) async fn list(
     };
     let asked = if accepts(&headers, "application/geo+json") { Form::Geojson } else { Form::Json };
     let form = params.format.unwrap_or(asked);
+    let data = state.data(&granted).await?;
     // Tens of thousands of positions take long enough to keep others waiting.
     let work = tokio::task::spawn_blocking(move || {
-        let mut positions = collect(&state, &params, after, limit);
+        let mut positions = collect(&data, &params, after, limit);
         let link = positions.next_cursor.as_ref().map(|next| next_link(&uri, "cursor", next));
         let response = match form {
             Form::Json => Json(positions).into_response(),
@@ -227,15 +229,15 @@ pub(super) async fn list(
     work.await.map_err(|error| Problem::internal(&error))
 }
 
-fn collect(state: &ApiState, params: &PositionParams, after: DeviceId, limit: usize) -> Positions {
-    let snapshot = state.registry().snapshot();
+fn collect(data: &Data, params: &PositionParams, after: DeviceId, limit: usize) -> Positions {
+    let snapshot = data.devices_in_memory();
     let text = params.q.as_deref().map(str::to_lowercase).filter(|text| !text.is_empty());
     let wanted = |id: DeviceId| {
         let Some(device) = snapshot.device(id) else { return false };
-        params.online.is_none_or(|online| online == state.live().is_online(id))
+        params.online.is_none_or(|online| online == data.is_online(id))
             && text.as_deref().is_none_or(|text| matches(device, text))
     };
-    let mut states = state.live().positions_after(after, limit.saturating_add(1), wanted);
+    let mut states = data.last_states(after, limit.saturating_add(1), wanted);
     let has_more = states.len() > limit;
     states.truncate(limit);
     let items: Vec<PositionView> = states
@@ -243,7 +245,7 @@ fn collect(state: &ApiState, params: &PositionParams, after: DeviceId, limit: us
         .filter_map(|last| Some(PositionView::of(snapshot.device(last.device)?, last, params.crs)))
         .collect();
     let next_cursor = items.last().filter(|_| has_more).map(|last| cursor(&[&last.device.to_string()]));
-    Positions { crs: params.crs.as_str(), now: state.now(), items, next_cursor }
+    Positions { crs: params.crs.as_str(), now: data.now(), items, next_cursor }
 }
 
 fn matches(device: &Device, text: &str) -> bool {
@@ -298,13 +300,14 @@ pub(super) struct LastParams {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn last(
-    _: Reader,
+    PositionsReader(granted): PositionsReader,
     State(state): State<ApiState>,
     Id(id): Id,
     Params(params): Params<LastParams>,
 ) -> Result<Json<PositionView>, Problem> {
-    let device = state.device(&id)?;
+    let data = state.data(&granted).await?;
+    let device = data.present_device(&id)?;
     let nothing = || Problem::new(Code::NotFound).detail("the device has not sent anything");
-    let last = state.live().position(device.id).ok_or_else(nothing)?;
+    let last = data.last_state(device.id).ok_or_else(nothing)?;
     Ok(Json(PositionView::of(&device, &last, params.crs)))
 }

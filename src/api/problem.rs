@@ -20,6 +20,16 @@ pub(super) enum Code {
     Unauthorized,
     /// The token may not do this.
     Forbidden,
+    /// The name or the password is wrong.
+    LoginFailed,
+    /// The password is right, and the second factor is missing or wrong.
+    SecondFactor,
+    /// A request with a cookie that no page of this server made.
+    CrossSite,
+    /// What a person did is opened only by who says what for.
+    PurposeNeeded,
+    /// There is no such account.
+    AccountNotFound,
     /// Too many wrong tokens from this address.
     TooManyAttempts,
     /// There is no such path.
@@ -42,6 +52,16 @@ pub(super) enum Code {
     IdempotencyKeyReused,
     /// The path does not take this method.
     MethodNotAllowed,
+    /// The path speaks another protocol than plain HTTP.
+    UpgradeRequired,
+    /// More requests than the caller may make in this time.
+    RateLimited,
+    /// There is no such webhook, or no such delivery of it.
+    WebhookNotFound,
+    /// There is no such base map, or no such tile of it.
+    TileNotFound,
+    /// Somebody else's server did not answer as it should.
+    BadGateway,
     /// A parameter is unknown or wrong.
     InvalidParameter,
     /// The body is not what it should be.
@@ -63,6 +83,11 @@ impl Code {
     const ALL: &'static [Self] = &[
         Self::Unauthorized,
         Self::Forbidden,
+        Self::LoginFailed,
+        Self::SecondFactor,
+        Self::CrossSite,
+        Self::PurposeNeeded,
+        Self::AccountNotFound,
         Self::TooManyAttempts,
         Self::NotFound,
         Self::DeviceNotFound,
@@ -74,6 +99,11 @@ impl Code {
         Self::Conflict,
         Self::IdempotencyKeyReused,
         Self::MethodNotAllowed,
+        Self::UpgradeRequired,
+        Self::RateLimited,
+        Self::WebhookNotFound,
+        Self::TileNotFound,
+        Self::BadGateway,
         Self::InvalidParameter,
         Self::InvalidBody,
         Self::BodyTooLarge,
@@ -85,13 +115,26 @@ impl Code {
 
     const fn row(self) -> (StatusCode, &'static str, &'static str) {
         match self {
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "A valid token is needed"),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "This token may not do that"),
-            Self::TooManyAttempts => (
-                StatusCode::TOO_MANY_REQUESTS,
-                "too_many_attempts",
-                "Too many wrong tokens from this address",
-            ),
+            Self::Unauthorized => {
+                (StatusCode::UNAUTHORIZED, "unauthorized", "A log-in or a valid token is needed")
+            }
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "The caller may not do that"),
+            Self::LoginFailed => {
+                (StatusCode::UNAUTHORIZED, "login_failed", "The name or the password is wrong")
+            }
+            Self::SecondFactor => {
+                (StatusCode::UNAUTHORIZED, "code_needed", "The code of the second factor is needed")
+            }
+            Self::CrossSite => {
+                (StatusCode::FORBIDDEN, "cross_site", "A page of another server may not do that")
+            }
+            Self::PurposeNeeded => {
+                (StatusCode::FORBIDDEN, "purpose_needed", "Say first what for: POST /api/v1/purposes")
+            }
+            Self::AccountNotFound => (StatusCode::NOT_FOUND, "account_not_found", "There is no such account"),
+            Self::TooManyAttempts => {
+                (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", "Too many wrong attempts")
+            }
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here"),
             Self::DeviceNotFound => (StatusCode::NOT_FOUND, "device_not_found", "There is no such device"),
             Self::CaseNotFound => (StatusCode::NOT_FOUND, "case_not_found", "There is no such case"),
@@ -113,6 +156,15 @@ impl Code {
             ),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take that method")
+            }
+            Self::UpgradeRequired => {
+                (StatusCode::UPGRADE_REQUIRED, "upgrade_required", "This path is a WebSocket")
+            }
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
+            Self::WebhookNotFound => (StatusCode::NOT_FOUND, "webhook_not_found", "There is no such webhook"),
+            Self::TileNotFound => (StatusCode::NOT_FOUND, "tile_not_found", "There is no such tile"),
+            Self::BadGateway => {
+                (StatusCode::BAD_GATEWAY, "bad_gateway", "Another server did not answer as it should")
             }
             Self::InvalidParameter => (StatusCode::BAD_REQUEST, "invalid_parameter", "A parameter is wrong"),
             Self::InvalidBody => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", "The body is wrong"),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::auth::{Clerk, Reader};
+use super::auth::{Approver, Clerk, RegistersReader};
 use super::extract::{Id, Page, Params, cursor, cursor_parts, limit_of};
 use super::problem::{Code, Problem, ProblemBody};
 use super::registers::ClearanceView;
@@ -56,7 +56,7 @@ pub(super) struct ProposalView {
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     at: UtcMillis,
-    /// Who asked: until there are accounts the name of a token.
+    /// Who asked.
     by: String,
     /// The kind of the rows.
     kind: String,
@@ -134,7 +134,7 @@ pub(super) struct ListParams {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    _: Reader,
+    RegistersReader(granted): RegistersReader,
     State(state): State<ApiState>,
     uri: Uri,
     Params(params): Params<ListParams>,
@@ -148,7 +148,7 @@ pub(super) async fn list(
         None => None,
     };
     let filter = ProposalFilter { before, limit: limit + 1, state: params.state.map(Into::into) };
-    let proposals = state.registry().proposals(filter).await?;
+    let proposals = state.data(&granted).await?.proposals(filter).await?;
     let views = proposals.iter().map(|proposal| Ok(view(proposal, &clearance(proposal)?)));
     let views = views.collect::<Result<Vec<_>, Problem>>()?;
     Ok(Page::cut(views, limit, |view: &ProposalView| cursor(&[&view.id.to_string()])).answer(&uri))
@@ -170,11 +170,11 @@ fn no_proposal(id: &str) -> Problem {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn detail(
-    _: Reader,
+    RegistersReader(granted): RegistersReader,
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Json<ProposalDetail>, Problem> {
-    let found = state.registry().proposal(number(&id)?).await?;
+    let found = state.data(&granted).await?.proposal(number(&id)?).await?;
     let proposal = found.ok_or_else(|| no_proposal(&id))?;
     let clearance = clearance(&proposal)?;
     let flags = clearance.preview().map(|preview| preview.flags.iter().map(ToString::to_string).collect());
@@ -187,7 +187,7 @@ pub(super) async fn detail(
 
 /// Approve a proposal as the second person
 ///
-/// Writes the change. The one who asked can't approve; until there are accounts, the names of tokens tell people apart. The
+/// Writes the change. The one who asked can't approve: people are told apart by their numbers, tokens that stand for nobody by their names. The
 /// approval is for the questions that the proposal names: when it would clear others by now, the proposal is brought up to date and
 /// this is answered with 409. In the cases of those questions the approval is noted with the change.
 #[utoipa::path(post, path = "/api/v1/proposals/{id}/approve", tag = "proposals",
@@ -199,12 +199,12 @@ pub(super) async fn detail(
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn approve(
-    Clerk(token): Clerk,
+    Approver(granted): Approver,
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Json<ApprovedAnswer>, Problem> {
     let proposal = number(&id)?;
-    let written = state.office().approve(proposal, &token.name).await?;
+    let written = state.data(&granted).await?.decide(proposal, true).await?;
     Ok(Json(ApprovedAnswer { proposal, written: written.len() }))
 }
 
@@ -217,13 +217,14 @@ pub(super) async fn approve(
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn reject(
-    Clerk(token): Clerk,
+    Clerk(granted): Clerk,
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Json<ProposalView>, Problem> {
     let number = number(&id)?;
-    state.office().reject(number, &token.name).await?;
-    let found = state.registry().proposal(number).await?;
+    let data = state.data(&granted).await?;
+    data.decide(number, false).await?;
+    let found = data.proposal(number).await?;
     let proposal = found.ok_or_else(|| no_proposal(&id))?;
     let clearance = clearance(&proposal)?;
     Ok(Json(view(&proposal, &clearance)))

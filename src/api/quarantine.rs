@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::auth::{Admin, Reader, who};
+use super::auth::{DevicesReader, DevicesWriter};
 use super::devices::{EnrolAnswer, RegisteredView, identity, known_profile};
 use super::extract::{Body, Page, Params, cursor, cursor_parts, limit_of};
 use super::problem::{Problem, ProblemBody};
-use crate::registry::{QuarantineFilter, Quarantined, Scope};
+use crate::registry::{QuarantineFilter, Quarantined};
 use crate::telemetry::logging::masked_ip;
 
 /// An unknown terminal.
@@ -74,7 +74,7 @@ pub(super) struct ListParams {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    Reader(token): Reader,
+    DevicesReader(granted): DevicesReader,
     State(state): State<ApiState>,
     uri: Uri,
     Params(params): Params<ListParams>,
@@ -82,8 +82,9 @@ pub(super) async fn list(
     let limit = limit_of(params.limit)?;
     let after = params.cursor.as_deref().map(cursor_parts::<2>).transpose()?;
     let after = after.map(|[protocol, key]| (protocol, key));
-    let rows = state.registry().quarantine(&QuarantineFilter { after, limit: limit + 1 }).await?;
-    let shows_peers = token.allows(Scope::Admin);
+    let data = state.data(&granted).await?;
+    let rows = data.quarantine(&QuarantineFilter { after, limit: limit + 1 }).await?;
+    let shows_peers = granted.runs_the_server();
     let views = rows.into_iter().map(|row| QuarantinedView::of(row, shows_peers)).collect();
     let page = Page::cut(views, limit, |view: &QuarantinedView| cursor(&[&view.protocol, &view.key]));
     Ok(page.answer(&uri))
@@ -125,7 +126,7 @@ pub(super) struct TerminalItem {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn approve(
-    Admin(token): Admin,
+    DevicesWriter(granted): DevicesWriter,
     State(state): State<ApiState>,
     Body(request): Body<ApproveRequest>,
 ) -> Result<Json<EnrolAnswer>, Problem> {
@@ -133,18 +134,17 @@ pub(super) async fn approve(
         return Err(Problem::field("/terminals", "give either `all` or a list of terminals"));
     }
     known_profile(&state, request.profile.as_deref()).map_err(|error| Problem::field("/profile", error))?;
-    let (registry, now, who) = (state.registry(), state.now(), who(&token));
+    let data = state.data(&granted).await?;
     if request.all {
-        let results = registry.approve_all_quarantined(&who, now).await?;
-        let results = results.into_iter().map(|(asked, result)| (asked.terminal.to_string(), result));
-        return Ok(Json(EnrolAnswer::all(results)));
+        let results = data.approve_all_quarantined().await?;
+        return Ok(Json(EnrolAnswer::all(results.into_iter())));
     }
     let mut terminals = Vec::with_capacity(request.terminals.len());
     for (at, item) in request.terminals.iter().enumerate() {
         let identity = identity(item.protocol.as_deref(), &item.terminal);
         terminals.push(identity.map_err(|error| Problem::field(format!("/terminals/{at}"), error))?);
     }
-    let results = registry.approve_terminals(&terminals, request.profile.as_deref(), &who, now).await?;
+    let results = data.approve_terminals(&terminals, request.profile.as_deref()).await?;
     let asked = request.terminals.into_iter().map(|item| item.terminal);
     Ok(Json(EnrolAnswer::all(asked.zip(results))))
 }

@@ -17,11 +17,9 @@ use motorpool_supervision::register::Span;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ApiState;
 use super::problem::{Code, Problem};
-use crate::registers::{Clearance, Kind, Office, OfficeError, kind};
+use crate::registers::{Clearance, Kind, kind};
 use crate::registry::AnyRow;
-use crate::supervision::ClearanceSources;
 
 /// The `{kind}` of a path.
 pub(super) struct KindOf(pub(super) &'static Kind);
@@ -130,39 +128,6 @@ impl From<&Clearance> for ClearanceView {
             open,
             by_rule: preview.map(|preview| preview.by_rule.clone()).unwrap_or_default(),
             by_unit: preview.map(|preview| preview.by_unit.clone()).unwrap_or_default(),
-        }
-    }
-}
-
-impl ApiState {
-    /// What it takes to write registers.
-    pub(super) fn office(&self) -> Office<'_> {
-        let supervision = &self.config().supervision;
-        Office {
-            sources: ClearanceSources {
-                registry: self.registry(),
-                tracks: Some(self.tracks()),
-                time_zone: &supervision.time_zone,
-                judge_back_days: supervision.judge_back_days,
-            },
-            now: self.now(),
-        }
-    }
-}
-
-impl From<OfficeError> for Problem {
-    fn from(error: OfficeError) -> Self {
-        let text = error.to_string();
-        match error {
-            OfficeError::Registry(error) => error.into(),
-            OfficeError::Judging(cause) => {
-                tracing::error!(error = format!("{cause:#}"), "a change could not be judged");
-                Self::new(Code::Internal)
-            }
-            OfficeError::NoProposal(_) => Self::new(Code::NotFound).detail(text),
-            OfficeError::Decided { .. } | OfficeError::Moved => Self::new(Code::Conflict).detail(text),
-            OfficeError::Denied(_) => Self::new(Code::Forbidden).detail(text),
-            OfficeError::Unreadable(error) => Self::internal(&error),
         }
     }
 }

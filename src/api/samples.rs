@@ -9,12 +9,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::auth::{Supervising, who};
+use super::auth::{Acting, Supervising};
 use super::desk::Desk;
 use super::extract::{Body, Id};
 use super::problem::{Code, Problem, ProblemBody};
 use crate::registry::{StoredPlan, hex};
-use crate::supervision::{DrawError, draw_plan, estimate};
 
 /// Trips of one plan at most: three reviewers look at no more in a week.
 const SIZE_MAX: u32 = 500;
@@ -85,12 +84,13 @@ pub(super) struct PlansView {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn create(
-    Supervising(token): Supervising,
+    Acting(granted): Acting,
     State(state): State<ApiState>,
     Body(request): Body<PlanRequest>,
 ) -> Result<Json<PlanView>, Problem> {
-    let desk = Desk::of(&state, &token).await?;
+    let desk = Desk::of(&state, &granted).await?;
     desk.reviewer()?;
+    desk.samples()?;
     if request.monday.weekday() != Weekday::Monday || desk.world.instant(request.monday, 0) <= desk.now {
         return Err(Problem::field(
             "/monday",
@@ -100,8 +100,7 @@ pub(super) async fn create(
     if !(1..=SIZE_MAX).contains(&request.size) {
         return Err(Problem::field("/size", format!("must be 1 to {SIZE_MAX}")));
     }
-    let registry = state.registry();
-    let plan = registry.create_sample_plan(request.monday, request.size, &who(&token), desk.now).await?;
+    let plan = desk.create_plan(request.monday, request.size).await?;
     Ok(Json(plan.into()))
 }
 
@@ -110,14 +109,12 @@ pub(super) async fn create(
     (status = 200, body = PlansView),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub(super) async fn list(_: Supervising, State(state): State<ApiState>) -> Result<Json<PlansView>, Problem> {
-    let plans = state.registry().sample_plans().await?;
+pub(super) async fn list(
+    Supervising(granted): Supervising,
+    State(state): State<ApiState>,
+) -> Result<Json<PlansView>, Problem> {
+    let plans = Desk::of(&state, &granted).await?.plans().await?;
     Ok(Json(PlansView { items: plans.into_iter().map(Into::into).collect() }))
-}
-
-async fn plan(state: &ApiState, id: &str) -> Result<StoredPlan, Problem> {
-    let number = id.parse().map_err(|_| Problem::new(Code::NotFound))?;
-    state.registry().sample_plan(number).await?.ok_or(Problem::new(Code::NotFound))
 }
 
 /// What a draw did.
@@ -141,13 +138,13 @@ pub(super) struct DrawnView {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn draw(
-    Supervising(token): Supervising,
+    Acting(granted): Acting,
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Json<DrawnView>, Problem> {
-    let desk = Desk::of(&state, &token).await?;
+    let desk = Desk::of(&state, &granted).await?;
     desk.reviewer()?;
-    let stored = plan(&state, &id).await?;
+    let stored = desk.plan(&id).await?;
     if stored.drawn_at.is_some() {
         return Err(Problem::new(Code::Conflict).detail("the plan was drawn already"));
     }
@@ -155,14 +152,9 @@ pub(super) async fn draw(
     if desk.world.instant(over, 0) > desk.now {
         return Err(Problem::new(Code::Conflict).detail("the plan's week and the day after it must be over"));
     }
-    let drawn = draw_plan(state.packs(), &stored, desk.now).await.map_err(|error| match error {
-        DrawError::Case(error) => error.into(),
-        DrawError::Sample(error) => Problem::new(Code::Conflict).detail(error.to_string()),
-        DrawError::Read(error) => Problem::unreadable(&error),
-    })?;
-    state.registry().mark_drawn(stored.plan.number, desk.now).await?;
-    tracing::info!(token = token.id, plan = stored.plan.number, cases = drawn.cases, "sample drawn");
-    let plan = plan(&state, &id).await?.into();
+    let drawn = desk.draw(&stored).await?;
+    tracing::info!(caller = granted.id(), plan = stored.plan.number, cases = drawn.cases, "sample drawn");
+    let plan = desk.plan(&id).await?.into();
     Ok(Json(DrawnView { plan, candidates: drawn.candidates, trips: drawn.trips, cases: drawn.cases }))
 }
 
@@ -196,14 +188,15 @@ pub(super) struct EstimateView {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn rate(
-    Supervising(token): Supervising,
+    Supervising(granted): Supervising,
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Json<EstimateView>, Problem> {
     // With few decisions the figure would tell of single cases.
-    Desk::of(&state, &token).await?.reviewer()?;
-    let stored = plan(&state, &id).await?;
-    let (cases, rate) = estimate(state.packs(), &stored).await?;
+    let desk = Desk::of(&state, &granted).await?;
+    desk.reviewer()?;
+    let stored = desk.plan(&id).await?;
+    let (cases, rate) = desk.estimate(&stored).await?;
     let of = |part: fn(&MissRate) -> f64| rate.as_ref().map(part);
     Ok(Json(EstimateView {
         plan: stored.plan.number,

@@ -9,12 +9,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::auth::Reader;
+use super::auth::HealthReader;
 use super::problem::{Problem, ProblemBody};
 use crate::clock::wall_now;
 use crate::telemetry::Readings;
 use crate::telemetry::ledger::Imbalance;
-use crate::telemetry::metrics::Population;
 
 /// How far the wall clock may lie behind the server's own before it is reported, milliseconds.
 const CLOCK_BACK_MAX_MS: i64 = 5_000;
@@ -221,15 +220,6 @@ fn book_checks(imbalance: Imbalance, readings: &Readings) -> Vec<Check> {
     ]
 }
 
-async fn population(state: &ApiState) -> Result<Population, Problem> {
-    Ok(Population {
-        devices: state.registry().snapshot().len() as u64,
-        online: state.live().online() as u64,
-        quarantined: state.registry().quarantine_len().await?,
-        quarantine_dropped: state.registry().quarantine_dropped(),
-    })
-}
-
 /// Whether the process lives
 #[utoipa::path(get, path = "/livez", tag = "health", security(()), responses((status = 200, body = String, content_type = "text/plain")))]
 pub(super) async fn livez() -> &'static str {
@@ -254,13 +244,13 @@ pub(super) async fn readyz(State(state): State<ApiState>) -> Response {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn metrics(
-    reader: Result<Reader, Problem>,
+    reader: Result<HealthReader, Problem>,
     State(state): State<ApiState>,
 ) -> Result<Response, Problem> {
     if !state.config().http.metrics_public {
         reader?;
     }
-    let population = population(&state).await?;
+    let population = state.vault().population().await?;
     let imbalance = state.imbalance();
     let text = state.exporter().render(state.counters(), &state.readings(), imbalance, population);
     let form = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -272,10 +262,14 @@ pub(super) async fn metrics(
     (status = 200, body = StatusView),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub(super) async fn status(_: Reader, State(state): State<ApiState>) -> Result<Json<StatusView>, Problem> {
+pub(super) async fn status(
+    HealthReader(granted): HealthReader,
+    State(state): State<ApiState>,
+) -> Result<Json<StatusView>, Problem> {
+    tracing::debug!(caller = granted.id(), "status read");
     use std::sync::atomic::Ordering::Relaxed;
     let readings = state.readings();
-    let population = population(&state).await?;
+    let population = state.vault().population().await?;
     let mut checks = vital_checks(&state, &readings);
     checks.extend(book_checks(state.imbalance(), &readings));
     let (counters, journal, folds) = (state.counters(), &readings.journal, &readings.folds);
@@ -292,7 +286,7 @@ pub(super) async fn status(_: Reader, State(state): State<ApiState>) -> Result<J
             online: population.online,
             links: readings.sources.links_open,
             quarantined: population.quarantined,
-            change: state.registry().snapshot().change(),
+            change: state.vault().change(),
         },
         messages: MessageStatus {
             received: counters.messages_received.load(Relaxed),

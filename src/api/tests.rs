@@ -2,8 +2,14 @@
 
 mod access;
 mod app;
+mod basemaps;
 mod cases;
 mod devices;
 mod document;
+mod live;
+mod people;
 mod positions;
 mod registers;
+mod reports;
+mod walk;
+mod webhooks;

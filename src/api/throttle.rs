@@ -1,6 +1,7 @@
-//! A small bounded token bucket for each address: how many wrong tokens may come from it.
+//! A small bounded token bucket for each key: how many wrong tokens may come from an address, how many requests of a caller.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +11,7 @@ use motorpool_protocols::UtcMillis;
 const BURST: f64 = 10.0;
 /// How long until another one may come, milliseconds.
 const REFILL_MS: f64 = 6_000.0;
-/// Addresses remembered; when all of them are in use, strangers share one bucket.
+/// Keys remembered; when all of them are in use, strangers share one bucket.
 const ADDRESSES_MAX: usize = 4_096;
 
 #[derive(Debug)]
@@ -19,20 +20,27 @@ struct Bucket {
     at: UtcMillis,
 }
 
+/// How much a bucket holds, and how fast it fills.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    burst: f64,
+    refill_ms: f64,
+}
+
 impl Bucket {
-    const fn full(now: UtcMillis) -> Self {
-        Self { tokens: BURST, at: now }
+    const fn full(size: Size, now: UtcMillis) -> Self {
+        Self { tokens: size.burst, at: now }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a few minutes")]
-    fn refill(&mut self, now: UtcMillis) {
+    fn refill(&mut self, size: Size, now: UtcMillis) {
         let passed_ms = now.0.saturating_sub(self.at.0).max(0) as f64;
-        self.tokens = (self.tokens + passed_ms / REFILL_MS).min(BURST);
+        self.tokens = (self.tokens + passed_ms / size.refill_ms).min(size.burst);
         self.at = now;
     }
 
-    fn take(&mut self, now: UtcMillis) -> bool {
-        self.refill(now);
+    fn take(&mut self, size: Size, now: UtcMillis) -> bool {
+        self.refill(size, now);
         let has_one = self.tokens >= 1.0;
         if has_one {
             self.tokens -= 1.0;
@@ -42,37 +50,54 @@ impl Bucket {
 }
 
 #[derive(Debug)]
-struct Table {
-    buckets: HashMap<IpAddr, Bucket>,
+struct Table<K> {
+    buckets: HashMap<K, Bucket>,
     shared: Bucket,
 }
 
-/// Buckets by address.
+/// Buckets by key.
 #[derive(Debug)]
-pub(super) struct Throttle {
-    table: Mutex<Table>,
+pub(super) struct Throttle<K = IpAddr> {
+    size: Size,
+    table: Mutex<Table<K>>,
 }
 
 impl Throttle {
+    /// Wrong attempts by address.
     pub(super) fn new() -> Self {
-        let shared = Bucket::full(UtcMillis(0));
-        Self { table: Mutex::new(Table { buckets: HashMap::new(), shared }) }
+        Self::sized(Size { burst: BURST, refill_ms: REFILL_MS })
+    }
+}
+
+impl<K: Hash + Eq> Throttle<K> {
+    /// So many at once, and so many each second over time.
+    pub(super) fn with(burst: u32, per_second: u32) -> Self {
+        Self::sized(Size {
+            burst: f64::from(burst.max(1)),
+            refill_ms: 1_000.0 / f64::from(per_second.max(1)),
+        })
     }
 
-    /// Notes one wrong attempt; `false` when there were too many.
-    pub(super) fn allow(&self, address: IpAddr, now: UtcMillis) -> bool {
+    fn sized(size: Size) -> Self {
+        let shared = Bucket::full(size, UtcMillis(0));
+        Self { size, table: Mutex::new(Table { buckets: HashMap::new(), shared }) }
+    }
+
+    /// Notes one; `false` when there were too many.
+    pub(super) fn allow(&self, key: K, now: UtcMillis) -> bool {
+        let size = self.size;
         let mut guard = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *guard;
-        if table.buckets.len() >= ADDRESSES_MAX && !table.buckets.contains_key(&address) {
+        if table.buckets.len() >= ADDRESSES_MAX && !table.buckets.contains_key(&key) {
             table.buckets.retain(|_, bucket| {
-                bucket.refill(now);
-                bucket.tokens < BURST
+                bucket.refill(size, now);
+                bucket.tokens < size.burst
             });
             if table.buckets.len() >= ADDRESSES_MAX {
-                return table.shared.take(now);
+                return table.shared.take(size, now);
             }
         }
-        table.buckets.entry(address).or_insert_with(|| Bucket::full(now)).take(now)
+        table.buckets.entry(key).or_insert_with(|| Bucket::full(size, now)).take(size, now)
     }
 }
 
@@ -107,5 +132,15 @@ mod tests {
         let later = UtcMillis(now.0 + 60_000);
         assert!(throttle.allow(address(200_000), later));
         assert_eq!(throttle.table.lock().unwrap().buckets.len(), 1, "full buckets are forgotten");
+    }
+
+    #[test]
+    fn a_caller_gets_what_was_configured() {
+        let throttle = Throttle::with(3, 2);
+        let now = UtcMillis(1_000_000);
+        let allowed = |at| (0..9).filter(|_| throttle.allow("zhang".to_owned(), at)).count();
+        assert_eq!(allowed(now), 3);
+        assert_eq!(allowed(UtcMillis(now.0 + 1_000)), 2);
+        assert!(throttle.allow("li".to_owned(), now));
     }
 }

@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::auth::Reader;
+use super::auth::TracksReader;
 use super::crs::Crs;
 use super::extract::{Id, Params, instant, next_link, with_link};
 use super::positions::{accepts, ignition, tenths};
@@ -253,14 +253,15 @@ pub(super) struct TrackView {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn track(
-    Reader(token): Reader,
+    TracksReader(granted): TracksReader,
     State(state): State<ApiState>,
     uri: Uri,
     headers: HeaderMap,
     Id(id): Id,
     Params(params): Params<TrackParams>,
 ) -> Result<Response, Problem> {
-    let device = state.device(&id)?;
+    let data = state.data(&granted).await?;
+    let device = data.device(&id)?;
     let rows_max = state.config().http.rows_max;
     let limit = params.limit.unwrap_or(rows_max);
     if limit == 0 || limit > rows_max {
@@ -277,11 +278,9 @@ pub(super) async fn track(
     if form == TrackForm::Parquet && crs != Crs::Wgs84 {
         return Err(Problem::parameter("crs", "must be wgs84: the columns of Parquet are defined so"));
     }
-    tracing::info!(token = token.id, device = device.id.0, %from, %to, "track read");
-    let (tracks, id) = (state.tracks().clone(), device.id);
+    tracing::info!(caller = granted.id(), device = device.id.0, %from, %to, "track read");
     let options = TrackOptions::default().rows_max(limit).include_suspect(params.suspect == Suspect::Include);
-    let track = tokio::task::spawn_blocking(move || tracks.track(id, from, to, options));
-    let track = track.await.map_err(|error| Problem::internal(&error))?;
+    let track = data.track(device.id, from, to, options).await?;
     let next_from = track.next_from;
     let damaged = track.damaged.len();
     let disposition = disposition(form, device.terminal.as_str());

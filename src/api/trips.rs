@@ -5,20 +5,17 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::ids::DeviceId;
 use motorpool_supervision::point::Position;
-use motorpool_supervision::register::{Binding, Span, Vehicle};
 use motorpool_supervision::trips::{Gap, Segment, Stop, Trip, TripKind};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::auth::Reader;
+use super::auth::TripsReader;
 use super::crs::Crs;
-use super::desk;
 use super::extract::{Id, Page, Params, cursor, cursor_parts, instant, limit_of, words};
-use super::problem::{Code, Problem, ProblemBody};
-use crate::registry::{Known, StoredSegment};
+use super::problem::{Problem, ProblemBody};
+use crate::registry::StoredSegment;
 
 /// The window when the request does not say, milliseconds: a week.
 const WINDOW_DEFAULT_MS: i64 = 7 * 86_400_000;
@@ -244,16 +241,17 @@ impl ListParams {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn of_device(
-    Reader(token): Reader,
+    TripsReader(granted): TripsReader,
     State(state): State<ApiState>,
     uri: Uri,
     Id(id): Id,
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
-    let device = state.device(&id)?.id;
+    let data = state.data(&granted).await?;
+    let device = data.device(&id)?.id;
     let (from, to) = params.window(state.now())?;
-    tracing::info!(token = token.id, device = device.0, %from, %to, "trips read");
-    let found = state.registry().segments(DeviceId(i64::from(device.0)), from, to).await?;
+    tracing::info!(caller = granted.id(), device = device.0, %from, %to, "trips read");
+    let found = data.segments_of_device(device, from, to).await?;
     Ok(params.page(found)?.answer(&uri))
 }
 
@@ -267,38 +265,18 @@ pub(super) async fn of_device(
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn of_vehicle(
-    Reader(token): Reader,
+    TripsReader(granted): TripsReader,
     State(state): State<ApiState>,
     uri: Uri,
     Id(id): Id,
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
-    let vehicle = desk::vehicle_id(&state, &id).await?;
+    let data = state.data(&granted).await?;
+    let vehicle = data.vehicle_id(&id).await?;
     let (from, to) = params.window(state.now())?;
-    let registry = state.registry();
-    let versions = registry.row::<Vehicle>(vehicle.0, Known::Now).await?;
-    if versions.iter().any(|version| version.row.is_secret) {
-        return Err(Problem::new(Code::VehicleNotFound));
-    }
-    tracing::info!(token = token.id, vehicle = vehicle.0, %from, %to, "trips read");
-    let bindings = registry.rows::<Binding>(Known::Now).await?;
-    let fitted = bindings.iter().filter(|binding| {
-        binding.row.vehicle == vehicle && binding.row.is_primary && binding.valid.overlaps(from, to)
-    });
-    let mut found = Vec::new();
-    for binding in fitted {
-        let segments = registry.segments(binding.row.device, from, to).await?;
-        found.extend(segments.into_iter().filter(|stored| begins_in(stored, binding.valid)));
-    }
+    tracing::info!(caller = granted.id(), vehicle = vehicle.0, %from, %to, "trips read");
+    let found = data.segments_of_vehicle(vehicle, from, to).await?;
     Ok(params.page(found)?.answer(&uri))
-}
-
-fn begins_in(stored: &StoredSegment, valid: Span) -> bool {
-    valid.contains(match &stored.segment {
-        Segment::Trip(trip) => trip.start,
-        Segment::Stop(stop) => stop.start,
-        Segment::Gap(gap) => gap.start,
-    })
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -326,15 +304,12 @@ pub(super) struct VersionsView {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn versions(
-    _: Reader,
+    TripsReader(granted): TripsReader,
     State(state): State<ApiState>,
     Id(lineage): Id,
     Params(params): Params<VersionParams>,
 ) -> Result<Json<VersionsView>, Problem> {
-    let found = state.registry().segment_lineage(&lineage).await?;
-    if found.is_empty() {
-        return Err(Problem::new(Code::NotFound));
-    }
+    let found = state.data(&granted).await?.segment_versions(&lineage).await?;
     Ok(Json(VersionsView {
         items: found.into_iter().map(|stored| SegmentView::of(stored, params.crs)).collect(),
     }))

@@ -5,6 +5,7 @@ use std::io::Write;
 use jiff::tz::TimeZone;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::finding::{Colour, Finding, Outcome};
+use motorpool_supervision::formula;
 use motorpool_supervision::rules::{Lang, describe};
 use motorpool_supervision::trips::{Gap, Segment, Stop, Trip};
 use serde::Serialize;
@@ -32,9 +33,9 @@ fn optional<T: ToString>(value: Option<T>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// Text that a spreadsheet would take for a formula gets an apostrophe in front.
+/// Text that others chose, as a cell.
 fn guarded(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    formula::guarded(text).into_owned()
 }
 
 const TRIPS: [&str; 16] = [

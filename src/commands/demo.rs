@@ -1,5 +1,6 @@
 //! `motorpool demo`: the server on a scratch folder and a made-up county driving into it.
 
+mod accounts;
 mod numbers;
 mod papers;
 
@@ -127,9 +128,10 @@ async fn show(
     let script = Arc::new(tokio::task::spawn_blocking(move || Script::new(options)).await?);
     let cars = script.cars();
     let devices = enrol(&registry, &cars).await?;
-    let mut papers = Papers::open(registry, script.register().clone(), devices).await?;
+    let mut papers = Papers::open(Arc::clone(&registry), script.register().clone(), devices).await?;
     let rows = papers.write_due(clock::wall_now()).await?;
     tracing::info!(rows, "the registers are written");
+    accounts::make(&registry, clock::wall_now()).await?;
     let (counts, progress) = watch::channel(Counts::default());
     let clerk = tokio::spawn(write_on(papers, stop.clone()));
     let herald = tokio::spawn(announce_arrival(progress, cars.len()));

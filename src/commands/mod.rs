@@ -3,6 +3,7 @@
 //! Every command ends with 0 (good), 1 (found something wrong) or 2 (could not run).
 
 pub mod audit;
+pub mod audit_log;
 pub mod backtest;
 pub mod check_config;
 pub mod decode;
@@ -17,6 +18,7 @@ pub mod serve;
 pub mod simulate;
 pub mod token;
 pub mod tracks;
+pub mod user;
 
 use std::process::ExitCode;
 
@@ -50,6 +52,8 @@ enum Command {
     Evidence(evidence::EvidenceCommand),
     Registry(registry::Args),
     Token(token::Args),
+    User(user::Args),
+    AuditLog(audit_log::Args),
     CheckConfig(check_config::Args),
     Doctor(doctor::Args),
 }
@@ -80,6 +84,8 @@ pub fn run() -> ExitCode {
         Command::Evidence(command) => evidence::run(&command),
         Command::Registry(args) => registry::run(&args),
         Command::Token(args) => token::run(&args),
+        Command::User(args) => user::run(&args),
+        Command::AuditLog(args) => audit_log::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };

@@ -138,7 +138,7 @@ async fn import(args: &ImportArgs, registry: &Registry, config: &Config) -> anyh
         time_zone: &config.supervision.time_zone,
         judge_back_days: config.supervision.judge_back_days,
     };
-    let clerk = Clerk { person: &args.who, recorded_by: &args.who };
+    let clerk = Clerk { person: &args.who, recorded_by: &args.who, known: None };
     match (Office { sources, now }).submit(args.kind, changes, clerk).await? {
         Submitted::Written(_) => {
             tell(args, &report, "taken", None)?;

@@ -73,6 +73,9 @@ pub(super) fn announce(server: &Server) {
         Some(token) => println!("API token (kept in {})  {token}", server.token_file().display()),
         None => println!("API token                     in {}", server.token_file().display()),
     }
+    if let Some(link) = server.first_link() {
+        println!("first account (once, 72 h)    http://{}/#/setup/{link}", addresses.http);
+    }
 }
 
 /// Returns when the process is told to end, or `stop` is cancelled.

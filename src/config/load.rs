@@ -177,6 +177,29 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         format!("tracks.page_rows = {} must be between 64 and 65536", config.tracks.page_rows),
     );
     expect(config.tracks.compact_files_min >= 2, "tracks.compact_files_min must be at least 2".to_owned());
+    for (at, map) in config.map.basemap.iter().enumerate() {
+        let fault = map.fault();
+        expect(fault.is_none(), fault.unwrap_or_default());
+        let is_only_one = config.map.basemap.iter().skip(at + 1).all(|other| other.id != map.id);
+        expect(is_only_one, format!("map.basemap id = \"{}\" is there twice", map.id));
+    }
+    for (section, certificate, key) in [
+        ("trackers", &trackers.tls_cert, &trackers.tls_key),
+        ("http", &config.http.tls_cert, &config.http.tls_key),
+    ] {
+        expect(
+            certificate.as_os_str().is_empty() == key.as_os_str().is_empty(),
+            format!("{section}.tls_cert and {section}.tls_key go together"),
+        );
+    }
+    expect(
+        trackers.tls_listen.0.is_none() || !trackers.tls_cert.as_os_str().is_empty(),
+        "trackers.tls_listen needs trackers.tls_cert".to_owned(),
+    );
+    expect(
+        config.http.live_interval.0 >= std::time::Duration::from_millis(100),
+        format!("http.live_interval = \"{}\" must be at least 100ms", config.http.live_interval),
+    );
     let url = config.registry.url.expose();
     expect(
         url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://"),
@@ -234,12 +257,30 @@ mod tests {
     }
 
     #[test]
+    fn mistakes_of_the_edges_are_reported() {
+        let (_folder, path) = file(
+            "[http]\ntls_cert = \"a.pem\"\n[trackers]\ntls_listen = \"127.0.0.1:1\"\n\
+             [[map.basemap]]\nid = \"a b\"\n[[map.basemap]]\nid = \"x\"\ntiles = [\"https://x/{z}\"]\n",
+        );
+        let message = load_with(Some(&path), variables(&[])).unwrap_err().to_string();
+        for part in ["http.tls_key", "tls_listen needs", "\"a b\"", "lacks {z}, {x} or {y}"] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+
+    #[test]
     fn the_shipped_file_shows_every_key_with_its_default() {
         let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/config/motorpool.toml");
         let text = std::fs::read_to_string(shipped).unwrap();
         let shown: toml::Table = text.parse().unwrap();
         let defaults = toml::Table::try_from(Config::default()).unwrap();
         assert_eq!(shown, defaults);
+
+        // The example of a base map, without its comment signs, must be one.
+        let (_, example) = text.split_once("#   [[map.basemap]]").unwrap();
+        let lines: Vec<_> = example.lines().skip(1).map_while(|line| line.strip_prefix("#   ")).collect();
+        let map: crate::basemaps::Basemap = toml::from_str(&lines.join("\n")).unwrap();
+        assert_eq!((map.fault(), map.min_zoom), (None, 1));
 
         // The example of a profile, without its comment signs: every key but the name, which is the section's.
         let (_, example) = text.split_once("#   [profiles.acme]").unwrap();

@@ -3,6 +3,7 @@
 //! `config/motorpool.toml` shows every key with its unit, default and meaning; a test holds it against
 //! [`Config::default`]. Environment variables `MOTORPOOL__SECTION__KEY` override the file.
 
+mod accounts;
 mod load;
 mod values;
 
@@ -16,8 +17,11 @@ use motorpool_protocols::SessionLimits;
 use motorpool_supervision::trips::TripSettings;
 use serde::{Deserialize, Serialize};
 
+pub use crate::basemaps::Basemap;
+pub use crate::outbound::guard::Network;
+pub use accounts::{Accounts, CookieMode};
 pub use load::{ConfigError, FILES_RESERVED, load};
-pub use values::{Bytes, Seconds, SecretUrl};
+pub use values::{Bytes, Listen, Seconds, SecretUrl};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +43,14 @@ pub struct Config {
     pub supervision: Supervision,
     /// The HTTP API and console.
     pub http: Http,
+    /// What is told to others.
+    pub notify: Notify,
+    /// Requests to other servers.
+    pub outbound: Outbound,
+    /// The maps under the cars.
+    pub map: Map,
+    /// Log-ins of people, and the audit log.
+    pub accounts: Accounts,
     /// Limits on unknown terminals.
     pub quarantine: Quarantine,
     /// `[profiles.NAME]`: how to read makes of terminals that differ from their standard, by name, besides those
@@ -58,6 +70,10 @@ impl Default for Config {
             registry: Registry::default(),
             supervision: Supervision::default(),
             http: Http::default(),
+            notify: Notify::default(),
+            outbound: Outbound::default(),
+            map: Map::default(),
+            accounts: Accounts::default(),
             quarantine: Quarantine::default(),
             profiles: BTreeMap::new(),
         }
@@ -70,6 +86,12 @@ impl Default for Config {
 pub struct Trackers {
     /// Where terminals connect.
     pub listen: SocketAddr,
+    /// Where terminals connect that speak TLS; empty = nowhere.
+    pub tls_listen: Listen,
+    /// The certificate chain for them, PEM.
+    pub tls_cert: PathBuf,
+    /// Its key, PEM.
+    pub tls_key: PathBuf,
     /// Links open at one time. At most the process may open files, less 1,000.
     pub links_max: usize,
     /// Links from one address that have not logged in yet.
@@ -94,6 +116,9 @@ impl Default for Trackers {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], 5808)),
+            tls_listen: Listen(None),
+            tls_cert: PathBuf::new(),
+            tls_key: PathBuf::new(),
             links_max: 18_000,
             unauthenticated_links_per_ip_max: 1_000,
             first_byte_timeout: Seconds(Duration::from_secs(30)),
@@ -271,6 +296,10 @@ impl Default for Supervision {
 pub struct Http {
     /// Where browsers and programs connect.
     pub listen: SocketAddr,
+    /// The certificate chain, PEM; empty = plain HTTP.
+    pub tls_cert: PathBuf,
+    /// Its key, PEM.
+    pub tls_key: PathBuf,
     /// The largest request body.
     pub body_max: Bytes,
     /// The largest file of rows to import.
@@ -285,6 +314,16 @@ pub struct Http {
     pub request_timeout: Seconds,
     /// Whether `/metrics` is shown without a token.
     pub metrics_public: bool,
+    /// How often the live map is told what moved.
+    pub live_interval: Seconds,
+    /// Live maps open at one time; they do not count as connections.
+    pub live_clients_max: usize,
+    /// Requests that one caller may make each second over time; 0 = as many as it likes.
+    pub requests_per_second: u32,
+    /// Requests that one caller may make at once.
+    pub requests_burst: u32,
+    /// Streams of events open at one time; each holds a connection.
+    pub event_clients_max: usize,
     /// `/readyz` says no when the folds are further behind than this.
     pub ready_lag_max: Seconds,
 }
@@ -293,6 +332,8 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            tls_cert: PathBuf::new(),
+            tls_key: PathBuf::new(),
             body_max: Bytes(1 << 20),
             import_max: Bytes(32 << 20),
             rows_max: 200_000,
@@ -300,7 +341,85 @@ impl Default for Http {
             header_timeout: Seconds(Duration::from_secs(30)),
             request_timeout: Seconds(Duration::from_secs(30)),
             metrics_public: false,
+            live_interval: Seconds(Duration::from_secs(1)),
+            live_clients_max: 128,
+            requests_per_second: 50,
+            requests_burst: 1_000,
+            event_clients_max: 128,
             ready_lag_max: Seconds(Duration::from_secs(60)),
+        }
+    }
+}
+
+/// `[notify]`: what is told to streams, webhooks and people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notify {
+    /// A device that is not connected and has said nothing for so long is told to be offline.
+    pub offline_after: Seconds,
+    /// The file that short messages to people are appended to, as lines of JSON; empty = none.
+    pub outbox: PathBuf,
+    /// How long deliveries of webhooks that came to an end stay in the log, days.
+    pub deliveries_kept_days: u32,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        Self {
+            offline_after: Seconds(Duration::from_secs(900)),
+            outbox: PathBuf::new(),
+            deliveries_kept_days: 30,
+        }
+    }
+}
+
+/// `[outbound]`: requests of this server to others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outbound {
+    /// Networks that webhooks may reach besides the internet, for example `10.20.0.0/16`.
+    pub private_networks: Vec<Network>,
+    /// Whether webhooks may go without encryption.
+    pub plain_http: bool,
+    /// A file of certificates (PEM) of further authorities that servers may be certified by; empty = only the web's.
+    pub ca_file: PathBuf,
+    /// How long one request may take.
+    pub timeout: Seconds,
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Self {
+            private_networks: Vec::new(),
+            plain_http: false,
+            ca_file: PathBuf::new(),
+            timeout: Seconds(Duration::from_secs(15)),
+        }
+    }
+}
+
+/// `[map]`: the maps under the cars.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Map {
+    /// Memory for tiles that were asked for.
+    pub cache_max: Bytes,
+    /// How long they are kept; nothing = not at all.
+    pub cache_time: Seconds,
+    /// How long a map service may take for one tile.
+    pub timeout: Seconds,
+    /// The maps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub basemap: Vec<Basemap>,
+}
+
+impl Default for Map {
+    fn default() -> Self {
+        Self {
+            cache_max: Bytes(64 << 20),
+            cache_time: Seconds(Duration::from_secs(86_400)),
+            timeout: Seconds(Duration::from_secs(10)),
+            basemap: Vec::new(),
         }
     }
 }

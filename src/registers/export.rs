@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use motorpool_protocols::UtcMillis;
+use motorpool_supervision::formula::guarded;
 use motorpool_supervision::register::{Span, Unit, Vehicle, Zone};
 use serde_json::{Value as Json, json};
 
@@ -295,10 +296,10 @@ impl Names {
         match cell {
             Plain => plain(value),
             Yes => value.as_bool().map(|yes| if yes { "是" } else { "否" }.to_owned()),
-            Plate => self.plates.get(&number?).cloned(),
-            Cell::Unit => self.units.get(&number?).cloned(),
-            Cell::Zone => self.zones.get(&number?).cloned(),
-            Device => self.device(number?),
+            Plate => named(self.plates.get(&number?)),
+            Cell::Unit => named(self.units.get(&number?)),
+            Cell::Zone => named(self.zones.get(&number?)),
+            Device => named(self.device(number?).as_ref()),
             Tenths => number.map(|n| fraction(n, 1)),
             Hundredths => number.map(|n| fraction(n, 2)),
             Degrees => number.map(|n| fraction(n, 7)),
@@ -311,18 +312,17 @@ impl Names {
     }
 }
 
+/// A name that people or terminals chose.
+fn named(name: Option<&String>) -> Option<String> {
+    name.map(|name| guarded(name).into_owned())
+}
+
 fn plain(value: &Json) -> Option<String> {
     match value {
-        Json::String(text) => Some(guarded(text)),
+        Json::String(text) => Some(guarded(text).into_owned()),
         Json::Number(_) | Json::Bool(_) => Some(value.to_string()),
         _ => None,
     }
-}
-
-/// A text that a spreadsheet would take for a formula gets an apostrophe before it.
-fn guarded(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if is_formula { format!("'{text}") } else { text.to_owned() }
 }
 
 /// A whole number of units of 10^-`digits`.

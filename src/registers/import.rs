@@ -15,6 +15,9 @@ use crate::registry::{self, AnyRow, Change, Known, Registry, RowFilter, RowScope
 
 /// Rows of a kind that are read at once.
 const ROWS_AT_ONCE: u32 = 10_000;
+/// What a file of a register may unpack to. A table of rows that people keep is far smaller than what the readers can take; a packed one
+/// of a few kilobytes could fill the memory otherwise.
+const FILE_LIMITS: Limits = Limits { bytes: 128 << 20, rows: 200_000, cells: 4_000_000, ..Limits::DEFAULT };
 /// Numbers that a first reading hands out begin here, far from every stored one.
 const PROVISIONAL: i64 = i64::MAX / 2;
 
@@ -133,7 +136,7 @@ impl Reading {
             new_id: &mut |_| next.fetch_add(1, Ordering::Relaxed),
         };
         let sheet = self.file.sheet.as_deref();
-        Ok(reader(&self.file.bytes, sheet, &Limits::default(), &mut context))
+        Ok(reader(&self.file.bytes, sheet, &FILE_LIMITS, &mut context))
     }
 }
 

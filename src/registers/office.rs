@@ -1,8 +1,9 @@
 //! Writing changes the way an office does it: what clears nothing is written at once, what would clear open questions waits for a
 //! second person.
 //!
-//! Until there are accounts a person is the name of an API token, or the name given on the command line: two tokens of one name
-//! are one person. People with tokens belong to no unit and review for everybody.
+//! People with accounts, and those that a token stands for, are told apart by their numbers; their roles and units decide whether they
+//! may approve. Any other caller is the name of its API token, or the name given on the command line: two tokens of one name are one,
+//! belong to no unit and review for everybody.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,12 +73,21 @@ pub enum Submitted {
 
 /// Who asks for a change.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "two names")]
+#[expect(clippy::exhaustive_structs, reason = "built field by field")]
 pub struct Clerk<'a> {
     /// The person.
     pub person: &'a str,
     /// Who the change is written down for, for example `token 1f2e3d4c`.
     pub recorded_by: &'a str,
+    /// The person, when it is one that has a number.
+    pub known: Option<&'a Actor>,
+}
+
+impl Clerk<'_> {
+    /// Who this is to the policy of clearances.
+    fn actor(self) -> Actor {
+        self.known.cloned().unwrap_or_else(|| actor(self.person))
+    }
 }
 
 /// What it takes to write changes.
@@ -114,6 +124,7 @@ impl Office<'_> {
         self.pin(kind, &mut changes).await?;
         let new = NewProposal {
             by: clerk.person.to_owned(),
+            by_person: clerk.known.map(|actor| actor.person.0),
             kind: kind.name.to_owned(),
             body: serde_json::to_value(&changes)?,
             preview: serde_json::to_value(&clearance)?,
@@ -127,13 +138,13 @@ impl Office<'_> {
     /// # Errors
     /// When there is no such open proposal, the person may not approve it, it would clear other questions by now, or somebody
     /// has changed its rows meanwhile.
-    pub async fn approve(&self, id: i64, person: &str) -> Result<Vec<Written>, OfficeError> {
+    pub async fn approve(&self, id: i64, clerk: Clerk<'_>) -> Result<Vec<Written>, OfficeError> {
         let proposal = self.open_proposal(id).await?;
         let Some(kind) = kind(&proposal.kind) else { return Err(OfficeError::NoProposal(id)) };
         let changes: Vec<Change<Json>> = serde_json::from_value(proposal.body.clone())?;
         let stored: Clearance = serde_json::from_value(proposal.preview.clone())?;
         let units = self.units().await?;
-        let (asks, approves) = (actor(&proposal.by), actor(person));
+        let (asks, approves) = (asker(&proposal), clerk.actor());
         // A change that nobody could count is approved for itself: cases keep what no approval names.
         let nothing = ClearancePreview::new(0, []);
         let (note, flags) = match &stored {
@@ -151,8 +162,10 @@ impl Office<'_> {
         self.check_moved(kind, &changes, &proposal, &stored).await?;
         let batch = kind.batch(&changes)?;
         let note = serde_json::to_value(&note)?;
-        let approved =
-            self.registry().approve_proposal(&proposal, &batch, person, (&note, &flags), self.now).await;
+        let approved = self
+            .registry()
+            .approve_proposal(&proposal, &batch, decider(clerk), (&note, &flags), self.now)
+            .await;
         Ok(approved?)
     }
 
@@ -160,9 +173,9 @@ impl Office<'_> {
     ///
     /// # Errors
     /// When there is no such open proposal.
-    pub async fn reject(&self, id: i64, person: &str) -> Result<(), OfficeError> {
+    pub async fn reject(&self, id: i64, clerk: Clerk<'_>) -> Result<(), OfficeError> {
         self.open_proposal(id).await?;
-        Ok(self.registry().reject_proposal(id, person, self.now).await?)
+        Ok(self.registry().reject_proposal(id, decider(clerk), self.now).await?)
     }
 
     async fn open_proposal(&self, id: i64) -> Result<Proposal, OfficeError> {
@@ -259,6 +272,20 @@ impl Office<'_> {
         let valid = rows.iter().filter(|row| row.valid.contains(self.now));
         Ok(UnitTree::new(valid.map(|row| (UnitId(row.id), &row.row))))
     }
+}
+
+/// Who asked: by number where there is one, else by name.
+fn asker(proposal: &Proposal) -> Actor {
+    let mut asker = actor(&proposal.by);
+    if let Some(number) = proposal.by_person {
+        asker.person = PersonId(number);
+    }
+    asker
+}
+
+/// Who decides, by name and number.
+fn decider<'a>(clerk: Clerk<'a>) -> (&'a str, Option<i64>) {
+    (clerk.person, clerk.known.map(|actor| actor.person.0))
 }
 
 /// The person with a token of this name.

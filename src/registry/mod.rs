@@ -11,6 +11,7 @@
 //! The network path never waits for the database: it reads the snapshot and leaves notes in a bounded table
 //! ([`Registry::quarantine_seen`], [`Registry::registered`]) that [`Registry::run`] writes down every second.
 
+pub mod accounts;
 mod attachments;
 mod background;
 mod case_events;
@@ -22,6 +23,7 @@ pub(crate) mod hex;
 mod idempotency;
 mod inbox;
 mod judgements;
+mod news;
 mod profiles;
 mod proposals;
 mod quarantine;
@@ -33,7 +35,10 @@ mod testing;
 mod tests;
 #[cfg(test)]
 mod tests_of_cases;
+#[cfg(test)]
+mod tests_of_webhooks;
 mod tokens;
+mod webhooks;
 
 use arc_swap::ArcSwap;
 use motorpool_protocols::{Registration, UtcMillis};
@@ -55,12 +60,17 @@ pub use judgements::{
     Checkpoint, Flag, FlagFilter, FlagState, FlagTurn, Gone, Judgement, NewFlag, NewSegment, StoredSegment,
     revise_flags, revise_segments,
 };
+pub use news::{News, Topic};
 pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
 pub use proposals::{NewProposal, PROPOSAL_BYTES_MAX, Proposal, ProposalFilter, ProposalState};
 pub use quarantine::{QuarantineFilter, Quarantined};
 pub use samples::StoredPlan;
 pub use snapshot::{Device, DeviceState, Snapshot};
 pub use tokens::{Scope, TOKEN_FILE, TOKEN_ROLES, Token, TokenPerson};
+pub use webhooks::{
+    Attempt, Delivery, DeliveryState, NewDelivery, NewWebhook, WAITING_MAX, WEBHOOKS_MAX, Webhook,
+    WebhookSecret,
+};
 
 use crate::config::Config;
 use crate::ids::DeviceId;

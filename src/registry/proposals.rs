@@ -58,6 +58,8 @@ impl ProposalState {
 pub struct NewProposal {
     /// Who asks.
     pub by: String,
+    /// The person's number, where there is one.
+    pub by_person: Option<i64>,
     /// The kind of the rows.
     pub kind: String,
     /// The change.
@@ -76,6 +78,8 @@ pub struct Proposal {
     pub at: UtcMillis,
     /// Who asked.
     pub by: String,
+    /// The person's number, where there is one.
+    pub by_person: Option<i64>,
     /// The kind of the rows.
     pub kind: String,
     /// The change.
@@ -107,6 +111,7 @@ struct Row {
     id: i64,
     at: i64,
     by: String,
+    by_person: Option<i64>,
     kind: String,
     body: String,
     preview: String,
@@ -117,7 +122,7 @@ struct Row {
 
 /// Everything of a proposal. Followed by a condition.
 const SELECT: &str =
-    "SELECT id, at, by, kind, body, preview, state, decided_by, decided_at FROM proposals WHERE ";
+    "SELECT id, at, by, by_person, kind, body, preview, state, decided_by, decided_at FROM proposals WHERE ";
 
 impl Row {
     fn proposal(self) -> Result<Proposal, Error> {
@@ -132,6 +137,7 @@ impl Row {
             state: ProposalState::from_word(&self.state).ok_or(Error::Corrupt("the state of a proposal"))?,
             id: self.id,
             by: self.by,
+            by_person: self.by_person,
             kind: self.kind,
             decided_by: self.decided_by,
             decided_at: self.decided_at.map(UtcMillis),
@@ -158,9 +164,17 @@ impl Registry {
         let id = tx.number(sql).await?;
         let at = record_time(&mut tx, now).await?;
         let sql = Sql::new(
-            "INSERT INTO proposals (id, at, by, kind, body, preview, state) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO proposals (id, at, by, by_person, kind, body, preview, state) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         );
-        let sql = sql.bind(id).bind(at).bind(clean(&new.by)).bind(&new.kind).bind(body).bind(preview);
+        let sql = sql
+            .bind(id)
+            .bind(at)
+            .bind(clean(&new.by))
+            .bind(new.by_person)
+            .bind(&new.kind)
+            .bind(body)
+            .bind(preview);
         tx.execute(sql.bind(ProposalState::Open.as_str())).await?;
         tx.commit().await?;
         Ok(id)
@@ -201,16 +215,16 @@ impl Registry {
         &self,
         proposal: &Proposal,
         batch: &Batch,
-        by: &str,
+        (by, person): (&str, Option<i64>),
         (approval, flags): (&Json, &BTreeSet<String>),
         now: UtcMillis,
     ) -> Result<Vec<Written>, Error> {
         let mut write = self.write().await?;
         let sql = Sql::new(
-            "UPDATE proposals SET state = $1, decided_by = $2, decided_at = $3, preview = $4 \
-             WHERE id = $5 AND state = $6",
+            "UPDATE proposals SET state = $1, decided_by = $2, decided_by_person = $3, decided_at = $4, preview = $5 \
+             WHERE id = $6 AND state = $7",
         );
-        let sql = sql.bind(ProposalState::Approved.as_str()).bind(clean(by)).bind(now);
+        let sql = sql.bind(ProposalState::Approved.as_str()).bind(clean(by)).bind(person).bind(now);
         let sql = sql.bind(approval.to_string()).bind(proposal.id).bind(ProposalState::Open.as_str());
         if write.tx.execute(sql).await? != 1 {
             return Err(decided(proposal.id));
@@ -231,11 +245,17 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Conflict`] when it was decided already; or when the database fails.
-    pub async fn reject_proposal(&self, id: i64, by: &str, now: UtcMillis) -> Result<(), Error> {
+    pub async fn reject_proposal(
+        &self,
+        id: i64,
+        (by, person): (&str, Option<i64>),
+        now: UtcMillis,
+    ) -> Result<(), Error> {
         let sql = Sql::new(
-            "UPDATE proposals SET state = $1, decided_by = $2, decided_at = $3 WHERE id = $4 AND state = $5",
+            "UPDATE proposals SET state = $1, decided_by = $2, decided_by_person = $3, decided_at = $4 \
+             WHERE id = $5 AND state = $6",
         );
-        let sql = sql.bind(ProposalState::Rejected.as_str()).bind(clean(by)).bind(now);
+        let sql = sql.bind(ProposalState::Rejected.as_str()).bind(clean(by)).bind(person).bind(now);
         let _turn = self.writer.lock().await;
         let changed = self.db.execute(sql.bind(id).bind(ProposalState::Open.as_str())).await?;
         if changed == 1 { Ok(()) } else { Err(decided(id)) }

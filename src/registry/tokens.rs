@@ -280,6 +280,13 @@ impl Registry {
         Some(Arc::clone(token))
     }
 
+    /// Whether a token that was checked before is still in force: what goes on for hours asks again.
+    #[must_use]
+    pub fn is_in_force(&self, token: &Token, now: UtcMillis) -> bool {
+        let is_known = self.tokens.load().iter().any(|known| known.id == token.id);
+        is_known && token.expires_at.is_none_or(|at| now < at)
+    }
+
     /// On the first start: makes a token that may do everything and keeps it in the data folder, readable by
     /// the owner only. `None` when there is a token already.
     ///

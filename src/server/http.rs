@@ -4,6 +4,7 @@
 //! has a deadline (which closes idle connections too), and so has a peer that takes nothing of its answer. It must never
 //! look into requests.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::http::{HeaderValue, header};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -29,9 +31,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::config;
 use crate::telemetry::Counters;
+use crate::tls::ServerTls;
 
 /// How long answers may take that are under way when the server stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// Browsers come back over HTTPS only, for a year.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// How long accepting rests after it failed, for example for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -41,6 +46,8 @@ pub(super) struct HttpServer {
     pub(super) router: Router,
     pub(super) config: config::Http,
     pub(super) counters: Arc<Counters>,
+    /// The certificate, when the port speaks HTTPS.
+    pub(super) tls: Option<Arc<ServerTls>>,
 }
 
 impl HttpServer {
@@ -105,29 +112,60 @@ impl HttpServer {
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "answers of an HTTP connection may be late");
         }
-        let router = TowerToHyperService::new(self.router.clone());
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            router.call(request)
-        });
-        let io = TokioIo::new(Patient::new(socket, self.config.request_timeout.0));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.config.header_timeout.0)
-            .serve_connection(io, service);
+        let (router, config, tls) = (self.router.clone(), self.config.clone(), self.tls.clone());
+        let socket = Patient::new(socket, config.request_timeout.0);
         async move {
-            let mut connection = std::pin::pin!(connection);
-            let served = tokio::select! {
-                served = connection.as_mut() => served,
-                () = stop.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
+            let Some(tls) = tls else { return answer(socket, peer, router, &config, false, stop).await };
+            let handshake = tokio::time::timeout(config.header_timeout.0, tls.accept(socket));
+            let accepted = tokio::select! {
+                accepted = handshake => accepted,
+                () = stop.cancelled() => return,
             };
-            if let Err(error) = served {
-                tracing::debug!(%peer, error = &error as &dyn std::error::Error, "an HTTP connection broke");
+            match accepted {
+                Ok(Ok(private)) => answer(private, peer, router, &config, true, stop).await,
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),
+                Err(_) => tracing::debug!(%peer, "no TLS handshake in time"),
             }
         }
+    }
+}
+
+/// Answers the requests of one connection.
+async fn answer<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    socket: S,
+    peer: SocketAddr,
+    router: Router,
+    config: &config::Http,
+    is_private: bool,
+    stop: CancellationToken,
+) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answered = router.call(request);
+        async move {
+            let mut response = answered.await?;
+            if is_private {
+                response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout.0)
+        .serve_connection(TokioIo::new(socket), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%peer, error = &error as &dyn std::error::Error, "an HTTP connection broke");
     }
 }
 
@@ -205,8 +243,15 @@ impl AsyncWrite for Patient {
 
 #[cfg(test)]
 mod tests {
+    use axum::extract::ws::WebSocketUpgrade;
     use axum::routing::get;
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::TlsConnector;
+    use tokio_tungstenite::tungstenite::Message;
 
     use super::*;
     use crate::config::Seconds;
@@ -224,6 +269,10 @@ mod tests {
 
     impl Rig {
         async fn new(change: impl FnOnce(&mut config::Http)) -> Self {
+            Self::under(None, change).await
+        }
+
+        async fn under(tls: Option<Arc<ServerTls>>, change: impl FnOnce(&mut config::Http)) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let mut config = config::Http::default();
@@ -231,9 +280,19 @@ mod tests {
             let peer = |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() };
             // Far more than what the buffers of two sockets hold.
             let endless = || async { vec![b'x'; 64 << 20] };
-            let router = Router::new().route("/peer", get(peer)).route("/large", get(endless));
+            let echo = |upgrade: WebSocketUpgrade| async move {
+                upgrade.on_upgrade(|mut socket| async move {
+                    while let Some(Ok(message)) = socket.recv().await {
+                        drop(socket.send(message).await);
+                    }
+                })
+            };
+            let router = Router::new()
+                .route("/peer", get(peer))
+                .route("/large", get(endless))
+                .route("/echo", get(echo));
             let counters = Arc::new(Counters::default());
-            let server = HttpServer { listener, router, config, counters: Arc::clone(&counters) };
+            let server = HttpServer { listener, router, config, counters: Arc::clone(&counters), tls };
             let stop = CancellationToken::new();
             let run = tokio::spawn(server.run(stop.clone()));
             Self { address, counters, stop, run }
@@ -326,5 +385,47 @@ mod tests {
         let mut taken = Vec::new();
         drop(soon(greedy.read_to_end(&mut taken)).await);
         assert!(taken.len() < 64 << 20, "{}", taken.len());
+    }
+
+    #[tokio::test]
+    async fn a_connection_can_become_a_socket_and_frees_its_place() {
+        let rig = Rig::new(|config| config.connections_max = 1).await;
+        let url = format!("ws://{}/echo", rig.address);
+        let (mut first, _) = soon(tokio_tungstenite::connect_async(&url)).await.unwrap();
+        let (mut second, _) = soon(tokio_tungstenite::connect_async(&url)).await.unwrap();
+        for socket in [&mut first, &mut second] {
+            socket.send(Message::text("hello")).await.unwrap();
+            assert_eq!(soon(socket.next()).await.unwrap().unwrap(), Message::text("hello"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_with_a_certificate_speaks_https_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = crate::tls::testing::write_certificate(folder.path());
+        let tls = ServerTls::configured(&certificate, &key).unwrap();
+        let rig = Rig::under(tls, |config| config.header_timeout = millis(300)).await;
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(&certificate).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let socket = rig.connect().await;
+        let mut private = soon(TlsConnector::from(Arc::new(config)).connect(name, socket)).await.unwrap();
+        private.write_all(b"GET /peer HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        drop(soon(private.read_to_string(&mut answer)).await);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains("strict-transport-security: max-age=31536000"), "{answer}");
+        for said in [REQUEST, b""] {
+            let mut clear = rig.connect().await;
+            clear.write_all(said).await.unwrap();
+            let mut rest = Vec::new();
+            drop(soon(clear.read_to_end(&mut rest)).await);
+            assert!(!rest.starts_with(b"HTTP"), "{rest:?}");
+        }
     }
 }

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use motorpool_protocols::{Protocol, UtcMillis};
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
@@ -18,6 +17,7 @@ use crate::config;
 use crate::ids::{LinkId, Lsn};
 
 use super::lock;
+use super::socket::WriteHalf;
 
 /// Why a link was closed by the server: a closed list, used as a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ pub(crate) struct Link {
     held_bytes: AtomicUsize,
     /// Rung when replies were sent and when the link is being closed; only its own task listens.
     news: Notify,
-    socket: OwnedWriteHalf,
+    socket: WriteHalf,
     backlog: Mutex<Backlog>,
     drains: TaskTracker,
 }
@@ -142,7 +142,7 @@ struct Backlog {
 impl Link {
     pub(super) fn new(
         id: LinkId,
-        socket: OwnedWriteHalf,
+        socket: WriteHalf,
         peer: SocketAddr,
         protocol: Protocol,
         now: UtcMillis,
@@ -203,7 +203,7 @@ impl Link {
             return;
         }
         tracing::debug!(link = self.id.0, reason = reason.as_str(), "link closed");
-        if let Err(error) = rustix::net::shutdown(self.socket.as_ref(), rustix::net::Shutdown::Both) {
+        if let Err(error) = self.socket.shut_down() {
             // The peer closed first.
             tracing::trace!(%error, "nothing left to shut down");
         }

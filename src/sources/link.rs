@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use motorpool_protocols::{Outbox, RejectReason, Session, UtcMillis};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::tcp::OwnedReadHalf;
 
 use crate::ids::DeviceId;
 use crate::journal::{AppendError, Batch};
@@ -23,6 +22,7 @@ use crate::telemetry::logging::masked_ip;
 use super::connection::{CloseReason, Link};
 use super::gate::LinkGate;
 use super::listener::Context as SourceContext;
+use super::socket::ReadHalf;
 
 /// Raw bytes of one record; the rest of a longer read goes into records behind it. Leaves room in the journal's
 /// longest record for the table of lengths.
@@ -74,7 +74,7 @@ struct Progress {
 
 /// Serves one link until it ends. Never returns an error: a broken link is an ordinary end.
 pub(super) async fn serve(
-    mut socket: OwnedReadHalf,
+    mut socket: ReadHalf,
     link: Arc<Link>,
     mut session: Box<dyn Session>,
     context: Arc<SourceContext>,
@@ -117,7 +117,7 @@ async fn wait_for_replies(link: &Link, context: &SourceContext) {
 
 /// Waits for input and handles one read of it; meanwhile does what the session's own timers ask for.
 async fn next_read(
-    socket: &mut OwnedReadHalf,
+    socket: &mut ReadHalf,
     link: &Arc<Link>,
     session: &mut dyn Session,
     partial: &mut Vec<u8>,
@@ -141,7 +141,7 @@ async fn next_read(
 /// One read and everything that follows from it, without waiting for anything.
 fn read_once(
     task: &mut Context<'_>,
-    socket: &mut OwnedReadHalf,
+    socket: &mut ReadHalf,
     link: &Arc<Link>,
     session: &mut dyn Session,
     partial: &mut Vec<u8>,

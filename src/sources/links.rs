@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 
 use motorpool_protocols::{Protocol, UtcMillis};
 use rustc_hash::FxHashMap;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio_util::task::TaskTracker;
 
 use crate::config;
@@ -18,6 +17,7 @@ use crate::ids::{DeviceId, LinkId};
 
 use super::connection::{CloseReason, Link};
 use super::lock;
+use super::socket::WriteHalf;
 
 /// A link as the API shows it.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ impl Links {
     /// Enters a new connection, or `None` when its address has too many links that did not log in.
     pub(crate) fn open(
         &self,
-        socket: OwnedWriteHalf,
+        socket: impl Into<WriteHalf>,
         peer: SocketAddr,
         protocol: Protocol,
         now: UtcMillis,
@@ -103,7 +103,7 @@ impl Links {
         }
         *strangers += 1;
         let id = LinkId(self.next.fetch_add(1, Ordering::Relaxed));
-        let link = Arc::new(Link::new(id, socket, peer, protocol, now, self.drains.clone()));
+        let link = Arc::new(Link::new(id, socket.into(), peer, protocol, now, self.drains.clone()));
         table.open.insert(id, Entry { link: Arc::clone(&link), devices: Vec::new() });
         Some(link)
     }

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use motorpool_protocols::Protocol;
 use motorpool_protocols::jt808::Jt808Session;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,16 +21,22 @@ use crate::journal::Journal;
 use crate::live::Live;
 use crate::registry::{DeviceState, Registry};
 use crate::telemetry::Counters;
+use crate::tls::ServerTls;
 
 use super::acks::AckQueue;
+use super::connection::Link;
 use super::link;
 use super::links::Links;
+use super::socket::{ReadHalf, WriteHalf, split_inner, split_tcp};
 
 /// Connections the kernel may hold for us after a connect storm.
 const BACKLOG: u32 = 4_096;
 
 /// How long to pause when the process has no file descriptor left for another link.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a terminal may take to hear that its TLS ends.
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
 /// How often deadlines are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -56,26 +64,46 @@ pub struct Context {
     pub live: Arc<Live>,
     /// What happened so far.
     pub counters: Arc<Counters>,
+    /// The certificate of the port for terminals that speak TLS.
+    pub tls: Option<Arc<ServerTls>>,
 }
 
-/// A bound tracker port.
+/// The bound tracker ports.
 #[derive(Debug)]
 pub struct Listener {
     listener: TcpListener,
+    /// The port for terminals that speak TLS.
+    private: Option<(TcpListener, Arc<ServerTls>)>,
     context: Arc<Context>,
 }
 
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 impl Listener {
-    /// Binds the port of the configuration; port 0 takes any free one.
+    /// Binds the ports of the configuration; port 0 takes any free one.
     ///
     /// # Errors
     /// When the address is taken or not ours.
     pub fn bind(context: Arc<Context>) -> io::Result<Self> {
-        let address = context.config.listen;
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        Ok(Self { listener: socket.listen(BACKLOG)?, context })
+        let listener = bind(context.config.listen)?;
+        let private = match (context.config.tls_listen.0, &context.tls) {
+            (Some(address), Some(tls)) => Some((bind(address)?, Arc::clone(tls))),
+            _ => None,
+        };
+        Ok(Self { listener, private, context })
+    }
+
+    /// The address it listens on for TLS, if it does.
+    ///
+    /// # Errors
+    /// When the socket is gone.
+    pub fn tls_addr(&self) -> io::Result<Option<SocketAddr>> {
+        self.private.as_ref().map(|(listener, _)| listener.local_addr()).transpose()
     }
 
     /// The address it listens on.
@@ -92,20 +120,29 @@ impl Listener {
         let links = TaskTracker::new();
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
-            tokio::select! {
+            let accepted = tokio::select! {
                 () = stop.cancelled() => break,
-                _ = sweep.tick() => self.sweep(),
-                accepted = accept(&self.listener, &permits) => match accepted {
-                    Ok((stream, peer, permit)) => self.start(stream, peer, permit, &links),
-                    Err(error) => {
-                        // Out of descriptors, or a connection that died in the queue: neither is a reason to stop.
-                        tracing::warn!(%error, "accept failed");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
+                _ = sweep.tick() => {
+                    self.sweep();
+                    continue;
+                }
+                accepted = self.accept(&permits) => accepted,
+            };
+            match accepted {
+                Ok((stream, peer, permit, None)) => {
+                    self.start(split_tcp(stream), peer, permit, &links);
+                }
+                Ok((stream, peer, permit, Some(tls))) => {
+                    self.start_private(stream, peer, permit, tls, &links)
+                }
+                Err(error) => {
+                    // Out of descriptors, or a connection that died in the queue: neither is a reason to stop.
+                    tracing::warn!(%error, "accept failed");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
-        drop(self.listener);
+        drop((self.listener, self.private));
         self.context.links.close_all();
         links.close();
         links.wait().await;
@@ -120,32 +157,174 @@ impl Listener {
         self.context.links.sweep(&self.context.config, is_blocked);
     }
 
-    fn start(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit, links: &TaskTracker) {
+    /// Begins a link over a socket; nothing when its address has too many.
+    fn start(
+        &self,
+        (read, write): (ReadHalf, WriteHalf),
+        peer: SocketAddr,
+        permit: OwnedSemaphorePermit,
+        links: &TaskTracker,
+    ) -> Option<Arc<Link>> {
+        let now = self.context.clock.now();
+        let link = self.context.links.open(write, peer, Protocol::Jt808, now, &self.context.config)?;
+        let (context, served) = (Arc::clone(&self.context), Arc::clone(&link));
+        let session = Box::new(Jt808Session::new(self.context.sessions.limits()));
+        links.spawn(async move {
+            link::serve(read, served, session, context).await;
+            drop(permit);
+        });
+        Some(link)
+    }
+
+    /// Begins a link under TLS. It is in the table, with its deadlines, before the peer has proved that it speaks TLS at all.
+    fn start_private(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: OwnedSemaphorePermit,
+        tls: Arc<ServerTls>,
+        links: &TaskTracker,
+    ) {
+        let (inner, outer) = match UnixStream::pair() {
+            Ok(pair) => pair,
+            Err(error) => return tracing::warn!(%error, "no pair of sockets for a link under TLS"),
+        };
+        let Some(link) = self.start(split_inner(inner), peer, permit, links) else { return };
+        let limit = self.context.config.first_byte_timeout.0;
+        links.spawn(async move {
+            // Without a handshake the outer end is dropped, and the link ends.
+            match tokio::time::timeout(limit, tls.accept(stream)).await {
+                Ok(Ok(private)) => pump(private, outer).await,
+                _ => tracing::debug!(link = link.id.0, "no TLS handshake"),
+            }
+        });
+    }
+
+    /// The next connection of either port. Takes a permit first, so that a connection above the limit waits in the kernel instead of
+    /// costing memory.
+    async fn accept(&self, permits: &Arc<Semaphore>) -> io::Result<Accepted> {
+        let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, peer, tls) = match &self.private {
+            None => {
+                let (stream, peer) = self.listener.accept().await?;
+                (stream, peer, None)
+            }
+            Some((listener, tls)) => tokio::select! {
+                accepted = self.listener.accept() => accepted.map(|(stream, peer)| (stream, peer, None))?,
+                accepted = listener.accept() => {
+                    accepted.map(|(stream, peer)| (stream, peer, Some(Arc::clone(tls))))?
+                }
+            },
+        };
         // A reply is one small write: it must not wait for the next one.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
-        let (read, write) = stream.into_split();
-        let now = self.context.clock.now();
-        let Some(link) = self.context.links.open(write, peer, Protocol::Jt808, now, &self.context.config)
-        else {
-            return;
-        };
-        let context = Arc::clone(&self.context);
-        let session = Box::new(Jt808Session::new(self.context.sessions.limits()));
-        links.spawn(async move {
-            link::serve(read, link, session, context).await;
-            drop(permit);
-        });
+        Ok((stream, peer, permit, tls))
     }
 }
 
-/// Takes a permit first, so that a connection above the limit waits in the kernel instead of costing memory.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, permit))
+/// Copies both ways between a terminal's TLS and its link, until the link has ended and everything it said is out.
+async fn pump(private: TlsStream<TcpStream>, outer: UnixStream) {
+    let (mut from_terminal, mut to_terminal) = tokio::io::split(private);
+    let (mut from_link, mut to_link) = outer.into_split();
+    let up = async {
+        // However the terminal ends, the link sees the end of its input and ends, too.
+        drop(tokio::io::copy(&mut from_terminal, &mut to_link).await);
+        drop(to_link.shutdown().await);
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        copied = tokio::io::copy(&mut from_link, &mut to_terminal) => {
+            if let Err(error) = copied {
+                tracing::debug!(%error, "a link under TLS broke");
+            }
+        }
+        () = up => {}
+    }
+    drop(tokio::time::timeout(GOODBYE_MAX, to_terminal.shutdown()).await);
+}
+
+/// A connection, its peer, its permit, and the certificate when it came over the port for TLS.
+type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit, Option<Arc<ServerTls>>);
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore};
+    use tokio::io::AsyncReadExt as _;
+    use tokio_rustls::TlsConnector;
+
+    use super::*;
+    use crate::config::{Config, Listen};
+    use crate::tls::testing::write_certificate;
+
+    /// A registration (0x0100) of a terminal that nobody knows.
+    const REGISTER: &str =
+        "7e01000021000123456789000a002800323132333400746b3132333435004348493132330001d4c1413132333435857e";
+
+    fn register() -> Vec<u8> {
+        crate::registry::hex::decode(REGISTER).unwrap()
+    }
+
+    async fn rig(folder: &Path) -> (Listener, std::path::PathBuf) {
+        let (certificate, key) = write_certificate(folder);
+        let mut config = Config::default();
+        config.trackers.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.trackers.tls_listen = Listen(Some(config.trackers.listen));
+        config.trackers.first_byte_timeout = config::Seconds(Duration::from_millis(200));
+        let registry = Arc::new(Registry::open(folder, &config).await.unwrap());
+        let context = Context {
+            sessions: config.sessions.clone(),
+            held_bytes: AtomicUsize::new(0),
+            clock: Arc::new(Clock::starting_at(motorpool_protocols::UtcMillis(0))),
+            journal: Journal::open(folder, &config.journal).unwrap().0,
+            acks: AckQueue::default(),
+            registry,
+            links: Links::starting_at(motorpool_protocols::UtcMillis(0)),
+            live: Arc::new(Live::new()),
+            counters: Arc::new(Counters::default()),
+            tls: Some(Arc::new(ServerTls::open(&certificate, &key).unwrap())),
+            config: config.trackers,
+        };
+        (Listener::bind(Arc::new(context)).unwrap(), certificate)
+    }
+
+    #[tokio::test]
+    async fn a_terminal_speaks_the_same_protocol_under_tls_and_others_are_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let (listener, certificate) = rig(folder.path()).await;
+        let address = listener.tls_addr().unwrap().unwrap();
+        let stop = CancellationToken::new();
+        let run = tokio::spawn(listener.run(stop.clone()));
+
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(&certificate).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let socket = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut private = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
+        private.write_all(&register()).await.unwrap();
+        let mut reply = [0; 3];
+        private.read_exact(&mut reply).await.unwrap();
+        assert_eq!(reply, [0x7e, 0x81, 0x00], "a reply to the registration");
+
+        // Who speaks in the clear on this port, or not at all, is let go.
+        for said in [register(), Vec::new()] {
+            let mut clear = TcpStream::connect(address).await.unwrap();
+            clear.write_all(&said).await.unwrap();
+            let mut rest = Vec::new();
+            drop(tokio::time::timeout(Duration::from_secs(30), clear.read_to_end(&mut rest)).await.unwrap());
+            assert!(!rest.starts_with(&[0x7e]), "{rest:?}");
+        }
+        stop.cancel();
+        tokio::time::timeout(Duration::from_secs(30), run).await.unwrap().unwrap();
+    }
 }

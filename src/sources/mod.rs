@@ -16,6 +16,7 @@
 //! - [`acks`]: replies waiting for the durable mark, in journal order.
 //! - [`links`]: the table of open links; two links of one terminal; the sweep.
 //! - `connection`: what is shared of one link: its socket's sending half, its deadlines, why it is closed.
+//! - `socket`: TCP in the clear, or the inner end of a pair whose outer end speaks TLS.
 //! - `gate`: who may come in, asked of the registry's snapshot.
 
 pub mod acks;
@@ -24,6 +25,7 @@ mod gate;
 mod link;
 pub mod links;
 pub mod listener;
+pub(crate) mod socket;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -3,8 +3,8 @@
 //! A row keeps what [`seen_by`] asks of a case besides its unit: without it a list or a count would have to fold every log.
 
 use motorpool_supervision::cases::{
-    Actor, Case, CaseEvent, CaseKey, Confidential, Event, FORMAT, Ladder, Party, Request, Source, Stage,
-    Subject, UnitTree, Viewer, seen_by,
+    Actor, Case, CaseEvent, CaseKey, Confidential, Event, FORMAT, Ladder, Party, PersonId, Request, Source,
+    Stage, Subject, UnitTree, Viewer, seen_by,
 };
 use motorpool_supervision::ids::UnitId;
 use serde::{Deserialize, Serialize};
@@ -88,4 +88,16 @@ fn stage_of(state: &str) -> Option<Stage> {
 pub fn stage_seen(row: &CaseRow, viewer: Viewer<'_>, units: &UnitTree) -> Option<Stage> {
     let sight: Sight = serde_json::from_value(row.summary.get(SIGHT)?.clone()).ok()?;
     seen_by(&sight.outline(row)?, viewer, units).map(|seen| seen.stage)
+}
+
+/// Whether a case concerns somebody with this scope: the unit under review or one that was asked lies in it, or the person is named on
+/// the paper. [`stage_seen`] decides whether it is seen then.
+#[must_use]
+pub fn row_reaches(row: &CaseRow, in_scope: impl Fn(UnitId) -> bool, person: Option<PersonId>) -> bool {
+    if in_scope(row.unit) {
+        return true;
+    }
+    let sight = row.summary.get(SIGHT).cloned().and_then(|sight| serde_json::from_value::<Sight>(sight).ok());
+    let is_party = |party: &Party| party.person.is_some() && party.person == person;
+    sight.is_some_and(|sight| sight.asked.into_iter().any(in_scope) || sight.parties.iter().any(is_party))
 }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use motorpool_protocols::{Fix, Quality, Status, UtcMillis};
 use motorpool_supervision::finding::{Finding, Rule};
-use motorpool_supervision::ids::{UnitId, VehicleId};
+use motorpool_supervision::ids::{UnitId, VehicleId, ZoneId};
+use motorpool_supervision::point::Position;
 use motorpool_supervision::register::{
-    Binding, Feed, Order, OrderState, RuleSet, RuleSetState, Span, Unit, Vehicle, Watermark,
+    Binding, Feed, Order, OrderState, RuleSet, RuleSetState, Shape, Span, Unit, Vehicle, Watermark, Zone,
+    ZoneKind,
 };
 use motorpool_supervision::trips::{Segment, TripSettings};
 use proptest::prelude::*;
@@ -65,11 +67,15 @@ impl House {
         self.registry.write_rows(&[change], "test", UtcMillis(START_MS - 86_400_000)).await.expect("a row");
     }
 
-    /// One unit with one car, no orders, everything complete.
+    /// One unit with one car whose depot lies across the county, no orders, everything complete.
     async fn furnish(&self) {
         write_calendar(&self.registry, "cn", UtcMillis(START_MS - 86_400_000)).await.expect("a calendar");
         self.add(Unit { name: "县林业局".to_owned(), ..Unit::default() }).await;
-        self.add(Vehicle { plate: "县A00001".to_owned(), unit: UnitId(1), ..Vehicle::default() }).await;
+        let centre = Position { lat_e7: 300_000_000, lon_e7: 1_102_000_000 };
+        let shape = Shape::Circle { centre, radius_m: 100 };
+        self.add(Zone { name: "县府车场".to_owned(), kind: ZoneKind::Depot, shape, ..Zone::default() }).await;
+        let (plate, depot) = ("县A00001".to_owned(), Some(ZoneId(1)));
+        self.add(Vehicle { plate, unit: UnitId(1), depot, ..Vehicle::default() }).await;
         self.add(Binding {
             device: registered(DEVICE),
             vehicle: VehicleId(1),
@@ -78,7 +84,7 @@ impl House {
         })
         .await;
         self.add(RuleSet { name: "all".to_owned(), state: RuleSetState::Active, ..RuleSet::default() }).await;
-        for feed in [Feed::Orders, Feed::Duties] {
+        for feed in [Feed::Orders, Feed::Duties, Feed::Depots] {
             let (complete_from, complete_to) = (UtcMillis(0), UtcMillis(START_MS + 400 * 86_400_000));
             self.add(Watermark { unit: None, feed, complete_from, complete_to }).await;
         }
@@ -112,7 +118,8 @@ impl House {
     }
 }
 
-/// Out at 08:10, 5 km at 36 km/h, an hour there, back; then parked with a report every ten minutes until noon.
+/// Out at 08:10, 5 km at 36 km/h, an hour there, back; then parked with a report every ten minutes for two nights. On the second day one
+/// report comes from half a kilometre away, as under a roof: a gap within the stop.
 fn day() -> Vec<Fix> {
     let mut fixes = Vec::new();
     let mut at = |second: i64, metres: f64, is_driving: bool| {
@@ -129,7 +136,7 @@ fn day() -> Vec<Fix> {
     (0..=50).for_each(|i| at(600 + i * 10, i as f64 * 100.0, true));
     (1..=60).for_each(|i| at(1_100 + i * 60, 5_000.0, false));
     (0..=50).for_each(|i| at(4_760 + i * 10, 5_000.0 - i as f64 * 100.0, true));
-    (1..=20).for_each(|i| at(5_260 + i * 600, 0.0, false));
+    (1..=280).for_each(|i| at(5_260 + i * 600, if i == 200 { 505.0 } else { 0.0 }, false));
     fixes
 }
 
@@ -184,6 +191,8 @@ async fn a_day_without_orders_gives_two_trips_and_two_flags() {
     assert_eq!(trips, 2, "{segments:#?}");
     let without_order = findings.iter().filter(|finding| finding.rule == Rule::R01).count();
     assert_eq!(without_order, 2, "{findings:#?}");
+    let nights = findings.iter().filter(|finding| finding.rule == Rule::R07).count();
+    assert_eq!(nights, 2, "{findings:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -195,7 +204,7 @@ async fn an_order_that_comes_late_does_not_clear_the_case() {
     house.pass().await;
     let id = "v1-2026-03-04";
     let before = cases::load(&house.registry, id).await.expect("a case").expect("is there");
-    assert_eq!(before.live_flags().count(), 2);
+    assert_eq!(before.live_flags().count(), 3, "two trips and a night");
     let order = Order {
         no: "P-1".to_owned(),
         unit: UnitId(1),
@@ -209,7 +218,7 @@ async fn an_order_that_comes_late_does_not_clear_the_case() {
     house.registry.write_rows(&[change], "clerk", LATER).await.expect("a row");
     house.pass().await;
     let after = cases::load(&house.registry, id).await.expect("a case").expect("is there");
-    assert!(after.live_flags().count() >= 2, "late paper waits for a person: {after:#?}");
+    assert!(after.live_flags().count() >= 3, "late paper waits for a person: {after:#?}");
     let (_, findings) = house.result().await;
     let conduct: Vec<_> = findings.iter().filter(|finding| finding.rule == Rule::R01).collect();
     assert!(

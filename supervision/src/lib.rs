@@ -13,6 +13,7 @@ pub mod calendar;
 pub mod cases;
 pub mod evidence;
 pub mod finding;
+pub mod formula;
 mod hex;
 pub mod ids;
 pub mod intake;

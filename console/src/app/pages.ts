@@ -1,4 +1,5 @@
 import type { Component } from "svelte";
+import { HOME } from "./route";
 
 /** The pages, each in its own folder and loaded when it is opened. A page that is not here is not in the menu. */
 const found = import.meta.glob<{ default: Component }>("../routes/*/Page.svelte");
@@ -25,6 +26,28 @@ const menu: MenuEntry[] = [
 
 export const menuFor = (may: (permission: string) => boolean): MenuEntry[] =>
   menu.filter((entry) => loaders.has(entry.page) && (!entry.permission || may(entry.permission)));
+
+/** Where people begin, the first role that they have counts. */
+const HOMES: readonly [role: string, page: string][] = [
+  ["office-supervisor", "queue"],
+  ["inspector", "queue"],
+  ["resident-inspector", "queue"],
+  ["fleet-manager", "explain"],
+  ["dispatcher", "orders"],
+  ["approver", "orders"],
+  ["driver", "explain"],
+  ["finance", "month"],
+  ["viewer", "map"],
+  ["system-admin", "devices"],
+  ["security-admin", "accounts"],
+  ["audit-admin", "accounts"],
+];
+
+/** The page that somebody with these roles begins at. */
+export function homeOf(roles: readonly string[], isThere: (page: string) => boolean = hasPage): string {
+  const found = HOMES.find(([role, page]) => roles.includes(role) && isThere(page));
+  return found?.[1] ?? HOME;
+}
 
 /** Pages that open without a log-in. */
 export const isOpenToAll = (page: string): boolean => page === "setup";

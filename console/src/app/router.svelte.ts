@@ -20,6 +20,11 @@ export const router = {
   go(page: string, id = "", query: Query = {}): void {
     location.hash = routeTo(page, id, query);
   },
+  /** Goes to a page in place of where it is. */
+  begin(page: string): void {
+    history.replaceState(null, "", routeTo(page));
+    current = parseRoute(location.hash);
+  },
   /** Changes the query of this page without a new entry. */
   refine(query: Query): void {
     const address = routeTo(current.page, current.id, { ...current.query, ...query });

@@ -15,6 +15,7 @@ let me = $state.raw<Me | null>(null);
 let isDemo = $state(false);
 let hasEnded = $state(false);
 let asked = $state.raw<PurposeAsked | null>(null);
+let asking: { key: string; answer: Promise<boolean> } | null = null;
 
 // A server without accounts answers to tokens only, and what a token may do it says when asked.
 const isUnknownRoute = (error: unknown): boolean => error instanceof Refused && error.status === 404;
@@ -93,6 +94,16 @@ export const session = {
   },
 };
 
+async function askPurpose(subject: Subject): Promise<boolean> {
+  const text = await new Promise<string | null>((settle) => {
+    asked = { subject, settle };
+  });
+  asked = null;
+  if (!text) return false;
+  await write("POST", "purposes", { ...subject, text });
+  return true;
+}
+
 useHooks({
   signedOut() {
     if (stage === "in") hasEnded = true;
@@ -101,12 +112,10 @@ useHooks({
     stage = "out";
   },
   async purpose(subject) {
-    const text = await new Promise<string | null>((settle) => {
-      asked = { subject, settle };
-    });
-    asked = null;
-    if (!text) return false;
-    await write("POST", "purposes", { ...subject, text });
-    return true;
+    const key = JSON.stringify(subject);
+    // Requests about the same thing share one question; about another, they wait for their turn.
+    while (asking && asking.key !== key) await asking.answer.catch(() => undefined);
+    asking ??= { key, answer: askPurpose(subject).finally(() => (asking = null)) };
+    return asking.answer;
   },
 });

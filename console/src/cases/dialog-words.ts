@@ -28,11 +28,6 @@ const zh = {
   audience: "可见范围",
   audiences: { reviewers: "仅核查人员", everybody: "所有可见本案的人员" },
   save: "保存",
-  assignTitle: "分派",
-  toMe: "分派给我",
-  toNobody: "取消分派",
-  assign: "分派",
-  whom: "承办人",
   forCases: (count: number) => `共 ${count} 个车日`,
 };
 
@@ -65,11 +60,6 @@ const en: typeof zh = {
   audience: "Who may read it",
   audiences: { reviewers: "Reviewers only", everybody: "Everybody who sees the case" },
   save: "Save",
-  assignTitle: "Assign",
-  toMe: "Assign to me",
-  toNobody: "Assign to nobody",
-  assign: "Assign",
-  whom: "Who works on it",
   forCases: (count: number) => `${count} car-days`,
 };
 

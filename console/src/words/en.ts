@@ -36,7 +36,6 @@ export const en: typeof zh = {
   selected: (count: number) => `${count} selected`,
   selectRow: "Select this row",
   selectAll: "Select all",
-  rowsOf: (count: string) => `${count} rows`,
   login: {
     title: "Log in",
     name: "Account",
@@ -56,7 +55,7 @@ export const en: typeof zh = {
   },
   purpose: {
     title: "For what purpose?",
-    text: "Tracks are opened for official purposes only. The purpose and the access are written into the audit log, which the unit concerned can read.",
+    text: "Tracks are opened for official purposes only. The purpose and the access are written into the audit log, which the unit concerned can read, except for confidential checks.",
     label: "Purpose",
     presets: ["Checking a flag", "Answering an explanation", "Following up a report", "Dispatching"],
     enter: "Record and open",
@@ -64,6 +63,7 @@ export const en: typeof zh = {
   problem: {
     title: "This did not work",
     unreachable: "The server does not answer.",
+    purpose: "Without a purpose the track stays closed.",
     forbidden: "You may not do this.",
     notFound: "There is nothing here, or you may not see it.",
     conflict: "Somebody else has changed this. Reload and try again.",

@@ -35,7 +35,6 @@ export const zh = {
   selected: (count: number) => `已选 ${count} 项`,
   selectRow: "选择此行",
   selectAll: "全选",
-  rowsOf: (count: string) => `${count} 行`,
   login: {
     title: "登录",
     name: "账户",
@@ -55,7 +54,7 @@ export const zh = {
   },
   purpose: {
     title: "请说明查看目的",
-    text: "查看行车轨迹须有公务目的。目的和查看记录会写入审计日志，被查看单位可以查阅。",
+    text: "查看行车轨迹须有公务目的。目的和查看记录会写入审计日志，除保密核查外，被查看单位可以查阅。",
     label: "目的",
     presets: ["核查疑点", "回应情况说明", "群众反映核实", "车辆调度"],
     enter: "记录并查看",
@@ -63,6 +62,7 @@ export const zh = {
   problem: {
     title: "无法完成",
     unreachable: "无法连接服务器。",
+    purpose: "未说明查看目的，轨迹未打开。",
     forbidden: "您没有执行此操作的权限。",
     notFound: "没有找到，或您无权查看。",
     conflict: "内容已被他人更新，请刷新后再试。",

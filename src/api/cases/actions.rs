@@ -20,14 +20,13 @@ use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use super::super::ApiState;
-use super::super::auth::{Supervising, who};
-use super::super::desk::{self, Desk};
+use super::super::auth::Acting;
+use super::super::desk::Desk;
 use super::super::extract::{Body, Id};
 use super::super::problem::{Code, Problem, ProblemBody};
 use super::{CaseView, files};
-use crate::registry::{ATTACHMENT_BYTES_MAX, NewAttachment, Registry};
-use crate::supervision::cases::{append, case_id, load, system_line};
-use crate::supervision::{PackRequest, check_items, pack};
+use crate::registry::{ATTACHMENT_BYTES_MAX, NewAttachment};
+use crate::supervision::cases::{case_id, system_line};
 
 /// Lines of one bulk request.
 const LINES_MAX: usize = 200;
@@ -142,22 +141,16 @@ pub(in super::super) enum Deed {
 }
 
 /// The events of a deed, before anybody asked whether they are allowed.
-async fn event_of(
-    state: &ApiState,
-    desk: &Desk,
-    actor: &Actor,
-    case: &Case,
-    deed: Deed,
-) -> Result<Event, Problem> {
+async fn event_of(desk: &Desk, actor: &Actor, case: &Case, deed: Deed) -> Result<Event, Problem> {
     Ok(match deed {
-        Deed::Assign { to } => assigned(state, to)?,
+        Deed::Assign { to } => assigned(desk, to).await?,
         Deed::StartChecking => {
             // Making a pack costs seconds: whoever may not, and a case where it is not the time, are told before.
             allowed(case, actor, motorpool_supervision::cases::Action::CheckingStarted, &desk.units)?;
             if case.stage != Stage::New {
                 return Err(Problem::new(Code::Conflict).detail("the check has begun already"));
             }
-            Event::CheckingStarted { evidence: freeze(state, desk, actor, case).await? }
+            Event::CheckingStarted { evidence: freeze(desk, actor, case).await? }
         }
         Deed::AskExplanation { question, to, ladder } => Event::ExplanationAsked {
             to: to.map_or(case.unit, UnitId),
@@ -184,20 +177,18 @@ async fn event_of(
     })
 }
 
-/// A case is given to a person that a token stands for.
-fn assigned(state: &ApiState, to: Option<i64>) -> Result<Event, Problem> {
+/// A case is given to a person with an account, or with a token of its own.
+async fn assigned(desk: &Desk, to: Option<i64>) -> Result<Event, Problem> {
     let Some(number) = to else { return Ok(Event::Assigned { to: None, name: String::new() }) };
-    let tokens = state.registry().tokens();
-    let person = tokens.iter().filter_map(|token| token.person.as_ref()).find(|person| person.id.0 == number);
-    let person = person.ok_or_else(|| Problem::field("/to", "there is no person with this number"))?;
-    Ok(Event::Assigned { to: Some(PersonId(number)), name: person.name.clone() })
+    let name = desk.person_name(number).await?;
+    let name = name.ok_or_else(|| Problem::field("/to", "there is no person with this number"))?;
+    Ok(Event::Assigned { to: Some(PersonId(number)), name })
 }
 
 /// Makes the full pack, keeps it with the case's files, and names it by its hash.
-async fn freeze(state: &ApiState, desk: &Desk, actor: &Actor, case: &Case) -> Result<Frozen, Problem> {
+async fn freeze(desk: &Desk, actor: &Actor, case: &Case) -> Result<Frozen, Problem> {
     let id = case_id(case.key);
-    let request = PackRequest { case: id.clone(), copy: Copy::Full, by: actor.name.clone(), at: desk.now };
-    let made = pack(state.packs(), &request).await.map_err(files::no_pack)?;
+    let made = desk.pack(&id, Copy::Full, &actor.name).await.map_err(files::no_pack)?;
     let sha256 = Sha256Sum(Sha256::digest(&made.bytes).into());
     if made.bytes.len() <= ATTACHMENT_BYTES_MAX {
         let file = NewAttachment {
@@ -206,7 +197,7 @@ async fn freeze(state: &ApiState, desk: &Desk, actor: &Actor, case: &Case) -> Re
             media_type: "application/zip".to_owned(),
             bytes: made.bytes,
         };
-        state.registry().attach(file, &actor.name, desk.now).await?;
+        desk.attach(file, &actor.name).await?;
     } else {
         tracing::warn!(
             case = id,
@@ -219,7 +210,6 @@ async fn freeze(state: &ApiState, desk: &Desk, actor: &Actor, case: &Case) -> Re
 
 /// The lines that follow an event of a person at once: checks of what was claimed, and what a blind lot makes of a decision.
 async fn consequences(
-    state: &ApiState,
     desk: &Desk,
     event: &Event,
     before: &Case,
@@ -227,8 +217,7 @@ async fn consequences(
 ) -> Result<Vec<CaseEvent>, Problem> {
     let mut events = Vec::new();
     if let Event::ExplanationFiled { items, .. } = event {
-        let checks = check_items(state.packs(), before, items).await;
-        let checks = checks.map_err(|error| Problem::unreadable(&error))?;
+        let checks = desk.check_items(before, items).await?;
         let first = u32::try_from(before.items.len()).unwrap_or(u32::MAX);
         events.extend((first..).zip(checks).map(|(item, check)| Event::ItemChecked { item, check }));
     }
@@ -237,38 +226,26 @@ async fn consequences(
 }
 
 /// Does a deed in a case that stands at `seq` as its viewer sees it.
-async fn perform(
-    state: &ApiState,
-    desk: &Desk,
-    id: &str,
-    seq: Option<u32>,
-    deed: Deed,
-) -> Result<Case, Problem> {
+async fn perform(desk: &Desk, id: &str, seq: Option<u32>, deed: Deed) -> Result<Case, Problem> {
     let actor = desk.actor()?;
-    let (case, seen) = desk.case(state, id).await?;
+    let (case, seen) = desk.case(id).await?;
     if seq.is_some_and(|seq| seq != seen.seq) {
         return Err(Problem::new(Code::PreconditionFailed).detail(format!("the case stands at {}", seen.seq)));
     }
-    let event = event_of(state, desk, actor, &case, deed).await?;
-    put(state, desk, actor, &case, event).await
+    let event = event_of(desk, actor, &case, deed).await?;
+    put(desk, actor, &case, event).await
 }
 
 /// Puts an event of a person into a case, with what follows from it.
-pub(super) async fn put(
-    state: &ApiState,
-    desk: &Desk,
-    actor: &Actor,
-    case: &Case,
-    event: Event,
-) -> Result<Case, Problem> {
+pub(super) async fn put(desk: &Desk, actor: &Actor, case: &Case, event: Event) -> Result<Case, Problem> {
     let policy = CasePolicy::default();
     let (line, mut after) = submit(case, actor, desk.now, event, &desk.units, &policy)?;
     let mut lines = vec![line];
     if let Some(line) = lines.first() {
-        let following = consequences(state, desk, &line.event, case, &mut after).await?;
+        let following = consequences(desk, &line.event, case, &mut after).await?;
         lines.extend(following);
     }
-    append(state.registry(), &after, &lines, desk.now).await?;
+    desk.append(&after, &lines).await?;
     Ok(after)
 }
 
@@ -303,23 +280,22 @@ fn expected(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(in super::super) async fn act(
-    Supervising(token): Supervising,
+    Acting(granted): Acting,
     State(state): State<ApiState>,
     Id(id): Id,
     headers: HeaderMap,
     Body(deed): Body<Deed>,
 ) -> Result<Response, Problem> {
-    let desk = Desk::of(&state, &token).await?;
+    let desk = Desk::of(&state, &granted).await?;
     desk.actor()?;
     // Whether the case exists at all comes before the form of the request.
-    desk.case(&state, &id).await?;
+    desk.case(&id).await?;
     let seq = expected(&headers)?;
-    let after = perform(&state, &desk, &id, seq, deed).await?;
-    tracing::info!(token = token.id, case = id, seq = after.seq, "case changed");
+    let after = perform(&desk, &id, seq, deed).await?;
+    tracing::info!(caller = granted.id(), case = id, seq = after.seq, "case changed");
     // Somebody may lose sight of a case by what they do, for example when it is handed over.
-    let seen = motorpool_supervision::cases::seen_by(&after, desk.viewer(), &desk.units);
-    match seen {
-        Some(seen) => Ok(CaseView::of(&state, &desk, &after, &seen).await?.answer()),
+    match desk.seen(&after) {
+        Some(seen) => Ok(CaseView::of(&desk, &after, &seen).await?.answer()),
         None => Ok(StatusCode::NO_CONTENT.into_response()),
     }
 }
@@ -376,20 +352,20 @@ pub(in super::super) struct BulkResult {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(in super::super) async fn act_on_many(
-    Supervising(token): Supervising,
+    Acting(granted): Acting,
     State(state): State<ApiState>,
     Body(request): Body<BulkRequest>,
 ) -> Result<Json<BulkAnswer>, Problem> {
     if request.lines.len() > LINES_MAX {
         return Err(Problem::field("/lines", format!("holds more than {LINES_MAX} lines")));
     }
-    let desk = Desk::of(&state, &token).await?;
+    let desk = Desk::of(&state, &granted).await?;
     desk.actor()?;
     let mut items = Vec::with_capacity(request.lines.len());
     for BulkLine { case, seq, deed } in request.lines {
-        items.push(match perform(&state, &desk, &case, Some(seq), deed).await {
+        items.push(match perform(&desk, &case, Some(seq), deed).await {
             Ok(after) => {
-                tracing::info!(token = token.id, case, seq = after.seq, "case changed");
+                tracing::info!(caller = granted.id(), case, seq = after.seq, "case changed");
                 BulkResult { case, seq: Some(after.seq), code: None, detail: None }
             }
             Err(problem) => {
@@ -421,15 +397,15 @@ pub(in super::super) struct OpenRequest {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(in super::super) async fn open(
-    Supervising(token): Supervising,
+    Acting(granted): Acting,
     State(state): State<ApiState>,
     Body(request): Body<OpenRequest>,
 ) -> Result<Response, Problem> {
-    let desk = Desk::of(&state, &token).await?;
+    let desk = Desk::of(&state, &granted).await?;
     let actor = desk.reviewer()?;
-    let vehicle = desk::vehicle_id(&state, &request.vehicle).await?;
+    let vehicle = desk.data().vehicle_id(&request.vehicle).await?;
     let at = desk.world.instant(request.day, 720);
-    let row = desk::vehicle(&state, vehicle, at).await?.ok_or(Problem::new(Code::VehicleNotFound))?;
+    let row = desk.vehicle(vehicle, at).await?.ok_or(Problem::new(Code::VehicleNotFound))?;
     let event = Event::Opened {
         key: CaseKey { subject: Subject::Vehicle(vehicle), day: request.day },
         unit: desk.world.using_unit(vehicle, at).unwrap_or(row.unit),
@@ -445,16 +421,12 @@ pub(in super::super) async fn open(
             refused => refused.into(),
         })?;
     let id = case_id(case.key);
-    if is_taken(state.registry(), &id).await? {
+    if desk.is_taken(&id).await? {
         return Err(
             Problem::new(Code::Conflict).detail(format!("there is a case {id} already: comment on it"))
         );
     }
-    append(state.registry(), &case, &[line], desk.now).await?;
-    tracing::info!(who = who(&token), case = id, "case opened");
-    Ok(CaseView::of(&state, &desk, &case, &case).await?.answer())
-}
-
-async fn is_taken(registry: &Registry, id: &str) -> Result<bool, Problem> {
-    Ok(load(registry, id).await?.is_some())
+    desk.append(&case, &[line]).await?;
+    tracing::info!(who = granted.recorded_as(), case = id, "case opened");
+    Ok(CaseView::of(&desk, &case, &case).await?.answer())
 }

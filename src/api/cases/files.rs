@@ -19,7 +19,7 @@ use super::super::extract::{Id, Params};
 use super::super::problem::{Code, Problem, ProblemBody};
 use super::{actions, is_in_hands};
 use crate::registry::{ATTACHMENT_BYTES_MAX, NewAttachment, hex};
-use crate::supervision::{NoPack, PackRequest, pack};
+use crate::supervision::NoPack;
 
 /// How long until a case that is being judged again may hold still, seconds.
 const RETRY_S: u64 = 10;
@@ -75,15 +75,15 @@ pub(in super::super) struct AttachmentView {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(in super::super) async fn upload(
-    Supervising(token): Supervising,
+    Supervising(granted): Supervising,
     State(state): State<ApiState>,
     Id(id): Id,
     Params(params): Params<UploadParams>,
     request: Request,
 ) -> Result<Json<AttachmentView>, Problem> {
-    let desk = Desk::of(&state, &token).await?;
+    let desk = Desk::of(&state, &granted).await?;
     let actor = desk.actor()?;
-    let (case, _) = desk.case(&state, &id).await?;
+    let (case, _) = desk.case(&id).await?;
     allowed(&case, actor, Action::Attached, &desk.units)?;
     let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = declared.unwrap_or("application/octet-stream").to_owned();
@@ -93,7 +93,7 @@ pub(in super::super) async fn upload(
         return Err(Problem::new(Code::InvalidBody).detail("the file is empty"));
     }
     let new = NewAttachment { case_id: id.clone(), name: params.name, media_type, bytes: bytes.to_vec() };
-    let file = state.registry().attach(new, &actor.name, desk.now).await?;
+    let file = desk.attach(new, &actor.name).await?;
     let sum: Option<[u8; 32]> = hex::decode(&file.sha256).and_then(|bytes| bytes.try_into().ok());
     let sha256 = Sha256Sum(sum.ok_or(Problem::new(Code::Internal))?);
     let view = |seq| AttachmentView {
@@ -107,8 +107,8 @@ pub(in super::super) async fn upload(
     }
     let size_bytes = u64::try_from(file.size).unwrap_or(0);
     let attachment = cases::Attachment { sha256, name: file.name.clone(), size_bytes };
-    let after = actions::put(&state, &desk, actor, &case, Event::Attached { attachment }).await?;
-    tracing::info!(token = token.id, case = id, sha256 = file.sha256, "file attached");
+    let after = actions::put(&desk, actor, &case, Event::Attached { attachment }).await?;
+    tracing::info!(caller = granted.id(), case = id, sha256 = file.sha256, "file attached");
     Ok(Json(view(after.seq)))
 }
 
@@ -138,12 +138,12 @@ impl<S: Send + Sync> FromRequestParts<S> for FilePath {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(in super::super) async fn download(
-    Supervising(token): Supervising,
+    Supervising(granted): Supervising,
     State(state): State<ApiState>,
     FilePath { case: id, sha256 }: FilePath,
 ) -> Result<Response, Problem> {
-    let desk = Desk::of(&state, &token).await?;
-    let (_, seen) = desk.case(&state, &id).await?;
+    let desk = Desk::of(&state, &granted).await?;
+    let (_, seen) = desk.case(&id).await?;
     // Outside the reviewers only somebody of the unit reads what was attached; a token without roles does not.
     desk.actor()?;
     // Only what the viewer's case names: the frozen pack, for one, is no attachment.
@@ -151,16 +151,10 @@ pub(in super::super) async fn download(
     if !known {
         return Err(Problem::new(Code::NotFound));
     }
-    tracing::info!(token = token.id, case = id, sha256, "file read");
-    let (name, bytes) = kept(&state, &id, &sha256).await?.ok_or(Problem::new(Code::NotFound))?;
+    desk.open_case("evidence.read", &id, &sha256).await?;
+    tracing::info!(caller = granted.id(), case = id, sha256, "file read");
+    let (name, bytes) = desk.kept(&id, &sha256).await?.ok_or(Problem::new(Code::NotFound))?;
     Ok(saved(&name, "application/octet-stream", bytes))
-}
-
-/// A stored file by its hash.
-async fn kept(state: &ApiState, case: &str, sha256: &str) -> Result<Option<(String, Vec<u8>)>, Problem> {
-    let files = state.registry().attachments(case).await?;
-    let Some(file) = files.into_iter().find(|file| file.sha256 == sha256) else { return Ok(None) };
-    Ok(state.registry().attachment_bytes(case, file.id).await?.map(|bytes| (file.name, bytes)))
 }
 
 /// Bytes that a browser saves and never shows.
@@ -200,6 +194,16 @@ enum CopyWord {
     Frozen,
 }
 
+impl CopyWord {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Masked => "masked",
+            Self::Frozen => "frozen",
+        }
+    }
+}
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -221,13 +225,13 @@ pub(in super::super) struct EvidenceParams {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(in super::super) async fn evidence(
-    Supervising(token): Supervising,
+    Supervising(granted): Supervising,
     State(state): State<ApiState>,
     Id(id): Id,
     Params(params): Params<EvidenceParams>,
 ) -> Result<Response, Problem> {
-    let desk = Desk::of(&state, &token).await?;
-    let (case, seen) = desk.case(&state, &id).await?;
+    let desk = Desk::of(&state, &granted).await?;
+    let (case, seen) = desk.case(&id).await?;
     let actor = desk.actor()?;
     let in_hands = is_in_hands(&desk, &case);
     // The unit gets its copy when it was asked; what a blind lot hides is in no copy.
@@ -240,15 +244,15 @@ pub(in super::super) async fn evidence(
             "the full pack is for whoever reviews the case, the masked one for the unit that was asked",
         ));
     }
-    tracing::info!(token = token.id, case = id, copy = ?params.copy, "evidence read");
+    desk.open_case("evidence.read", &id, params.copy.as_str()).await?;
+    tracing::info!(caller = granted.id(), case = id, copy = ?params.copy, "evidence read");
     if params.copy == CopyWord::Frozen {
         let frozen = case.evidence.ok_or(Problem::new(Code::NotFound))?;
-        let kept = kept(&state, &id, &frozen.sha256.to_string()).await?;
+        let kept = desk.kept(&id, &frozen.sha256.to_string()).await?;
         let (name, bytes) = kept.ok_or(Problem::new(Code::NotFound))?;
         return Ok(saved(&name, "application/zip", bytes));
     }
     let copy = if params.copy == CopyWord::Full { Copy::Full } else { Copy::Masked };
-    let request = PackRequest { case: id.clone(), copy, by: actor.name.clone(), at: desk.now };
-    let made = pack(state.packs(), &request).await.map_err(no_pack)?;
+    let made = desk.pack(&id, copy, &actor.name).await.map_err(no_pack)?;
     Ok(saved(&pack_name(&id), "application/zip", made.bytes))
 }

@@ -23,10 +23,10 @@ use utoipa::ToSchema;
 
 use super::ApiState;
 use super::auth::Supervising;
-use super::desk::{self, Desk, Sentences};
+use super::desk::{Desk, Sentences};
 use super::extract::Id;
 use super::problem::{Code, Problem, ProblemBody};
-use crate::supervision::cases::{case_id, load_events};
+use crate::supervision::cases::case_id;
 
 /// A flag of a case in words.
 #[derive(Debug, Serialize, ToSchema)]
@@ -73,11 +73,11 @@ pub(super) struct CaseView {
 }
 
 impl CaseView {
-    async fn of(state: &ApiState, desk: &Desk, case: &Case, seen: &Case) -> Result<Self, Problem> {
+    async fn of(desk: &Desk, case: &Case, seen: &Case) -> Result<Self, Problem> {
         let mut sentences = Vec::new();
         for live in seen.live_flags() {
             let id = live.flag.id.to_string();
-            if let Some(flag) = state.registry().flag(&id).await? {
+            if let Some(flag) = desk.flag_of_case(&id).await? {
                 sentences.push(CaseSentence { flag: id, sentence: desk.sentences(&flag.finding) });
             }
         }
@@ -87,7 +87,7 @@ impl CaseView {
         Ok(Self {
             id: case_id(seen.key),
             seq: seen.seq,
-            plate: plate(state, desk, seen).await?,
+            plate: plate(desk, seen).await?,
             unit_name: desk.unit_name(seen.unit, desk.world.instant(seen.key.day, 0)),
             day: seen.key.day,
             colour: serde_json::to_value(seen.colour()).unwrap_or_default(),
@@ -111,11 +111,11 @@ impl CaseView {
 }
 
 /// The plate of a case's vehicle on its day.
-async fn plate(state: &ApiState, desk: &Desk, case: &Case) -> Result<String, Problem> {
+async fn plate(desk: &Desk, case: &Case) -> Result<String, Problem> {
     match case.key.subject {
         Subject::Unit(_) => Ok(String::new()),
         Subject::Vehicle(vehicle) => {
-            let row = desk::vehicle(state, vehicle, desk.world.instant(case.key.day, 0)).await?;
+            let row = desk.vehicle(vehicle, desk.world.instant(case.key.day, 0)).await?;
             Ok(row.map_or_else(String::new, |row| row.plate))
         }
     }
@@ -137,14 +137,14 @@ fn is_in_hands(desk: &Desk, case: &Case) -> bool {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn detail(
-    Supervising(token): Supervising,
+    Supervising(granted): Supervising,
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let desk = Desk::of(&state, &token).await?;
-    let (case, seen) = desk.case(&state, &id).await?;
-    tracing::info!(token = token.id, case = id, "case read");
-    Ok(CaseView::of(&state, &desk, &case, &seen).await?.answer())
+    let desk = Desk::of(&state, &granted).await?;
+    let (case, seen) = desk.case(&id).await?;
+    tracing::info!(caller = granted.id(), case = id, "case read");
+    Ok(CaseView::of(&desk, &case, &seen).await?.answer())
 }
 
 /// The log of a case.
@@ -163,19 +163,20 @@ pub(super) struct EventsView {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn events(
-    Supervising(token): Supervising,
+    Supervising(granted): Supervising,
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Json<EventsView>, Problem> {
-    let desk = Desk::of(&state, &token).await?;
-    let (case, _) = desk.case(&state, &id).await?;
+    let desk = Desk::of(&state, &granted).await?;
+    let (case, _) = desk.case(&id).await?;
     if !is_in_hands(&desk, &case) {
         return Err(
             Problem::new(Code::Forbidden).detail("the log hides nothing: it is for whoever reviews the case")
         );
     }
-    tracing::info!(token = token.id, case = id, "log of a case read");
-    let events = load_events(state.registry(), &id).await?;
+    tracing::info!(caller = granted.id(), case = id, "log of a case read");
+    desk.open_case("case.log.read", &id, "log").await?;
+    let events = desk.log(&id).await?;
     let items = events.iter().map(serde_json::to_value).collect::<Result<_, _>>();
     Ok(Json(EventsView { items: items.map_err(|error| Problem::internal(&error))? }))
 }

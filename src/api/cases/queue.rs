@@ -8,22 +8,20 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::cases::{Case, Stage, seen_by};
+use motorpool_supervision::cases::{Case, Stage};
 use motorpool_supervision::finding::{Colour, Rule};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::ApiState;
 use super::super::auth::Supervising;
-use super::super::desk::{self, Desk};
+use super::super::desk::Desk;
 use super::super::extract::{
     Page, Params, cursor, cursor_parts, instant, limit_of, next_link, with_link, word_of, words,
 };
 use super::super::problem::{Problem, ProblemBody};
 use super::plate;
 use crate::registry::{CaseFilter, CaseRow};
-use crate::supervision::cases::load;
-use crate::supervision::stage_seen;
 
 /// Cases of one page at most.
 const PAGE_MAX: u32 = 200;
@@ -79,7 +77,7 @@ pub(in super::super) struct QueuedCase {
 }
 
 impl QueuedCase {
-    async fn of(state: &ApiState, desk: &Desk, row: &CaseRow, seen: &Case) -> Result<Self, Problem> {
+    async fn of(desk: &Desk, row: &CaseRow, seen: &Case) -> Result<Self, Problem> {
         let mut rules: Vec<Rule> = seen.live_flags().map(|live| live.flag.rule).collect();
         rules.sort_unstable();
         rules.dedup();
@@ -89,7 +87,7 @@ impl QueuedCase {
             id: row.case_id.clone(),
             seq: seen.seq,
             vehicle: Some(row.vehicle.0).filter(|id| *id != 0),
-            plate: plate(state, desk, seen).await?,
+            plate: plate(desk, seen).await?,
             unit: row.unit.0,
             unit_name: desk.unit_name(row.unit, desk.world.instant(row.day, 0)),
             day: row.day,
@@ -150,7 +148,7 @@ struct Wanted {
 }
 
 impl ListParams {
-    async fn wanted(self, state: &ApiState, desk: &Desk) -> Result<Wanted, Problem> {
+    async fn wanted(self, desk: &Desk) -> Result<Wanted, Problem> {
         let asked: Vec<String> = words(self.state.as_deref()).map(str::to_owned).collect();
         let is_stage = |word: &String| OPEN.contains(&word.as_str()) || word == "closed";
         if let Some(word) = asked.iter().find(|word| !is_stage(word)) {
@@ -165,7 +163,7 @@ impl ListParams {
             None => None,
         };
         let vehicle = match &self.vehicle {
-            Some(text) => Some(desk::vehicle_id(state, text).await?),
+            Some(text) => Some(desk.data().vehicle_id(text).await?),
             None => None,
         };
         let filter = CaseFilter {
@@ -216,31 +214,30 @@ pub(in super::super) struct QueueView {
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(in super::super) async fn list(
-    Supervising(token): Supervising,
+    Supervising(granted): Supervising,
     State(state): State<ApiState>,
     uri: Uri,
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
     let limit = limit_of(params.limit)?.min(PAGE_MAX);
-    let desk = Desk::of(&state, &token).await?;
+    let desk = Desk::of(&state, &granted).await?;
     let is_first = params.cursor.is_none();
-    let wanted = params.wanted(&state, &desk).await?;
-    let counts = if is_first { Some(counts(&state, &desk, &wanted.filter).await?) } else { None };
+    let wanted = params.wanted(&desk).await?;
+    let counts = if is_first { Some(counts(&desk, &wanted.filter).await?) } else { None };
     let mut views: Vec<(i64, QueuedCase)> = Vec::new();
     let mut filter = wanted.filter.clone();
     'rows: loop {
-        let rows = state.registry().cases(&filter).await?;
+        let rows = desk.case_rows(&filter).await?;
         filter.after = rows.last().map(|row| (row.rank, row.case_id.clone()));
         for row in &rows {
             // The row decides for most cases; the log is read only for those that may be shown.
-            let stage = stage_seen(row, desk.viewer(), &desk.units);
+            let stage = desk.stage_of(row);
             if !stage.is_some_and(|stage| wanted.takes_stage(stage)) {
                 continue;
             }
-            let Some(case) = load(state.registry(), &row.case_id).await? else { continue };
-            let seen = seen_by(&case, desk.viewer(), &desk.units).filter(|seen| wanted.takes(seen));
+            let seen = desk.case_of(row).await?.filter(|seen| wanted.takes(seen));
             let Some(seen) = seen else { continue };
-            views.push((row.rank, QueuedCase::of(&state, &desk, row, &seen).await?));
+            views.push((row.rank, QueuedCase::of(&desk, row, &seen).await?));
             if views.len() > limit as usize {
                 break 'rows;
             }
@@ -257,12 +254,12 @@ pub(in super::super) async fn list(
 }
 
 /// How many cases this viewer sees in each stage.
-async fn counts(state: &ApiState, desk: &Desk, filter: &CaseFilter) -> Result<BTreeMap<Stage, u64>, Problem> {
+async fn counts(desk: &Desk, filter: &CaseFilter) -> Result<BTreeMap<Stage, u64>, Problem> {
     let mut counts = BTreeMap::new();
     let mut filter = filter.clone();
     for _ in 0..COUNTED_MAX / ROWS_AT_ONCE as usize {
-        let rows = state.registry().cases(&filter).await?;
-        for stage in rows.iter().filter_map(|row| stage_seen(row, desk.viewer(), &desk.units)) {
+        let rows = desk.case_rows(&filter).await?;
+        for stage in rows.iter().filter_map(|row| desk.stage_of(row)) {
             *counts.entry(stage).or_insert(0) += 1;
         }
         if rows.len() < ROWS_AT_ONCE as usize {

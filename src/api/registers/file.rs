@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::ApiState;
-use super::super::auth::{Clerk, who};
+use super::super::auth::{Clerk, Granted};
+use super::super::data::permission_to_write;
 use super::super::extract::Params;
 use super::super::once::{Answer, Sent};
 use super::super::problem::{Problem, ProblemBody};
 use super::write::ProposedView;
 use super::{Kind, KindOf};
-use crate::registers::{self, ImportError, ImportFile, Imported, Submitted, read_file};
-use crate::registry::Token;
+use crate::registers::{ImportError, ImportFile, Imported, Submitted};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -148,15 +148,16 @@ impl From<ImportError> for Problem {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(in super::super) async fn import(
-    Clerk(token): Clerk,
+    Clerk(granted): Clerk,
     State(state): State<ApiState>,
     KindOf(kind): KindOf,
     Params(params): Params<ImportParams>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let granted = granted.also(permission_to_write(kind))?;
     let max = state.config().http.import_max.0;
     let sent = Sent::large(request, max).await?;
-    sent.once(&state, &token, take(&state, kind, params, sent.body.to_vec(), &token)).await
+    sent.once(&state, &granted, take(&state, kind, params, sent.body.to_vec(), &granted)).await
 }
 
 async fn take(
@@ -164,7 +165,7 @@ async fn take(
     kind: &'static Kind,
     params: ImportParams,
     bytes: Vec<u8>,
-    token: &Token,
+    granted: &Granted,
 ) -> Result<Answer, Problem> {
     let is_dry_run = params.dry_run.unwrap_or(true);
     let wrong_datum = || Problem::parameter("datum", "must be wgs84, cgcs2000, gcj02 or bd09");
@@ -175,19 +176,17 @@ async fn take(
         datum: Datum::from_name(datum).ok_or_else(wrong_datum)?,
         time_zone: params.timezone.unwrap_or_else(|| state.config().supervision.time_zone.clone()),
         unit: params.unit,
-        who: who(token),
+        who: granted.recorded_as(),
     };
-    let Imported { report, changes } =
-        read_file(state.registry(), kind, file, is_dry_run, state.now()).await?;
+    let data = state.data(granted).await?;
+    let Imported { report, changes } = data.read_file(kind, file, is_dry_run).await?;
     if !report.errors.is_empty() {
         return Answer::new(StatusCode::OK, &FileAnswer::of(FileOutcome::Refused, report, None));
     }
     if is_dry_run {
         return Answer::new(StatusCode::OK, &FileAnswer::of(FileOutcome::Checked, report, None));
     }
-    let recorded_by = who(token);
-    let clerk = registers::Clerk { person: &token.name, recorded_by: &recorded_by };
-    match state.office().submit(kind, changes, clerk).await? {
+    match data.submit(kind, changes).await? {
         Submitted::Written(_) => {
             Answer::new(StatusCode::OK, &FileAnswer::of(FileOutcome::Taken, report, None))
         }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::ApiState;
-use super::super::auth::Reader;
+use super::super::auth::RegistersReader;
+use super::super::data::permission_to_read;
 use super::super::devices::etag;
 use super::super::extract::{Page, Params, cursor, cursor_parts, instant, limit_of};
 use super::super::problem::{Problem, ProblemBody};
@@ -56,7 +57,7 @@ pub(in super::super) struct KindsAnswer {
     (status = 200, body = KindsAnswer),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub(in super::super) async fn kinds(_: Reader) -> Json<KindsAnswer> {
+pub(in super::super) async fn kinds(_: RegistersReader) -> Json<KindsAnswer> {
     let items = KINDS.iter().map(|kind| {
         let columns = kind.columns();
         KindView {
@@ -106,7 +107,7 @@ pub(in super::super) struct ListParams {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(in super::super) async fn list(
-    _: Reader,
+    RegistersReader(granted): RegistersReader,
     State(state): State<ApiState>,
     KindOf(kind): KindOf,
     uri: Uri,
@@ -121,7 +122,8 @@ pub(in super::super) async fn list(
         valid_at: params.valid_at,
         known: params.known_at.map_or(Known::Now, Known::At),
     };
-    let rows = state.registry().any_rows(kind.name, &filter).await?;
+    let data = state.data(&granted.also(permission_to_read(kind))?).await?;
+    let rows = data.rows(kind, filter).await?;
     let page = Page::cut(rows, limit, |row: &AnyRow| {
         cursor(&[&row.id.to_string(), &row.valid.from.0.to_string(), &row.version.to_string()])
     });
@@ -177,12 +179,13 @@ pub(in super::super) struct DetailParams {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(in super::super) async fn detail(
-    _: Reader,
+    RegistersReader(granted): RegistersReader,
     State(state): State<ApiState>,
     RowOf(kind, id): RowOf,
     Params(params): Params<DetailParams>,
 ) -> Result<Response, Problem> {
-    let history = state.registry().any_history(kind.name, id).await?;
+    let data = state.data(&granted.also(permission_to_read(kind))?).await?;
+    let history = data.row_history(kind, id).await?;
     let Some(version) = history.iter().map(|row| row.version).max() else { return Err(no_row(kind, id)) };
     let mut items: Vec<AnyRow> = history.into_iter().filter(|row| is_known(row, params.known_at)).collect();
     items.sort_by_key(|row| (row.valid.from, row.version));
@@ -210,11 +213,12 @@ fn is_known(row: &AnyRow, at: Option<UtcMillis>) -> bool {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(in super::super) async fn history(
-    _: Reader,
+    RegistersReader(granted): RegistersReader,
     State(state): State<ApiState>,
     RowOf(kind, id): RowOf,
 ) -> Result<Json<HistoryAnswer>, Problem> {
-    let history = state.registry().any_history(kind.name, id).await?;
+    let data = state.data(&granted.also(permission_to_read(kind))?).await?;
+    let history = data.row_history(kind, id).await?;
     if history.is_empty() {
         return Err(no_row(kind, id));
     }

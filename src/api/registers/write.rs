@@ -10,14 +10,15 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::super::ApiState;
-use super::super::auth::{Clerk, who};
+use super::super::auth::Clerk;
+use super::super::data::{Data, permission_to_write};
 use super::super::devices::{etag, matches};
 use super::super::extract::instant;
 use super::super::once::{Answer, Sent};
 use super::super::problem::{Code, Problem, ProblemBody};
 use super::{ClearanceView, KindOf, RowOf, no_row};
-use crate::registers::{self, Kind, Submitted};
-use crate::registry::{AnyRow, Change, Token, Written};
+use crate::registers::{Kind, Submitted};
+use crate::registry::{AnyRow, Change, Written};
 
 /// A row as it is to be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -116,7 +117,7 @@ fn checked(kind: &Kind, valid: Span, row: &Value) -> Result<Value, Problem> {
 }
 
 /// Refuses a row that names a unit or a car that there is not.
-async fn check_names(state: &ApiState, kind: &Kind, row: &Value) -> Result<(), Problem> {
+async fn check_names(data: &Data, kind: &Kind, row: &Value) -> Result<(), Problem> {
     let facts = kind.facts(row)?;
     let unit_at = match kind.name {
         Unit::KIND => "/row/parent",
@@ -130,7 +131,7 @@ async fn check_names(state: &ApiState, kind: &Kind, row: &Value) -> Result<(), P
     ];
     for (named, id, pointer) in named {
         let Some(id) = id else { continue };
-        if state.registry().any_history(named, id).await?.is_empty() {
+        if !data.has_row(named, id).await? {
             return Err(Problem::field(pointer, format!("there is no {named} {id}")));
         }
     }
@@ -138,15 +139,8 @@ async fn check_names(state: &ApiState, kind: &Kind, row: &Value) -> Result<(), P
 }
 
 /// Writes a change, or proposes it.
-async fn submit(
-    state: &ApiState,
-    kind: &'static Kind,
-    change: Change<Value>,
-    token: &Token,
-) -> Result<Answer, Problem> {
-    let recorded_by = who(token);
-    let clerk = registers::Clerk { person: &token.name, recorded_by: &recorded_by };
-    match state.office().submit(kind, vec![change], clerk).await? {
+async fn submit(data: &Data, kind: &'static Kind, change: Change<Value>) -> Result<Answer, Problem> {
+    match data.submit(kind, vec![change]).await? {
         Submitted::Written(written) => {
             let written = written.first().ok_or(Problem::new(Code::Internal))?;
             let answer = Answer::new(StatusCode::OK, &WrittenView::from(written))?;
@@ -161,12 +155,12 @@ async fn submit(
 
 /// A row that is there, and the version that a condition of the caller ties the change to.
 async fn present(
-    state: &ApiState,
+    data: &Data,
     kind: &'static Kind,
     id: i64,
     sent: &Sent,
 ) -> Result<(Vec<AnyRow>, Option<u32>), Problem> {
-    let known = state.registry().any_rows_known(kind.name, &[id]).await?;
+    let known = data.row_known(kind, id).await?;
     let Some(newest) = known.iter().map(|row| row.version).max() else { return Err(no_row(kind, id)) };
     if !matches(&sent.headers, i64::from(newest)) {
         return Err(changed_meanwhile());
@@ -198,19 +192,21 @@ fn as_condition(problem: Problem, expected: Option<u32>) -> Problem {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(in super::super) async fn create(
-    Clerk(token): Clerk,
+    Clerk(granted): Clerk,
     State(state): State<ApiState>,
     KindOf(kind): KindOf,
     sent: Sent,
 ) -> Result<Response, Problem> {
+    let granted = granted.also(permission_to_write(kind))?;
+    let data = state.data(&granted).await?;
     let work = async {
         let request: RowRequest = sent.json()?;
         let valid = span(request.valid_from, request.valid_to, "/valid_to")?;
         let row = checked(kind, valid, &request.row)?;
-        check_names(&state, kind, &row).await?;
-        submit(&state, kind, Change::Add { id: None, valid, row }, &token).await
+        check_names(&data, kind, &row).await?;
+        submit(&data, kind, Change::Add { id: None, valid, row }).await
     };
-    sent.once(&state, &token, work).await
+    sent.once(&state, &granted, work).await
 }
 
 /// Correct a row: what was known of it was wrong
@@ -231,21 +227,23 @@ pub(in super::super) async fn create(
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(in super::super) async fn correct(
-    Clerk(token): Clerk,
+    Clerk(granted): Clerk,
     State(state): State<ApiState>,
     RowOf(kind, id): RowOf,
     sent: Sent,
 ) -> Result<Response, Problem> {
+    let granted = granted.also(permission_to_write(kind))?;
+    let data = state.data(&granted).await?;
     let work = async {
-        let (_, expected) = present(&state, kind, id, &sent).await?;
+        let (_, expected) = present(&data, kind, id, &sent).await?;
         let request: RowRequest = sent.json()?;
         let valid = span(request.valid_from, request.valid_to, "/valid_to")?;
         let row = checked(kind, valid, &request.row)?;
-        check_names(&state, kind, &row).await?;
+        check_names(&data, kind, &row).await?;
         let change = Change::Correct { id, expected, valid, row };
-        submit(&state, kind, change, &token).await.map_err(|problem| as_condition(problem, expected))
+        submit(&data, kind, change).await.map_err(|problem| as_condition(problem, expected))
     };
-    sent.once(&state, &token, work).await
+    sent.once(&state, &granted, work).await
 }
 
 /// Amend a row: within a time it says something else
@@ -265,22 +263,24 @@ pub(in super::super) async fn correct(
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(in super::super) async fn amend(
-    Clerk(token): Clerk,
+    Clerk(granted): Clerk,
     State(state): State<ApiState>,
     RowOf(kind, id): RowOf,
     sent: Sent,
 ) -> Result<Response, Problem> {
+    let granted = granted.also(permission_to_write(kind))?;
+    let data = state.data(&granted).await?;
     let work = async {
-        let (known, expected) = present(&state, kind, id, &sent).await?;
+        let (known, expected) = present(&data, kind, id, &sent).await?;
         let request: AmendRequest = sent.json()?;
         let from = request.from.ok_or_else(|| Problem::field("/from", "must be given"))?;
         let valid = span(Some(from), request.to, "/to")?;
         let row = checked(kind, valid, &laid_over(&known, from, request.row))?;
-        check_names(&state, kind, &row).await?;
+        check_names(&data, kind, &row).await?;
         let change = Change::Amend { id, expected, valid, row };
-        submit(&state, kind, change, &token).await.map_err(|problem| as_condition(problem, expected))
+        submit(&data, kind, change).await.map_err(|problem| as_condition(problem, expected))
     };
-    sent.once(&state, &token, work).await
+    sent.once(&state, &granted, work).await
 }
 
 /// The fields of `given` laid over what is known at `from`, or over the newest version.
@@ -311,17 +311,19 @@ fn laid_over(known: &[AnyRow], from: UtcMillis, given: Value) -> Value {
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(in super::super) async fn end(
-    Clerk(token): Clerk,
+    Clerk(granted): Clerk,
     State(state): State<ApiState>,
     RowOf(kind, id): RowOf,
     sent: Sent,
 ) -> Result<Response, Problem> {
+    let granted = granted.also(permission_to_write(kind))?;
+    let data = state.data(&granted).await?;
     let work = async {
-        let (_, expected) = present(&state, kind, id, &sent).await?;
+        let (_, expected) = present(&data, kind, id, &sent).await?;
         let request: EndRequest = sent.json()?;
         let at = request.at.ok_or_else(|| Problem::field("/at", "must be given"))?;
         let change = Change::End { id, expected, at };
-        submit(&state, kind, change, &token).await.map_err(|problem| as_condition(problem, expected))
+        submit(&data, kind, change).await.map_err(|problem| as_condition(problem, expected))
     };
-    sent.once(&state, &token, work).await
+    sent.once(&state, &granted, work).await
 }

@@ -9,18 +9,24 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use motorpool_protocols::{Fix, Protocol, UtcMillis};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::api::{ApiParts, ApiState, router};
+use crate::basemaps::Basemaps;
 use crate::clock::{Clock, wall_now};
 use crate::config::{Config, SecondLink, Trackers};
 use crate::ids::{DeviceId, LinkId, Lsn};
 use crate::live::Live;
+use crate::notify::ring::Ring;
+use crate::notify::{Notifier, NotifierParts};
+use crate::outbound::{Client, Policy};
 use crate::registry::{Registry, Scope};
 use crate::sources::Links;
 use crate::supervision::PackSources;
 use crate::telemetry::{Counters, Readings};
 use crate::tracks::{Tracks, TracksWriter};
+use crate::webhooks::courier::Courier;
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -74,6 +80,11 @@ pub(super) struct TestApp {
     pub(super) links: Links,
     pub(super) readings: Arc<Mutex<Readings>>,
     pub(super) token: String,
+    pub(super) stop: CancellationToken,
+    pub(super) ring: Arc<Ring>,
+    pub(super) started_at: UtcMillis,
+    pub(super) notifier: tokio::sync::Mutex<Notifier>,
+    pub(super) courier: Courier,
     router: Router,
     writer: Mutex<TracksWriter>,
     pub(super) folder: tempfile::TempDir,
@@ -98,6 +109,25 @@ impl TestApp {
         let tracks = Tracks::open(&folder.path().join("tracks"), &config.tracks).unwrap();
         let writer = Mutex::new(tracks.writer());
         let shared = Arc::clone(&readings);
+        let stop = CancellationToken::new();
+        let ring = Arc::new(Ring::default());
+        let policy = Policy {
+            networks: Some(config.outbound.private_networks.clone()),
+            allows_plain_http: config.outbound.plain_http,
+            timeout: config.outbound.timeout.0,
+        };
+        let outbound = Client::new(policy, None).unwrap();
+        let basemaps = Arc::new(Basemaps::new(&config.map, &config.outbound).unwrap());
+        let (shared_outbound, clock) = (outbound.clone(), Arc::new(Clock::starting_at(UtcMillis(0))));
+        let notifier = Notifier::new(NotifierParts {
+            registry: Arc::clone(&registry),
+            live: Arc::clone(&live),
+            clock: Arc::clone(&clock),
+            config: config.notify.clone(),
+            ring: Arc::clone(&ring),
+            gateway: None,
+        });
+        let courier = Courier::new(Arc::clone(&registry), shared_outbound, Arc::clone(&clock), 30);
         let state = ApiState::new(ApiParts {
             registry: Arc::clone(&registry),
             live: Arc::clone(&live),
@@ -111,16 +141,45 @@ impl TestApp {
             },
             readings: Arc::new(move || shared.lock().unwrap().clone()),
             counters: Arc::new(Counters::default()),
-            clock: Arc::new(Clock::starting_at(UtcMillis(0))),
+            clock,
             config: Arc::new(config),
             is_demo: false,
+            ring: Arc::clone(&ring),
+            outbound,
+            basemaps,
+            stop: stop.clone(),
         });
-        Self { router: router(state), registry, live, tracks, links, readings, token, writer, folder }
+        let started_at = state.started_at();
+        Self {
+            router: router(state),
+            registry,
+            live,
+            tracks,
+            links,
+            readings,
+            token,
+            stop,
+            ring,
+            started_at,
+            notifier: tokio::sync::Mutex::new(notifier),
+            courier,
+            writer,
+            folder,
+        }
     }
 
     /// A token that may do only this.
     pub(super) async fn token_for(&self, scopes: &[Scope]) -> String {
         self.registry.create_token("test", scopes, None, "test", wall_now()).await.unwrap()
+    }
+
+    /// Serves the same router on a real socket.
+    pub(super) async fn serve(&self) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = self.router.clone().into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {

@@ -23,24 +23,29 @@ use crate::supervision::{
 };
 
 /// 2026-03-04 08:00 in Shanghai, a Wednesday.
-const START_MS: i64 = 1_772_582_400_000;
-const CASE: &str = "v1-2026-03-04";
+pub(super) const START_MS: i64 = 1_772_582_400_000;
+pub(super) const CASE: &str = "v1-2026-03-04";
 
 /// A county with an office, inspectors and a bureau whose car drove without an order.
-struct County {
-    app: TestApp,
+pub(super) struct County {
+    pub(super) app: TestApp,
     marks: Arc<Marks>,
     supervisor: Supervisor,
 }
 
 impl County {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::under(json!({})).await
     }
 
     /// With these parameters of rules in force.
     async fn under(params: Value) -> Self {
-        let app = TestApp::new().await;
+        Self::with(params, |_| {}).await
+    }
+
+    /// With this configuration besides.
+    pub(super) async fn with(params: Value, change: impl FnOnce(&mut config::Config)) -> Self {
+        let app = TestApp::with(change).await;
         let then = UtcMillis(START_MS - 86_400_000);
         write_calendar(&app.registry, "cn", then).await.unwrap();
         let unit = |name: &str, code: &str, parent: Option<i64>, kind| Unit {
@@ -106,7 +111,7 @@ impl County {
         self.supervisor.pass().await.unwrap();
     }
 
-    async fn person(&self, name: &str, role: Role, unit: i64) -> String {
+    pub(super) async fn person(&self, name: &str, role: Role, unit: i64) -> String {
         let person =
             TokenPerson { id: PersonId(0), name: name.to_owned(), roles: [role].into(), unit: UnitId(unit) };
         let scopes = [Scope::Read, Scope::Supervise];
@@ -114,12 +119,12 @@ impl County {
         made.await.unwrap()
     }
 
-    async fn get(&self, path: &str, token: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str, token: &str) -> Answer {
         self.app.call("GET", path, Some(token), None).await
     }
 
     /// Does something in the case as it stands for this person.
-    async fn act(&self, token: &str, deed: Value) -> Answer {
+    pub(super) async fn act(&self, token: &str, deed: Value) -> Answer {
         let tag = self.get(&format!("/api/v1/cases/{CASE}"), token).await.header("etag").to_owned();
         self.act_at(token, &tag, deed).await
     }
@@ -135,7 +140,7 @@ impl County {
     }
 }
 
-async fn add<T: Stored>(app: &TestApp, row: T) {
+pub(super) async fn add<T: Stored>(app: &TestApp, row: T) {
     let change = Change::Add { id: None, valid: Span::ALWAYS, row };
     app.registry.write_rows(&[change], "test", UtcMillis(START_MS - 86_400_000)).await.unwrap();
 }

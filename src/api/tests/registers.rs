@@ -11,7 +11,7 @@ use super::app::{Answer, TestApp};
 use crate::clock::wall_now;
 use crate::config::Bytes;
 use crate::ids::{DeviceId, Lsn};
-use crate::registry::Scope;
+use crate::registry::{Known, Scope};
 use crate::supervision::{MarkBatch, Marks, SupervisionSettings, Supervisor, SupervisorParts};
 
 const DAY_MS: i64 = 86_400_000;
@@ -394,4 +394,43 @@ async fn late_paper_clears_nothing_and_a_rejected_proposal_is_never_written() {
     let silent = app.json("PUT", "/api/v1/registers/rule_set/1", &[], &json!({"row": {"name": "all"}})).await;
     assert_eq!(silent.status, StatusCode::ACCEPTED);
     app.post("/api/v1/registers/rule_set/1/end", json!({"at": "2099-01-01T00:00:00Z"})).await.good();
+}
+
+#[tokio::test]
+async fn what_people_wrote_is_no_formula_in_a_spreadsheet_and_comes_back_as_it_was() {
+    let app = TestApp::new().await;
+    for name in ["=HYPERLINK(\"http://evil\")", "@SUM(1)", "+1", "\t=1", "＝1", "县林业局"] {
+        app.add("unit", json!({"name": name, "code": name})).await;
+    }
+    app.add("vehicle", json!({"plate": "演A00001", "unit": 1, "model": "-2+3"})).await;
+    for kind in ["unit", "vehicle"] {
+        let kind = crate::registers::kind(kind).unwrap();
+        let mut file = Vec::new();
+        crate::registers::export_csv(&app.registry, kind, Known::Now, &mut file).await.unwrap();
+        let text = String::from_utf8(file).unwrap().trim_start_matches('\u{feff}').to_owned();
+        for cell in csv::Reader::from_reader(text.as_bytes())
+            .records()
+            .flat_map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>())
+        {
+            let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '＠']);
+            assert!(!is_formula, "{cell:?}");
+        }
+        assert!(text.contains("'@SUM(1)") || text.contains("'-2+3"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_small_file_that_unpacks_to_a_large_one_is_refused() {
+    let app = TestApp::new().await;
+    // 200 MB of the same line, packed to some hundred kilobytes.
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, "单位名称\n".as_bytes()).unwrap();
+    let line = "\"".to_owned() + &"x".repeat(999) + "\"\n";
+    for _ in 0..200_000 {
+        std::io::Write::write_all(&mut packed, line.as_bytes()).unwrap();
+    }
+    let packed = packed.finish().unwrap();
+    assert!(packed.len() < 4 << 20, "{}", packed.len());
+    let answer = app.write("POST", "/api/v1/registers/unit/import", &[], packed).await;
+    assert!(answer.text().contains("134217728"), "{} {}", answer.status, answer.text());
 }

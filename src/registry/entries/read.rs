@@ -89,6 +89,20 @@ impl Registry {
         versioned(self.db.all(sql).await?)
     }
 
+    /// The rows of a kind that speak of an instant from `from` to `to`, both included, whatever car they name.
+    ///
+    /// # Errors
+    /// As [`Registry::rows`].
+    pub async fn rows_between<T: Stored>(
+        &self,
+        from: UtcMillis,
+        to: UtcMillis,
+    ) -> Result<Vec<Versioned<T>>, Error> {
+        let mut sql = select::<T>(Known::Now);
+        sql.push(" AND about_to >= ").push_bind(from).push(" AND about_from <= ").push_bind(to);
+        versioned(self.db.all(sql).await?)
+    }
+
     /// The rows of a kind that speak of some of the cars and of an instant from `from` to `to`, both included.
     ///
     /// # Errors

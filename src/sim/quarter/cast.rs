@@ -12,6 +12,8 @@ use crate::sim::schedule::weekday;
 
 /// Events of one car are at least so many days apart.
 const APART_DAYS: i64 = 3;
+/// By then every car has been driven, days.
+const HEARD_OF_DAYS: i64 = 7;
 /// Events of each story in an enriched quarter.
 const ENRICHED_EVENTS: usize = 5;
 /// Events of each story in a quarter that is to be shown.
@@ -177,7 +179,10 @@ fn suits(story: Story, day: i64, period: &Period) -> bool {
             weekday(day) == 0 && is_workday(day) && is_plain(span)
         }
         Story::InRepair | Story::MultiDayOrder | Story::ForgotDepot => span.into_iter().all(is_workday),
-        Story::HourlyHeartbeat | Story::SleepingTracker | Story::NightDrift => is_workday(day),
+        // A declared emergency, which ends at noon of the day after its last, permits such a trip: it would be no violation.
+        Story::AllowanceTrip => is_workday(day) && !(period.flood.0..=period.flood.1 + 1).contains(&day),
+        // A car must have been heard of before anybody can say that it did not leave.
+        Story::FalseOrder => is_workday(day) && day >= period.first + HEARD_OF_DAYS,
         _ => is_workday(day),
     }
 }

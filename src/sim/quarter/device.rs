@@ -64,6 +64,8 @@ impl Profile {
                 self.reporting.parked_s = None;
             }
             Story::NoIgnitionWire => self.has_ignition = false,
+            // Only a tracker that reports while the car stands can tell that it stood all day.
+            Story::FalseOrder => self.reporting.parked_s = Some(300),
             Story::MinuteTracker => self.reporting = Reporting { moving_s: 60, parked_s: Some(60) },
             _ => {}
         }

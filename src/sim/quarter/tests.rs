@@ -439,6 +439,18 @@ fn trips_within_the_allowance_area_are_only_those_told() {
 }
 
 #[test]
+fn nobody_is_accused_of_what_a_declared_emergency_permits() {
+    // Seeds whose dice had put such a trip into the emergency.
+    for seed in [10, 15] {
+        let quarter = quarter(options(seed, Rate::Enriched, 253));
+        let declared = quarter.register().emergencies.first().expect("one is declared").valid;
+        let mut told = quarter.truth().iter().filter(|label| label.story == Story::AllowanceTrip).peekable();
+        assert!(told.peek().is_some());
+        assert!(told.all(|label| !declared.overlaps(label.from, label.to)), "seed {seed}");
+    }
+}
+
+#[test]
 fn nights_are_spent_where_the_story_says() {
     let quarter = enriched();
     for (story, nights) in [(Story::CommutingHome, 11), (Story::OvernightAtHome, 4), (Story::Borrowed, 7)] {

@@ -3,8 +3,11 @@
 //! The only text that others choose is the terminal's name: one that a spreadsheet would take for a formula gets
 //! an apostrophe before it. Bit names are joined by `;`.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write;
+
+use motorpool_supervision::formula::guarded;
 
 use super::{Degrees, ExportError, Tenths, TerminalOf, Terminals};
 use crate::tracks::error::TracksError;
@@ -74,7 +77,7 @@ fn optional<T: std::fmt::Display>(line: &mut String, value: Option<T>) -> std::f
     Ok(())
 }
 
-fn join<'a>(line: &mut String, names: impl Iterator<Item = std::borrow::Cow<'a, str>>) {
+fn join<'a>(line: &mut String, names: impl Iterator<Item = Cow<'a, str>>) {
     for (i, name) in names.enumerate() {
         if i > 0 {
             line.push(';');
@@ -85,15 +88,13 @@ fn join<'a>(line: &mut String, names: impl Iterator<Item = std::borrow::Cow<'a, 
 
 /// A text field: never a formula, quoted where it must be.
 fn text(line: &mut String, value: &str) {
-    let is_formula = value.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']);
-    if !is_formula && !value.contains([',', '"', '\r', '\n']) {
-        line.push_str(value);
+    let cell = guarded(value);
+    let is_guarded = matches!(cell, Cow::Owned(_));
+    if !is_guarded && !cell.contains([',', '"', '\r', '\n']) {
+        line.push_str(&cell);
         return;
     }
     line.push('"');
-    if is_formula {
-        line.push('\'');
-    }
-    line.push_str(&value.replace('"', "\"\""));
+    line.push_str(&cell.replace('"', "\"\""));
     line.push('"');
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::PackInputs;
 use super::build::PackError;
 use crate::finding::Rule;
+use crate::formula::guarded_cell;
 use crate::point::Signs;
 use crate::rules::RuleParams;
 use crate::trips::Segment;
@@ -25,15 +26,9 @@ fn csv_bytes<const N: usize>(
     let mut writer = csv::Writer::from_writer(BYTE_ORDER_MARK.to_vec());
     writer.write_record(header).map_err(failed)?;
     for row in rows {
-        writer.write_record(row.map(guarded)).map_err(failed)?;
+        writer.write_record(row.iter().map(|cell| guarded_cell(cell).into_owned())).map_err(failed)?;
     }
     writer.into_inner().map_err(|error| PackError::Write { what, reason: error.to_string() })
-}
-
-/// Text that a spreadsheet would take for a formula gets an apostrophe in front; numbers stay as they are.
-pub(super) fn guarded(cell: String) -> String {
-    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err();
-    if is_formula { format!("'{cell}") } else { cell }
 }
 
 fn text<T: ToString>(value: Option<T>) -> String {

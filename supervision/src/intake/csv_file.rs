@@ -3,6 +3,7 @@
 use csv::{ReaderBuilder, StringRecord};
 
 use super::table::{Cell, HEADER_WITHIN_ROWS, Limits, Row, RowsInProgress, TableError};
+use crate::formula;
 
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
@@ -72,8 +73,5 @@ fn unguarded(cell: &str) -> &str {
     if let Some(inner) = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')) {
         return inner;
     }
-    match cell.strip_prefix('\'') {
-        Some(inner) if inner.starts_with(['=', '+', '-', '@', '\t', '\r']) => inner,
-        _ => cell,
-    }
+    formula::unguarded(cell)
 }

@@ -41,15 +41,20 @@ pub struct Limits {
     pub cell_bytes: usize,
 }
 
+impl Limits {
+    /// The most that a table may be.
+    pub const DEFAULT: Self = Self {
+        bytes: MAX_BYTES,
+        rows: MAX_ROWS,
+        columns: MAX_COLUMNS,
+        cells: MAX_CELLS,
+        cell_bytes: MAX_CELL_BYTES,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            bytes: MAX_BYTES,
-            rows: MAX_ROWS,
-            columns: MAX_COLUMNS,
-            cells: MAX_CELLS,
-            cell_bytes: MAX_CELL_BYTES,
-        }
+        Self::DEFAULT
     }
 }
 

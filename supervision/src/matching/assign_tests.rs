@@ -270,11 +270,12 @@ proptest! {
                 let has = matched.coverage.order() == Some(order.order);
                 prop_assert_eq!(order.trips.contains(&trip.start), has);
             }
-            // A trip that shares time with an order is never left without one.
-            let touches = scene.register.orders.iter().any(|order| {
-                order.row.planned_out <= trip.end && trip.start <= order.row.planned_in
+            // A trip that lies for the most part in an order's time is never left without one.
+            let is_mostly_within = scene.register.orders.iter().any(|order| {
+                let (from, to) = (trip.start.max(order.row.planned_out), trip.end.min(order.row.planned_in));
+                2 * (to.0 - from.0) >= trip.end.0 - trip.start.0
             });
-            prop_assert!(!touches || matched.coverage.order().is_some());
+            prop_assert!(!is_mostly_within || matched.coverage.order().is_some());
         }
     }
 }

@@ -4,7 +4,7 @@
 //! trip that is open, so what is cut after a sure stop depends on that stop alone and a cutter resumed from it gives the same.
 
 use super::drive::{Drive, Outcome, gap, is_gap};
-use super::outliers::{Screen, Verdict, mark_alone, step_ms};
+use super::outliers::{Screen, Verdict, mark_alone};
 use super::standing::Standing;
 use super::tally::{Step, says_driving};
 use super::{EndReason, Gap, GapPlace, Rest, Segment, StartReason, TripSettings, Wake};
@@ -17,8 +17,31 @@ pub struct Cutter {
     settings: TripSettings,
     state: State,
     screen: Screen,
+    silence: Silence,
     /// The latest fix, kept until time goes on: of several of one instant one is used, whatever their order.
     pending: Option<Point>,
+}
+
+/// How long nothing at all was heard of the device since the last fix that was used.
+///
+/// A receiver underground has no position, but its device is not asleep: it goes on telling so.
+#[derive(Clone, Copy, Debug, Default)]
+struct Silence {
+    heard: Option<UtcMillis>,
+    longest_ms: i64,
+}
+
+impl Silence {
+    fn hear(&mut self, time: UtcMillis) {
+        let before = self.heard.replace(time);
+        let silent_ms = before.map_or(0, |before| time.0.saturating_sub(before.0));
+        self.longest_ms = self.longest_ms.max(silent_ms);
+    }
+
+    /// Whether the device was silent for as long as one that sleeps.
+    fn is_sleep(self, settings: &TripSettings) -> bool {
+        self.longest_ms >= i64::from(settings.silent_stay_s) * 1_000
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -45,8 +68,8 @@ enum Away {
     No,
     /// Outside, not yet believed.
     Near(Box<Excursion>),
-    /// One fix far off after a long silence: an outlier, or nobody saw the car go.
-    Far(Point),
+    /// One fix far off after a long time without any: an outlier, or nobody saw the car go.
+    Far { first: Point, has_slept: bool },
 }
 
 /// Fixes outside of a stop that may be a departure or a receiver's drift.
@@ -80,15 +103,17 @@ impl Cutter {
     /// A cutter that knows nothing of the device yet.
     #[must_use]
     pub const fn new(settings: TripSettings) -> Self {
-        Self { settings, state: State::Empty, screen: Screen::new(), pending: None }
+        let silence = Silence { heard: None, longest_ms: 0 };
+        Self { settings, state: State::Empty, screen: Screen::new(), silence, pending: None }
     }
 
     /// A cutter that goes on from a stop. Feed it the fixes later than [`Rest::seen`].
     #[must_use]
     pub fn resume(settings: TripSettings, rest: Rest) -> Self {
         let standing = Standing { stop: rest.stop, last: rest.last };
+        let silence = Silence { heard: Some(rest.seen), longest_ms: 0 };
         let parked = Parked { standing, opening: rest.opening, wake: rest.wake, away: Away::No };
-        Self { state: State::Standing(parked), ..Self::new(settings) }
+        Self { state: State::Standing(parked), silence, ..Self::new(settings) }
     }
 
     /// Takes the next fix and appends the segments that it closes, in the order in which they end. A fix older than the
@@ -162,6 +187,7 @@ impl Cutter {
     }
 
     fn advance(&mut self, point: &Point, out: &mut Vec<Segment>) {
+        self.silence.hear(point.time);
         let is_back = match &self.state {
             State::Standing(parked) => parked.is_back(point, &self.settings),
             _ => false,
@@ -173,11 +199,19 @@ impl Cutter {
             self.screen.judge(last.as_ref(), point, &self.settings)
         };
         match verdict {
-            Verdict::Marked => self.count_marked(),
+            Verdict::Marked => return self.count_marked(),
             Verdict::Jumped if matches!(self.state, State::Driving(_)) => self.jump(point, out),
-            Verdict::Jumped | Verdict::Elsewhere => self.begin_elsewhere(point, EndReason::Implausible, out),
+            Verdict::Jumped | Verdict::Elsewhere => {
+                // What was heard on the way is not believed, so it is no sign that the device was awake.
+                self.begin_elsewhere(point, EndReason::Implausible, true, out);
+            }
             Verdict::Good(distance_m) => self.take(point, distance_m, out),
         }
+        self.silence.longest_ms = 0;
+    }
+
+    fn has_slept(&self) -> bool {
+        self.silence.is_sleep(&self.settings)
     }
 
     fn count_marked(&mut self) {
@@ -186,7 +220,7 @@ impl Cutter {
             State::Standing(Parked { away: Away::Near(excursion), .. }) => &mut excursion.drive,
             _ => return,
         };
-        drive.tally.marked = drive.tally.marked.saturating_add(1);
+        drive.marked_since = drive.marked_since.saturating_add(1);
     }
 
     /// The trip goes on where the receiver now says it is.
@@ -198,13 +232,16 @@ impl Cutter {
     }
 
     fn take(&mut self, point: &Point, distance_m: f64, out: &mut Vec<Segment>) {
+        let has_slept = self.has_slept();
         match &mut self.state {
-            State::Empty => self.state = State::Standing(Parked::opening(point, StartReason::StartOfData)),
-            State::Standing(parked) => match parked.take(point, distance_m, &self.settings, out) {
+            State::Empty => {
+                self.state = State::Standing(Parked::opening(point, StartReason::StartOfData, true));
+            }
+            State::Standing(parked) => match parked.take(point, distance_m, has_slept, &self.settings, out) {
                 Leaving::No => {}
-                Leaving::Lost => self.begin_elsewhere(point, EndReason::SilentTooLong, out),
-                Leaving::GoneTo(first) => {
-                    self.begin_elsewhere(&first, EndReason::SilentTooLong, out);
+                Leaving::Lost => self.begin_elsewhere(point, EndReason::SilentTooLong, has_slept, out),
+                Leaving::GoneTo { first, has_slept } => {
+                    self.begin_elsewhere(&first, EndReason::SilentTooLong, has_slept, out);
                     self.take(point, first.at.distance_m(point.at), out);
                 }
                 Leaving::Departed(drive, outcome) => {
@@ -227,7 +264,7 @@ impl Cutter {
         emit_gaps(&mut drive.inner_gaps, out);
         match outcome {
             Outcome::GoesOn => {}
-            Outcome::Lost(reason) => self.begin_elsewhere(point, reason, out),
+            Outcome::Lost(reason) => self.begin_elsewhere(point, reason, self.has_slept(), out),
             Outcome::Arrived | Outcome::Slept => {
                 let trip = if outcome == Outcome::Slept {
                     drive.slept(&self.settings)
@@ -248,8 +285,8 @@ impl Cutter {
     }
 
     /// Closes what is open and begins again at `point`, whose way there nobody saw.
-    fn begin_elsewhere(&mut self, point: &Point, reason: EndReason, out: &mut Vec<Segment>) {
-        let next = State::Standing(Parked::opening(point, StartReason::AfterGap));
+    fn begin_elsewhere(&mut self, point: &Point, reason: EndReason, has_slept: bool, out: &mut Vec<Segment>) {
+        let next = State::Standing(Parked::opening(point, StartReason::AfterGap, has_slept));
         let before = match std::mem::replace(&mut self.state, next) {
             State::Empty => return,
             State::Standing(parked) => parked.close(out),
@@ -271,14 +308,17 @@ enum Leaving {
     /// It is somewhere else; nobody saw how.
     Lost,
     /// The same, with an earlier fix there.
-    GoneTo(Point),
+    GoneTo {
+        first: Point,
+        has_slept: bool,
+    },
     /// It drives.
     Departed(Box<Drive>, Outcome),
 }
 
 impl Parked {
-    fn opening(point: &Point, reason: StartReason) -> Self {
-        let wake = Some(Wake { time: point.time, fixes_before: 0 });
+    fn opening(point: &Point, reason: StartReason, has_slept: bool) -> Self {
+        let wake = has_slept.then_some(Wake { time: point.time, fixes_before: 0 });
         Self { standing: Standing::begin(point, point.time), opening: Some(reason), wake, away: Away::No }
     }
 
@@ -306,7 +346,7 @@ impl Parked {
         match &self.away {
             Away::No => &self.standing.last,
             Away::Near(excursion) => &excursion.drive.last,
-            Away::Far(point) => point,
+            Away::Far { first, .. } => first,
         }
     }
 
@@ -323,22 +363,25 @@ impl Parked {
         &mut self,
         point: &Point,
         distance_m: f64,
+        has_slept: bool,
         settings: &TripSettings,
         out: &mut Vec<Segment>,
     ) -> Leaving {
         if self.is_in_place(point, settings) {
             self.come_back(out);
-            self.absorb(point, settings, out);
+            self.absorb(point, has_slept, settings, out);
             return Leaving::No;
         }
         let outcome = match &mut self.away {
-            Away::Far(first) => return Leaving::GoneTo(*first),
+            Away::Far { first, has_slept } => {
+                return Leaving::GoneTo { first: *first, has_slept: *has_slept };
+            }
             Away::Near(excursion) => {
                 let outcome = excursion.drive.add(point, distance_m, settings);
                 if outcome == Outcome::Slept && !excursion.was_seen_moving() {
                     let place = excursion.drive.stay.stop.at;
                     self.stay_there(place, settings, out);
-                    return self.take(point, distance_m, settings, out);
+                    return self.take(point, distance_m, has_slept, settings, out);
                 }
                 if matches!(outcome, Outcome::GoesOn | Outcome::Arrived) {
                     excursion.stayed.count(point);
@@ -346,22 +389,21 @@ impl Parked {
                 outcome
             }
             Away::No => {
-                self.go_out(point, distance_m, settings, out);
+                self.go_out(point, distance_m, has_slept, settings, out);
                 Outcome::GoesOn
             }
         };
         self.decide(point, outcome, settings, out)
     }
 
-    fn absorb(&mut self, point: &Point, settings: &TripSettings, out: &mut Vec<Segment>) {
+    fn absorb(&mut self, point: &Point, has_slept: bool, settings: &TripSettings, out: &mut Vec<Segment>) {
         if is_gap(&self.standing.last, point, settings) {
             let gap = gap(&self.standing.last, point, GapPlace::InStop);
             if !is_heartbeat(&gap, settings) {
                 out.push(Segment::Gap(gap));
             }
         }
-        let step_ms = step_ms(&self.standing.last, point);
-        if step_ms >= i64::from(settings.silent_stay_s) * 1_000 {
+        if has_slept {
             self.wake = Some(Wake { time: point.time, fixes_before: self.standing.stop.fixes });
         }
         let awake_ms = self.wake.map_or(0, |wake| point.time.0.saturating_sub(wake.time.0));
@@ -388,18 +430,27 @@ impl Parked {
     }
 
     /// The first fix outside.
-    fn go_out(&mut self, point: &Point, distance_m: f64, settings: &TripSettings, out: &mut Vec<Segment>) {
+    fn go_out(
+        &mut self,
+        point: &Point,
+        distance_m: f64,
+        has_slept: bool,
+        settings: &TripSettings,
+        out: &mut Vec<Segment>,
+    ) {
         let step = Step::new(&self.standing.last, point, distance_m, settings);
         let is_far = !self.standing.stop.at.is_within(point.at, f64::from(settings.near_m));
         if is_far && step.ms >= i64::from(settings.silence_limit_s) * 1_000 {
-            self.away = Away::Far(*point);
+            self.away = Away::Far { first: *point, has_slept };
             return;
         }
         if step.is_gap {
             out.push(Segment::Gap(gap(&self.standing.last, point, GapPlace::InStop)));
             if !is_far && step.ms >= i64::from(settings.silent_stay_s) * 1_000 {
                 self.opening = None;
-                self.wake = Some(Wake { time: point.time, fixes_before: self.standing.stop.fixes });
+                if has_slept {
+                    self.wake = Some(Wake { time: point.time, fixes_before: self.standing.stop.fixes });
+                }
             }
         }
         let mut stayed = self.standing.clone();

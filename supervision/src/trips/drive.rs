@@ -51,6 +51,8 @@ pub(super) struct Drive {
     pub(super) last: Point,
     pub(super) stay: Standing,
     at_arrival: Tally,
+    /// Marked fixes since the last that was used: within the trip only if it goes on.
+    pub(super) marked_since: u32,
     /// Whether it went on from the place of its first fix.
     pub(super) has_moved_on: bool,
     /// A single fix outside a settled stay.
@@ -110,6 +112,7 @@ impl Drive {
             last: *point,
             stay: Standing::begin(point, point.time),
             at_arrival: tally,
+            marked_since: 0,
             has_moved_on: false,
             held: None,
             open_gaps: Vec::new(),
@@ -125,6 +128,7 @@ impl Drive {
         {
             return outcome;
         }
+        self.count_marked();
         let is_in_place = self.stay.stop.at.is_within(point.at, f64::from(settings.stay_radius_m));
         if is_in_place {
             return self.add_in_place(point, step, settings);
@@ -139,6 +143,10 @@ impl Drive {
             self.move_on(point, step);
         }
         Outcome::GoesOn
+    }
+
+    fn count_marked(&mut self) {
+        self.tally.marked = self.tally.marked.saturating_add(std::mem::take(&mut self.marked_since));
     }
 
     fn add_in_place(&mut self, point: &Point, step: Step, settings: &TripSettings) -> Outcome {
@@ -195,6 +203,7 @@ impl Drive {
     /// The receiver jumped to `point`: the trip goes on there, and the way between is no distance.
     pub(super) fn jump(&mut self, point: &Point, settings: &TripSettings) {
         self.held = None;
+        self.count_marked();
         self.tally.jump(point, step_ms(&self.last, point));
         self.inner_gaps.append(&mut self.open_gaps);
         if is_gap(&self.last, point, settings) {
@@ -215,14 +224,14 @@ impl Drive {
         let stood_ms = self.stay.age_ms();
         let enough = |have_ms: i64, needed_s: u32| have_ms >= i64::from(needed_s) * 1_000;
         if self.tally.is_ignition_proved() {
+            // A tracker that is silent meanwhile first speaks with the ignition on again: the time off counts, not the last word.
+            let on_s = self.stay.stop.ignition_on_s;
+            let off_ms = on_s.map_or(0, |on_s| stood_ms.saturating_sub(i64::from(on_s) * 1_000));
+            if enough(off_ms, settings.stay_ignition_off_s) {
+                return true;
+            }
             match self.last.ignition {
-                Some(false) => {
-                    let on_s = self.stay.stop.ignition_on_s.unwrap_or(0);
-                    return enough(
-                        stood_ms.saturating_sub(i64::from(on_s) * 1_000),
-                        settings.stay_ignition_off_s,
-                    );
-                }
+                Some(false) => return false,
                 Some(true) if self.ignition_goes_off => return enough(stood_ms, settings.stay_ignition_on_s),
                 _ => {}
             }

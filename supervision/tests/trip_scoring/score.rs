@@ -53,6 +53,36 @@ pub struct Score {
     pub day_errors: Vec<f64>,
     /// The same without detections mostly outside of every label.
     pub labelled_day_errors: Vec<f64>,
+    /// The same days, with what the labels say and the fixes do not.
+    pub days: Vec<Day>,
+}
+
+/// A device's day with a true trip, in metres.
+#[derive(Clone, Debug, Default)]
+pub struct Day {
+    pub device: String,
+    pub day: i64,
+    pub true_m: f64,
+    pub found_m: f64,
+    /// Found outside of every true trip: driven, but labelled as nothing, or as a bus, a train or a walk.
+    pub unlabelled_m: f64,
+    /// The straight line across silences of more than half an hour within a true trip, which a label counts as driven.
+    pub silent_m: f64,
+    /// Steps faster than any car within a true trip: the receiver jumped.
+    pub jumped_m: f64,
+}
+
+impl Day {
+    /// The relative error of the distance.
+    pub fn error(&self) -> f64 {
+        (self.found_m - self.true_m).abs() / self.true_m
+    }
+
+    /// The same for the part on which labels and fixes are about the same thing.
+    pub fn error_where_both_tell(&self) -> f64 {
+        let told_m = self.true_m - self.silent_m - self.jumped_m;
+        (self.found_m - self.unlabelled_m - told_m).abs() / self.true_m
+    }
 }
 
 impl Score {
@@ -74,6 +104,7 @@ impl Score {
         self.missed += count(scored.len() - pairs.len());
         self.wrong += count(wrong);
         self.day_errors.extend(day_errors(&device.trips, found));
+        self.days.extend(days(device, found));
         let is_labelled = |span: &&Span| 2 * covered_ms(**span, &device.labels) >= span_ms(**span);
         let labelled: Vec<Span> = found.iter().filter(is_labelled).copied().collect();
         self.labelled_day_errors.extend(day_errors(&device.trips, &labelled));
@@ -86,6 +117,7 @@ impl Score {
         self.missed += other.missed;
         self.day_errors.extend(&other.day_errors);
         self.labelled_day_errors.extend(&other.labelled_day_errors);
+        self.days.extend(other.days.iter().cloned());
     }
 
     pub fn f1(&self) -> f64 {
@@ -102,10 +134,65 @@ impl Score {
         percentile(&self.day_errors, percent)
     }
 
+    /// The same for the part of each day on which labels and fixes are about the same thing.
+    pub fn day_error_where_both_tell(&self, percent: usize) -> f64 {
+        let errors: Vec<f64> = self.days.iter().map(Day::error_where_both_tell).collect();
+        percentile(&errors, percent)
+    }
+
     /// The same without detections mostly outside of every label.
     pub fn labelled_day_error(&self, percent: usize) -> f64 {
         percentile(&self.labelled_day_errors, percent)
     }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} day {}: {:.2} %, where both tell {:.2} %; true {:.0} m, found {:.0} m, unlabelled {:.0} m, silent {:.0} m, \
+             jumped {:.0} m",
+            self.device,
+            self.day,
+            100.0 * self.error(),
+            100.0 * self.error_where_both_tell(),
+            self.true_m,
+            self.found_m,
+            self.unlabelled_m,
+            self.silent_m,
+            self.jumped_m,
+        )
+    }
+}
+
+/// The days on which a true trip starts, with what was found on them.
+fn days(device: &Device, found: &[Span]) -> Vec<Day> {
+    const FASTEST_M_PER_S: f64 = 200.0 / 3.6;
+    let mut days = BTreeMap::<i64, Day>::new();
+    for trip in &device.trips {
+        days.entry(day_of(trip.start)).or_default().true_m += trip.distance_m;
+    }
+    for span in found {
+        let Some(day) = days.get_mut(&day_of(span.start)) else { continue };
+        day.found_m += span.distance_m;
+    }
+    for leg in device.points.windows(2) {
+        let (begin, end) = (leg[0].time, leg[1].time);
+        let within = |spans: &[Span]| spans.iter().find(|s| s.start <= begin && end <= s.end).copied();
+        let metres = leg[0].at.distance_m(leg[1].at);
+        let (trip, span) = (within(&device.trips), within(found));
+        let Some(day) = trip.or(span).and_then(|owner| days.get_mut(&day_of(owner.start))) else { continue };
+        let ms = i32::try_from(end.0 - begin.0).unwrap_or(i32::MAX);
+        match (trip, span) {
+            (None, Some(_)) => day.unlabelled_m += metres,
+            (Some(_), _) if i64::from(ms) > INNER_SILENCE_MS => day.silent_m += metres,
+            (Some(_), _) if metres > FASTEST_M_PER_S * f64::from(ms.max(1_000)) / 1_000.0 => {
+                day.jumped_m += metres;
+            }
+            _ => {}
+        }
+    }
+    days.into_iter().map(|(day, sums)| Day { device: device.name.clone(), day, ..sums }).collect()
 }
 
 fn percentile(errors: &[f64], percent: usize) -> f64 {
@@ -119,7 +206,7 @@ impl fmt::Display for Score {
         write!(
             f,
             "F1 {:.3} (matched {}, wrong {}, missed {}), count {:+.1} %, day distance p50 {:.2} % p90 {:.2} %, \
-             where labelled p50 {:.2} % p90 {:.2} %",
+             where labelled p50 {:.2} % p90 {:.2} %, where both tell p50 {:.2} % p90 {:.2} %",
             self.f1(),
             self.matched,
             self.wrong,
@@ -129,6 +216,8 @@ impl fmt::Display for Score {
             100.0 * self.day_error(90),
             100.0 * self.labelled_day_error(50),
             100.0 * self.labelled_day_error(90),
+            100.0 * self.day_error_where_both_tell(50),
+            100.0 * self.day_error_where_both_tell(90),
         )
     }
 }

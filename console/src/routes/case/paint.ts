@@ -58,7 +58,15 @@ const UNSEEN = new Set(["area", "place"]);
 
 const zoneTone: Record<string, string> = { depot: "brand", sensitive: "plum", forbidden: "red", service_area: "line-strong" };
 
-function paintZone(drawing: Drawing, scene: Scene, zone: Zone, style: CSSStyleDeclaration): void {
+interface Name {
+  text: string;
+  tone: string;
+  x: number;
+  y: number;
+}
+
+/** Draws a zone; its name is drawn later, over the track. */
+function paintZone(drawing: Drawing, scene: Scene, zone: Zone, style: CSSStyleDeclaration): Name | null {
   const at = onScreen(scene.view, scene.width, scene.height);
   const tone = colour(style, zoneTone[zone.use] ?? "ink-3");
   let name: { x: number; y: number; size: number };
@@ -66,9 +74,9 @@ function paintZone(drawing: Drawing, scene: Scene, zone: Zone, style: CSSStyleDe
   if (zone.shape.kind === "circle") {
     const middle = at(zone.shape.centre);
     const radius = zone.shape.radius_m * scene.view.pixelsPerMetre;
-    if (middle.x < -radius || middle.y < -radius || middle.x > scene.width + radius || middle.y > scene.height + radius) return;
+    if (middle.x < -radius || middle.y < -radius || middle.x > scene.width + radius || middle.y > scene.height + radius) return null;
     drawing.arc(middle.x, middle.y, Math.max(2, radius), 0, TAU);
-    name = { ...middle, y: middle.y - radius - 4, size: radius * 2 };
+    name = { ...middle, y: middle.y - Math.max(radius, 10) - 5, size: radius * 2 };
   } else {
     for (const ring of zone.shape.polygons.flat()) {
       ring.forEach((place, index) => {
@@ -94,11 +102,14 @@ function paintZone(drawing: Drawing, scene: Scene, zone: Zone, style: CSSStyleDe
     drawing.fill();
   }
   drawing.globalAlpha = 1;
-  if (!isBroad && name.size > 0 && (isVisited || name.size > NAMED_PX)) {
-    drawing.font = `11px ${colour(style, "font")}`;
-    drawing.textAlign = "center";
-    paintText(drawing, zone.name, name.x, name.y, tone, style);
-  }
+  const isNamed = !isBroad && name.size > 0 && (isVisited || name.size > NAMED_PX);
+  return isNamed ? { text: zone.name, tone, x: name.x, y: name.y } : null;
+}
+
+function paintNames(drawing: Drawing, names: readonly Name[], style: CSSStyleDeclaration): void {
+  drawing.font = `11px ${colour(style, "font")}`;
+  drawing.textAlign = "center";
+  for (const { text, tone, x, y } of names) paintText(drawing, text, x, y, tone, style);
 }
 
 /** Text with a rim in the colour of the ground, so that lines do not cut it. */
@@ -156,8 +167,10 @@ function paintStops(drawing: Drawing, scene: Scene, style: CSSStyleDeclaration):
 export function paintGround(drawing: Drawing, scene: Scene, style: CSSStyleDeclaration): void {
   drawing.clearRect(0, 0, scene.width, scene.height);
   paintGrid(drawing, scene, style);
-  for (const zone of scene.zones.filter(({ use }) => !UNSEEN.has(use))) paintZone(drawing, scene, zone, style);
+  const seen = scene.zones.filter(({ use }) => !UNSEEN.has(use));
+  const names = seen.map((zone) => paintZone(drawing, scene, zone, style)).filter((name) => name !== null);
   paintTrack(drawing, scene, style);
+  paintNames(drawing, names, style);
   paintStops(drawing, scene, style);
   paintScale(drawing, scene, style);
 }

@@ -35,7 +35,6 @@ const zh = {
   sent: "将提交情况说明",
   statementSent: "将提交陈述",
   draft: "草稿保存在本机。",
-  userFirst: "用车人应先行说明。",
   results: "核对结果",
   notAllowed: "您不是被问询单位人员，仅可查看。",
   report: {
@@ -93,7 +92,6 @@ const en: typeof zh = {
   sent: "The answer will be sent",
   statementSent: "The statement will be sent",
   draft: "The draft is kept on this device.",
-  userFirst: "Whoever used the car answers first.",
   results: "Held against the track",
   notAllowed: "You do not belong to the unit that was asked: you can only read.",
   report: {

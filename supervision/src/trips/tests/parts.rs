@@ -119,6 +119,37 @@ fn marked_fixes_are_counted_and_not_used() {
     assert!((5_950..=6_050).contains(&trip.distance_m), "{trip:?}");
 }
 
+/// A night in a depot, ten minutes' drive, forty minutes' visit, ten minutes back and another night.
+fn visit_between_nights(night: impl Fn(&mut Track, UtcMillis)) -> Vec<Trip> {
+    let mut track = Track::new(at(17, 0, 0), Tells::Positions);
+    track.park(at(18, 5, 0), 60);
+    night(&mut track, at(32, 0, 0));
+    track.drive(at(32, 10, 0), 10.0, 20);
+    track.park(at(32, 50, 0), 300);
+    track.drive(at(33, 0, 0), -10.0, 20);
+    track.park(at(33, 1, 0), 20);
+    night(&mut track, at(48, 0, 0));
+    let segments = cut(&track.points, &TripSettings::default());
+    segments.into_iter().filter_map(|s| if let Segment::Trip(trip) = s { Some(trip) } else { None }).collect()
+}
+
+#[test]
+fn a_device_that_tells_that_it_has_no_position_does_not_sleep() {
+    let covered = visit_between_nights(|track, until| {
+        let first = track.points.len();
+        track.park(until, 300);
+        for point in track.points.iter_mut().skip(first) {
+            point.signs = Signs::UNUSABLE;
+        }
+    });
+    assert_eq!(covered.len(), 2, "{covered:#?}");
+    // The night's fixes without a position are not of the trip.
+    assert!(covered.iter().all(|trip| trip.marked == 0), "{covered:#?}");
+    // One that says nothing all night sleeps: while it speaks, the car is in use.
+    let silent = visit_between_nights(|track, until| track.silent(until, 0.0));
+    assert_eq!(silent.len(), 1, "{silent:#?}");
+}
+
 #[test]
 fn a_clock_years_ahead_does_not_stop_the_track() {
     let mut points = drive(|_, _, _| {});

@@ -1,0 +1,23 @@
+import { describe, expect, it } from "vitest";
+import { hasPage, homeOf, menuFor } from "./pages";
+
+describe("pages", () => {
+  it("are found by their folders", () => {
+    for (const page of ["queue", "case", "explain"]) expect(hasPage(page), page).toBe(true);
+    expect(hasPage("nowhere")).toBe(false);
+  });
+
+  it("are in the menu for those who may", () => {
+    expect(menuFor(() => false).map(({ page }) => page)).not.toContain("queue");
+    expect(menuFor(() => true)[0]?.page).toBe("queue");
+  });
+
+  it("begin where one's work is", () => {
+    const all = (): boolean => true;
+    expect(homeOf(["driver"], all)).toBe("explain");
+    expect(homeOf(["driver", "inspector"], all)).toBe("queue");
+    expect(homeOf(["finance"], all)).toBe("month");
+    expect(homeOf(["finance"], (page) => page === "queue")).toBe("queue");
+    expect(homeOf([], all)).toBe("queue");
+  });
+});

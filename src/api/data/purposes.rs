@@ -1,0 +1,178 @@
+//! What for: whoever opens what a person did says so once a day for each car or case, and the audit log keeps every opening.
+//!
+//! Machines state none: their tokens were given for a purpose. Nor do drivers for what is their own.
+
+use std::collections::BTreeSet;
+
+use motorpool_protocols::UtcMillis;
+use motorpool_supervision::cases::{Event, PersonId};
+use motorpool_supervision::ids::VehicleId;
+
+use super::desk::Desk;
+use super::{Data, deed_of};
+use crate::accounts::chain::{Deed, Entry};
+use crate::api::problem::{Code, Problem};
+use crate::ids::DeviceId;
+use crate::registry::CaseFilter;
+use crate::registry::accounts::{AccessFilter, Purpose};
+
+/// Entries read at once.
+const ENTRIES_AT_ONCE: u32 = 500;
+
+/// What is opened.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Opening<'a> {
+    /// As a word that stays, for example `track.read`.
+    pub(in super::super) action: &'static str,
+    /// For example `device 12`.
+    pub(in super::super) object: &'a str,
+    /// The vehicle, if any.
+    pub(in super::super) vehicle: Option<VehicleId>,
+    /// The case, if any.
+    pub(in super::super) case: Option<&'a str>,
+    /// Which part of it.
+    pub(in super::super) detail: &'a str,
+}
+
+impl Data {
+    /// Lets somebody open what a person did: asks for a purpose, and notes it.
+    pub(in super::super) async fn open(&self, opening: Opening<'_>) -> Result<(), Problem> {
+        let purpose = self.purpose(opening).await?;
+        let case_id = opening.case.map(str::to_owned).or_else(|| purpose.as_ref()?.case_id.clone());
+        let stated = purpose.map(|purpose| purpose.text);
+        let detail = serde_json::json!({ "what": opening.detail, "purpose": stated }).to_string();
+        let deed = Deed {
+            action: opening.action.to_owned(),
+            object: opening.object.to_owned(),
+            vehicle: opening.vehicle.map(|vehicle| vehicle.0),
+            case_id,
+            detail,
+            ..deed_of(&self.granted)
+        };
+        self.state.people().note(deed, self.now).await?;
+        Ok(())
+    }
+
+    async fn purpose(&self, opening: Opening<'_>) -> Result<Option<Purpose>, Problem> {
+        let is_own = self.driver().is_some() && self.units().is_some_and(BTreeSet::is_empty);
+        let Some(login) = self.granted.login().filter(|_| !is_own) else { return Ok(None) };
+        if opening.vehicle.is_none() && opening.case.is_none() {
+            return Ok(None);
+        }
+        let stated = self.state.people().purposes(login, self.state.today()?).await?;
+        let holds = |purpose: &Purpose| {
+            let case = purpose.case_id.as_deref();
+            let is_case = case.is_some() && case == opening.case;
+            let of_case = case.and_then(vehicle_of_case);
+            let is_vehicle =
+                opening.vehicle.is_some_and(|vehicle| [purpose.vehicle, of_case].contains(&Some(vehicle)));
+            is_case || is_vehicle
+        };
+        match stated.into_iter().find(holds) {
+            Some(purpose) => Ok(Some(purpose)),
+            None => Err(Problem::new(Code::PurposeNeeded)),
+        }
+    }
+
+    /// Lets somebody open what a device sent from `from` to `to`, which may be that of several cars.
+    pub(in super::super) async fn open_device(
+        &self,
+        action: &'static str,
+        device: DeviceId,
+        from: UtcMillis,
+        to: UtcMillis,
+    ) -> Result<(), Problem> {
+        let (object, detail) = (format!("device {device}"), format!("{from} to {to}"));
+        let fittings = self.fleet().fittings(motorpool_supervision::ids::DeviceId(i64::from(device.0)));
+        let fitted = fittings.iter().filter(|fitting| fitting.valid.overlaps(from, to));
+        let mut cars: Vec<Option<VehicleId>> = fitted
+            .map(|fitting| fitting.vehicle)
+            .filter(|vehicle| !self.vehicle_times(*vehicle).is_empty())
+            .map(Some)
+            .collect();
+        cars.dedup();
+        if cars.is_empty() {
+            cars.push(None);
+        }
+        for vehicle in cars {
+            self.open(Opening { action, object: &object, vehicle, case: None, detail: &detail }).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A confidential check of a vehicle that somebody does not see: since when it leaves no trace, and of whom. What was shown before stays
+/// as it was: if it went away, that would be a trace.
+struct Check {
+    case: String,
+    since: UtcMillis,
+    people: BTreeSet<PersonId>,
+}
+
+impl Desk {
+    /// Who looked at what a vehicle did, newest first, and whether the caller may read what for. Without what was done for a confidential
+    /// check that the caller does not see: neither in its name nor, while it lasts, by those who work on it.
+    pub(in super::super) async fn accesses(
+        &self,
+        vehicle: VehicleId,
+        limit: u32,
+    ) -> Result<Vec<(Entry, bool)>, Problem> {
+        let checks = self.hidden_checks(vehicle).await?;
+        let is_hidden = |entry: &Entry| {
+            checks.iter().any(|check| {
+                let is_theirs =
+                    entry.deed.person.is_some_and(|person| check.people.contains(&PersonId(person)));
+                entry.at >= check.since && (is_theirs || entry.deed.case_id.as_ref() == Some(&check.case))
+            })
+        };
+        let was_shown = |case: &String| checks.iter().any(|check| check.case == *case);
+        let mut filter = AccessFilter { vehicle, before: None, limit: ENTRIES_AT_ONCE };
+        let mut shown = Vec::new();
+        loop {
+            let entries = self.data.state.people().accesses(filter).await?;
+            let is_last = entries.len() < ENTRIES_AT_ONCE as usize;
+            filter.before = entries.last().map(|entry| entry.seq);
+            for entry in entries.into_iter().filter(|entry| !is_hidden(entry)) {
+                let shows_purpose = match &entry.deed.case_id {
+                    Some(case) if was_shown(case) => true,
+                    Some(case) => self.load(case).await?.is_some_and(|case| self.seen(&case).is_some()),
+                    None => true,
+                };
+                shown.push((entry, shows_purpose));
+                if shown.len() == limit as usize {
+                    return Ok(shown);
+                }
+            }
+            if is_last {
+                return Ok(shown);
+            }
+        }
+    }
+
+    async fn hidden_checks(&self, vehicle: VehicleId) -> Result<Vec<Check>, Problem> {
+        let filter = CaseFilter {
+            limit: ENTRIES_AT_ONCE,
+            vehicle: Some(vehicle),
+            is_confidential: Some(true),
+            ..CaseFilter::default()
+        };
+        let mut checks = Vec::new();
+        for row in self.case_rows(&filter).await? {
+            if self.case_of(&row).await?.is_some() {
+                continue;
+            }
+            let log = self.log(&row.case_id).await?;
+            let people = log.iter().map(|line| line.actor.person).collect();
+            let made = log.iter().rfind(|line| matches!(line.event, Event::MadeConfidential { .. }));
+            let since = made.map_or(UtcMillis(0), |line| line.at);
+            checks.push(Check { case: row.case_id, since, people });
+        }
+        Ok(checks)
+    }
+}
+
+/// The vehicle of a case by its name, for example 12 of `v12-2026-03-04`.
+pub(in super::super) fn vehicle_of_case(id: &str) -> Option<VehicleId> {
+    let (number, _) = id.strip_prefix('v')?.split_once('-')?;
+    number.parse().ok().map(VehicleId)
+}

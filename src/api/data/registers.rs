@@ -1,0 +1,333 @@
+//! Rows of registers as a caller sees and may write them.
+//!
+//! A row is seen when it names a unit in scope or a car that is seen at the time it speaks of; rows that name neither (calendars, rule
+//! sets for all) are seen by everybody who reads registers. It is written only when everything it names is in scope, and what names
+//! nothing only by who sees everything. Rows that name a car on secret work exist for nobody without the grant.
+
+use motorpool_protocols::UtcMillis;
+use motorpool_supervision::cases::Actor;
+use motorpool_supervision::ids::{UnitId, VehicleId};
+use motorpool_supervision::register::{Order, Row, Unit, Vehicle};
+use serde_json::Value;
+
+use super::Data;
+use crate::accounts::Permission;
+use crate::api::problem::{Code, Problem};
+use crate::registers::{
+    Clerk, ImportError, ImportFile, Imported, Kind, Office, OfficeError, Submitted, kind, read_file,
+};
+use crate::registry::{AnyRow, Change, Facts, Proposal, ProposalFilter, RowFilter, Written};
+use crate::supervision::ClearanceSources;
+
+/// Rows read at once while a page is filled.
+const ROWS_AT_ONCE: u32 = 1_000;
+
+/// What it takes to read rows of a kind.
+pub(in super::super) fn permission_to_read(kind: &Kind) -> Permission {
+    match kind.name {
+        "order" | "report" | "duty" | "emergency" => Permission::OrdersRead,
+        _ => Permission::RegistersRead,
+    }
+}
+
+/// What it takes to write rows of a kind.
+pub(in super::super) fn permission_to_write(kind: &Kind) -> Permission {
+    match kind.name {
+        "order" | "duty" | "emergency" => Permission::OrdersWrite,
+        "report" => Permission::TripsReport,
+        "zone" | "place" => Permission::ZonesWrite,
+        "fuel_fill" | "passage" | "repair" | "rental" | "mileage" => Permission::LedgersWrite,
+        "calendar_year" | "working_hours" | "rule_set" | "exemption" | "watermark" => Permission::RulesWrite,
+        _ => Permission::RegistersWrite,
+    }
+}
+
+/// What a row names.
+struct Named {
+    facts: Facts,
+    vehicles: Vec<VehicleId>,
+}
+
+impl Named {
+    fn of(kind: &Kind, id: Option<i64>, row: &Value) -> Option<Self> {
+        let facts = kind.facts(row).ok()?;
+        let own = id.filter(|_| kind.name == Vehicle::KIND).map(VehicleId);
+        let vehicles = [facts.vehicle, facts.other_vehicle, own].into_iter().flatten();
+        Some(Self { vehicles: vehicles.filter(|id| id.0 != 0).collect(), facts })
+    }
+}
+
+impl Data {
+    /// Whether a version of a row is seen.
+    fn sees_row(&self, kind: &Kind, id: i64, row: &Value) -> bool {
+        let Some(named) = Named::of(kind, Some(id), row) else { return self.is_everything() };
+        if named.vehicles.iter().any(|vehicle| self.is_hidden(*vehicle)) || self.is_secret_row(kind, id, row)
+        {
+            return false;
+        }
+        if self.is_everything() {
+            return true;
+        }
+        if let Some(driver) = self.driver()
+            && kind.name == Order::KIND
+            && row.get("driver_id").and_then(Value::as_i64) == Some(driver.0)
+        {
+            return true;
+        }
+        if kind.name == Unit::KIND {
+            return self.names_unit(UnitId(id));
+        }
+        let is_of_unit = named.facts.unit.is_some_and(|unit| self.sees_unit(unit));
+        let is_of_car = named.vehicles.iter().any(|vehicle| self.sees_vehicle_about(*vehicle, &named.facts));
+        // A driver's scope holds single trips: another's order for the same hours is not one of them.
+        let is_other_order =
+            kind.name == Order::KIND && self.units().is_some_and(std::collections::BTreeSet::is_empty);
+        let is_for_all = named.facts.unit.is_none() && named.vehicles.is_empty();
+        is_of_unit || (is_of_car && !is_other_order) || is_for_all
+    }
+
+    /// A vehicle that was written as secret a moment ago, or in another version.
+    fn is_secret_row(&self, kind: &Kind, id: i64, row: &Value) -> bool {
+        let says_so = row.get("is_secret").and_then(Value::as_bool) == Some(true);
+        let is_known = self.fleet().cars().get(&VehicleId(id)).is_some_and(|car| car.is_secret);
+        kind.name == Vehicle::KIND && says_so && (!is_known || self.is_hidden(VehicleId(id)))
+    }
+
+    fn sees_vehicle_about(&self, vehicle: VehicleId, facts: &Facts) -> bool {
+        let times = self.vehicle_times(vehicle);
+        match facts.about {
+            Some((from, to)) => times.iter().any(|span| span.overlaps(from, to)),
+            None => times.iter().any(|span| span.contains(self.now)),
+        }
+    }
+
+    /// Whether a row that says this may be written.
+    fn may_write(&self, kind: &Kind, id: Option<i64>, row: &Value) -> bool {
+        let Some(named) = Named::of(kind, id, row) else { return false };
+        if named.vehicles.iter().any(|vehicle| self.is_hidden(*vehicle)) {
+            return false;
+        }
+        if self.is_everything() {
+            return true;
+        }
+        let unit = match (kind.name, id) {
+            (Unit::KIND, Some(id)) => Some(UnitId(id)),
+            _ => named.facts.unit,
+        };
+        let vehicles = match (kind.name, id) {
+            // The car itself follows its unit.
+            (Vehicle::KIND, _) => &[],
+            _ => named.vehicles.as_slice(),
+        };
+        let units_in = unit.is_none_or(|unit| self.sees_unit(unit));
+        let cars_in = vehicles.iter().all(|vehicle| self.sees_vehicle_about(*vehicle, &named.facts));
+        units_in && cars_in && (unit.is_some() || !vehicles.is_empty())
+    }
+
+    /// Rows of a kind that are seen, in the order of the filter.
+    pub(in super::super) async fn rows(
+        &self,
+        kind: &Kind,
+        mut filter: RowFilter,
+    ) -> Result<Vec<AnyRow>, Problem> {
+        let wanted = filter.limit as usize;
+        filter.limit = filter.limit.max(if self.is_everything() { 1 } else { ROWS_AT_ONCE });
+        let mut seen = Vec::new();
+        loop {
+            let rows = self.registry().any_rows(kind.name, &filter).await?;
+            let is_last = rows.len() < filter.limit as usize;
+            filter.after = rows.last().map(|row| (row.id, row.valid.from, row.version)).or(filter.after);
+            seen.extend(rows.into_iter().filter(|row| self.sees_row(kind, row.id, &row.row)));
+            if is_last || seen.len() >= wanted {
+                seen.truncate(wanted);
+                return Ok(seen);
+            }
+        }
+    }
+
+    /// Every version of a row that is seen, oldest first; none when the row is not seen as it was known last.
+    pub(in super::super) async fn row_history(&self, kind: &Kind, id: i64) -> Result<Vec<AnyRow>, Problem> {
+        let mut history = self.registry().any_history(kind.name, id).await?;
+        let is_seen = history.last().is_some_and(|last| self.sees_row(kind, id, &last.row));
+        history.retain(|version| is_seen && self.sees_row(kind, id, &version.row));
+        Ok(history)
+    }
+
+    /// What is known now of a row that is seen; none when it is not.
+    pub(in super::super) async fn row_known(&self, kind: &Kind, id: i64) -> Result<Vec<AnyRow>, Problem> {
+        let known = self.registry().any_rows_known(kind.name, &[id]).await?;
+        let is_seen = known.iter().all(|row| self.sees_row(kind, id, &row.row));
+        Ok(if is_seen { known } else { Vec::new() })
+    }
+
+    /// Whether a row names a unit or car that is there for the caller.
+    pub(in super::super) async fn has_row(&self, kind_name: &str, id: i64) -> Result<bool, Problem> {
+        let Some(kind) = kind(kind_name) else { return Ok(false) };
+        Ok(!self.row_history(kind, id).await?.is_empty())
+    }
+
+    /// Reads a file of rows: what changes it would make.
+    pub(in super::super) async fn read_file(
+        &self,
+        kind: &'static Kind,
+        file: ImportFile,
+        is_dry_run: bool,
+    ) -> Result<Imported, ImportError> {
+        read_file(self.registry(), kind, file, is_dry_run, self.now).await
+    }
+
+    fn office(&self) -> Office<'_> {
+        let supervision = &self.state.config().supervision;
+        Office {
+            sources: ClearanceSources {
+                registry: self.registry(),
+                tracks: Some(&self.vault().tracks),
+                time_zone: &supervision.time_zone,
+                judge_back_days: supervision.judge_back_days,
+            },
+            now: self.now,
+        }
+    }
+
+    /// The caller as the policy of clearances knows it.
+    fn known_actor(&self) -> Option<Actor> {
+        let (person, name, unit) = self.caller().stands_for()?;
+        Some(Actor {
+            person,
+            name: name.to_owned(),
+            roles: self.caller().case_roles(),
+            unit_path: unit.map(|unit| self.fleet().tree().path(unit)).unwrap_or_default(),
+            has_secret_grant: self.caller().has_secret_grant(),
+        })
+    }
+
+    /// Writes changes, or proposes them; all of them must be the caller's to make.
+    pub(in super::super) async fn submit(
+        &self,
+        kind: &'static Kind,
+        changes: Vec<Change<Value>>,
+    ) -> Result<Submitted, Problem> {
+        self.check_changes(kind, &changes).await?;
+        let (recorded_by, known) = (self.caller().recorded_as(), self.known_actor());
+        let clerk = Clerk { person: self.caller().name(), recorded_by: &recorded_by, known: known.as_ref() };
+        let count = changes.len();
+        let done = self.office().submit(kind, changes, clerk).await?;
+        let object = match &done {
+            Submitted::Written(written) if written.len() == 1 => {
+                format!("{} {}", kind.name, written.first().map_or(0, |written| written.id))
+            }
+            Submitted::Written(_) => format!("{count} rows of {}", kind.name),
+            Submitted::Proposed { id, .. } => format!("proposal {id}"),
+        };
+        super::note(&self.state, &self.granted, "register.write", object, kind.name.to_owned()).await?;
+        Ok(done)
+    }
+
+    async fn check_changes(&self, kind: &Kind, changes: &[Change<Value>]) -> Result<(), Problem> {
+        let outside = || {
+            Problem::new(Code::Forbidden).detail("the row names a unit or a car outside what you look after")
+        };
+        let mut ids: Vec<i64> = Vec::new();
+        for change in changes {
+            let known = if matches!(change, Change::Add { .. }) { None } else { change.id() };
+            ids.extend(known);
+            if change.says().is_some_and(|(_, row)| !self.may_write(kind, known, row)) {
+                return Err(outside());
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        for row in self.registry().any_rows_known(kind.name, &ids).await? {
+            if !self.may_write(kind, Some(row.id), &row.row) {
+                return Err(outside());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a proposal is seen: every row that it changes is.
+    async fn sees_proposal(&self, proposal: &Proposal) -> Result<bool, Problem> {
+        let Some(kind) = kind(&proposal.kind) else { return Ok(false) };
+        let changes: Vec<Change<Value>> =
+            serde_json::from_value(proposal.body.clone()).map_err(|error| Problem::internal(&error))?;
+        for change in &changes {
+            let id = change.id().unwrap_or(0);
+            let is_seen = match change.says() {
+                Some((_, row)) => self.sees_row(kind, id, row),
+                None => !self.row_known(kind, id).await?.is_empty(),
+            };
+            if !is_seen {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Proposals that are seen, newest first.
+    pub(in super::super) async fn proposals(
+        &self,
+        mut filter: ProposalFilter,
+    ) -> Result<Vec<Proposal>, Problem> {
+        let wanted = filter.limit as usize;
+        let mut seen = Vec::new();
+        loop {
+            let rows = self.registry().proposals(filter).await?;
+            let is_last = rows.len() < filter.limit as usize;
+            filter.before = rows.last().map(|row| row.id).or(filter.before);
+            for row in rows {
+                if seen.len() < wanted && self.sees_proposal(&row).await? {
+                    seen.push(row);
+                }
+            }
+            if is_last || seen.len() >= wanted {
+                return Ok(seen);
+            }
+        }
+    }
+
+    /// A proposal that is seen.
+    pub(in super::super) async fn proposal(&self, id: i64) -> Result<Option<Proposal>, Problem> {
+        let Some(proposal) = self.registry().proposal(id).await? else { return Ok(None) };
+        Ok(self.sees_proposal(&proposal).await?.then_some(proposal))
+    }
+
+    /// Approves a proposal that is seen, or turns it down.
+    pub(in super::super) async fn decide(&self, id: i64, is_approved: bool) -> Result<Vec<Written>, Problem> {
+        if self.proposal(id).await?.is_none() {
+            return Err(OfficeError::NoProposal(id).into());
+        }
+        let (recorded_by, known) = (self.caller().recorded_as(), self.known_actor());
+        let clerk = Clerk { person: self.caller().name(), recorded_by: &recorded_by, known: known.as_ref() };
+        let written = if is_approved {
+            self.office().approve(id, clerk).await?
+        } else {
+            self.office().reject(id, clerk).await?;
+            Vec::new()
+        };
+        let action = if is_approved { "proposal.approve" } else { "proposal.reject" };
+        super::note(&self.state, &self.granted, action, format!("proposal {id}"), String::new()).await?;
+        Ok(written)
+    }
+
+    /// The time of the request.
+    pub(in super::super) const fn now(&self) -> UtcMillis {
+        self.now
+    }
+}
+
+impl From<OfficeError> for Problem {
+    fn from(error: OfficeError) -> Self {
+        let text = error.to_string();
+        match error {
+            OfficeError::Registry(error) => error.into(),
+            OfficeError::Judging(cause) => {
+                tracing::error!(error = format!("{cause:#}"), "a change could not be judged");
+                Self::new(Code::Internal)
+            }
+            OfficeError::NoProposal(_) => Self::new(Code::NotFound).detail(text),
+            OfficeError::Decided { .. } | OfficeError::Moved => Self::new(Code::Conflict).detail(text),
+            OfficeError::Denied(_) => Self::new(Code::Forbidden).detail(text),
+            OfficeError::Unreadable(error) => Self::internal(&error),
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Where people are logged in, and failed attempts by name.
+
+use motorpool_protocols::UtcMillis;
+use sqlx::FromRow;
+
+use super::super::db::{Sql, Tx};
+use super::{Account, AccountRow, Error, Grant, GrantRow, People, SELECT_ACCOUNT, SELECT_GRANT, next};
+
+/// The use of a log-in is written down at most so often, milliseconds.
+const LAST_USED_STEP_MS: i64 = 60_000;
+/// Log-ins that one account has open at a time; the one unused for longest ends when there are more.
+const OPEN_MAX: i64 = 20;
+/// Log-ins that a list shows.
+const LISTED_MAX: u32 = 100;
+/// Characters kept of what a browser says it is.
+const AGENT_CHARS_MAX: usize = 200;
+/// Failed attempts that nothing is held against.
+const FREE_FAILURES: u32 = 4;
+/// How long the name is shut after the first failure that counts; twice as long after each further one.
+const BACK_OFF_MS: i64 = 30_000;
+/// How long it is shut at most.
+const BACK_OFF_MAX_MS: i64 = 3_600_000;
+/// Failures are forgotten when there was none for so long.
+const FORGET_MS: i64 = 86_400_000;
+/// Names with failures that are remembered; the oldest is forgotten first.
+const NAMES_MAX: i64 = 10_000;
+
+/// A log-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a result, read field by field")]
+pub struct Login {
+    /// Its number.
+    pub id: i64,
+    /// When it began.
+    pub created_at: UtcMillis,
+    /// When it was used last, to a minute.
+    pub last_used_at: UtcMillis,
+    /// When it ends, used or not.
+    pub expires_at: UtcMillis,
+    /// From where it was made.
+    pub ip: String,
+    /// What the browser said it is.
+    pub agent: String,
+}
+
+/// A log-in to be made.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a request, built field by field")]
+pub struct NewLogin<'a> {
+    /// SHA-256 of the secret in the cookie.
+    pub secret_sha256: &'a str,
+    /// When it ends, used or not.
+    pub expires_at: UtcMillis,
+    /// From where.
+    pub ip: &'a str,
+    /// What the browser says it is.
+    pub agent: &'a str,
+}
+
+/// Somebody who is logged in, with everything that decides what they may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a result, read field by field")]
+pub struct LoggedIn {
+    /// The log-in's number.
+    pub login: i64,
+    /// The account.
+    pub account: Account,
+    /// Its grants that hold.
+    pub grants: Vec<Grant>,
+}
+
+/// What a name brings to a log-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a result, read field by field")]
+pub struct SignIn {
+    /// The account.
+    pub account: Account,
+    /// The hash of its password.
+    pub password: Option<String>,
+}
+
+#[derive(Debug, FromRow)]
+struct LoginRow {
+    id: i64,
+    account: i64,
+    created_at: i64,
+    last_used_at: i64,
+    expires_at: i64,
+    ip: String,
+    agent: String,
+}
+
+impl From<LoginRow> for Login {
+    fn from(row: LoginRow) -> Self {
+        Self {
+            id: row.id,
+            created_at: UtcMillis(row.created_at),
+            last_used_at: UtcMillis(row.last_used_at),
+            expires_at: UtcMillis(row.expires_at),
+            ip: row.ip,
+            agent: row.agent,
+        }
+    }
+}
+
+/// Everything of a log-in that did not end. Followed by further conditions.
+const SELECT_LOGIN: &str = "SELECT id, account, created_at, last_used_at, expires_at, ip, agent FROM logins \
+    WHERE ended_at IS NULL";
+
+/// Ends the log-ins of an account, but one.
+pub(super) async fn end_all(
+    tx: &mut Tx,
+    account: i64,
+    but: Option<i64>,
+    now: UtcMillis,
+) -> Result<(), Error> {
+    let sql =
+        Sql::new("UPDATE logins SET ended_at = $1 WHERE account = $2 AND ended_at IS NULL AND id <> $3");
+    tx.execute(sql.bind(now).bind(account).bind(but.unwrap_or(0))).await?;
+    Ok(())
+}
+
+impl People<'_> {
+    /// What the account with this log-in name needs to log in.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sign_in(&self, name: &str) -> Result<Option<SignIn>, Error> {
+        let mut sql = Sql::new(SELECT_ACCOUNT);
+        sql.push(" WHERE name = ").push_bind(name.trim().to_lowercase());
+        let row: Option<AccountRow> = self.0.db.optional(sql).await?;
+        Ok(row.map(|row| SignIn { password: row.password.clone(), account: row.into() }))
+    }
+
+    /// Makes a log-in. Answers its number.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_login(&self, account: i64, new: &NewLogin<'_>, now: UtcMillis) -> Result<i64, Error> {
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
+        let id = next(&mut tx, "login").await?;
+        let agent: String = new.agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect();
+        let sql = Sql::new(
+            "INSERT INTO logins (id, account, secret_sha256, created_at, last_used_at, expires_at, ip, agent) \
+             VALUES ($1, $2, $3, $4, $4, $5, $6, $7)",
+        );
+        let sql = sql.bind(id).bind(account).bind(new.secret_sha256).bind(now).bind(new.expires_at);
+        tx.execute(sql.bind(new.ip).bind(agent)).await?;
+        let sql = Sql::new(
+            "UPDATE logins SET ended_at = $1 WHERE ended_at IS NULL AND account = $2 AND id NOT IN \
+             (SELECT id FROM logins WHERE account = $2 AND ended_at IS NULL ORDER BY last_used_at DESC, id DESC LIMIT $3)",
+        );
+        tx.execute(sql.bind(now).bind(account).bind(OPEN_MAX)).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Who is logged in with the secret of this hash: not ended, not expired, used within `idle_ms`, the account not shut.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn logged_in(
+        &self,
+        secret_sha256: &str,
+        idle_ms: i64,
+        now: UtcMillis,
+    ) -> Result<Option<LoggedIn>, Error> {
+        let mut tx = self.0.db.begin_read().await?;
+        let mut sql = Sql::new(SELECT_LOGIN);
+        sql.push(" AND secret_sha256 = ").push_bind(secret_sha256);
+        sql.push(" AND expires_at > ").push_bind(now);
+        sql.push(" AND last_used_at > ").push_bind(now.0.saturating_sub(idle_ms));
+        let Some(login): Option<LoginRow> = tx.optional(sql).await? else { return Ok(None) };
+        let mut sql = Sql::new(SELECT_ACCOUNT);
+        sql.push(" WHERE is_disabled = 0 AND id = ").push_bind(login.account);
+        let Some(account): Option<AccountRow> = tx.optional(sql).await? else { return Ok(None) };
+        let mut sql = Sql::new(SELECT_GRANT);
+        sql.push(" AND account = ").push_bind(login.account);
+        sql.push(" AND (until IS NULL OR until > ").push_bind(now).push(") ORDER BY id");
+        let grants: Vec<GrantRow> = tx.all(sql).await?;
+        tx.rollback().await?;
+        if now.0.saturating_sub(login.last_used_at) >= LAST_USED_STEP_MS.min(idle_ms / 4) {
+            let _turn = self.0.writer.lock().await;
+            let sql = Sql::new("UPDATE logins SET last_used_at = $1 WHERE id = $2 AND last_used_at < $1");
+            self.0.db.execute(sql.bind(now).bind(login.id)).await?;
+        }
+        let grants = grants.into_iter().map(GrantRow::grant).collect::<Result<_, _>>()?;
+        Ok(Some(LoggedIn { login: login.id, account: account.into(), grants }))
+    }
+
+    /// The log-ins of an account that hold, the last used first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn logins(&self, account: i64, idle_ms: i64, now: UtcMillis) -> Result<Vec<Login>, Error> {
+        let mut sql = Sql::new(SELECT_LOGIN);
+        sql.push(" AND account = ").push_bind(account);
+        sql.push(" AND expires_at > ").push_bind(now);
+        sql.push(" AND last_used_at > ").push_bind(now.0.saturating_sub(idle_ms));
+        sql.push(" ORDER BY last_used_at DESC, id DESC LIMIT ").push_bind(LISTED_MAX);
+        let rows: Vec<LoginRow> = self.0.db.all(sql).await?;
+        Ok(rows.into_iter().map(Login::from).collect())
+    }
+
+    /// Ends a log-in of an account; `false` when it has none with that number.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_login(&self, account: i64, login: i64, now: UtcMillis) -> Result<bool, Error> {
+        let _turn = self.0.writer.lock().await;
+        let sql =
+            Sql::new("UPDATE logins SET ended_at = $1 WHERE id = $2 AND account = $3 AND ended_at IS NULL");
+        Ok(self.0.db.execute(sql.bind(now).bind(login).bind(account)).await? != 0)
+    }
+
+    /// Until when this name is shut because of failed attempts; `None` when it is not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn shut_until(&self, name: &str, now: UtcMillis) -> Result<Option<UtcMillis>, Error> {
+        let sql =
+            Sql::new("SELECT failures, failed_at FROM login_failures WHERE name = $1").bind(failing(name));
+        let row: Option<(i64, i64)> = self.0.db.optional(sql).await?;
+        let until = row.and_then(|(failures, failed_at)| shut_until(failures, failed_at));
+        Ok(until.filter(|until| *until > now))
+    }
+
+    /// Notes a failed attempt with a name, known or not. Answers how many there were in a row.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_failure(&self, name: &str, now: UtcMillis) -> Result<i64, Error> {
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
+        let old = now.0.saturating_sub(FORGET_MS);
+        tx.execute(Sql::new("DELETE FROM login_failures WHERE failed_at < $1").bind(old)).await?;
+        let sql = Sql::new(
+            "INSERT INTO login_failures (name, failures, failed_at) VALUES ($1, 1, $2) \
+             ON CONFLICT (name) DO UPDATE SET failures = login_failures.failures + 1, failed_at = $2 RETURNING failures",
+        );
+        let failures = tx.number(sql.bind(failing(name)).bind(now)).await?;
+        let sql = Sql::new(
+            "DELETE FROM login_failures WHERE name NOT IN \
+             (SELECT name FROM login_failures ORDER BY failed_at DESC LIMIT $1)",
+        );
+        if tx.number(Sql::new("SELECT COUNT(*) FROM login_failures")).await? > NAMES_MAX {
+            tx.execute(sql.bind(NAMES_MAX)).await?;
+        }
+        tx.commit().await?;
+        Ok(failures)
+    }
+
+    /// Forgets the failed attempts with a name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_failures(&self, name: &str) -> Result<(), Error> {
+        let _turn = self.0.writer.lock().await;
+        self.0.db.execute(Sql::new("DELETE FROM login_failures WHERE name = $1").bind(failing(name))).await?;
+        Ok(())
+    }
+}
+
+/// The name as failures are counted by: whatever somebody sent, cut.
+fn failing(name: &str) -> String {
+    name.trim().to_lowercase().chars().take(super::NAME_CHARS_MAX).collect()
+}
+
+fn shut_until(failures: i64, failed_at: i64) -> Option<UtcMillis> {
+    let counted = u32::try_from(failures).unwrap_or(u32::MAX).checked_sub(FREE_FAILURES + 1)?;
+    let factor = 1_i64.checked_shl(counted.min(30)).unwrap_or(i64::MAX);
+    let wait = BACK_OFF_MS.saturating_mul(factor).min(BACK_OFF_MAX_MS);
+    Some(UtcMillis(failed_at.saturating_add(wait)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_from_the_fifth_failure_on_up_to_an_hour() {
+        assert_eq!(shut_until(4, 0), None);
+        for (failures, seconds) in [(5, 30), (6, 60), (7, 120), (11, 1_920), (12, 3_600), (1_000_000, 3_600)]
+        {
+            assert_eq!(shut_until(failures, 0), Some(UtcMillis(seconds * 1_000)), "{failures}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What people's rows hold to, on both databases.
+
+use motorpool_protocols::UtcMillis;
+
+use super::super::testing::{Home, on_both};
+use super::*;
+use crate::accounts::chain::{Deed, Fault};
+use crate::accounts::heads::{self, HeadKey};
+use crate::accounts::{secrets, totp, verify::verify};
+
+const NOW: UtcMillis = UtcMillis(1_700_000_000_000);
+const MINUTE: i64 = 60_000;
+const IDLE: i64 = 30 * MINUTE;
+
+fn later(minutes: i64) -> UtcMillis {
+    UtcMillis(NOW.0 + minutes * MINUTE)
+}
+
+async fn account(registry: &Registry, name: &str) -> Account {
+    let new = NewAccount { name: name.to_owned(), ..NewAccount::default() };
+    registry.people().create_account(&new, "test", NOW).await.unwrap()
+}
+
+async fn log_in(registry: &Registry, account: i64, secret: &str) -> i64 {
+    let sha256 = secrets::sha256(secret);
+    let login = NewLogin { secret_sha256: &sha256, expires_at: later(12 * 60), ip: "192.0.2.1", agent: "a" };
+    registry.people().create_login(account, &login, NOW).await.unwrap()
+}
+
+async fn is_in(registry: &Registry, secret: &str, now: UtcMillis) -> bool {
+    registry.people().logged_in(&secrets::sha256(secret), IDLE, now).await.unwrap().is_some()
+}
+
+on_both! {
+    a_log_in_ends_when_it_is_idle_and_when_it_is_old
+    a_log_in_ends_with_the_account_and_the_password
+    an_account_has_so_many_log_ins_and_the_oldest_ends
+    names_are_shut_for_a_while_and_forgotten
+    links_hold_once_and_for_a_time
+    grants_hold_until_their_end_and_exclude_each_other
+    codes_hold_once
+    the_log_is_a_chain_that_shows_every_change
+    tokens_and_accounts_number_people_together
+}
+
+async fn a_log_in_ends_when_it_is_idle_and_when_it_is_old(home: Home) {
+    let registry = home.open().await;
+    let li = account(&registry, "li").await;
+    log_in(&registry, li.id, "one").await;
+    log_in(&registry, li.id, "two").await;
+    for minute in (25..12 * 60).step_by(25) {
+        assert!(is_in(&registry, "one", later(minute)).await, "{minute}: used every 25 minutes");
+    }
+    assert!(!is_in(&registry, "one", later(12 * 60)).await, "twelve hours are enough");
+    assert!(is_in(&registry, "two", later(29)).await);
+    assert!(!is_in(&registry, "two", later(29 + 30)).await, "unused for half an hour");
+    assert!(!is_in(&registry, "three", NOW).await);
+}
+
+async fn a_log_in_ends_with_the_account_and_the_password(home: Home) {
+    let registry = home.open().await;
+    let (li, wang) = (account(&registry, "li").await, account(&registry, "wang").await);
+    let kept = log_in(&registry, li.id, "one").await;
+    log_in(&registry, li.id, "two").await;
+    log_in(&registry, wang.id, "three").await;
+    registry.people().set_password(li.id, "hash", Some(kept), NOW).await.unwrap();
+    assert!(is_in(&registry, "one", later(1)).await && !is_in(&registry, "two", later(1)).await);
+    let shut = AccountChange { is_disabled: Some(true), ..AccountChange::default() };
+    registry.people().change_account(li.id, &shut, later(1)).await.unwrap();
+    let open = AccountChange { is_disabled: Some(false), ..AccountChange::default() };
+    registry.people().change_account(li.id, &open, later(1)).await.unwrap();
+    assert!(!is_in(&registry, "one", later(1)).await, "opening an account again opens no log-in");
+    assert!(is_in(&registry, "three", later(1)).await);
+}
+
+async fn an_account_has_so_many_log_ins_and_the_oldest_ends(home: Home) {
+    let registry = home.open().await;
+    let li = account(&registry, "li").await;
+    for n in 0..21 {
+        log_in(&registry, li.id, &n.to_string()).await;
+    }
+    assert!(!is_in(&registry, "0", NOW).await && is_in(&registry, "1", NOW).await);
+    assert_eq!(registry.people().logins(li.id, IDLE, NOW).await.unwrap().len(), 20);
+}
+
+async fn names_are_shut_for_a_while_and_forgotten(home: Home) {
+    let registry = home.open().await;
+    let people = registry.people();
+    for _ in 0..5 {
+        assert_eq!(people.shut_until("Li ", NOW).await.unwrap(), None);
+        people.note_failure("li", NOW).await.unwrap();
+    }
+    assert_eq!(people.shut_until("LI", NOW).await.unwrap(), Some(UtcMillis(NOW.0 + 30_000)));
+    assert_eq!(people.shut_until("li", later(1)).await.unwrap(), None);
+    assert_eq!(people.note_failure("li", later(1)).await.unwrap(), 6);
+    assert_eq!(people.shut_until("li", later(1)).await.unwrap(), Some(later(2)));
+    people.forget_failures("li").await.unwrap();
+    assert_eq!(people.note_failure("li", later(1)).await.unwrap(), 1);
+    assert_eq!(people.note_failure("li", later(2 * 24 * 60)).await.unwrap(), 1, "forgotten after a day");
+}
+
+async fn links_hold_once_and_for_a_time(home: Home) {
+    let registry = home.open().await;
+    let people = registry.people();
+    let li = account(&registry, "li").await;
+    let new = NewPassword { hash: "hash", name: "", display_name: "" };
+    let first = people.create_link(Some(li.id), "test", NOW).await.unwrap();
+    let second = people.create_link(Some(li.id), "test", NOW).await.unwrap();
+    assert_eq!(people.use_link(&first, &new, NOW).await.unwrap(), None, "another was made");
+    assert!(people.use_link(&second, &new, NOW).await.unwrap().unwrap().has_password);
+    assert_eq!(people.use_link(&second, &new, NOW).await.unwrap(), None, "used");
+    let third = people.create_link(Some(li.id), "test", NOW).await.unwrap();
+    assert_eq!(people.use_link(&third, &new, later(LINK_HOURS * 60)).await.unwrap(), None, "over");
+    assert_eq!(people.create_first_link(NOW).await.unwrap(), None, "there is an account");
+}
+
+async fn grants_hold_until_their_end_and_exclude_each_other(home: Home) {
+    let registry = home.open().await;
+    let people = registry.people();
+    let li = account(&registry, "li").await;
+    log_in(&registry, li.id, "one").await;
+    let new = |role, until| NewGrant { role, unit: None, is_secret: false, until };
+    people.grant(li.id, new(Role::Viewer, Some(later(5))), "test", NOW).await.unwrap();
+    let held =
+        async |now| people.logged_in(&secrets::sha256("one"), IDLE, now).await.unwrap().unwrap().grants.len();
+    assert_eq!((held(later(4)).await, held(later(5)).await), (1, 0));
+    assert!(matches!(
+        people.grant(li.id, new(Role::AuditAdmin, None), "test", NOW).await,
+        Err(Error::Refused(_))
+    ));
+    let admin = people.grant(li.id, new(Role::AuditAdmin, None), "test", later(6)).await.unwrap();
+    assert!(people.revoke_grant(li.id, admin.id, "test", later(7)).await.unwrap());
+    assert!(!people.revoke_grant(li.id, admin.id, "test", later(7)).await.unwrap());
+    assert!(matches!(
+        people.grant(99, new(Role::Viewer, None), "test", NOW).await,
+        Err(Error::Unknown { .. })
+    ));
+}
+
+async fn codes_hold_once(home: Home) {
+    let registry = home.open().await;
+    let people = registry.people();
+    let li = account(&registry, "li").await;
+    let code = |now| totp::code_of(&[7; 20], totp::step_of(now));
+    assert!(people.propose_totp(li.id, &[7; 20]).await.unwrap());
+    assert!(!people.use_code(li.id, &code(NOW), NOW).await.unwrap(), "not in force yet");
+    let spare = ["aaaa-bbbb".to_owned()];
+    assert!(people.confirm_totp(li.id, &code(NOW), &spare, NOW).await.unwrap());
+    assert!(!people.propose_totp(li.id, &[8; 20]).await.unwrap());
+    assert!(!people.use_code(li.id, &code(NOW), NOW).await.unwrap(), "used up by confirming");
+    assert!(people.use_code(li.id, &code(later(1)), later(1)).await.unwrap());
+    assert!(!people.use_code(li.id, &code(later(1)), later(1)).await.unwrap());
+    assert!(people.use_code(li.id, "AAAA-bbbb ", NOW).await.unwrap());
+    assert!(!people.use_code(li.id, "aaaa-bbbb", NOW).await.unwrap());
+}
+
+async fn the_log_is_a_chain_that_shows_every_change(home: Home) {
+    let registry = home.open().await;
+    let people = registry.people();
+    let folder = tempfile::tempdir().unwrap();
+    let key = HeadKey::open(&folder.path().join("key")).unwrap();
+    let mut signed = Vec::new();
+    for n in 1..=6 {
+        let deed = Deed {
+            actor: "a\0b\u{7}".to_owned(),
+            action: "x".to_owned(),
+            detail: format!("第{n}"),
+            ..Deed::default()
+        };
+        assert_eq!(people.note(deed, later(n)).await.unwrap(), n);
+        if n % 2 == 0 {
+            let (seq, hash) = people.audit_log_end().await.unwrap().unwrap();
+            signed.push(key.sign(&format!("2026-03-0{n}"), seq, &hash, later(n)));
+        }
+    }
+    let text: String = signed.iter().map(|head| serde_json::to_string(head).unwrap() + "\n").collect();
+    let signed = heads::read(&text, Some(&key.public())).unwrap();
+    let good = verify(people, &signed).await.unwrap();
+    assert_eq!((good.entries, good.heads, good.fault), (6, 3, None));
+
+    let run = async |sql: &'static str| registry.db.execute(Sql::new(sql)).await.unwrap();
+    let fault = async |heads: &[heads::Head]| verify(people, heads).await.unwrap().fault;
+    run("UPDATE audit_log SET actor = 'somebody else' WHERE seq = 3").await;
+    assert_eq!(fault(&[]).await, Some(Fault::Changed(3)));
+    run("UPDATE audit_log SET actor = 'ab' WHERE seq = 3").await;
+    assert_eq!(fault(&[]).await, None, "as it was");
+    run("UPDATE audit_log SET detail = 'x' WHERE seq = 4").await;
+    assert_eq!(fault(&[]).await, Some(Fault::DetailChanged(4)));
+    run("UPDATE audit_log SET detail = '第4' WHERE seq = 4").await;
+
+    run("DELETE FROM audit_log WHERE seq = 6").await;
+    assert_eq!(fault(&[]).await, None, "a chain alone does not show that its end is gone");
+    let cut = fault(&signed).await;
+    assert_eq!(cut, Some(Fault::CutOff { seq: 6, last: 5, day: "2026-03-06".to_owned() }));
+    // Written anew: the chain holds, the signed head does not.
+    let deed = Deed { actor: "forger".to_owned(), ..Deed::default() };
+    people.note(deed, later(6)).await.unwrap();
+    assert_eq!(fault(&[]).await, None);
+    assert_eq!(fault(&signed).await, Some(Fault::Rewritten { seq: 6, day: "2026-03-06".to_owned() }));
+    run("DELETE FROM audit_log WHERE seq = 2").await;
+    assert_eq!(fault(&signed).await, Some(Fault::Missing { expected: 2, found: 3 }));
+}
+
+async fn tokens_and_accounts_number_people_together(home: Home) {
+    let registry = home.open().await;
+    let li = account(&registry, "li").await;
+    let person = crate::registry::TokenPerson {
+        id: PersonId(0),
+        name: "wang".to_owned(),
+        roles: [motorpool_supervision::cases::Role::Inspector].into(),
+        unit: UnitId(1),
+    };
+    let made =
+        registry.create_token_for("wang", &[crate::registry::Scope::Read], Some(&person), None, "test", NOW);
+    made.await.unwrap();
+    let token = registry.tokens()[0].person.clone().unwrap();
+    assert_eq!((li.person, token.id), (PersonId(1), PersonId(2)));
+}

@@ -1,0 +1,11 @@
+//! Webhooks: events of this server, told to other systems.
+//!
+//! [`EVENTS`] says which there are; what is told and to whom is decided by [`crate::notify`], which puts deliveries into the queue of
+//! the registry. [`courier`] takes them out, signs and sends them, and writes down what became of each.
+
+pub mod courier;
+pub mod signature;
+
+/// The kinds of events, as a webhook names them.
+pub const EVENTS: [&str; 6] =
+    ["flag.opened", "flag.closed", "case.opened", "case.closed", "device.offline", "device.power_cut"];

@@ -86,15 +86,10 @@ async function fromRegisters(): Promise<Fleet> {
   );
 }
 
-interface FleetView {
-  units: { id: number; name: string; parent?: number | null }[];
-  cars: { id: number | null; plate: string; unit: number | null; driver: string; class: string | null }[];
-}
-
-function fromView({ units, cars }: FleetView): Fleet {
+function fromView({ units, cars }: Schema<"FleetView">): Fleet {
   return new Fleet(
     units.map((unit) => ({ ...unit, parent: unit.parent ?? null })),
-    cars.flatMap(({ id, plate, unit, driver, class: kind }) => (id === null ? [] : [{ id, plate, unit, driver, class: kind ?? "" }])),
+    cars.flatMap(({ id, plate, unit, driver, class: kind }) => (id == null ? [] : [{ id, plate, unit: unit ?? null, driver, class: kind ?? "" }])),
   );
 }
 
@@ -104,7 +99,7 @@ const isElsewhere = (error: unknown): boolean => error instanceof Refused && (er
 /** Reads the units and cars. */
 export async function loadFleet(): Promise<Fleet> {
   try {
-    return fromView(await read<FleetView>("fleet"));
+    return fromView(await read<Schema<"FleetView">>("fleet"));
   } catch (error) {
     if (!isElsewhere(error)) throw error;
     return fromRegisters();

@@ -1,7 +1,7 @@
 import { addDays, instantOf } from "../../time/zone";
 import type { GrantView, Role } from "./types";
 
-export const isExpired = (grant: Pick<GrantView, "until">, now: number): boolean => grant.until !== null && Date.parse(grant.until) <= now;
+export const isExpired = (grant: Pick<GrantView, "until">, now: number): boolean => grant.until != null && Date.parse(grant.until) <= now;
 
 /** The roles that an account may get besides those it holds: each of the three administrators stands alone (三员分立). */
 export function mayHold(roles: readonly Role[], held: readonly GrantView[], now: number): Role[] {

@@ -1,41 +1,7 @@
-/** The use of cars as the server counts it. */
-export interface Use {
-  cars: number;
-  cars_used: number;
-  trips: number;
-  distance_m: number;
-  trip_s: number;
-  moving_s: number;
-  idle_s: number;
-  off_hours_s: number;
-  trips_with_order: number;
-}
+import type { Schema } from "../../api/types";
 
-export interface Funnel {
-  flags: number;
-  cases: number;
-  checked: number;
-  explanations_asked: number;
-  explanations_given: number;
-  normal: number;
-  management_problems: number;
-  violations: number;
-  open: number;
-}
-
-export interface MonthReport {
-  month: string;
-  unit: number | null;
-  from: string;
-  to: string;
-  made_at: string;
-  total: Use;
-  shares: { cars_used: number | null; off_hours: number | null; idle: number | null; with_order: number | null; online: number | null };
-  by_unit: (Use & { unit: number; unit_name: string })[];
-  /** Absent for whoever may see no cases. */
-  funnel?: Funnel | null;
-  data_quality: { cars_with_device: number; cars_heard: number; gaps: number; gap_s: number; is_provisional: boolean };
-}
+export type Funnel = Schema<"Funnel">;
+export type MonthReport = Schema<"MonthView">;
 
 export const FUNNEL_STEPS = ["flags", "cases", "checked", "explanations_asked", "explanations_given", "violations"] as const;
 export type FunnelStep = (typeof FUNNEL_STEPS)[number];

@@ -33,7 +33,7 @@ const zh = {
   noCars: "没有可以查看的车辆。",
   card: {
     close: "关闭车辆卡片",
-    kmh: (speed: number) => (speed >= 255 ? "≥ 255 km/h" : `${speed} km/h`),
+    kmh: (speed: number) => (speed >= 255 ? "≥ 255 公里/小时" : `${speed} 公里/小时`),
     driver: "驾驶员",
     unit: "单位",
     lastFix: "最近定位",

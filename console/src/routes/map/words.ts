@@ -46,7 +46,7 @@ const zh = {
     until: (clock: string) => `计划 ${clock} 返回`,
     trips: "今日行程",
     noTrips: "今天没有行程",
-    tripText: (km: string, duration: string) => `${km} km · ${duration}`,
+    tripText: (km: string, duration: string) => `${km} 公里 · ${duration}`,
     askTrips: "查看今日行程",
     follow: "跟随",
     following: "停止跟随",

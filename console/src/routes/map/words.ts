@@ -96,7 +96,7 @@ const zh = {
     halfWidth: "单侧宽度（米）",
     radius: "半径（米）",
     area: "面积",
-    areaText: (m2: number) => (m2 >= 1e6 ? `${(m2 / 1e6).toFixed(2)} km²` : `${Math.round(m2).toLocaleString()} m²`),
+    areaText: (m2: number) => (m2 >= 1e6 ? `${(m2 / 1e6).toFixed(2)} 平方公里` : `${Math.round(m2).toLocaleString()} 平方米`),
     validity: "生效",
     fromNow: "从现在起",
     always: "更正：一直如此",

@@ -168,7 +168,13 @@ impl Scope {
     }
 
     fn hides(&self, car: &Car) -> bool {
-        car.is_secret && !self.is_every_secret && !self.secret_units.contains(&car.unit)
+        car.is_secret && !self.sees_secrets_of(car.unit)
+    }
+
+    /// Whether it holds the cars of a unit that are on secret work.
+    #[must_use]
+    pub fn sees_secrets_of(&self, unit: UnitId) -> bool {
+        self.is_every_secret || self.secret_units.contains(&unit)
     }
 
     /// The times at which it sees a car.

@@ -5,6 +5,7 @@
 //! scope of this kind: [`Vault::people`] gives them, and nothing else of the registry.
 
 mod cases;
+mod changes;
 pub(super) mod desk;
 mod devices;
 mod outside;

@@ -1,8 +1,8 @@
-//! Rows of registers as a caller sees and may write them.
+//! Rows of registers as a caller sees them, and the way to write them.
 //!
 //! A row is seen when it names a unit in scope or a car that is seen at the time it speaks of; rows that name neither (calendars, rule
-//! sets for all) are seen by everybody who reads registers. It is written only when everything it names is in scope, and what names
-//! nothing only by who sees everything. Rows that name a car on secret work exist for nobody without the grant.
+//! sets for all) are seen by everybody who reads registers. Rows that name a car on secret work exist for nobody without the grant.
+//! Who may write a row is decided in [`super::changes`].
 
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::Actor;
@@ -43,13 +43,13 @@ pub(in super::super) fn permission_to_write(kind: &Kind) -> Permission {
 }
 
 /// What a row names.
-struct Named {
-    facts: Facts,
-    vehicles: Vec<VehicleId>,
+pub(super) struct Named {
+    pub(super) facts: Facts,
+    pub(super) vehicles: Vec<VehicleId>,
 }
 
 impl Named {
-    fn of(kind: &Kind, id: Option<i64>, row: &Value) -> Option<Self> {
+    pub(super) fn of(kind: &Kind, id: Option<i64>, row: &Value) -> Option<Self> {
         let facts = kind.facts(row).ok()?;
         let own = id.filter(|_| kind.name == Vehicle::KIND).map(VehicleId);
         let vehicles = [facts.vehicle, facts.other_vehicle, own].into_iter().flatten();
@@ -93,35 +93,12 @@ impl Data {
         kind.name == Vehicle::KIND && says_so && (!is_known || self.is_hidden(VehicleId(id)))
     }
 
-    fn sees_vehicle_about(&self, vehicle: VehicleId, facts: &Facts) -> bool {
+    pub(super) fn sees_vehicle_about(&self, vehicle: VehicleId, facts: &Facts) -> bool {
         let times = self.vehicle_times(vehicle);
         match facts.about {
             Some((from, to)) => times.iter().any(|span| span.overlaps(from, to)),
             None => times.iter().any(|span| span.contains(self.now)),
         }
-    }
-
-    /// Whether a row that says this may be written.
-    fn may_write(&self, kind: &Kind, id: Option<i64>, row: &Value) -> bool {
-        let Some(named) = Named::of(kind, id, row) else { return false };
-        if named.vehicles.iter().any(|vehicle| self.is_hidden(*vehicle)) {
-            return false;
-        }
-        if self.is_everything() {
-            return true;
-        }
-        let unit = match (kind.name, id) {
-            (Unit::KIND, Some(id)) => Some(UnitId(id)),
-            _ => named.facts.unit,
-        };
-        let vehicles = match (kind.name, id) {
-            // The car itself follows its unit.
-            (Vehicle::KIND, _) => &[],
-            _ => named.vehicles.as_slice(),
-        };
-        let units_in = unit.is_none_or(|unit| self.sees_unit(unit));
-        let cars_in = vehicles.iter().all(|vehicle| self.sees_vehicle_about(*vehicle, &named.facts));
-        units_in && cars_in && (unit.is_some() || !vehicles.is_empty())
     }
 
     /// Rows of a kind that are seen, in the order of the filter.
@@ -221,28 +198,6 @@ impl Data {
         };
         super::note(&self.state, &self.granted, "register.write", object, kind.name.to_owned()).await?;
         Ok(done)
-    }
-
-    async fn check_changes(&self, kind: &Kind, changes: &[Change<Value>]) -> Result<(), Problem> {
-        let outside = || {
-            Problem::new(Code::Forbidden).detail("the row names a unit or a car outside what you look after")
-        };
-        let mut ids: Vec<i64> = Vec::new();
-        for change in changes {
-            let known = if matches!(change, Change::Add { .. }) { None } else { change.id() };
-            ids.extend(known);
-            if change.says().is_some_and(|(_, row)| !self.may_write(kind, known, row)) {
-                return Err(outside());
-            }
-        }
-        ids.sort_unstable();
-        ids.dedup();
-        for row in self.registry().any_rows_known(kind.name, &ids).await? {
-            if !self.may_write(kind, Some(row.id), &row.row) {
-                return Err(outside());
-            }
-        }
-        Ok(())
     }
 
     /// Whether a proposal is seen: every row that it changes is.

@@ -1,0 +1,108 @@
+//! Which rows of registers a caller may write.
+//!
+//! A row is written only when everything it names is in scope, as it is to be and as it was; what names nothing only by who sees
+//! everything. Some rows decide who looks at the writer: they take more, see each rule here. Nothing is written here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use motorpool_supervision::ids::UnitId;
+use motorpool_supervision::register::{Row, Unit, Vehicle};
+use serde_json::Value;
+
+use super::Data;
+use super::registers::Named;
+use crate::api::problem::{Code, Problem};
+use crate::registers::Kind;
+use crate::registry::{AnyRow, Change, Scope as TokenScope};
+
+/// A change with what is known of its row.
+struct Draft<'a> {
+    kind: &'a Kind,
+    change: &'a Change<Value>,
+    known: &'a [AnyRow],
+}
+
+/// The number of the row that a change finds; none of a new one.
+const fn found_id(change: &Change<Value>) -> Option<i64> {
+    match change {
+        Change::Add { .. } => None,
+        _ => change.id(),
+    }
+}
+
+impl Data {
+    /// Refuses changes of which one is not the caller's to make.
+    pub(in super::super) async fn check_changes(
+        &self,
+        kind: &Kind,
+        changes: &[Change<Value>],
+    ) -> Result<(), Problem> {
+        let ids: BTreeSet<i64> = changes.iter().filter_map(found_id).collect();
+        let ids: Vec<i64> = ids.into_iter().collect();
+        let mut known: BTreeMap<i64, Vec<AnyRow>> = BTreeMap::new();
+        for row in self.registry().any_rows_known(kind.name, &ids).await? {
+            known.entry(row.id).or_default().push(row);
+        }
+        for change in changes {
+            let known = found_id(change).and_then(|id| known.get(&id)).map_or(&[][..], Vec::as_slice);
+            self.check_draft(&Draft { kind, change, known })?;
+        }
+        Ok(())
+    }
+
+    fn check_draft(&self, draft: &Draft<'_>) -> Result<(), Problem> {
+        let refused = |why: &'static str| Err(Problem::new(Code::Forbidden).detail(why));
+        let id = found_id(draft.change);
+        let says = draft.change.says().is_none_or(|(_, row)| self.may_write(draft.kind, id, row));
+        if !says || !draft.known.iter().all(|known| self.may_write(draft.kind, id, &known.row)) {
+            return refused("the row names a unit or a car outside what you look after");
+        }
+        if !self.may_set_secrecy(draft) {
+            return refused("putting a car on secret work takes the grant for secret work of its unit");
+        }
+        Ok(())
+    }
+
+    /// Whether a row that says this may be written.
+    fn may_write(&self, kind: &Kind, id: Option<i64>, row: &Value) -> bool {
+        let Some(named) = Named::of(kind, id, row) else { return false };
+        if named.vehicles.iter().any(|vehicle| self.is_hidden(*vehicle)) {
+            return false;
+        }
+        if self.is_everything() {
+            return true;
+        }
+        let unit = match (kind.name, id) {
+            (Unit::KIND, Some(id)) => Some(UnitId(id)),
+            _ => named.facts.unit,
+        };
+        let vehicles = match (kind.name, id) {
+            // The car itself follows its unit.
+            (Vehicle::KIND, _) => &[],
+            _ => named.vehicles.as_slice(),
+        };
+        let units_in = unit.is_none_or(|unit| self.sees_unit(unit));
+        let cars_in = vehicles.iter().all(|vehicle| self.sees_vehicle_about(*vehicle, &named.facts));
+        units_in && cars_in && (unit.is_some() || !vehicles.is_empty())
+    }
+
+    /// Secret work hides a car from whoever reviews it. So who looks after cars on secret work decides which are, and for tokens that
+    /// stand for nobody those that run the server.
+    fn may_set_secrecy(&self, draft: &Draft<'_>) -> bool {
+        let Some((_, row)) = draft.change.says().filter(|_| draft.kind.name == Vehicle::KIND) else {
+            return true;
+        };
+        let is_secret = |row: &Value| row.get("is_secret").and_then(Value::as_bool) == Some(true);
+        let wanted = is_secret(row);
+        let is_new = draft.known.is_empty() && wanted;
+        if !is_new && draft.known.iter().all(|known| is_secret(&known.row) == wanted) {
+            return true;
+        }
+        if let Some(token) = self.caller().as_token().filter(|token| token.person.is_none()) {
+            return token.allows(TokenScope::Admin);
+        }
+        let rows = draft.known.iter().map(|known| &known.row).chain([row]);
+        let mut units = rows.map(|row| row.get("unit").and_then(Value::as_i64).map(UnitId));
+        units.all(|unit| unit.is_some_and(|unit| self.sees_secrets_of(unit)))
+    }
+}

@@ -1,0 +1,86 @@
+//! What people with a right to write registers may not do with it: hide a car, choose their reviewers, take another's device, ask a file
+//! what another unit has, wave their own proposals through, rewrite what somebody else reported.
+
+use axum::body::Body;
+use axum::http::{Request, header};
+use motorpool_supervision::ids::UnitId;
+use motorpool_supervision::register::{Unit, Vehicle};
+use serde_json::{Value, json};
+
+use super::app::{Answer, TestApp};
+use super::cases::{County, add};
+use super::people::Person;
+use crate::accounts::Role;
+use crate::clock::wall_now;
+use crate::registry::Scope;
+
+/// The county with a second bureau, unit 5, that has a car, and the manager of each.
+struct Bureaus {
+    county: County,
+    foresters: Person,
+    waterworks: Person,
+}
+
+impl Bureaus {
+    async fn new() -> Self {
+        let county = County::new().await;
+        let app = &county.app;
+        let waterworks = Unit {
+            name: "县水利局".to_owned(),
+            code: "SL".to_owned(),
+            parent: Some(UnitId(1)),
+            ..Unit::default()
+        };
+        add(app, waterworks).await;
+        add(app, Vehicle { plate: "演A00002".to_owned(), unit: UnitId(5), ..Vehicle::default() }).await;
+        let foresters = app.person("foresters", Role::FleetManager, Some(4), Some(4)).await;
+        let waterworks = app.person("waterworks", Role::FleetManager, Some(5), Some(5)).await;
+        Self { county, foresters, waterworks }
+    }
+
+    fn app(&self) -> &TestApp {
+        &self.county.app
+    }
+
+    async fn post(&self, person: &Person, path: &str, body: Value) -> Answer {
+        self.app().call_as(person, "POST", &format!("/api/v1/registers/{path}"), Some(&body)).await
+    }
+
+    async fn put(&self, person: &Person, path: &str, row: Value) -> Answer {
+        let path = format!("/api/v1/registers/{path}");
+        self.app().call_as(person, "PUT", &path, Some(&json!({ "row": row }))).await
+    }
+
+    async fn import(&self, person: &Person, path: &str, file: &str) -> Answer {
+        let request = Request::post(format!("/api/v1/registers/{path}"))
+            .header("sec-fetch-site", "same-origin")
+            .header(header::COOKIE, person.cookie())
+            .body(Body::from(file.to_owned()));
+        self.app().send(request.unwrap()).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_hides_a_car_without_the_grant_for_secret_work() {
+    let two = Bureaus::new().await;
+    let app = two.app();
+    let hide = json!({ "from": "2026-03-01T00:00:00Z", "row": { "is_secret": true } });
+    let hidden = json!({ "row": { "plate": "演A00007", "unit": 4, "is_secret": true } });
+    assert_eq!(two.post(&two.foresters, "vehicle/1/amend", hide.clone()).await.problem(), "forbidden");
+    assert_eq!(two.post(&two.foresters, "vehicle", hidden.clone()).await.problem(), "forbidden");
+    let writer = app.token_for(&[Scope::WriteRegisters]).await;
+    let by_token = app.call("POST", "/api/v1/registers/vehicle/1/amend", Some(&writer), Some(&hide)).await;
+    assert_eq!(by_token.problem(), "forbidden", "a machine has no such grant");
+    let cars = app.get("/api/v1/registers/vehicle").await.good();
+    assert_eq!(cars["items"].as_array().unwrap().len(), 2, "{cars}");
+
+    // The grant of one unit is for the cars of that unit.
+    let grant = crate::registry::accounts::NewGrant {
+        role: Role::FleetManager,
+        unit: Some(UnitId(4)),
+        is_secret: true,
+        until: None,
+    };
+    app.registry.people().grant(two.foresters.account.id, grant, "test", wall_now()).await.unwrap();
+    two.post(&two.foresters, "vehicle", hidden).await.good();
+}

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::UnitId;
-use motorpool_supervision::register::{Row, Unit, Vehicle};
+use motorpool_supervision::register::{Row, Span, Unit, Vehicle};
 use serde_json::Value;
 
 use super::Data;
@@ -60,6 +61,11 @@ impl Data {
         if !self.may_set_secrecy(draft) {
             return refused("putting a car on secret work takes the grant for secret work of its unit");
         }
+        if !self.may_place_unit(draft) {
+            return refused(
+                "where a unit stands and who reviews it is for who looks after the units above it",
+            );
+        }
         Ok(())
     }
 
@@ -105,4 +111,53 @@ impl Data {
         let mut units = rows.map(|row| row.get("unit").and_then(Value::as_i64).map(UnitId));
         units.all(|unit| unit.is_some_and(|unit| self.sees_secrets_of(unit)))
     }
+
+    /// Where a unit stands, what it does and who reviews it decide who looks at its cars: so its own people never write that, nor end
+    /// it or add one, but those do who look after the units above it, before and after.
+    fn may_place_unit(&self, draft: &Draft<'_>) -> bool {
+        if draft.kind.name != Unit::KIND || self.is_everything() || keeps_place(draft) {
+            return true;
+        }
+        let rows = draft.known.iter().map(|known| &known.row).chain(draft.change.says().map(|(_, row)| row));
+        let mut parents = rows.map(|row| row.get("parent").and_then(Value::as_i64).map(UnitId));
+        parents.all(|parent| parent.is_some_and(|parent| self.sees_unit(parent)))
+    }
+}
+
+/// Whether a change of a unit leaves its place in the tree and its reviewers as they are, all the while.
+fn keeps_place(draft: &Draft<'_>) -> bool {
+    let same = |known: &AnyRow, row: &Value| {
+        ["parent", "kind", "reviewed_by"].iter().all(|field| known.row.get(field) == row.get(field))
+    };
+    match draft.change {
+        Change::Add { .. } | Change::End { .. } => false,
+        Change::Correct { valid, row, .. } => {
+            let holds_on = |known: &AnyRow| covers(&[*valid], known.valid);
+            !draft.known.is_empty() && draft.known.iter().all(|known| holds_on(known) && same(known, row))
+        }
+        Change::Amend { valid, row, .. } => {
+            let end = valid.to.map_or(UtcMillis(i64::MAX), |to| UtcMillis(to.0.saturating_sub(1)));
+            let mut touched =
+                draft.known.iter().filter(|known| known.valid.overlaps(valid.from, end)).peekable();
+            touched.peek().is_some() && touched.all(|known| same(known, row))
+        }
+    }
+}
+
+/// Whether there is no instant of `wanted` outside all of `times`.
+fn covers(times: &[Span], wanted: Span) -> bool {
+    let mut times = times.to_vec();
+    times.sort_by_key(|span| span.from);
+    let mut reached = wanted.from;
+    for span in times {
+        if span.from > reached {
+            return false;
+        }
+        let Some(to) = span.to else { return true };
+        reached = reached.max(to);
+        if wanted.to.is_some_and(|end| end <= reached) {
+            return true;
+        }
+    }
+    false
 }

@@ -84,3 +84,29 @@ async fn nobody_hides_a_car_without_the_grant_for_secret_work() {
     app.registry.people().grant(two.foresters.account.id, grant, "test", wall_now()).await.unwrap();
     two.post(&two.foresters, "vehicle", hidden).await.good();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_chooses_the_own_reviewers() {
+    let two = Bureaus::new().await;
+    let chosen = [
+        json!({ "name": "县林业局", "code": "LY", "parent": 1, "kind": "office" }),
+        json!({ "name": "县林业局", "code": "LY", "parent": 1, "reviewed_by": 1 }),
+        json!({ "name": "县林业局", "code": "LY" }),
+        json!({ "name": "县林业局", "code": "LY", "parent": 4 }),
+    ];
+    for row in &chosen {
+        assert_eq!(two.put(&two.foresters, "unit/4", row.clone()).await.problem(), "forbidden", "{row}");
+    }
+    let end = json!({ "at": "2026-09-01T00:00:00Z" });
+    assert_eq!(two.post(&two.foresters, "unit/4/end", end).await.problem(), "forbidden");
+    let beside = json!({ "row": { "name": "县林业二局", "parent": 1 } });
+    assert_eq!(two.post(&two.foresters, "unit", beside).await.problem(), "forbidden");
+
+    // A new name chooses nobody, and who looks after the unit above arranges those below it.
+    two.put(&two.foresters, "unit/4", json!({ "name": "林业局", "code": "LY", "parent": 1 })).await.good();
+    two.post(&two.foresters, "unit", json!({ "row": { "name": "林场", "parent": 4 } })).await.good();
+    let county = two.app().person("county", Role::FleetManager, Some(1), Some(1)).await;
+    let moved = json!({ "name": "林业局", "code": "LY", "parent": 5 });
+    let answer = two.put(&county, "unit/4", moved).await;
+    assert!(answer.status.is_success(), "{}", answer.text());
+}

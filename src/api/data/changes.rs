@@ -6,15 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::ids::UnitId;
-use motorpool_supervision::register::{Row, Span, Unit, Vehicle};
+use motorpool_supervision::ids::{DeviceId as SupervisedDevice, UnitId, VehicleId};
+use motorpool_supervision::register::{Binding, Row, Span, Transfer, Unit, Vehicle};
 use serde_json::Value;
 
 use super::Data;
 use super::registers::Named;
 use crate::api::problem::{Code, Problem};
+use crate::ids::DeviceId;
 use crate::registers::Kind;
-use crate::registry::{AnyRow, Change, Scope as TokenScope};
+use crate::registry::{AnyRow, Change, Facts, Scope as TokenScope};
 
 /// A change with what is known of its row.
 struct Draft<'a> {
@@ -54,8 +55,8 @@ impl Data {
     fn check_draft(&self, draft: &Draft<'_>) -> Result<(), Problem> {
         let refused = |why: &'static str| Err(Problem::new(Code::Forbidden).detail(why));
         let id = found_id(draft.change);
-        let says = draft.change.says().is_none_or(|(_, row)| self.may_write(draft.kind, id, row));
-        if !says || !draft.known.iter().all(|known| self.may_write(draft.kind, id, &known.row)) {
+        let says = draft.change.says().is_none_or(|(valid, row)| self.may_write(draft.kind, id, valid, row));
+        if !says || !draft.known.iter().all(|known| self.may_write(draft.kind, id, known.valid, &known.row)) {
             return refused("the row names a unit or a car outside what you look after");
         }
         if !self.may_set_secrecy(draft) {
@@ -69,10 +70,10 @@ impl Data {
         Ok(())
     }
 
-    /// Whether a row that says this may be written.
-    fn may_write(&self, kind: &Kind, id: Option<i64>, row: &Value) -> bool {
+    /// Whether a row that says this within this time may be written.
+    fn may_write(&self, kind: &Kind, id: Option<i64>, valid: Span, row: &Value) -> bool {
         let Some(named) = Named::of(kind, id, row) else { return false };
-        if named.vehicles.iter().any(|vehicle| self.is_hidden(*vehicle)) {
+        if named.vehicles.iter().any(|vehicle| self.is_hidden(*vehicle)) || !self.may_fit(kind, valid, row) {
             return false;
         }
         if self.is_everything() {
@@ -82,14 +83,43 @@ impl Data {
             (Unit::KIND, Some(id)) => Some(UnitId(id)),
             _ => named.facts.unit,
         };
-        let vehicles = match (kind.name, id) {
+        let vehicles = match kind.name {
             // The car itself follows its unit.
-            (Vehicle::KIND, _) => &[],
+            Vehicle::KIND => &[],
             _ => named.vehicles.as_slice(),
         };
         let units_in = unit.is_none_or(|unit| self.sees_unit(unit));
-        let cars_in = vehicles.iter().all(|vehicle| self.sees_vehicle_about(*vehicle, &named.facts));
+        let cars_in = vehicles.iter().all(|vehicle| match (kind.name, unit) {
+            (Transfer::KIND, _) => self.is_lender(*vehicle),
+            (_, Some(_)) => self.sees_vehicle_about(*vehicle, &named.facts),
+            (_, None) => covers(&self.vehicle_times(*vehicle), time_of(&named.facts, valid)),
+        });
         units_in && cars_in && (unit.is_some() || !vehicles.is_empty())
+    }
+
+    /// Whether a device may be put into a car: only who has it all the while says where it sits. One that sits in no car is for
+    /// who looks after everything.
+    fn may_fit(&self, kind: &Kind, valid: Span, row: &Value) -> bool {
+        if kind.name != Binding::KIND {
+            return true;
+        }
+        let Some(device) = device_of(row) else { return false };
+        let end = last_of(valid);
+        let fittings = self.fleet().fittings(SupervisedDevice(i64::from(device.0)));
+        let mut meanwhile = fittings.iter().filter(|fitting| fitting.valid.overlaps(valid.from, end));
+        let is_hidden = meanwhile.any(|fitting| self.is_hidden(fitting.vehicle));
+        (self.is_everything() && !is_hidden) || covers(&self.device_times(device), valid)
+    }
+
+    /// Whether a binding names a device that is there for the caller.
+    pub(in super::super) fn has_device_of(&self, row: &Value) -> bool {
+        let known = device_of(row).filter(|device| self.registry().snapshot().device(*device).is_some());
+        known.is_some_and(|device| !self.device_times(device).is_empty())
+    }
+
+    /// A car is lent by the unit that has it, never by the one that borrows it.
+    fn is_lender(&self, vehicle: VehicleId) -> bool {
+        self.fleet().cars().get(&vehicle).is_some_and(|car| self.sees_unit(car.unit))
     }
 
     /// Secret work hides a car from whoever reviews it. So who looks after cars on secret work decides which are, and for tokens that
@@ -136,12 +166,28 @@ fn keeps_place(draft: &Draft<'_>) -> bool {
             !draft.known.is_empty() && draft.known.iter().all(|known| holds_on(known) && same(known, row))
         }
         Change::Amend { valid, row, .. } => {
-            let end = valid.to.map_or(UtcMillis(i64::MAX), |to| UtcMillis(to.0.saturating_sub(1)));
+            let end = last_of(*valid);
             let mut touched =
                 draft.known.iter().filter(|known| known.valid.overlaps(valid.from, end)).peekable();
             touched.peek().is_some() && touched.all(|known| same(known, row))
         }
     }
+}
+
+/// The device that a binding names.
+fn device_of(row: &Value) -> Option<DeviceId> {
+    let number = row.get("device").and_then(Value::as_i64)?;
+    u32::try_from(number).ok().map(DeviceId)
+}
+
+/// The time that a row speaks of.
+fn time_of(facts: &Facts, valid: Span) -> Span {
+    facts.about.map_or(valid, |(from, to)| Span { from, to: to.0.checked_add(1).map(UtcMillis) })
+}
+
+/// The last instant of a time.
+fn last_of(valid: Span) -> UtcMillis {
+    valid.to.map_or(UtcMillis(i64::MAX), |to| UtcMillis(to.0.saturating_sub(1)))
 }
 
 /// Whether there is no instant of `wanted` outside all of `times`.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::register::{Row, Span, Transfer, Unit, Vehicle};
+use motorpool_supervision::register::{Binding, Row, Span, Transfer, Unit, Vehicle};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -116,7 +116,7 @@ fn checked(kind: &Kind, valid: Span, row: &Value) -> Result<Value, Problem> {
     })
 }
 
-/// Refuses a row that names a unit or a car that there is not.
+/// Refuses a row that names a unit, a car or a device that there is not.
 async fn check_names(data: &Data, kind: &Kind, row: &Value) -> Result<(), Problem> {
     let facts = kind.facts(row)?;
     let unit_at = match kind.name {
@@ -134,6 +134,10 @@ async fn check_names(data: &Data, kind: &Kind, row: &Value) -> Result<(), Proble
         if !data.has_row(named, id).await? {
             return Err(Problem::field(pointer, format!("there is no {named} {id}")));
         }
+    }
+    if kind.name == Binding::KIND && !data.has_device_of(row) {
+        let device = row.get("device").map(Value::to_string).unwrap_or_default();
+        return Err(Problem::field("/row/device", format!("there is no device {device}")));
     }
     Ok(())
 }

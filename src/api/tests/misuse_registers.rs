@@ -3,8 +3,9 @@
 
 use axum::body::Body;
 use axum::http::{Request, header};
-use motorpool_supervision::ids::UnitId;
-use motorpool_supervision::register::{Unit, Vehicle};
+use motorpool_protocols::UtcMillis;
+use motorpool_supervision::ids::{UnitId, VehicleId};
+use motorpool_supervision::register::{Span, Transfer, Unit, Vehicle};
 use serde_json::{Value, json};
 
 use super::app::{Answer, TestApp};
@@ -12,7 +13,9 @@ use super::cases::{County, add};
 use super::people::Person;
 use crate::accounts::Role;
 use crate::clock::wall_now;
-use crate::registry::Scope;
+use crate::registry::{Change, Scope};
+
+const DAY_MS: i64 = 86_400_000;
 
 /// The county with a second bureau, unit 5, that has a car, and the manager of each.
 struct Bureaus {
@@ -109,4 +112,44 @@ async fn nobody_chooses_the_own_reviewers() {
     let moved = json!({ "name": "林业局", "code": "LY", "parent": 5 });
     let answer = two.put(&county, "unit/4", moved).await;
     assert!(answer.status.is_success(), "{}", answer.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_is_bound_by_who_has_it_all_the_while() {
+    let two = Bureaus::new().await;
+    two.app().enrol(2).await;
+    let taken = two.post(&two.waterworks, "binding", json!({ "row": { "device": 1, "vehicle": 2 } })).await;
+    assert_eq!(taken.problem(), "invalid_body", "of another unit");
+    assert!(taken.text().contains("there is no device 1"), "{}", taken.text());
+    let loose = two.post(&two.foresters, "binding", json!({ "row": { "device": 2, "vehicle": 1 } })).await;
+    assert_eq!(loose.problem(), "invalid_body", "in no car of the unit");
+    let row = json!({ "device": 1, "vehicle": 1, "is_primary": true, "work_order": "W-1" });
+    two.put(&two.foresters, "binding/1", row).await.good();
+    let nowhere = json!({ "row": { "device": 99, "vehicle": 1 } });
+    assert_eq!(two.app().post("/api/v1/registers/binding", nowhere).await.problem(), "invalid_body");
+    let body = json!({ "row": { "device": 2, "vehicle": 1 } });
+    two.app().post("/api/v1/registers/binding", body).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_borrower_writes_of_the_time_of_the_loan_and_never_the_loan() {
+    let two = Bureaus::new().await;
+    let now = wall_now().0;
+    let loan = Span::new(UtcMillis(now - 10 * DAY_MS), UtcMillis(now + 10 * DAY_MS));
+    let row = Transfer { vehicle: VehicleId(1), to: UnitId(5), ..Transfer::default() };
+    let lent = Change::Add { id: None, valid: loan, row };
+    two.app().registry.write_rows(&[lent], "test", wall_now()).await.unwrap();
+    let seal = |from: i64, to: i64| {
+        let (from, to) = (UtcMillis(from).to_string(), UtcMillis(to).to_string());
+        json!({ "valid_from": from, "valid_to": to, "row": { "vehicle": 1, "reason": "封存" } })
+    };
+    let before = seal(now - 20 * DAY_MS, now + DAY_MS);
+    assert_eq!(two.post(&two.waterworks, "seal", before).await.problem(), "forbidden");
+    let within = seal(now - 2 * DAY_MS, now + DAY_MS);
+    assert!(two.post(&two.waterworks, "seal", within).await.status.is_success());
+
+    let longer = json!({ "valid_from": loan.from.to_string(), "row": { "vehicle": 1, "to": 5 } });
+    let path = "/api/v1/registers/transfer/1";
+    let answer = two.app().call_as(&two.waterworks, "PUT", path, Some(&longer)).await;
+    assert_eq!(answer.problem(), "forbidden", "lending is the lender's to write");
 }

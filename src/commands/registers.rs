@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use motorpool_protocols::UtcMillis;
@@ -15,7 +16,8 @@ use super::registry::{Place, with_registry_and_config};
 use crate::clock::wall_now;
 use crate::config::Config;
 use crate::registers::{
-    Clearance, Clerk, ImportFile, Imported, KINDS, Kind, Office, Submitted, export_csv, kind, read_file,
+    Clearance, Clerk, ImportFile, Imported, KINDS, Kind, Office, Operator, Submitted, export_csv, kind,
+    read_file,
 };
 use crate::registry::{Known, Registry, RowFilter};
 use crate::supervision::ClearanceSources;
@@ -125,7 +127,9 @@ async fn import(args: &ImportArgs, registry: &Registry, config: &Config) -> anyh
         who: args.who.clone(),
     };
     let now = wall_now();
-    let Imported { report, changes } = read_file(registry, args.kind, file, args.dry_run, now).await?;
+    let operator = Arc::new(Operator);
+    let Imported { report, changes } =
+        read_file(registry, args.kind, file, operator, args.dry_run, now).await?;
     if !report.errors.is_empty() || args.dry_run {
         let outcome = if report.errors.is_empty() { "checked" } else { "refused" };
         tell(args, &report, outcome, None)?;

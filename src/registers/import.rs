@@ -10,7 +10,7 @@ use motorpool_supervision::intake::{Context, Datum, Limits, Report};
 use motorpool_supervision::register::Register;
 use serde_json::Value as Json;
 
-use super::kinds::{FileRows, Kind};
+use super::kinds::{FileRows, KINDS, Kind};
 use crate::registry::{self, AnyRow, Change, Known, Registry, RowFilter, RowScope, Snapshot};
 
 /// Rows of a kind that are read at once.
@@ -66,8 +66,32 @@ pub struct ImportFile {
 pub struct Imported {
     /// What there is to say about it.
     pub report: Report,
-    /// The changes it asks for; none when there is an error, or on a dry run.
+    /// The changes it asks for; none when there is an error. On a dry run new rows have numbers that are nobody's: they can be checked
+    /// and never written.
     pub changes: Vec<Change<Json>>,
+}
+
+/// Who has a file read: names in it are looked up among what this one sees, and nothing else is counted or told.
+pub trait Reader: Send + Sync {
+    /// Whether it sees what a row says.
+    fn sees_row(&self, kind: &Kind, id: i64, row: &Json) -> bool;
+    /// Whether it sees a device.
+    fn sees_device(&self, device: crate::ids::DeviceId) -> bool;
+}
+
+/// Who has the data folder and sees everything.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it has no parts")]
+pub struct Operator;
+
+impl Reader for Operator {
+    fn sees_row(&self, _: &Kind, _: i64, _: &Json) -> bool {
+        true
+    }
+
+    fn sees_device(&self, _: crate::ids::DeviceId) -> bool {
+        true
+    }
 }
 
 /// Everything that reading takes, owned, so that it can go to a thread of its own.
@@ -76,12 +100,13 @@ struct Reading {
     file: ImportFile,
     register: Register,
     devices: Arc<Snapshot>,
+    reader: Arc<dyn Reader>,
     time_zone: TimeZone,
     unit: Option<UnitId>,
     now: UtcMillis,
 }
 
-/// Reads a file of rows of `kind`. Without errors and not on a dry run, new rows have numbers that were taken for them.
+/// Reads a file of rows of `kind` for `reader`. Without errors and not on a dry run, new rows have numbers that were taken for them.
 ///
 /// # Errors
 /// [`ImportError`] says why it could not be read at all.
@@ -89,6 +114,7 @@ pub async fn read_file(
     registry: &Registry,
     kind: &'static Kind,
     file: ImportFile,
+    reader: Arc<dyn Reader>,
     is_dry_run: bool,
     now: UtcMillis,
 ) -> Result<Imported, ImportError> {
@@ -97,13 +123,13 @@ pub async fn read_file(
     }
     let time_zone =
         TimeZone::get(&file.time_zone).map_err(|_| ImportError::TimeZone(file.time_zone.clone()))?;
-    let register = register(registry, kind).await?;
+    let register = seen(register(registry, kind).await?, Arc::clone(&reader)).await?;
     let unit = file.unit.as_deref().map(|unit| unit_of(&register, unit)).transpose()?;
     let devices = registry.snapshot();
-    let reading = Arc::new(Reading { kind, file, register, devices, time_zone, unit, now });
+    let reading = Arc::new(Reading { kind, file, register, devices, reader, time_zone, unit, now });
     let FileRows { report, changes } = Reading::run(Arc::clone(&reading), PROVISIONAL).await?;
     if is_dry_run || changes.is_empty() {
-        return Ok(Imported { report, changes: Vec::new() });
+        return Ok(Imported { report, changes });
     }
     // Numbers that rows of the file refer to each other by are handed out while it is read, so it is read again with the real
     // ones. All of them are taken before anything is written.
@@ -124,7 +150,10 @@ impl Reading {
     fn read(&self, first_id: i64) -> Result<FileRows, ImportError> {
         let reader = self.kind.file_reader().ok_or(ImportError::NoFiles)?;
         let next = AtomicI64::new(first_id);
-        let device = |text: &str| self.devices.resolve(text).map(|device| DeviceId(i64::from(device.id.0)));
+        let device = |text: &str| {
+            let found = self.devices.resolve(text).filter(|device| self.reader.sees_device(device.id));
+            found.map(|device| DeviceId(i64::from(device.id.0)))
+        };
         let mut context = Context {
             register: &self.register,
             devices: &device,
@@ -158,6 +187,17 @@ async fn register(registry: &Registry, kind: &Kind) -> Result<Register, ImportEr
     }
     kind.load(rows, &mut register)?;
     Ok(register)
+}
+
+/// The rows of a register that a reader sees. Looking at each takes a while, so it is done in a thread of its own.
+async fn seen(mut register: Register, reader: Arc<dyn Reader>) -> Result<Register, ImportError> {
+    let seen = tokio::task::spawn_blocking(move || {
+        for kind in KINDS {
+            kind.retain(&mut register, &*reader);
+        }
+        register
+    });
+    seen.await.map_err(|_| ImportError::Stopped)
 }
 
 /// The one unit that has this number, code or name.

@@ -14,6 +14,7 @@ use motorpool_supervision::register::{
 use serde_json::Value as Json;
 
 use super::check::{Checked, Faults};
+use super::import::Reader;
 use super::json::{self, RowFault};
 use crate::registry::{AnyRow, Batch, Change, Changed, Error, Facts, preview};
 
@@ -60,6 +61,7 @@ pub struct Kind {
     batch: fn(&[Change<Json>]) -> Result<Batch, Error>,
     preview: PreviewRows,
     load: fn(Vec<AnyRow>, &mut Register) -> Result<(), Error>,
+    retain: fn(&Kind, &mut Register, &dyn Reader),
     read_file: Option<ReadFile>,
 }
 
@@ -82,6 +84,7 @@ macro_rules! kinds {
             batch: batch::<$row>,
             preview: any_preview::<$row>,
             load: load::<$row>,
+            retain: retain::<$row>,
             read_file: kinds!(@read $row $(, $file)?),
         }),*];
     };
@@ -167,6 +170,11 @@ impl Kind {
         (self.load)(rows, register)
     }
 
+    /// Takes the rows of this kind out of a register that the reader does not see.
+    pub(super) fn retain(&self, register: &mut Register, reader: &dyn Reader) {
+        (self.retain)(self, register, reader);
+    }
+
     /// How its files are read; `None` when it comes one by one only.
     pub(super) const fn file_reader(&self) -> Option<ReadFile> {
         self.read_file
@@ -231,6 +239,11 @@ fn any_preview<T: Checked>(
 fn load<T: Checked>(rows: Vec<AnyRow>, register: &mut Register) -> Result<(), Error> {
     *T::rows_mut(register) = rows.into_iter().map(versioned).collect::<Result<_, _>>()?;
     Ok(())
+}
+
+fn retain<T: Checked>(kind: &Kind, register: &mut Register, reader: &dyn Reader) {
+    T::rows_mut(register)
+        .retain(|row| serde_json::to_value(&row.row).is_ok_and(|json| reader.sees_row(kind, row.id, &json)));
 }
 
 /// What is known of a row that a file may change.

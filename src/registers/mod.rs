@@ -16,7 +16,7 @@ mod kinds;
 mod office;
 
 pub use export::{ExportError, export_csv};
-pub use import::{ImportError, ImportFile, Imported, read_file};
+pub use import::{ImportError, ImportFile, Imported, Operator, Reader, read_file};
 pub use json::RowFault;
 pub use kinds::{Column, KINDS, Kind, kind};
 pub use office::{Clearance, Clerk, Office, OfficeError, Submitted};

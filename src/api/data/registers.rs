@@ -4,6 +4,8 @@
 //! sets for all) are seen by everybody who reads registers. Rows that name a car on secret work exist for nobody without the grant.
 //! Who may write a row is decided in [`super::changes`].
 
+use std::sync::Arc;
+
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::Actor;
 use motorpool_supervision::ids::{UnitId, VehicleId};
@@ -14,9 +16,10 @@ use super::Data;
 use crate::accounts::Permission;
 use crate::api::problem::{Code, Problem};
 use crate::registers::{
-    Clerk, ImportError, ImportFile, Imported, Kind, Office, OfficeError, Submitted, kind, read_file,
+    Clerk, ImportFile, Imported, Kind, Office, OfficeError, Reader, Submitted, kind, read_file,
 };
-use crate::registry::{AnyRow, Change, Facts, Proposal, ProposalFilter, RowFilter, Written};
+use crate::ids::DeviceId;
+use crate::registry::{self, AnyRow, Change, Facts, Proposal, ProposalFilter, RowFilter, Written};
 use crate::supervision::ClearanceSources;
 
 /// Rows read at once while a page is filled.
@@ -143,14 +146,17 @@ impl Data {
         Ok(!self.row_history(kind, id).await?.is_empty())
     }
 
-    /// Reads a file of rows: what changes it would make.
+    /// Reads a file of rows against those that are seen: what changes it would make, all of which are the caller's to make.
     pub(in super::super) async fn read_file(
         &self,
         kind: &'static Kind,
         file: ImportFile,
         is_dry_run: bool,
-    ) -> Result<Imported, ImportError> {
-        read_file(self.registry(), kind, file, is_dry_run, self.now).await
+    ) -> Result<Imported, Problem> {
+        let imported =
+            read_file(self.registry(), kind, file, Arc::new(self.clone()), is_dry_run, self.now).await?;
+        self.check_changes(kind, &imported.changes).await?;
+        Ok(imported)
     }
 
     fn office(&self) -> Office<'_> {
@@ -164,6 +170,18 @@ impl Data {
             },
             now: self.now,
         }
+    }
+
+    /// An error as the caller may know it: which row has what another wants is told only of rows that are seen.
+    async fn told(&self, kind: &Kind, error: OfficeError) -> Result<Problem, Problem> {
+        let OfficeError::Registry(registry::Error::Taken { key, id, other, .. }) = &error else {
+            return Ok(error.into());
+        };
+        let known = self.registry().any_rows_known(kind.name, &[*id, *other]).await?;
+        if known.iter().all(|row| self.sees_row(kind, row.id, &row.row)) {
+            return Ok(error.into());
+        }
+        Ok(Problem::new(Code::Conflict).detail(format!("another {} has {key} at that time", kind.name)))
     }
 
     /// The caller as the policy of clearances knows it.
@@ -188,7 +206,10 @@ impl Data {
         let (recorded_by, known) = (self.caller().recorded_as(), self.known_actor());
         let clerk = Clerk { person: self.caller().name(), recorded_by: &recorded_by, known: known.as_ref() };
         let count = changes.len();
-        let done = self.office().submit(kind, changes, clerk).await?;
+        let done = match self.office().submit(kind, changes, clerk).await {
+            Ok(done) => done,
+            Err(error) => return Err(self.told(kind, error).await?),
+        };
         let object = match &done {
             Submitted::Written(written) if written.len() == 1 => {
                 format!("{} {}", kind.name, written.first().map_or(0, |written| written.id))
@@ -248,13 +269,15 @@ impl Data {
 
     /// Approves a proposal that is seen, or turns it down.
     pub(in super::super) async fn decide(&self, id: i64, is_approved: bool) -> Result<Vec<Written>, Problem> {
-        if self.proposal(id).await?.is_none() {
-            return Err(OfficeError::NoProposal(id).into());
-        }
+        let Some(proposal) = self.proposal(id).await? else { return Err(OfficeError::NoProposal(id).into()) };
+        let Some(kind) = kind(&proposal.kind) else { return Err(OfficeError::NoProposal(id).into()) };
         let (recorded_by, known) = (self.caller().recorded_as(), self.known_actor());
         let clerk = Clerk { person: self.caller().name(), recorded_by: &recorded_by, known: known.as_ref() };
         let written = if is_approved {
-            self.office().approve(id, clerk).await?
+            match self.office().approve(id, clerk).await {
+                Ok(written) => written,
+                Err(error) => return Err(self.told(kind, error).await?),
+            }
         } else {
             self.office().reject(id, clerk).await?;
             Vec::new()
@@ -267,6 +290,16 @@ impl Data {
     /// The time of the request.
     pub(in super::super) const fn now(&self) -> UtcMillis {
         self.now
+    }
+}
+
+impl Reader for Data {
+    fn sees_row(&self, kind: &Kind, id: i64, row: &Value) -> bool {
+        Self::sees_row(self, kind, id, row)
+    }
+
+    fn sees_device(&self, device: DeviceId) -> bool {
+        !self.device_times(device).is_empty()
     }
 }
 

@@ -153,3 +153,37 @@ async fn a_borrower_writes_of_the_time_of_the_loan_and_never_the_loan() {
     let answer = two.app().call_as(&two.waterworks, "PUT", path, Some(&longer)).await;
     assert_eq!(answer.problem(), "forbidden", "lending is the lender's to write");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_asks_nothing_of_other_units() {
+    let two = Bureaus::new().await;
+    let cars = async |plate: &str, query: &str| {
+        let file = format!("车牌号\n{plate}\n");
+        two.import(&two.waterworks, &format!("vehicle/import?{query}"), &file).await
+    };
+    let known = cars("演A00001", "unit=SL").await.good();
+    let unknown = cars("演A00099", "unit=SL").await.good().to_string().replace("演A00099", "演A00001");
+    assert_eq!(known.to_string(), unknown, "a plate of another unit is as any other");
+    assert_eq!((&known["outcome"], &known["added"]), (&json!("checked"), &json!(1)));
+    assert_eq!(cars("演A00098", "unit=X").await.problem(), "forbidden", "nor is it checked for another unit");
+    assert_eq!(cars("演A00098", "unit=LY").await.problem(), "invalid_parameter");
+
+    let taken = cars("演A00001", "dry_run=false&unit=SL").await;
+    assert_eq!(taken.problem(), "conflict");
+    assert!(!taken.text().contains("vehicle 1"), "{}", taken.text());
+
+    let mileage = async |plate: &str| {
+        let file = format!("车牌号,抄表时间,里程表\n{plate},2026-03-04 12:00,100\n");
+        let answer = two.import(&two.waterworks, "mileage/import", &file).await;
+        answer.good().to_string().replace(plate, "PLATE")
+    };
+    assert_eq!(mileage("演A00001").await, mileage("演A00099").await);
+    assert!(mileage("演A00002").await.contains("\"checked\""), "the own car");
+
+    let bind = async |terminal: &str| {
+        let file = format!("终端号,车牌号\n{terminal},演A00002\n");
+        let answer = two.import(&two.waterworks, "binding/import", &file).await;
+        answer.good().to_string().replace(terminal, "TERMINAL")
+    };
+    assert_eq!(bind("013900000001").await, bind("013900000099").await);
+}

@@ -291,7 +291,7 @@ async fn a_file_of_rows_of_another_unit_is_not_taken() {
             .body(Body::from("车牌号\n演A00008\n"));
         app.send(request.unwrap())
     };
-    assert_eq!(send("LY").await.problem(), "forbidden");
+    assert_eq!(send("LY").await.problem(), "invalid_parameter", "there is no such unit for the manager");
     assert_eq!(two.stored().await, before);
     assert_eq!(send("SL").await.good()["outcome"], "taken", "into the own unit");
 }

@@ -1,5 +1,7 @@
 //! `/proposals`: changes of registers that would clear open questions, and what a second person says to them.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
@@ -10,10 +12,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::auth::{Approver, Clerk, RegistersReader};
+use super::data::{Questions, Shown, clearance_of};
 use super::extract::{Id, Page, Params, cursor, cursor_parts, limit_of};
 use super::problem::{Code, Problem, ProblemBody};
 use super::registers::ClearanceView;
-use crate::registers::Clearance;
 use crate::registry::{Proposal, ProposalFilter, ProposalState};
 
 /// Where a proposal stands.
@@ -80,7 +82,7 @@ pub(super) struct ProposalView {
 pub(super) struct ProposalDetail {
     #[serde(flatten)]
     proposal: ProposalView,
-    /// The open questions that it would clear, by their ids.
+    /// The open questions that it would clear and that the caller sees, by their ids.
     flags: Vec<String>,
     /// The changes: `op`, the row's `id`, the version `expected`, when it is `valid`, and the `row`.
     #[schema(value_type = Vec<Object>)]
@@ -96,12 +98,9 @@ pub(super) struct ApprovedAnswer {
     written: usize,
 }
 
-fn clearance(proposal: &Proposal) -> Result<Clearance, Problem> {
-    serde_json::from_value(proposal.preview.clone()).map_err(|error| Problem::internal(&error))
-}
-
-fn view(proposal: &Proposal, clearance: &Clearance) -> ProposalView {
-    ProposalView {
+async fn view(proposal: &Proposal, questions: &mut Questions) -> Result<(ProposalView, Shown), Problem> {
+    let shown = questions.shown(&clearance_of(proposal)?).await?;
+    let view = ProposalView {
         id: proposal.id,
         at: proposal.at,
         by: proposal.by.clone(),
@@ -110,8 +109,9 @@ fn view(proposal: &Proposal, clearance: &Clearance) -> ProposalView {
         state: proposal.state.into(),
         decided_by: proposal.decided_by.clone(),
         decided_at: proposal.decided_at,
-        clearance: clearance.into(),
-    }
+        clearance: (&shown).into(),
+    };
+    Ok((view, shown))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -148,9 +148,12 @@ pub(super) async fn list(
         None => None,
     };
     let filter = ProposalFilter { before, limit: limit + 1, state: params.state.map(Into::into) };
-    let proposals = state.data(&granted).await?.proposals(filter).await?;
-    let views = proposals.iter().map(|proposal| Ok(view(proposal, &clearance(proposal)?)));
-    let views = views.collect::<Result<Vec<_>, Problem>>()?;
+    let data = state.data(&granted).await?;
+    let mut questions = data.questions().await?;
+    let mut views = Vec::new();
+    for proposal in data.proposals(filter).await? {
+        views.push(view(&proposal, &mut questions).await?.0);
+    }
     Ok(Page::cut(views, limit, |view: &ProposalView| cursor(&[&view.id.to_string()])).answer(&uri))
 }
 
@@ -174,15 +177,11 @@ pub(super) async fn detail(
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Json<ProposalDetail>, Problem> {
-    let found = state.data(&granted).await?.proposal(number(&id)?).await?;
-    let proposal = found.ok_or_else(|| no_proposal(&id))?;
-    let clearance = clearance(&proposal)?;
-    let flags = clearance.preview().map(|preview| preview.flags.iter().map(ToString::to_string).collect());
-    Ok(Json(ProposalDetail {
-        proposal: view(&proposal, &clearance),
-        flags: flags.unwrap_or_default(),
-        body: proposal.body,
-    }))
+    let data = state.data(&granted).await?;
+    let proposal = data.proposal(number(&id)?).await?.ok_or_else(|| no_proposal(&id))?;
+    let (view, shown) = view(&proposal, &mut data.questions().await?).await?;
+    let flags = shown.flags.iter().flat_map(BTreeMap::keys).map(ToString::to_string).collect();
+    Ok(Json(ProposalDetail { proposal: view, flags, body: proposal.body }))
 }
 
 /// Approve a proposal as the second person
@@ -194,7 +193,7 @@ pub(super) async fn detail(
     params(("id" = i64, Path, description = "Its number")),
     responses(
         (status = 200, body = ApprovedAnswer),
-        (status = 403, body = ProblemBody, content_type = "application/problem+json", description = "Who asked can't approve"),
+        (status = 403, body = ProblemBody, content_type = "application/problem+json", description = "Who asked can't approve, nor who does not see every question that it names"),
         (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "Decided already, its rows were changed meanwhile, or it would clear other questions by now"),
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
@@ -226,6 +225,5 @@ pub(super) async fn reject(
     data.decide(number, false).await?;
     let found = data.proposal(number).await?;
     let proposal = found.ok_or_else(|| no_proposal(&id))?;
-    let clearance = clearance(&proposal)?;
-    Ok(Json(view(&proposal, &clearance)))
+    Ok(Json(view(&proposal, &mut data.questions().await?).await?.0))
 }

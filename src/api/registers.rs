@@ -17,8 +17,9 @@ use motorpool_supervision::register::Span;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::data::Shown;
 use super::problem::{Code, Problem};
-use crate::registers::{Clearance, Kind, kind};
+use crate::registers::{Kind, kind};
 use crate::registry::AnyRow;
 
 /// The `{kind}` of a path.
@@ -99,10 +100,11 @@ impl From<AnyRow> for RowView {
     }
 }
 
-/// What a change would clear.
+/// What a change would clear, as far as the caller sees it. Who does not review learns only that it waits for a second person.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(super) struct ClearanceView {
-    /// How many open questions about conduct it would clear (将消除 N 条); absent when nobody has counted.
+    /// How many open questions about conduct that the caller sees it would clear (将消除 N 条); absent when nobody has counted or the
+    /// caller does not review.
     #[serde(skip_serializing_if = "Option::is_none")]
     would_clear: Option<u32>,
     /// How many open questions it touches, when they are too many to be judged while the caller waits.
@@ -116,18 +118,18 @@ pub(super) struct ClearanceView {
     by_unit: BTreeMap<UnitId, u32>,
 }
 
-impl From<&Clearance> for ClearanceView {
-    fn from(clearance: &Clearance) -> Self {
-        let open = match clearance {
-            Clearance::Uncounted { open } => Some(*open),
-            Clearance::Counted(_) | Clearance::Approved(_) => None,
+impl From<&Shown> for ClearanceView {
+    fn from(shown: &Shown) -> Self {
+        let mut view = Self {
+            would_clear: shown.flags.as_ref().map(|flags| u32::try_from(flags.len()).unwrap_or(u32::MAX)),
+            open: shown.open,
+            by_rule: BTreeMap::new(),
+            by_unit: BTreeMap::new(),
         };
-        let preview = clearance.preview();
-        Self {
-            would_clear: preview.map(|preview| preview.would_clear),
-            open,
-            by_rule: preview.map(|preview| preview.by_rule.clone()).unwrap_or_default(),
-            by_unit: preview.map(|preview| preview.by_unit.clone()).unwrap_or_default(),
+        for (rule, unit) in shown.flags.iter().flat_map(BTreeMap::values) {
+            *view.by_rule.entry(*rule).or_default() += 1;
+            *view.by_unit.entry(*unit).or_default() += 1;
         }
+        view
     }
 }

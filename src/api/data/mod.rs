@@ -9,10 +9,12 @@ mod changes;
 pub(super) mod desk;
 mod devices;
 mod outside;
+mod proposals;
 mod purposes;
 mod registers;
 mod streams;
 
+pub(super) use proposals::{Questions, Shown, clearance_of};
 pub(super) use registers::{permission_to_read, permission_to_write};
 
 use std::ops::Deref;

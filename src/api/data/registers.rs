@@ -19,7 +19,7 @@ use crate::registers::{
     Clerk, ImportFile, Imported, Kind, Office, OfficeError, Reader, Submitted, kind, read_file,
 };
 use crate::ids::DeviceId;
-use crate::registry::{self, AnyRow, Change, Facts, Proposal, ProposalFilter, RowFilter, Written};
+use crate::registry::{self, AnyRow, Change, Facts, RowFilter};
 use crate::supervision::ClearanceSources;
 
 /// Rows read at once while a page is filled.
@@ -62,7 +62,7 @@ impl Named {
 
 impl Data {
     /// Whether a version of a row is seen.
-    fn sees_row(&self, kind: &Kind, id: i64, row: &Value) -> bool {
+    pub(super) fn sees_row(&self, kind: &Kind, id: i64, row: &Value) -> bool {
         let Some(named) = Named::of(kind, Some(id), row) else { return self.is_everything() };
         if named.vehicles.iter().any(|vehicle| self.is_hidden(*vehicle)) || self.is_secret_row(kind, id, row)
         {
@@ -159,7 +159,7 @@ impl Data {
         Ok(imported)
     }
 
-    fn office(&self) -> Office<'_> {
+    pub(super) fn office(&self) -> Office<'_> {
         let supervision = &self.state.config().supervision;
         Office {
             sources: ClearanceSources {
@@ -173,7 +173,7 @@ impl Data {
     }
 
     /// An error as the caller may know it: which row has what another wants is told only of rows that are seen.
-    async fn told(&self, kind: &Kind, error: OfficeError) -> Result<Problem, Problem> {
+    pub(super) async fn told(&self, kind: &Kind, error: OfficeError) -> Result<Problem, Problem> {
         let OfficeError::Registry(registry::Error::Taken { key, id, other, .. }) = &error else {
             return Ok(error.into());
         };
@@ -185,7 +185,7 @@ impl Data {
     }
 
     /// The caller as the policy of clearances knows it.
-    fn known_actor(&self) -> Option<Actor> {
+    pub(super) fn known_actor(&self) -> Option<Actor> {
         let (person, name, unit) = self.caller().stands_for()?;
         Some(Actor {
             person,
@@ -219,72 +219,6 @@ impl Data {
         };
         super::note(&self.state, &self.granted, "register.write", object, kind.name.to_owned()).await?;
         Ok(done)
-    }
-
-    /// Whether a proposal is seen: every row that it changes is.
-    async fn sees_proposal(&self, proposal: &Proposal) -> Result<bool, Problem> {
-        let Some(kind) = kind(&proposal.kind) else { return Ok(false) };
-        let changes: Vec<Change<Value>> =
-            serde_json::from_value(proposal.body.clone()).map_err(|error| Problem::internal(&error))?;
-        for change in &changes {
-            let id = change.id().unwrap_or(0);
-            let is_seen = match change.says() {
-                Some((_, row)) => self.sees_row(kind, id, row),
-                None => !self.row_known(kind, id).await?.is_empty(),
-            };
-            if !is_seen {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Proposals that are seen, newest first.
-    pub(in super::super) async fn proposals(
-        &self,
-        mut filter: ProposalFilter,
-    ) -> Result<Vec<Proposal>, Problem> {
-        let wanted = filter.limit as usize;
-        let mut seen = Vec::new();
-        loop {
-            let rows = self.registry().proposals(filter).await?;
-            let is_last = rows.len() < filter.limit as usize;
-            filter.before = rows.last().map(|row| row.id).or(filter.before);
-            for row in rows {
-                if seen.len() < wanted && self.sees_proposal(&row).await? {
-                    seen.push(row);
-                }
-            }
-            if is_last || seen.len() >= wanted {
-                return Ok(seen);
-            }
-        }
-    }
-
-    /// A proposal that is seen.
-    pub(in super::super) async fn proposal(&self, id: i64) -> Result<Option<Proposal>, Problem> {
-        let Some(proposal) = self.registry().proposal(id).await? else { return Ok(None) };
-        Ok(self.sees_proposal(&proposal).await?.then_some(proposal))
-    }
-
-    /// Approves a proposal that is seen, or turns it down.
-    pub(in super::super) async fn decide(&self, id: i64, is_approved: bool) -> Result<Vec<Written>, Problem> {
-        let Some(proposal) = self.proposal(id).await? else { return Err(OfficeError::NoProposal(id).into()) };
-        let Some(kind) = kind(&proposal.kind) else { return Err(OfficeError::NoProposal(id).into()) };
-        let (recorded_by, known) = (self.caller().recorded_as(), self.known_actor());
-        let clerk = Clerk { person: self.caller().name(), recorded_by: &recorded_by, known: known.as_ref() };
-        let written = if is_approved {
-            match self.office().approve(id, clerk).await {
-                Ok(written) => written,
-                Err(error) => return Err(self.told(kind, error).await?),
-            }
-        } else {
-            self.office().reject(id, clerk).await?;
-            Vec::new()
-        };
-        let action = if is_approved { "proposal.approve" } else { "proposal.reject" };
-        super::note(&self.state, &self.granted, action, format!("proposal {id}"), String::new()).await?;
-        Ok(written)
     }
 
     /// The time of the request.

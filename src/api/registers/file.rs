@@ -191,7 +191,8 @@ async fn take(
             Answer::new(StatusCode::OK, &FileAnswer::of(FileOutcome::Taken, report, None))
         }
         Submitted::Proposed { id, clearance } => {
-            let proposed = ProposedView { proposal: id, clearance: (&*clearance).into() };
+            let shown = data.questions().await?.shown(&clearance).await?;
+            let proposed = ProposedView { proposal: id, clearance: (&shown).into() };
             let answer = FileAnswer::of(FileOutcome::Proposed, report, Some(proposed));
             Answer::new(StatusCode::ACCEPTED, &answer)
         }

@@ -151,7 +151,8 @@ async fn submit(data: &Data, kind: &'static Kind, change: Change<Value>) -> Resu
             Ok(answer.tagged(etag(i64::from(written.version))))
         }
         Submitted::Proposed { id, clearance } => {
-            let proposed = ProposedView { proposal: id, clearance: (&*clearance).into() };
+            let shown = data.questions().await?.shown(&clearance).await?;
+            let proposed = ProposedView { proposal: id, clearance: (&shown).into() };
             Answer::new(StatusCode::ACCEPTED, &proposed)
         }
     }

@@ -4,16 +4,18 @@
 use axum::body::Body;
 use axum::http::{Request, header};
 use motorpool_protocols::UtcMillis;
+use motorpool_supervision::cases::{ClearancePreview, Flag as CaseFlag};
 use motorpool_supervision::ids::{UnitId, VehicleId};
 use motorpool_supervision::register::{Span, Transfer, Unit, Vehicle};
 use serde_json::{Value, json};
 
 use super::app::{Answer, TestApp};
-use super::cases::{County, add};
+use super::cases::{CASE, County, add};
 use super::people::Person;
 use crate::accounts::Role;
 use crate::clock::wall_now;
-use crate::registry::{Change, Scope};
+use crate::registers::Clearance;
+use crate::registry::{Change, FlagFilter, NewProposal, Scope};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -186,4 +188,63 @@ async fn a_file_asks_nothing_of_other_units() {
         answer.good().to_string().replace(terminal, "TERMINAL")
     };
     assert_eq!(bind("013900000001").await, bind("013900000099").await);
+}
+
+/// Proposes an exemption for the forester's car that would clear every open flag of theirs, as their manager would.
+async fn propose(app: &TestApp, row: Value) -> (i64, usize) {
+    let flags = app.registry.flags(&FlagFilter { limit: 100, ..FlagFilter::default() }).await.unwrap();
+    let flags: Vec<CaseFlag> = flags.iter().map(|flag| CaseFlag::from(&flag.finding)).collect();
+    assert!(!flags.is_empty());
+    let preview = Clearance::Counted(ClearancePreview::new(1, &flags));
+    let change = Change::Add { id: Some(9), valid: Span::ALWAYS, row };
+    let new = NewProposal {
+        by: "林经理".to_owned(),
+        by_person: None,
+        kind: "exemption".to_owned(),
+        body: serde_json::to_value([change]).unwrap(),
+        preview: serde_json::to_value(preview).unwrap(),
+    };
+    (app.registry.propose(&new, wall_now()).await.unwrap(), flags.len())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proposal_tells_of_questions_only_who_sees_them() {
+    let two = Bureaus::new().await;
+    let app = two.app();
+    let row = json!({ "vehicle": 1, "rules": ["R01"], "owner": "李四", "reason": "防汛" });
+    let (id, flags) = propose(app, row).await;
+    let path = format!("/api/v1/proposals/{id}");
+    let read = async |person: &Person| app.call_as(person, "GET", &path, None).await.good();
+    let shown = read(&two.foresters).await;
+    assert_eq!((&shown["state"], &shown["flags"]), (&json!("open"), &json!([])), "{shown}");
+    assert!(shown.get("would_clear").is_none() && shown["by_unit"] == json!({}), "{shown}");
+    let office = app.person("office", Role::OfficeSupervisor, Some(1), Some(2)).await;
+    let inspector = app.person("inspector", Role::Inspector, Some(1), Some(3)).await;
+    for reviewer in [&office, &inspector] {
+        let shown = read(reviewer).await;
+        assert_eq!((&shown["would_clear"], shown["flags"].as_array().unwrap().len()), (&json!(flags), flags));
+    }
+
+    // A case that the inspectors keep to themselves: the office neither counts nor approves what is in it.
+    let act = json!({ "type": "make_confidential", "text": "保密核查" });
+    app.call_as(&inspector, "POST", &format!("/api/v1/cases/{CASE}/events"), Some(&act)).await.good();
+    let shown = read(&office).await;
+    assert_eq!((&shown["would_clear"], &shown["flags"]), (&json!(0), &json!([])), "{shown}");
+    let listed = app.call_as(&office, "GET", "/api/v1/proposals", None).await.good();
+    assert_eq!(listed["items"][0]["would_clear"], 0, "{listed}");
+    let approve = format!("{path}/approve");
+    assert_eq!(app.call_as(&office, "POST", &approve, None).await.problem(), "forbidden");
+    assert_eq!(read(&inspector).await["would_clear"], json!(flags));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proposal_for_all_units_is_for_who_looks_after_all() {
+    let two = Bureaus::new().await;
+    let app = two.app();
+    let (id, _) = propose(app, json!({ "rules": ["R01"], "owner": "李四", "reason": "防汛" })).await;
+    let path = format!("/api/v1/proposals/{id}");
+    let office = app.person("office", Role::OfficeSupervisor, Some(1), Some(2)).await;
+    assert_eq!(app.call_as(&office, "GET", &path, None).await.problem(), "not_found");
+    let whole = app.person("whole", Role::OfficeSupervisor, None, Some(2)).await;
+    app.call_as(&whole, "GET", &path, None).await.good();
 }

@@ -348,7 +348,7 @@ async fn what_clears_open_questions_takes_a_second_person() {
     assert_eq!(app.post(&approve, json!({})).await.problem(), "forbidden", "who asked can't approve");
     let reader = app.token_for(&[Scope::Read]).await;
     assert_eq!(app.call("POST", &approve, Some(&reader), None).await.problem(), "forbidden");
-    let second = app.token_for(&[Scope::WriteRegisters]).await;
+    let second = app.token_for(&[Scope::Read, Scope::WriteRegisters, Scope::Supervise]).await;
     let approved = app.call("POST", &approve, Some(&second), None).await.good();
     assert_eq!(approved["written"], 1);
     assert_eq!(app.call("POST", &approve, Some(&second), None).await.problem(), "conflict");
@@ -386,7 +386,7 @@ async fn late_paper_clears_nothing_and_a_rejected_proposal_is_never_written() {
     assert_eq!(asked.status, StatusCode::ACCEPTED);
     let path = format!("/api/v1/proposals/{}", asked.json()["proposal"]);
     assert_eq!(app.post(&format!("{path}/reject"), json!({})).await.good()["state"], "rejected");
-    let second = app.token_for(&[Scope::WriteRegisters]).await;
+    let second = app.token_for(&[Scope::Read, Scope::WriteRegisters, Scope::Supervise]).await;
     assert_eq!(app.call("POST", &format!("{path}/approve"), Some(&second), None).await.problem(), "conflict");
     assert_eq!(app.get("/api/v1/registers/exemption").await.good()["items"], json!([]));
     assert_eq!(app.get("/api/v1/proposals/99").await.problem(), "not_found");

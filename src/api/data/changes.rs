@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::{DeviceId as SupervisedDevice, UnitId, VehicleId};
-use motorpool_supervision::register::{Binding, Row, Span, Transfer, Unit, Vehicle};
+use motorpool_supervision::register::{Binding, Report, Row, Span, Transfer, Unit, Vehicle};
 use serde_json::Value;
 
 use super::Data;
@@ -45,9 +45,27 @@ impl Data {
         for row in self.registry().any_rows_known(kind.name, &ids).await? {
             known.entry(row.id).or_default().push(row);
         }
+        self.check_author(kind, &ids).await?;
         for change in changes {
             let known = found_id(change).and_then(|id| known.get(&id)).map_or(&[][..], Vec::as_slice);
             self.check_draft(&Draft { kind, change, known })?;
+        }
+        Ok(())
+    }
+
+    /// What somebody reported from the road is that person's word: nobody else corrects or ends it.
+    async fn check_author(&self, kind: &Kind, ids: &[i64]) -> Result<(), Problem> {
+        if kind.name != Report::KIND {
+            return Ok(());
+        }
+        let caller = self.caller().recorded_as();
+        for id in ids {
+            let history = self.registry().any_history(kind.name, *id).await?;
+            if history.first().is_some_and(|first| first.recorded_by != caller) {
+                return Err(
+                    Problem::new(Code::Forbidden).detail("a report is its author's to correct or end")
+                );
+            }
         }
         Ok(())
     }

@@ -248,3 +248,21 @@ async fn a_proposal_for_all_units_is_for_who_looks_after_all() {
     let whole = app.person("whole", Role::OfficeSupervisor, None, Some(2)).await;
     app.call_as(&whole, "GET", &path, None).await.good();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_is_its_authors() {
+    let two = Bureaus::new().await;
+    let row = json!({ "vehicle": 1, "driver": "林司机", "at": "2026-03-04T04:00:00Z", "text": "改道" });
+    let made = two.post(&two.foresters, "report", json!({ "row": row })).await.good();
+    let path = format!("report/{}", made["id"]);
+    let other = two.app().person("dispatcher", Role::Dispatcher, Some(4), Some(4)).await;
+    let mut changed = row.clone();
+    changed["text"] = json!("等人");
+    assert_eq!(two.put(&other, &path, changed.clone()).await.problem(), "forbidden");
+    let end = json!({ "at": "2026-03-05T00:00:00Z" });
+    assert_eq!(two.post(&other, &format!("{path}/end"), end).await.problem(), "forbidden");
+    let (path_of_row, body) = (format!("/api/v1/registers/{path}"), json!({ "row": changed }));
+    let by_token = two.app().call("PUT", &path_of_row, Some(&two.app().token), Some(&body)).await;
+    assert_eq!(by_token.problem(), "forbidden", "nor of who runs the server");
+    two.put(&two.foresters, &path, changed).await.good();
+}

@@ -138,8 +138,10 @@ async fn import(args: &ImportArgs, registry: &Registry, config: &Config) -> anyh
         time_zone: &config.supervision.time_zone,
         judge_back_days: config.supervision.judge_back_days,
     };
-    let clerk = Clerk { person: &args.who, recorded_by: &args.who, known: None };
-    match (Office { sources, now }).submit(args.kind, changes, clerk).await? {
+    let clerk = Clerk { person: &args.who, recorded_by: &args.who, known: None, is_trusted_with_dates: true };
+    let submitted = (Office { sources, now }).submit(args.kind, changes, clerk).await?;
+    note(args, registry, &submitted, now).await?;
+    match submitted {
         Submitted::Written(_) => {
             tell(args, &report, "taken", None)?;
             Ok(Outcome::Good)

@@ -16,6 +16,7 @@ use motorpool_supervision::register::Unit;
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
+use super::entered::{self, EnteredFault};
 use super::kinds::{Kind, kind};
 use crate::registry::{self, AnyRow, Change, Known, NewProposal, Proposal, ProposalState, Registry, Written};
 pub use crate::supervision::Clearance;
@@ -31,6 +32,9 @@ pub enum OfficeError {
     /// The registry refused it or failed.
     #[error(transparent)]
     Registry(#[from] registry::Error),
+    /// An order says since when it is on paper, and may not.
+    #[error("entered_at: {0}")]
+    Entered(#[from] EnteredFault),
     /// What it would clear could not be found out.
     #[error("the change could not be judged: {0:#}")]
     Judging(anyhow::Error),
@@ -81,6 +85,8 @@ pub struct Clerk<'a> {
     pub recorded_by: &'a str,
     /// The person, when it is one that has a number.
     pub known: Option<&'a Actor>,
+    /// Whether it is trusted to say since when an order is on paper: a machine of the office or the command line, never a person.
+    pub is_trusted_with_dates: bool,
 }
 
 impl Clerk<'_> {
@@ -116,6 +122,8 @@ impl Office<'_> {
         clerk: Clerk<'_>,
     ) -> Result<Submitted, OfficeError> {
         let clearance = self.clearance(kind, &changes, clerk.recorded_by).await?;
+        let known = self.known(kind, &changes).await?;
+        entered::check(kind.name, &known, &changes, clerk.is_trusted_with_dates, self.now)?;
         let Some(clearance) = clearance else {
             let batch = kind.batch(&changes)?;
             let written = self.registry().write_batch(&batch, clerk.recorded_by, self.now).await?;

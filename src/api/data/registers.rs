@@ -201,6 +201,17 @@ impl Data {
         })
     }
 
+    fn clerk<'a>(&'a self, recorded_by: &'a str, known: Option<&'a Actor>) -> Clerk<'a> {
+        let caller = self.caller();
+        let is_machine = caller.as_token().is_some_and(|token| token.person.is_none());
+        Clerk {
+            person: caller.name(),
+            recorded_by,
+            known,
+            is_trusted_with_dates: is_machine && caller.may(Permission::RegistersWrite),
+        }
+    }
+
     /// Writes changes, or proposes them; all of them must be the caller's to make.
     pub(in super::super) async fn submit(
         &self,
@@ -209,7 +220,7 @@ impl Data {
     ) -> Result<Submitted, Problem> {
         self.check_changes(kind, &changes).await?;
         let (recorded_by, known) = (self.caller().recorded_as(), self.known_actor());
-        let clerk = Clerk { person: self.caller().name(), recorded_by: &recorded_by, known: known.as_ref() };
+        let clerk = self.clerk(&recorded_by, known.as_ref());
         let count = changes.len();
         let done = self.office().submit(kind, changes, clerk).await?;
         let object = match &done {
@@ -297,7 +308,7 @@ impl Data {
             return Err(OfficeError::NoProposal(id).into());
         }
         let (recorded_by, known) = (self.caller().recorded_as(), self.known_actor());
-        let clerk = Clerk { person: self.caller().name(), recorded_by: &recorded_by, known: known.as_ref() };
+        let clerk = self.clerk(&recorded_by, known.as_ref());
         let written = if is_approved {
             self.office().approve(id, clerk).await?
         } else {
@@ -326,6 +337,7 @@ impl From<OfficeError> for Problem {
             }
             OfficeError::NoProposal(_) => Self::new(Code::NotFound).detail(text),
             OfficeError::Decided { .. } | OfficeError::Moved => Self::new(Code::Conflict).detail(text),
+            OfficeError::Entered(fault) => Self::field("/row/entered_at", fault.to_string()),
             OfficeError::Denied(_) => Self::new(Code::Forbidden).detail(text),
             OfficeError::Unreadable(error) => Self::internal(&error),
         }

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use motorpool_protocols::{Fix, Quality, Status, UtcMillis};
+use motorpool_supervision::cases::PersonId;
+use motorpool_supervision::ids::UnitId;
 use serde_json::{Value, json};
 
 use super::app::{Answer, TestApp};
+use crate::accounts::Role;
 use crate::clock::wall_now;
 use crate::config::Bytes;
 use crate::ids::{DeviceId, Lsn};
-use crate::registry::{Known, Scope};
+use crate::registry::{Known, Scope, TokenPerson};
 use crate::supervision::{MarkBatch, Marks, SupervisionSettings, Supervisor, SupervisorParts};
 
 const DAY_MS: i64 = 86_400_000;
@@ -433,4 +436,51 @@ async fn a_small_file_that_unpacks_to_a_large_one_is_refused() {
     assert!(packed.len() < 4 << 20, "{}", packed.len());
     let answer = app.write("POST", "/api/v1/registers/unit/import", &[], packed).await;
     assert!(answer.text().contains("134217728"), "{} {}", answer.status, answer.text());
+}
+
+#[tokio::test]
+async fn only_a_trusted_machine_says_since_when_an_order_is_on_paper() {
+    let app = TestApp::new().await;
+    app.unit_and_car().await;
+    let order = |no: &str, entered_at: &str| {
+        let planned = ("2026-03-04T08:00:00Z", "2026-03-04T12:00:00Z");
+        json!({ "row": {
+            "no": no, "unit": 1, "vehicle": 1, "planned_out": planned.0, "planned_in": planned.1, "entered_at": entered_at,
+        } })
+    };
+    let (path, at) = ("/api/v1/registers/order", "2026-03-01T00:00:00Z");
+    let clerk = app.person("diao", Role::Dispatcher, Some(1), None).await;
+    let refused = app.call_as(&clerk, "POST", path, Some(&order("P-1", at))).await;
+    assert_eq!(
+        (refused.problem().as_str(), pointers(&refused)),
+        ("invalid_body", vec!["/row/entered_at".to_owned()])
+    );
+    let person = TokenPerson {
+        id: PersonId::SYSTEM,
+        name: "刁".to_owned(),
+        roles: [motorpool_supervision::cases::Role::Dispatcher].into(),
+        unit: UnitId(1),
+    };
+    let scopes = [Scope::WriteRegisters];
+    let token =
+        app.registry.create_token_for("刁", &scopes, Some(&person), None, "test", wall_now()).await.unwrap();
+    assert_eq!(app.call("POST", path, Some(&token), Some(&order("P-1", at))).await.problem(), "invalid_body");
+    let file = format!(
+        "派车单号,用车单位,车牌号,计划出车时间,计划返回时间,登记时间\nP-1,县林业局,演A00001,2026-03-04 08:00,2026-03-04 12:00,{at}\n"
+    );
+    let import = format!("{path}/import?dry_run=false");
+    let request = Request::builder().method("POST").uri(&import).header("cookie", clerk.cookie());
+    let request = request.header("sec-fetch-site", "same-origin").body(Body::from(file)).unwrap();
+    assert_eq!(app.send(request).await.problem(), "invalid_body", "a file launders nothing either");
+
+    // The office's own system may, for what has been.
+    let oa = app.token_for(&scopes).await;
+    let taken = app.call("POST", path, Some(&oa), Some(&order("P-1", at))).await.good();
+    let ahead = order("P-2", "2999-01-01T00:00:00Z");
+    assert_eq!(app.call("POST", path, Some(&oa), Some(&ahead)).await.problem(), "invalid_body");
+    // A person who corrects that order sends it along as it is, and no other.
+    let one = format!("{path}/{}", taken["id"]);
+    app.call_as(&clerk, "PUT", &one, Some(&order("P-1a", at))).await.good();
+    let earlier = order("P-1a", "2026-02-01T00:00:00Z");
+    assert_eq!(app.call_as(&clerk, "PUT", &one, Some(&earlier)).await.problem(), "invalid_body");
 }

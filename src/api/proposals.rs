@@ -19,7 +19,7 @@ use crate::registry::{Proposal, ProposalFilter, ProposalState};
 /// Where a proposal stands.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum StateWord {
+pub(super) enum ProposalStateWord {
     /// It waits.
     Open,
     /// A second person approved it: it is written.
@@ -28,7 +28,7 @@ pub(super) enum StateWord {
     Rejected,
 }
 
-impl From<ProposalState> for StateWord {
+impl From<ProposalState> for ProposalStateWord {
     fn from(state: ProposalState) -> Self {
         match state {
             ProposalState::Open => Self::Open,
@@ -38,12 +38,12 @@ impl From<ProposalState> for StateWord {
     }
 }
 
-impl From<StateWord> for ProposalState {
-    fn from(state: StateWord) -> Self {
+impl From<ProposalStateWord> for ProposalState {
+    fn from(state: ProposalStateWord) -> Self {
         match state {
-            StateWord::Open => Self::Open,
-            StateWord::Approved => Self::Approved,
-            StateWord::Rejected => Self::Rejected,
+            ProposalStateWord::Open => Self::Open,
+            ProposalStateWord::Approved => Self::Approved,
+            ProposalStateWord::Rejected => Self::Rejected,
         }
     }
 }
@@ -63,7 +63,7 @@ pub(super) struct ProposalView {
     /// How many rows it changes.
     changes: usize,
     /// Where it stands.
-    state: StateWord,
+    state: ProposalStateWord,
     /// Who decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_by: Option<String>,
@@ -125,7 +125,7 @@ pub(super) struct ListParams {
     limit: Option<u32>,
     /// Only proposals in this state.
     #[param(inline)]
-    state: Option<StateWord>,
+    state: Option<ProposalStateWord>,
 }
 
 /// Proposals, newest first

@@ -114,16 +114,17 @@ impl Office<'_> {
     /// Writes changes of rows of a kind, all or none; or proposes them when they would clear open questions.
     ///
     /// # Errors
-    /// As [`Registry::write_batch`], or when what they would clear can't be found out. Then nothing was written.
+    /// As [`Registry::write_batch`], when an order says since when it is on paper and the clerk is not trusted with that, or when what
+    /// they would clear can't be found out. Then nothing was written.
     pub async fn submit(
         &self,
         kind: &Kind,
         mut changes: Vec<Change<Json>>,
         clerk: Clerk<'_>,
     ) -> Result<Submitted, OfficeError> {
-        let clearance = self.clearance(kind, &changes, clerk.recorded_by).await?;
         let known = self.known(kind, &changes).await?;
         entered::check(kind.name, &known, &changes, clerk.is_trusted_with_dates, self.now)?;
+        let clearance = self.clearance(kind, &changes, clerk.recorded_by).await?;
         let Some(clearance) = clearance else {
             let batch = kind.batch(&changes)?;
             let written = self.registry().write_batch(&batch, clerk.recorded_by, self.now).await?;
@@ -177,13 +178,13 @@ impl Office<'_> {
         Ok(approved?)
     }
 
-    /// Turns a proposal down; who made it may take it back so.
+    /// Turns a proposal down, for a reason if there is one; who made it may take it back so.
     ///
     /// # Errors
     /// When there is no such open proposal.
-    pub async fn reject(&self, id: i64, clerk: Clerk<'_>) -> Result<(), OfficeError> {
+    pub async fn reject(&self, id: i64, reason: Option<&str>, clerk: Clerk<'_>) -> Result<(), OfficeError> {
         self.open_proposal(id).await?;
-        Ok(self.registry().reject_proposal(id, decider(clerk), self.now).await?)
+        Ok(self.registry().reject_proposal(id, decider(clerk), reason, self.now).await?)
     }
 
     async fn open_proposal(&self, id: i64) -> Result<Proposal, OfficeError> {

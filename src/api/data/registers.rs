@@ -42,6 +42,15 @@ pub(in super::super) fn permission_to_write(kind: &Kind) -> Permission {
     }
 }
 
+/// What is to become of a proposal.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) enum Decision<'a> {
+    /// Write it.
+    Approve,
+    /// Turn it down, for a reason if there is one.
+    Reject(Option<&'a str>),
+}
+
 /// What a row names.
 struct Named {
     facts: Facts,
@@ -303,20 +312,24 @@ impl Data {
     }
 
     /// Approves a proposal that is seen, or turns it down.
-    pub(in super::super) async fn decide(&self, id: i64, is_approved: bool) -> Result<Vec<Written>, Problem> {
+    pub(in super::super) async fn decide(
+        &self,
+        id: i64,
+        decision: Decision<'_>,
+    ) -> Result<Vec<Written>, Problem> {
         if self.proposal(id).await?.is_none() {
             return Err(OfficeError::NoProposal(id).into());
         }
         let (recorded_by, known) = (self.caller().recorded_as(), self.known_actor());
         let clerk = self.clerk(&recorded_by, known.as_ref());
-        let written = if is_approved {
-            self.office().approve(id, clerk).await?
-        } else {
-            self.office().reject(id, clerk).await?;
-            Vec::new()
+        let (action, detail, written) = match decision {
+            Decision::Approve => ("proposal.approve", "", self.office().approve(id, clerk).await?),
+            Decision::Reject(reason) => {
+                self.office().reject(id, reason, clerk).await?;
+                ("proposal.reject", reason.unwrap_or_default(), Vec::new())
+            }
         };
-        let action = if is_approved { "proposal.approve" } else { "proposal.reject" };
-        super::note(&self.state, &self.granted, action, format!("proposal {id}"), String::new()).await?;
+        super::note(&self.state, &self.granted, action, format!("proposal {id}"), detail.to_owned()).await?;
         Ok(written)
     }
 

@@ -388,7 +388,13 @@ async fn late_paper_clears_nothing_and_a_rejected_proposal_is_never_written() {
     let asked = app.post("/api/v1/registers/exemption", exemption()).await;
     assert_eq!(asked.status, StatusCode::ACCEPTED);
     let path = format!("/api/v1/proposals/{}", asked.json()["proposal"]);
-    assert_eq!(app.post(&format!("{path}/reject"), json!({})).await.good()["state"], "rejected");
+    let reject = format!("{path}/reject");
+    let too_long = json!({ "reason": "长".repeat(501) });
+    assert_eq!(pointers(&app.post(&reject, too_long).await), ["/reason"]);
+    let longest = "长".repeat(500);
+    assert_eq!(app.post(&reject, json!({ "reason": longest })).await.good()["state"], "rejected");
+    let shown = app.get(&path).await.good();
+    assert_eq!((&shown["state"], &shown["reason"]), (&json!("rejected"), &json!(longest)));
     let second = app.token_for(&[Scope::WriteRegisters]).await;
     assert_eq!(app.call("POST", &format!("{path}/approve"), Some(&second), None).await.problem(), "conflict");
     assert_eq!(app.get("/api/v1/registers/exemption").await.good()["items"], json!([]));

@@ -148,6 +148,20 @@ async fn a_log_in_opens_and_ends() {
 }
 
 #[tokio::test]
+async fn a_server_that_speaks_tls_or_listens_beyond_loopback_sets_a_cookie_for_tls_only() {
+    let cookie = async |change: fn(&mut crate::config::Config)| {
+        let app = TestApp::with(change).await;
+        app.with_password("zhang").await;
+        app.log_in("zhang", PASSWORD, None).await.header("set-cookie").to_owned()
+    };
+    let is_secure = |cookie: &str| cookie.starts_with("__Host-motorpool=") && cookie.ends_with("; Secure");
+    assert!(is_secure(&cookie(|config| config.http.tls_cert = "server.pem".into()).await));
+    assert!(is_secure(&cookie(|config| config.http.listen = "0.0.0.0:8080".parse().unwrap()).await));
+    let plain = cookie(|config| config.http.listen = "127.0.0.1:8080".parse().unwrap()).await;
+    assert!(plain.starts_with("motorpool=") && !plain.contains("Secure"), "{plain}");
+}
+
+#[tokio::test]
 async fn failures_look_alike_and_shut_the_name_for_a_while() {
     let app = TestApp::new().await;
     app.with_password("zhang").await;

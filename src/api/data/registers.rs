@@ -4,6 +4,8 @@
 //! sets for all) are seen by everybody who reads registers. It is written only when everything it names is in scope, and what names
 //! nothing only by who sees everything. Rows that name a car on secret work exist for nobody without the grant.
 
+use std::collections::BTreeSet;
+
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::Actor;
 use motorpool_supervision::ids::{UnitId, VehicleId};
@@ -51,6 +53,12 @@ pub(in super::super) enum Decision<'a> {
     Reject(Option<&'a str>),
 }
 
+/// Whether a row is in one of the states, or none are asked for.
+fn is_in_state(row: &AnyRow, states: &[String]) -> bool {
+    let state = row.row.get("state").and_then(Value::as_str);
+    states.is_empty() || state.is_some_and(|state| states.iter().any(|wanted| wanted == state))
+}
+
 /// What a row names.
 struct Named {
     facts: Facts,
@@ -89,8 +97,7 @@ impl Data {
         let is_of_unit = named.facts.unit.is_some_and(|unit| self.sees_unit(unit));
         let is_of_car = named.vehicles.iter().any(|vehicle| self.sees_vehicle_about(*vehicle, &named.facts));
         // A driver's scope holds single trips: another's order for the same hours is not one of them.
-        let is_other_order =
-            kind.name == Order::KIND && self.units().is_some_and(std::collections::BTreeSet::is_empty);
+        let is_other_order = kind.name == Order::KIND && self.units().is_some_and(BTreeSet::is_empty);
         let is_for_all = named.facts.unit.is_none() && named.vehicles.is_empty();
         is_of_unit || (is_of_car && !is_other_order) || is_for_all
     }
@@ -133,20 +140,33 @@ impl Data {
         units_in && cars_in && (unit.is_some() || !vehicles.is_empty())
     }
 
-    /// Rows of a kind that are seen, in the order of the filter.
+    /// The units of a subtree, by number or code, for those who may know that there is such a unit.
+    pub(in super::super) fn subtree_of(&self, text: &str) -> Result<BTreeSet<UnitId>, Problem> {
+        let units = self.fleet().units();
+        let is_it = |id: &UnitId, code: &str| id.0.to_string() == text || code == text;
+        let found = units.iter().find(|(id, unit)| !text.is_empty() && is_it(id, &unit.code));
+        let top = found.map(|(id, _)| *id).filter(|unit| self.names_unit(*unit));
+        let top = top.ok_or_else(|| Problem::parameter("unit", "is no unit's number or code"))?;
+        Ok(units.keys().copied().filter(|unit| self.fleet().tree().is_within(*unit, top)).collect())
+    }
+
+    /// Rows of a kind that are seen, in the order of the filter, and in one of the states unless there are none.
     pub(in super::super) async fn rows(
         &self,
         kind: &Kind,
         mut filter: RowFilter,
+        states: &[String],
     ) -> Result<Vec<AnyRow>, Problem> {
         let wanted = filter.limit as usize;
-        filter.limit = filter.limit.max(if self.is_everything() { 1 } else { ROWS_AT_ONCE });
+        let takes_all = self.is_everything() && states.is_empty();
+        filter.limit = filter.limit.max(if takes_all { 1 } else { ROWS_AT_ONCE });
         let mut seen = Vec::new();
         loop {
             let rows = self.registry().any_rows(kind.name, &filter).await?;
             let is_last = rows.len() < filter.limit as usize;
-            filter.after = rows.last().map(|row| (row.id, row.valid.from, row.version)).or(filter.after);
-            seen.extend(rows.into_iter().filter(|row| self.sees_row(kind, row.id, &row.row)));
+            filter.after = rows.last().map(|row| filter.order.place(row)).or(filter.after);
+            let is_seen = |row: &AnyRow| is_in_state(row, states) && self.sees_row(kind, row.id, &row.row);
+            seen.extend(rows.into_iter().filter(is_seen));
             if is_last || seen.len() >= wanted {
                 seen.truncate(wanted);
                 return Ok(seen);

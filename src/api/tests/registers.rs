@@ -209,6 +209,53 @@ async fn lists_are_paged_without_gaps() {
 }
 
 #[tokio::test]
+async fn orders_are_found_by_state_unit_car_and_time_newest_first() {
+    let app = TestApp::new().await;
+    app.unit_and_car().await;
+    app.add("unit", json!({"name": "县林业站", "code": "LZ", "parent": 1})).await;
+    app.add("unit", json!({"name": "县水利局", "code": "SL"})).await;
+    app.add("vehicle", json!({"plate": "演A00002", "unit": 3})).await;
+    let orders = [
+        ("late", 1, 1, 6, "approved"),
+        ("early", 2, 1, 4, "cancelled"),
+        ("other", 3, 2, 5, "settled"),
+        ("same", 1, 1, 5, "applied"),
+    ];
+    for (no, unit, vehicle, day, state) in orders {
+        let (out, back) = (format!("2026-03-0{day}T08:00:00Z"), format!("2026-03-0{day}T10:00:00Z"));
+        let row = json!({"no": no, "unit": unit, "vehicle": vehicle, "planned_out": out, "planned_in": back, "state": state});
+        app.add("order", row).await;
+    }
+    let found = async |query: &str| {
+        let mut path = Some(format!("/api/v1/registers/order?limit=2&{query}"));
+        let mut numbers = Vec::new();
+        while let Some(next) = path {
+            let page = app.get(&next).await;
+            let items = page.good()["items"].as_array().unwrap().clone();
+            numbers.extend(items.iter().map(|item| item["row"]["no"].as_str().unwrap().to_owned()));
+            path = page.next();
+        }
+        numbers
+    };
+    assert_eq!(found("").await, ["late", "early", "other", "same"]);
+    assert_eq!(found("sort=-planned_out").await, ["late", "same", "other", "early"]);
+    assert_eq!(found("sort=-planned_out&state=approved,cancelled").await, ["late", "early"]);
+    assert_eq!(found("unit=LY").await, ["late", "early", "same"], "with what is below it");
+    assert_eq!(found("unit=LZ&vehicle=1").await, ["early"]);
+    assert_eq!(found("from=2026-03-04T10:00:00Z&to=2026-03-05T08:00:00Z").await, ["early", "other", "same"]);
+    assert_eq!(found("from=2026-03-04T10:00:01Z&to=2026-03-05T07:59:59Z").await, [""; 0]);
+    for wrong in
+        ["order?state=lost", "order?unit=XX", "order?sort=plate", "unit?sort=-planned_out", "unit?state=done"]
+    {
+        assert_eq!(
+            app.get(&format!("/api/v1/registers/{wrong}")).await.problem(),
+            "invalid_parameter",
+            "{wrong}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_file_is_taken_whole_or_not_at_all() {
     let app = TestApp::with(|config| config.http.import_max = Bytes(2_000)).await;
     let import = async |query: &str, text: &str| {

@@ -14,7 +14,7 @@ mod purposes;
 mod registers;
 mod streams;
 
-pub(super) use proposals::{Questions, Shown, clearance_of};
+pub(super) use proposals::{Decision, Questions, Shown, clearance_of};
 pub(super) use registers::{permission_to_read, permission_to_write};
 
 use std::ops::Deref;

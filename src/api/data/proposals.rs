@@ -14,8 +14,17 @@ use super::desk::Desk;
 use super::registers::{Named, permission_to_read, permission_to_write};
 use crate::accounts::Permission;
 use crate::api::problem::{Code, Problem};
-use crate::registers::{Clearance, Clerk, Kind, OfficeError, kind};
+use crate::registers::{Clearance, Kind, OfficeError, kind};
 use crate::registry::{Change, Proposal, ProposalFilter, Written};
+
+/// What is to become of a proposal.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) enum Decision<'a> {
+    /// Write it.
+    Approve,
+    /// Turn it down, for a reason if there is one.
+    Reject(Option<&'a str>),
+}
 
 /// What of a clearance a caller may know.
 #[derive(Clone, Debug, Default)]
@@ -140,24 +149,31 @@ impl Data {
     }
 
     /// Approves a proposal that is seen, or turns it down.
-    pub(in super::super) async fn decide(&self, id: i64, is_approved: bool) -> Result<Vec<Written>, Problem> {
+    pub(in super::super) async fn decide(
+        &self,
+        id: i64,
+        decision: Decision<'_>,
+    ) -> Result<Vec<Written>, Problem> {
         let none = || Problem::from(OfficeError::NoProposal(id));
         let proposal = self.proposal(id).await?.ok_or_else(none)?;
         let kind = kind(&proposal.kind).ok_or_else(none)?;
         let (recorded_by, known) = (self.caller().recorded_as(), self.known_actor());
-        let clerk = Clerk { person: self.caller().name(), recorded_by: &recorded_by, known: known.as_ref() };
-        let written = if is_approved {
-            self.check_approver(kind, &proposal).await?;
-            match self.office().approve(id, clerk).await {
-                Ok(written) => written,
-                Err(error) => return Err(self.told(kind, error).await?),
+        let clerk = self.clerk(&recorded_by, known.as_ref());
+        let (action, detail, written) = match decision {
+            Decision::Approve => {
+                self.check_approver(kind, &proposal).await?;
+                let written = match self.office().approve(id, clerk).await {
+                    Ok(written) => written,
+                    Err(error) => return Err(self.told(kind, error).await?),
+                };
+                ("proposal.approve", "", written)
             }
-        } else {
-            self.office().reject(id, clerk).await?;
-            Vec::new()
+            Decision::Reject(reason) => {
+                self.office().reject(id, reason, clerk).await?;
+                ("proposal.reject", reason.unwrap_or_default(), Vec::new())
+            }
         };
-        let action = if is_approved { "proposal.approve" } else { "proposal.reject" };
-        super::note(&self.state, &self.granted, action, format!("proposal {id}"), String::new()).await?;
+        super::note(&self.state, &self.granted, action, format!("proposal {id}"), detail.to_owned()).await?;
         Ok(written)
     }
 

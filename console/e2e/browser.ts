@@ -21,9 +21,8 @@ const FLAGS = [
 /** A fresh build of the console to show instead of the one that the program holds: it saves building the program again. */
 const BUILD = process.env.CONSOLE_BUILD;
 const STEP_MOST_MS = 12_000;
-export const PASSWORD = "motorpool-demo";
+const PASSWORD = "motorpool-demo";
 export const DESK = { width: 1440, height: 900 };
-export const PHONE = { width: 390, height: 844 };
 
 /** A page that comes from a build has no address on the network, from where the browser would let it reach the program. */
 const BUILD_FLAGS = BUILD ? ["--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests"] : [];

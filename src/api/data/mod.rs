@@ -13,6 +13,7 @@ mod registers;
 mod streams;
 
 pub(super) use registers::{permission_to_read, permission_to_write};
+pub(super) use streams::RoadMaker;
 
 use std::ops::Deref;
 use std::sync::Arc;

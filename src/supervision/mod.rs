@@ -27,7 +27,8 @@ mod sight;
 mod supervisor;
 
 pub use backtest::{
-    BacktestError, BacktestPart, BacktestProgress, BacktestReport, BacktestRequest, RuleOutcome,
+    BacktestError, BacktestPart, BacktestProgress, BacktestReport, BacktestRequest, BacktestSight,
+    RuleOutcome,
     VEHICLE_DAYS_MAX, backtest,
 };
 pub use claims::check_items;

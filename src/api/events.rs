@@ -28,8 +28,6 @@ use crate::registry::Flag;
 use crate::supervision::cases::case_id;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// How often a client that hears nothing is told that the server is there.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a client waits before it comes back.
 const RETRY: Duration = Duration::from_secs(3);
 
@@ -139,7 +137,7 @@ impl Client {
         };
         for one in told {
             let (name, seen) = match &one.what {
-                What::Case(case) => ("case", sight.case(case)),
+                What::Case { case, told } => ("case", sight.case(case, *told)),
                 What::Flag(flag) => ("flag", sight.flag(flag).await),
                 What::Device { device, is_online } => {
                     let seen = sight.shows(DeviceId(device.0));
@@ -175,8 +173,10 @@ impl Sight {
         Ok(Self { desk, scope })
     }
 
-    fn case(&self, case: &Case) -> Option<Value> {
-        let seen = self.desk.as_ref()?.seen(case)?;
+    /// A case of which the client sees something new. For the office and the unit a case stands still once it was handed over: what
+    /// the inspectors do with it then is nothing that happens.
+    fn case(&self, case: &Case, told: i64) -> Option<Value> {
+        let seen = self.desk.as_ref()?.seen(case).filter(|seen| i64::from(seen.seq) > told)?;
         Some(json!({ "case": case_id(seen.key), "state": seen.stage, "seq": seen.seq }))
     }
 

@@ -12,5 +12,6 @@ mod people;
 mod positions;
 mod registers;
 mod reports;
+mod streams;
 mod walk;
 mod webhooks;

@@ -28,8 +28,7 @@ mod supervisor;
 
 pub use backtest::{
     BacktestError, BacktestPart, BacktestProgress, BacktestReport, BacktestRequest, BacktestSight,
-    RuleOutcome,
-    VEHICLE_DAYS_MAX, backtest,
+    RuleOutcome, VEHICLE_DAYS_MAX, backtest,
 };
 pub use claims::check_items;
 pub use clearance::{Clearance, ClearanceSources, PutRows, WouldClear, would_clear};

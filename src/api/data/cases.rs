@@ -9,9 +9,9 @@ use motorpool_supervision::evidence::Copy;
 use motorpool_supervision::ids::VehicleId;
 use motorpool_supervision::register::Vehicle;
 
+use super::deed_of;
 use super::desk::Desk;
 use super::purposes::{Opening, vehicle_of_case};
-use super::deed_of;
 use crate::accounts::chain::Deed;
 use crate::api::problem::{Code, Problem};
 use crate::registry::{
@@ -19,9 +19,9 @@ use crate::registry::{
 };
 use crate::supervision::cases::{CaseError, append, case_id, load, load_events};
 use crate::supervision::{
-    BacktestError, BacktestProgress, BacktestReport, BacktestRequest, BacktestSight, DrawError, Drawn, NoPack, Pack,
-    PackRequest, Recomputed, backtest, check_items, draw_plan, estimate, pack, recompute, row_reaches,
-    stage_seen,
+    BacktestError, BacktestProgress, BacktestReport, BacktestRequest, BacktestSight, DrawError, Drawn,
+    NoPack, Pack, PackRequest, Recomputed, backtest, check_items, draw_plan, estimate, pack, recompute,
+    row_reaches, stage_seen,
 };
 
 impl Desk {

@@ -437,7 +437,8 @@ async fn a_backtest_counts_only_what_its_caller_sees() {
     let office = county.person("周", Role::OfficeSupervisor, 2).await;
     let inspector = county.person("吴", Role::Inspector, 3).await;
     county.act(&inspector, json!({ "type": "make_confidential", "text": "核查" })).await.good();
-    let body = json!({ "rule_set": { "params": {} }, "unit": "LY", "from": "2026-03-02", "to": "2026-03-08" });
+    let body =
+        json!({ "rule_set": { "params": {} }, "unit": "LY", "from": "2026-03-02", "to": "2026-03-08" });
     let try_out = async |token: &str| {
         county.app.call("POST", "/api/v1/backtest", Some(token), Some(&body)).await.good()["report"].clone()
     };
@@ -446,8 +447,7 @@ async fn a_backtest_counts_only_what_its_caller_sees() {
     assert_eq!((&report["vehicles"], &report["total"][1]["flags"]), (&json!(1), &json!(0)), "{report}");
     let secret =
         Vehicle { plate: "演A00001".to_owned(), unit: UnitId(4), is_secret: true, ..Vehicle::default() };
-    let change =
-        Change::Correct { id: 1, expected: None, valid: Span::ALWAYS, row: secret };
+    let change = Change::Correct { id: 1, expected: None, valid: Span::ALWAYS, row: secret };
     county.app.registry.write_rows(&[change], "test", wall_now()).await.unwrap();
     assert_eq!(try_out(&inspector).await["vehicles"], 0);
 }

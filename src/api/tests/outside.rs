@@ -17,7 +17,7 @@ use crate::ids::{DeviceId, LinkId};
 use crate::notify::gateway::Outbox;
 use crate::notify::ring::What;
 use crate::notify::{Notifier, NotifierParts};
-use crate::registry::{CaseEvent, CaseFilter, CaseRow, Change, NewDelivery};
+use crate::registry::{CaseEvent, CaseFilter, CaseRow, Change, NewDelivery, Topic};
 
 /// Writes a line into the log of a case that nobody can read.
 async fn damage(app: &TestApp, row: &CaseRow, seq: i64) {
@@ -93,9 +93,11 @@ async fn a_damaged_case_holds_up_nothing_else() {
     let row = row_of_the_case(app).await;
     damage(app, &row, row.seq).await;
     app.live.link_opened(DeviceId(1), LinkId(1), wall_now());
+    let flags = app.registry.news(Topic::Flag, UtcMillis(0)).await.unwrap().len();
     let mut notifier = app.notifier.lock().await;
     notifier.pass().await.unwrap();
-    assert_eq!(notifier.passed_over(), 3, "the case and its two flags");
+    assert!(flags >= 2);
+    assert_eq!(notifier.passed_over(), u64::try_from(flags).unwrap() + 1, "the case and its flags");
     let told = app.ring.after(0).events;
     assert!(matches!(told[..], [crate::notify::ring::Told { what: What::Device { .. }, .. }]), "{told:?}");
 }

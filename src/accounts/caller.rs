@@ -171,10 +171,33 @@ impl Caller {
         }
     }
 
-    /// Whether some grant is for cars on secret work.
+    /// Whether some grant is for cars on secret work; what a driver is given is for the own cars alone.
     #[must_use]
     pub fn has_secret_grant(&self) -> bool {
-        self.grants().iter().any(|grant| grant.is_secret && grant.role.in_cases().is_some())
+        let counts = |grant: &Grant| grant.role != Role::Driver && grant.role.in_cases().is_some();
+        self.grants().iter().any(|grant| grant.is_secret && counts(grant))
+    }
+
+    /// What it is in cases, each with the part of the tree for which it is that. A case takes those that cover its unit: roles on
+    /// two units don't add up.
+    #[must_use]
+    pub fn case_mandates(&self) -> Vec<(cases::Role, Mandate)> {
+        if !self.may(Permission::CasesRead) {
+            return Vec::new();
+        }
+        match &self.identity {
+            Identity::Person(who) => {
+                let given = who.grants.iter();
+                given.filter_map(|grant| Some((grant.role.in_cases()?, mandate_of(grant)))).collect()
+            }
+            Identity::Token(token) => {
+                let people = token.person.iter();
+                let given = people.flat_map(|person| person.roles.iter().map(|role| (*role, person.unit)));
+                given
+                    .filter_map(|(role, unit)| Some((role, token_mandate(Role::of_cases(role)?, unit))))
+                    .collect()
+            }
+        }
     }
 
     /// What it was given to look after as far as `permission` goes.

@@ -7,6 +7,7 @@ mod cases;
 mod devices;
 mod document;
 mod live;
+mod misuse_accounts;
 mod people;
 mod positions;
 mod registers;

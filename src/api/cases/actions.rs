@@ -227,13 +227,14 @@ async fn consequences(
 
 /// Does a deed in a case that stands at `seq` as its viewer sees it.
 async fn perform(desk: &Desk, id: &str, seq: Option<u32>, deed: Deed) -> Result<Case, Problem> {
-    let actor = desk.actor()?;
+    desk.actor()?;
     let (case, seen) = desk.case(id).await?;
+    let actor = desk.actor_in(&case)?;
     if seq.is_some_and(|seq| seq != seen.seq) {
         return Err(Problem::new(Code::PreconditionFailed).detail(format!("the case stands at {}", seen.seq)));
     }
-    let event = event_of(desk, actor, &case, deed).await?;
-    put(desk, actor, &case, event).await
+    let event = event_of(desk, &actor, &case, deed).await?;
+    put(desk, &actor, &case, event).await
 }
 
 /// Puts an event of a person into a case, with what follows from it.
@@ -402,20 +403,22 @@ pub(in super::super) async fn open(
     Body(request): Body<OpenRequest>,
 ) -> Result<Response, Problem> {
     let desk = Desk::of(&state, &granted).await?;
-    let actor = desk.reviewer()?;
+    desk.reviewer()?;
     let vehicle = desk.data().vehicle_id(&request.vehicle).await?;
     let at = desk.world.instant(request.day, 720);
     let row = desk.vehicle(vehicle, at).await?.ok_or(Problem::new(Code::VehicleNotFound))?;
+    let unit = desk.world.using_unit(vehicle, at).unwrap_or(row.unit);
+    let actor = desk.actor_for(unit)?;
     let event = Event::Opened {
         key: CaseKey { subject: Subject::Vehicle(vehicle), day: request.day },
-        unit: desk.world.using_unit(vehicle, at).unwrap_or(row.unit),
+        unit,
         source: Source::Tip { text: request.text },
         flags: Vec::new(),
         parties: Vec::new(),
         is_secret: row.is_secret,
     };
     let (line, case) =
-        submit_opening(actor, desk.now, event, &desk.units).map_err(|refused| match refused {
+        submit_opening(&actor, desk.now, event, &desk.units).map_err(|refused| match refused {
             // Cars on secret work do not exist for those without the grant.
             Refused::Denied(_) if row.is_secret => Problem::new(Code::VehicleNotFound),
             refused => refused.into(),

@@ -21,7 +21,7 @@ use crate::supervision::cases::{CaseError, append, case_id, load, load_events};
 use crate::supervision::{
     BacktestError, BacktestProgress, BacktestReport, BacktestRequest, DrawError, Drawn, NoPack, Pack,
     PackRequest, Recomputed, backtest, check_items, draw_plan, estimate, pack, recompute, row_reaches,
-    stage_seen,
+    stage_seen, units_asked,
 };
 
 impl Desk {
@@ -79,7 +79,9 @@ impl Desk {
         if !row_reaches(row, in_scope, self.data.person()) {
             return None;
         }
-        stage_seen(row, self.viewer(), &self.units)
+        let actor = self.actor_among(row.unit, &units_asked(row));
+        let viewer = actor.as_ref().map_or(Viewer::Webhook, Viewer::Person);
+        stage_seen(row, viewer, &self.units)
     }
 
     /// The case of a row as the caller sees it.
@@ -175,8 +177,7 @@ impl Desk {
 
     /// Samples are drawn from every unit's trips, so they are for those who see every unit; nobody in particular sees them as well.
     pub(in super::super) fn samples(&self) -> Result<(), Problem> {
-        let is_nobody = matches!(self.viewer(), Viewer::Webhook);
-        if is_nobody || self.data.covers_all_units() {
+        if self.actor().is_err() || self.data.covers_all_units() {
             return Ok(());
         }
         Err(Problem::new(Code::Forbidden).detail("samples are for those who see every unit"))

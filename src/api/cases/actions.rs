@@ -379,6 +379,16 @@ pub(in super::super) async fn act_on_many(
     Ok(Json(BulkAnswer { items, refused }))
 }
 
+/// Puts what somebody told into a case that is hidden from whoever tells it, for those who work on it.
+async fn pass_on(desk: &Desk, mut hidden: Case, by: &Actor, told: String) -> Result<(), Problem> {
+    let text = format!("{}: {told}", by.name);
+    let event = Event::Commented { audience: Audience::Reviewers, text };
+    match event.check_limits().ok().and_then(|()| system_line(&mut hidden, event, desk.now)) {
+        Some(line) => desk.append(&hidden, &[line]).await,
+        None => Ok(()),
+    }
+}
+
 /// A case for what somebody told.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -409,6 +419,7 @@ pub(in super::super) async fn open(
     let row = desk.vehicle(vehicle, at).await?.ok_or(Problem::new(Code::VehicleNotFound))?;
     let unit = desk.world.using_unit(vehicle, at).unwrap_or(row.unit);
     let actor = desk.actor_for(unit)?;
+    let told = request.text.clone();
     let event = Event::Opened {
         key: CaseKey { subject: Subject::Vehicle(vehicle), day: request.day },
         unit,
@@ -424,12 +435,15 @@ pub(in super::super) async fn open(
             refused => refused.into(),
         })?;
     let id = case_id(case.key);
-    if desk.is_taken(&id).await? {
-        return Err(
-            Problem::new(Code::Conflict).detail(format!("there is a case {id} already: comment on it"))
-        );
+    match desk.load(&id).await? {
+        None => desk.append(&case, &[line]).await?,
+        Some(there) if desk.seen(&there).is_some() => {
+            let why = format!("there is a case {id} already: comment on it");
+            return Err(Problem::new(Code::Conflict).detail(why));
+        }
+        // Nobody learns of a hidden case by telling something: the answer is that of a new one.
+        Some(hidden) => pass_on(&desk, hidden, &actor, told).await?,
     }
-    desk.append(&case, &[line]).await?;
     tracing::info!(who = granted.recorded_as(), case = id, "case opened");
     Ok(CaseView::of(&desk, &case, &case).await?.answer())
 }

@@ -26,13 +26,8 @@ use crate::supervision::{
 
 impl Desk {
     /// The true case: for deciding, never for showing.
-    pub(super) async fn load(&self, id: &str) -> Result<Option<Case>, CaseError> {
+    pub(in super::super) async fn load(&self, id: &str) -> Result<Option<Case>, CaseError> {
         load(self.data.registry(), id).await
-    }
-
-    /// Whether a case is there, seen or not: two can't have one name.
-    pub(in super::super) async fn is_taken(&self, id: &str) -> Result<bool, Problem> {
-        Ok(self.load(id).await?.is_some())
     }
 
     /// The log of a case that is in the caller's hands.
@@ -76,7 +71,7 @@ impl Desk {
     /// The stage in which the caller sees the case of a row; `None` when it does not exist for the caller.
     pub(in super::super) fn stage_of(&self, row: &CaseRow) -> Option<Stage> {
         let in_scope = |unit| self.data.sees_unit(unit);
-        if !row_reaches(row, in_scope, self.data.person()) {
+        if self.data.is_hidden(row.vehicle) || !row_reaches(row, in_scope, self.data.person()) {
             return None;
         }
         let actor = self.actor_among(row.unit, &units_asked(row));

@@ -125,12 +125,17 @@ impl Desk {
             is_party || asked.iter().copied().chain([case.unit]).any(|unit| self.data.sees_unit(unit));
         let actor = self.actor_among(case.unit, &asked);
         let viewer = actor.as_ref().map_or(Viewer::Webhook, Viewer::Person);
-        if reaches { seen_by(case, viewer, &self.units) } else { None }
+        let is_hidden = matches!(case.key.subject, Subject::Vehicle(vehicle) if self.data.is_hidden(vehicle));
+        if reaches && !is_hidden { seen_by(case, viewer, &self.units) } else { None }
     }
 
     /// Whether this viewer may see a flag: as a flag of a case it can see, or, without a case, as a reviewer or as nobody in
     /// particular. People of units are asked through cases.
     pub(in super::super) async fn sees_flag(&self, finding: &Finding) -> Result<bool, Problem> {
+        // A car may have become secret after the case was opened.
+        if self.data.is_hidden(finding.vehicle) {
+            return Ok(false);
+        }
         let is_unit = self.actor_for(finding.unit).is_ok_and(|actor| !actor.is_reviewer());
         let subject = match finding.vehicle {
             VehicleId(0) => Subject::Unit(finding.unit),
@@ -138,8 +143,7 @@ impl Desk {
         };
         let id = case_id(motorpool_supervision::cases::CaseKey { subject, day: finding.day });
         let Some(case) = self.load(&id).await? else {
-            let is_hidden = self.data.is_hidden(finding.vehicle);
-            return Ok(!is_unit && !is_hidden && self.data.sees_unit(finding.unit));
+            return Ok(!is_unit && self.data.sees_unit(finding.unit));
         };
         let Some(seen) = self.seen(&case) else { return Ok(false) };
         let is_known = seen.flags.iter().any(|known| known.flag.id == finding.id());

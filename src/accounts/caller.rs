@@ -61,10 +61,17 @@ impl Caller {
         Self { identity: Identity::Person(Box::new(logged_in)), permissions, ip }
     }
 
-    /// A token.
+    /// A token. One that stands for a person may what that person's roles may, and no more.
     #[must_use]
     pub fn token(token: Arc<Token>, ip: String) -> Self {
-        let permissions = token.scopes.iter().flat_map(|scope| of_scope(*scope)).copied().collect();
+        let may = |permission: &Permission| {
+            token.person.as_ref().is_none_or(|person| {
+                let roles = person.roles.iter().filter_map(|role| Role::of_cases(*role));
+                roles.into_iter().any(|role| role.permissions().contains(permission))
+            })
+        };
+        let scopes = token.scopes.iter().flat_map(|scope| of_scope(*scope)).copied();
+        let permissions = scopes.filter(may).collect();
         Self { identity: Identity::Token(token), permissions, ip }
     }
 
@@ -241,7 +248,7 @@ impl Caller {
     pub fn runs_the_server(&self) -> bool {
         match &self.identity {
             Identity::Person(who) => who.grants.iter().any(|grant| grant.role == Role::SystemAdmin),
-            Identity::Token(token) => token.allows(TokenScope::Admin),
+            Identity::Token(token) => token.person.is_none() && token.allows(TokenScope::Admin),
         }
     }
 

@@ -110,7 +110,10 @@ fn is_secure(state: &ApiState) -> bool {
     match state.config().accounts.cookie {
         CookieMode::Secure => true,
         CookieMode::Plain => false,
-        CookieMode::Auto => !state.config().http.listen.ip().is_loopback(),
+        CookieMode::Auto => {
+            let http = &state.config().http;
+            !http.tls_cert.as_os_str().is_empty() || !http.listen.ip().is_loopback()
+        }
     }
 }
 

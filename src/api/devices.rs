@@ -24,14 +24,14 @@ const HISTORY_MAX: u32 = 100;
 /// Whether a device may connect.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum StateWord {
+pub(super) enum DeviceStateWord {
     /// It may.
     Approved,
     /// A person has shut it out.
     Blocked,
 }
 
-impl From<DeviceState> for StateWord {
+impl From<DeviceState> for DeviceStateWord {
     fn from(state: DeviceState) -> Self {
         match state {
             DeviceState::Approved => Self::Approved,
@@ -40,11 +40,11 @@ impl From<DeviceState> for StateWord {
     }
 }
 
-impl From<StateWord> for DeviceState {
-    fn from(state: StateWord) -> Self {
+impl From<DeviceStateWord> for DeviceState {
+    fn from(state: DeviceStateWord) -> Self {
         match state {
-            StateWord::Approved => Self::Approved,
-            StateWord::Blocked => Self::Blocked,
+            DeviceStateWord::Approved => Self::Approved,
+            DeviceStateWord::Blocked => Self::Blocked,
         }
     }
 }
@@ -95,7 +95,7 @@ pub(super) struct DeviceView {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     /// Whether it may connect.
-    state: StateWord,
+    state: DeviceStateWord,
     /// The profile it is read with.
     profile: String,
     /// Links it has open now.
@@ -198,7 +198,7 @@ pub(super) struct ListParams {
     limit: Option<u32>,
     /// Only devices in this state.
     #[param(inline)]
-    state: Option<StateWord>,
+    state: Option<DeviceStateWord>,
     /// Only devices with this text in their identity, name or plate.
     q: Option<String>,
 }
@@ -278,7 +278,7 @@ pub(super) struct EnrolResult {
     created: bool,
     /// Its state now; absent when it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<StateWord>,
+    state: Option<DeviceStateWord>,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,

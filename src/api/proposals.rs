@@ -10,16 +10,21 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::auth::{Approver, Clerk, RegistersReader};
+use super::data::Decision;
 use super::extract::{Id, Page, Params, cursor, cursor_parts, limit_of};
+use super::once::Sent;
 use super::problem::{Code, Problem, ProblemBody};
 use super::registers::ClearanceView;
 use crate::registers::Clearance;
 use crate::registry::{Proposal, ProposalFilter, ProposalState};
 
+/// Characters of the reason of a refusal at most.
+const REASON_CHARS_MAX: usize = 500;
+
 /// Where a proposal stands.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum StateWord {
+pub(super) enum ProposalStateWord {
     /// It waits.
     Open,
     /// A second person approved it: it is written.
@@ -28,7 +33,7 @@ pub(super) enum StateWord {
     Rejected,
 }
 
-impl From<ProposalState> for StateWord {
+impl From<ProposalState> for ProposalStateWord {
     fn from(state: ProposalState) -> Self {
         match state {
             ProposalState::Open => Self::Open,
@@ -38,12 +43,12 @@ impl From<ProposalState> for StateWord {
     }
 }
 
-impl From<StateWord> for ProposalState {
-    fn from(state: StateWord) -> Self {
+impl From<ProposalStateWord> for ProposalState {
+    fn from(state: ProposalStateWord) -> Self {
         match state {
-            StateWord::Open => Self::Open,
-            StateWord::Approved => Self::Approved,
-            StateWord::Rejected => Self::Rejected,
+            ProposalStateWord::Open => Self::Open,
+            ProposalStateWord::Approved => Self::Approved,
+            ProposalStateWord::Rejected => Self::Rejected,
         }
     }
 }
@@ -63,7 +68,7 @@ pub(super) struct ProposalView {
     /// How many rows it changes.
     changes: usize,
     /// Where it stands.
-    state: StateWord,
+    state: ProposalStateWord,
     /// Who decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_by: Option<String>,
@@ -71,6 +76,9 @@ pub(super) struct ProposalView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     decided_at: Option<UtcMillis>,
+    /// Why it was turned down, when who did said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     #[serde(flatten)]
     clearance: ClearanceView,
 }
@@ -110,6 +118,7 @@ fn view(proposal: &Proposal, clearance: &Clearance) -> ProposalView {
         state: proposal.state.into(),
         decided_by: proposal.decided_by.clone(),
         decided_at: proposal.decided_at,
+        reason: proposal.reason.clone(),
         clearance: clearance.into(),
     }
 }
@@ -125,7 +134,7 @@ pub(super) struct ListParams {
     limit: Option<u32>,
     /// Only proposals in this state.
     #[param(inline)]
-    state: Option<StateWord>,
+    state: Option<ProposalStateWord>,
 }
 
 /// Proposals, newest first
@@ -204,12 +213,34 @@ pub(super) async fn approve(
     Id(id): Id,
 ) -> Result<Json<ApprovedAnswer>, Problem> {
     let proposal = number(&id)?;
-    let written = state.data(&granted).await?.decide(proposal, true).await?;
+    let written = state.data(&granted).await?.decide(proposal, Decision::Approve).await?;
     Ok(Json(ApprovedAnswer { proposal, written: written.len() }))
+}
+
+/// Why a proposal is turned down.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RejectRequest {
+    /// For who asked, up to 500 characters; nothing is said when absent or blank.
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    reason: Option<String>,
+}
+
+impl RejectRequest {
+    fn reason(&self) -> Result<Option<&str>, Problem> {
+        let reason = self.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+        if reason.is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX) {
+            let message = format!("has more than {REASON_CHARS_MAX} characters");
+            return Err(Problem::field("/reason", message));
+        }
+        Ok(reason)
+    }
 }
 
 /// Turn a proposal down, or take it back
 #[utoipa::path(post, path = "/api/v1/proposals/{id}/reject", tag = "proposals",
+    request_body = Option<RejectRequest>,
     params(("id" = i64, Path, description = "Its number")),
     responses(
         (status = 200, body = ProposalView),
@@ -220,10 +251,12 @@ pub(super) async fn reject(
     Clerk(granted): Clerk,
     State(state): State<ApiState>,
     Id(id): Id,
+    sent: Sent,
 ) -> Result<Json<ProposalView>, Problem> {
     let number = number(&id)?;
+    let request = if sent.body.is_empty() { RejectRequest::default() } else { sent.json()? };
     let data = state.data(&granted).await?;
-    data.decide(number, false).await?;
+    data.decide(number, Decision::Reject(request.reason()?)).await?;
     let found = data.proposal(number).await?;
     let proposal = found.ok_or_else(|| no_proposal(&id))?;
     let clearance = clearance(&proposal)?;

@@ -7,6 +7,7 @@ pub mod audit_log;
 pub mod backtest;
 pub mod check_config;
 pub mod decode;
+mod deeds;
 pub mod demo;
 pub mod doctor;
 pub mod evidence;

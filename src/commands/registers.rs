@@ -11,6 +11,7 @@ use motorpool_supervision::rules::Lang;
 use serde_json::json;
 
 use super::Outcome;
+use super::deeds;
 use super::registry::{Place, with_registry_and_config};
 use crate::clock::wall_now;
 use crate::config::Config;
@@ -138,8 +139,10 @@ async fn import(args: &ImportArgs, registry: &Registry, config: &Config) -> anyh
         time_zone: &config.supervision.time_zone,
         judge_back_days: config.supervision.judge_back_days,
     };
-    let clerk = Clerk { person: &args.who, recorded_by: &args.who, known: None };
-    match (Office { sources, now }).submit(args.kind, changes, clerk).await? {
+    let clerk = Clerk { person: &args.who, recorded_by: &args.who, known: None, is_trusted_with_dates: true };
+    let submitted = (Office { sources, now }).submit(args.kind, changes, clerk).await?;
+    note(args, registry, &submitted, now).await?;
+    match submitted {
         Submitted::Written(_) => {
             tell(args, &report, "taken", None)?;
             Ok(Outcome::Good)
@@ -149,6 +152,21 @@ async fn import(args: &ImportArgs, registry: &Registry, config: &Config) -> anyh
             Ok(Outcome::FoundWrong)
         }
     }
+}
+
+/// Tells the audit log what became of a file.
+async fn note(
+    args: &ImportArgs,
+    registry: &Registry,
+    submitted: &Submitted,
+    now: UtcMillis,
+) -> anyhow::Result<()> {
+    let object = match submitted {
+        Submitted::Written(written) => format!("{} rows of {}", written.len(), args.kind.name),
+        Submitted::Proposed { id, .. } => format!("proposal {id}"),
+    };
+    let detail = json!({ "kind": args.kind.name, "file": args.file, "as": args.who }).to_string();
+    Ok(deeds::note(registry, "register.write", object, detail, now).await?)
 }
 
 /// Says what became of a file.
@@ -324,6 +342,27 @@ mod tests {
         }
         assert!(given(data, "order").contains("甲镇、乙镇"), "{}", given(data, "order"));
         assert!(given(data, "zone").contains("'=车库"));
+    }
+
+    /// Action and object of each entry of the audit log, oldest first.
+    fn deeds_in(data: &Path) -> Vec<(String, String)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let registry = Registry::open(data, &Config::default()).await.expect("a registry");
+            let log = registry.people().audit_log_after(0, 10).await.expect("a log");
+            registry.close().await;
+            log.into_iter().map(|entry| (entry.deed.action, entry.deed.object)).collect()
+        })
+    }
+
+    #[test]
+    fn what_a_file_changed_is_in_the_audit_log() {
+        let folder = folder();
+        assert_eq!(take(folder.path(), "unit", "单位名称,上级单位\n,县政府\n"), Outcome::FoundWrong);
+        assert_eq!(deeds_in(folder.path()), [], "nothing was done");
+        assert_eq!(take(folder.path(), "unit", "单位名称\n县政府\n县水利局\n"), Outcome::Good);
+        let deed = ("register.write".to_owned(), "2 rows of unit".to_owned());
+        assert_eq!(deeds_in(folder.path()), [deed]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use motorpool_protocols::{Protocol, TerminalId};
 use serde_json::json;
 
 use super::Outcome;
+use super::deeds::{self, WHO};
 use super::registers::{self, ExportArgs, ImportArgs};
 use crate::clock::wall_now;
 use crate::config::{self, Config};
@@ -19,8 +20,6 @@ use crate::registry::{
 
 /// Rows read at a time.
 const PAGE: u32 = 1_000;
-/// Who changes made here are written down for.
-const WHO: &str = "command line";
 
 /// Look after devices and terminals in quarantine, and take registers in and out as files
 #[derive(Debug, clap::Args)]
@@ -284,9 +283,8 @@ async fn approve(args: &ApproveArgs, registry: &Registry) -> anyhow::Result<Outc
         }
         registry.approve_terminals(&terminals, profile, WHO, wall_now()).await?
     };
-    let snapshot = registry.snapshot();
-    let approved = results.iter().filter_map(|result| snapshot.device(result.device));
-    tell(approved.map(AsRef::as_ref), "approved", args.json)
+    let devices: Vec<DeviceId> = results.iter().map(|result| result.device).collect();
+    finish(registry, &devices, DeviceState::Approved, args.json).await
 }
 
 async fn block(args: &BlockArgs, registry: &Registry) -> anyhow::Result<Outcome> {
@@ -296,9 +294,25 @@ async fn block(args: &BlockArgs, registry: &Registry) -> anyhow::Result<Outcome>
         devices.push(snapshot.resolve(text).with_context(|| format!("there is no device `{text}`"))?.id);
     }
     registry.set_state(&devices, DeviceState::Blocked, WHO, wall_now()).await?;
+    finish(registry, &devices, DeviceState::Blocked, args.json).await
+}
+
+/// Tells the audit log and the caller which devices were let in or shut out.
+async fn finish(
+    registry: &Registry,
+    devices: &[DeviceId],
+    state: DeviceState,
+    as_json: bool,
+) -> anyhow::Result<Outcome> {
+    if !devices.is_empty() {
+        let numbers: Vec<u32> = devices.iter().map(|device| device.0).collect();
+        let object = format!("{} devices", devices.len());
+        let detail = json!({ "state": state.as_str(), "devices": numbers }).to_string();
+        deeds::note(registry, "device.write", object, detail, wall_now()).await?;
+    }
     let snapshot = registry.snapshot();
-    let blocked = devices.iter().filter_map(|device| snapshot.device(*device));
-    tell(blocked.map(AsRef::as_ref), "blocked", args.json)
+    let changed = devices.iter().filter_map(|device| snapshot.device(*device));
+    tell(changed.map(AsRef::as_ref), state.as_str(), as_json)
 }
 
 /// One line for each device: its state now, whatever it was before. A person gets the number of them too.

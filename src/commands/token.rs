@@ -10,9 +10,10 @@ use motorpool_supervision::register::{Unit, Versioned};
 use serde_json::json;
 
 use super::Outcome;
+use super::deeds::{self, WHO};
 use super::registry::{Place, with_registry};
 use crate::clock::wall_now;
-use crate::registry::{Known, Registry, Scope, TOKEN_ROLES, TokenPerson};
+use crate::registry::{Known, Registry, Scope, TOKEN_ROLES, Token, TokenPerson};
 
 /// Milliseconds in a day.
 const DAY_MS: i64 = 86_400_000;
@@ -105,9 +106,14 @@ async fn create(args: &CreateArgs, registry: &Registry) -> anyhow::Result<Outcom
     let now = wall_now();
     let expires_at = args.days.map(|days| UtcMillis(now.0 + i64::from(days) * DAY_MS));
     let person = person(args, registry, now).await?;
-    let token = registry
-        .create_token_for(&args.name, &scopes, person.as_ref(), expires_at, "command line", now)
-        .await?;
+    let token = registry.create_token_for(&args.name, &scopes, person.as_ref(), expires_at, WHO, now).await?;
+    let made = registry.check_token(&token, now).context("the token is not there")?;
+    let detail = json!({
+        "name": made.name, "scopes": words(&made), "expires_at": expires_at, "person": person.map(|person| json!({
+            "name": person.name, "roles": person.roles, "unit": person.unit,
+        })),
+    });
+    deeds::note(registry, "token.create", format!("token {}", made.id), detail.to_string(), now).await?;
     writeln!(std::io::stdout(), "{token}")?;
     Ok(Outcome::Good)
 }
@@ -129,10 +135,15 @@ async fn person(
     Ok(Some(TokenPerson { id: PersonId::SYSTEM, name, roles, unit: UnitId(unit.id) }))
 }
 
+/// What a token may do, in words.
+fn words(token: &Token) -> Vec<&'static str> {
+    token.scopes.iter().map(|scope| scope.as_str()).collect()
+}
+
 fn list(args: &ListArgs, registry: &Registry) -> anyhow::Result<Outcome> {
     let mut out = std::io::stdout().lock();
     for token in registry.tokens().iter() {
-        let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
+        let scopes = words(token);
         let (expires_at, last_used_at) = (token.expires_at, token.last_used_at());
         let person = token.person.as_ref();
         if args.json {
@@ -163,12 +174,66 @@ async fn revoke(args: &RevokeArgs, registry: &Registry) -> anyhow::Result<Outcom
     if !registry.revoke_token(&args.id).await.context("can't revoke the token")? {
         bail!("there is no token `{}`", args.id);
     }
+    deeds::note(registry, "token.revoke", format!("token {}", args.id), String::new(), wall_now()).await?;
     Ok(Outcome::Good)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use clap::Parser as _;
+
     use super::*;
+    use crate::accounts::chain::Deed;
+    use crate::config::Config;
+    use crate::registry::accounts::LogFilter;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn run_line(data: &Path, line: &[&str]) {
+        let data = data.to_str().expect("a path");
+        let line = [&["motorpool"], line, &["--data", data]].concat();
+        run(&Line::try_parse_from(line).expect("arguments").args).expect("it runs");
+    }
+
+    /// What a fresh registry in the folder gives.
+    fn with_opened<T>(data: &Path, work: impl AsyncFnOnce(&Registry) -> T) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let registry = Registry::open(data, &Config::default()).await.expect("a registry");
+            let found = work(&registry).await;
+            registry.close().await;
+            found
+        })
+    }
+
+    #[test]
+    fn tokens_that_come_and_go_are_in_the_audit_log() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path();
+        with_opened(data, async |_| ());
+        run_line(data, &["create", "--name", "console", "--scope", "read", "--scope", "enrol"]);
+        let id = with_opened(data, async |registry| registry.tokens()[0].id.clone());
+        run_line(data, &["revoke", &id]);
+        let filter = LogFilter { limit: 10, ..LogFilter::default() };
+        let log =
+            with_opened(data, async |registry| registry.people().audit_log(&filter).await.expect("a log"));
+        let deeds: Vec<&Deed> = log.iter().map(|entry| &entry.deed).collect();
+        let object = format!("token {id}");
+        let told = |deed: &Deed| (deed.actor.clone(), deed.action.clone(), deed.object.clone());
+        let expected = |action: &str| (WHO.to_owned(), action.to_owned(), object.clone());
+        assert_eq!(
+            deeds.iter().map(|deed| told(deed)).collect::<Vec<_>>(),
+            ["token.revoke", "token.create"].map(expected)
+        );
+        let made: serde_json::Value = serde_json::from_str(&deeds[1].detail).expect("JSON");
+        assert_eq!((&made["name"], made["scopes"].as_array().expect("scopes").len()), (&json!("console"), 2));
+    }
 
     #[test]
     fn the_command_line_knows_every_role() {

@@ -12,15 +12,13 @@ use motorpool_supervision::register::{Unit, Versioned};
 use serde_json::json;
 
 use super::Outcome;
+use super::deeds::{self, WHO};
 use super::registry::{Place, with_registry};
 use crate::accounts::Role;
-use crate::accounts::chain::Deed;
 use crate::clock::wall_now;
 use crate::registry::accounts::{Account, AccountChange, LINK_HOURS, NewAccount, NewGrant};
 use crate::registry::{Known, Registry};
 
-/// Who the audit log names.
-const WHO: &str = "command line";
 /// Accounts read at once.
 const ACCOUNTS_AT_ONCE: u32 = 1_000;
 
@@ -174,9 +172,7 @@ async fn note(
     detail: String,
     now: UtcMillis,
 ) -> anyhow::Result<()> {
-    let (actor, action, object) = (WHO.to_owned(), action.to_owned(), format!("account {account}"));
-    registry.people().note(Deed { actor, action, object, detail, ..Deed::default() }, now).await?;
-    Ok(())
+    Ok(deeds::note(registry, action, format!("account {account}"), detail, now).await?)
 }
 
 async fn list(args: &ListArgs, registry: &Registry) -> anyhow::Result<Outcome> {

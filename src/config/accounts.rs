@@ -51,7 +51,7 @@ impl Accounts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CookieMode {
-    /// Over plain HTTP too where the server listens on a loopback address, else over TLS only.
+    /// Over TLS only where the server speaks TLS itself or listens beyond a loopback address, else over plain HTTP too.
     #[default]
     Auto,
     /// Over TLS only, for example behind a proxy on the same machine.

@@ -9,12 +9,14 @@
 //! stays and waits for a person (补单待核).
 
 mod check;
+mod entered;
 mod export;
 mod import;
 mod json;
 mod kinds;
 mod office;
 
+pub use entered::EnteredFault;
 pub use export::{ExportError, export_csv};
 pub use import::{ImportError, ImportFile, Imported, read_file};
 pub use json::RowFault;

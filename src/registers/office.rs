@@ -16,6 +16,7 @@ use motorpool_supervision::register::Unit;
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
+use super::entered::{self, EnteredFault};
 use super::kinds::{Kind, kind};
 use crate::registry::{self, AnyRow, Change, Known, NewProposal, Proposal, ProposalState, Registry, Written};
 pub use crate::supervision::Clearance;
@@ -31,6 +32,9 @@ pub enum OfficeError {
     /// The registry refused it or failed.
     #[error(transparent)]
     Registry(#[from] registry::Error),
+    /// An order says since when it is on paper, and may not.
+    #[error("entered_at: {0}")]
+    Entered(#[from] EnteredFault),
     /// What it would clear could not be found out.
     #[error("the change could not be judged: {0:#}")]
     Judging(anyhow::Error),
@@ -81,6 +85,8 @@ pub struct Clerk<'a> {
     pub recorded_by: &'a str,
     /// The person, when it is one that has a number.
     pub known: Option<&'a Actor>,
+    /// Whether it is trusted to say since when an order is on paper: a machine of the office or the command line, never a person.
+    pub is_trusted_with_dates: bool,
 }
 
 impl Clerk<'_> {
@@ -108,13 +114,16 @@ impl Office<'_> {
     /// Writes changes of rows of a kind, all or none; or proposes them when they would clear open questions.
     ///
     /// # Errors
-    /// As [`Registry::write_batch`], or when what they would clear can't be found out. Then nothing was written.
+    /// As [`Registry::write_batch`], when an order says since when it is on paper and the clerk is not trusted with that, or when what
+    /// they would clear can't be found out. Then nothing was written.
     pub async fn submit(
         &self,
         kind: &Kind,
         mut changes: Vec<Change<Json>>,
         clerk: Clerk<'_>,
     ) -> Result<Submitted, OfficeError> {
+        let known = self.known(kind, &changes).await?;
+        entered::check(kind.name, &known, &changes, clerk.is_trusted_with_dates, self.now)?;
         let clearance = self.clearance(kind, &changes, clerk.recorded_by).await?;
         let Some(clearance) = clearance else {
             let batch = kind.batch(&changes)?;
@@ -169,13 +178,13 @@ impl Office<'_> {
         Ok(approved?)
     }
 
-    /// Turns a proposal down; who made it may take it back so.
+    /// Turns a proposal down, for a reason if there is one; who made it may take it back so.
     ///
     /// # Errors
     /// When there is no such open proposal.
-    pub async fn reject(&self, id: i64, clerk: Clerk<'_>) -> Result<(), OfficeError> {
+    pub async fn reject(&self, id: i64, reason: Option<&str>, clerk: Clerk<'_>) -> Result<(), OfficeError> {
         self.open_proposal(id).await?;
-        Ok(self.registry().reject_proposal(id, decider(clerk), self.now).await?)
+        Ok(self.registry().reject_proposal(id, decider(clerk), reason, self.now).await?)
     }
 
     async fn open_proposal(&self, id: i64) -> Result<Proposal, OfficeError> {

@@ -92,6 +92,8 @@ pub struct Proposal {
     pub decided_by: Option<String>,
     /// When.
     pub decided_at: Option<UtcMillis>,
+    /// Why it was turned down, when who did said so.
+    pub reason: Option<String>,
 }
 
 /// Which proposals to list, newest first.
@@ -118,11 +120,12 @@ struct Row {
     state: String,
     decided_by: Option<String>,
     decided_at: Option<i64>,
+    reason: Option<String>,
 }
 
 /// Everything of a proposal. Followed by a condition.
-const SELECT: &str =
-    "SELECT id, at, by, by_person, kind, body, preview, state, decided_by, decided_at FROM proposals WHERE ";
+const SELECT: &str = "SELECT id, at, by, by_person, kind, body, preview, state, decided_by, decided_at, reason \
+    FROM proposals WHERE ";
 
 impl Row {
     fn proposal(self) -> Result<Proposal, Error> {
@@ -141,6 +144,7 @@ impl Row {
             kind: self.kind,
             decided_by: self.decided_by,
             decided_at: self.decided_at.map(UtcMillis),
+            reason: self.reason,
         })
     }
 }
@@ -241,7 +245,7 @@ impl Registry {
         Ok(written)
     }
 
-    /// Turns an open proposal down.
+    /// Turns an open proposal down, for a reason if there is one.
     ///
     /// # Errors
     /// [`Error::Conflict`] when it was decided already; or when the database fails.
@@ -249,13 +253,15 @@ impl Registry {
         &self,
         id: i64,
         (by, person): (&str, Option<i64>),
+        reason: Option<&str>,
         now: UtcMillis,
     ) -> Result<(), Error> {
         let sql = Sql::new(
-            "UPDATE proposals SET state = $1, decided_by = $2, decided_by_person = $3, decided_at = $4 \
-             WHERE id = $5 AND state = $6",
+            "UPDATE proposals SET state = $1, decided_by = $2, decided_by_person = $3, decided_at = $4, reason = $5 \
+             WHERE id = $6 AND state = $7",
         );
         let sql = sql.bind(ProposalState::Rejected.as_str()).bind(clean(by)).bind(person).bind(now);
+        let sql = sql.bind(reason.map(|text| text.replace('\0', "")));
         let _turn = self.writer.lock().await;
         let changed = self.db.execute(sql.bind(id).bind(ProposalState::Open.as_str())).await?;
         if changed == 1 { Ok(()) } else { Err(decided(id)) }

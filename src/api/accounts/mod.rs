@@ -9,6 +9,7 @@ pub(super) mod login;
 pub(super) mod manage;
 pub(super) mod me;
 pub(super) mod purposes;
+pub(super) mod units;
 
 use motorpool_protocols::UtcMillis;
 use serde::Serialize;

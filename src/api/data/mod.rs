@@ -12,7 +12,7 @@ mod purposes;
 mod registers;
 mod streams;
 
-pub(super) use registers::{permission_to_read, permission_to_write};
+pub(super) use registers::{Decision, permission_to_read, permission_to_write};
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -4,6 +4,8 @@
 //! sets for all) are seen by everybody who reads registers. It is written only when everything it names is in scope, and what names
 //! nothing only by who sees everything. Rows that name a car on secret work exist for nobody without the grant.
 
+use std::collections::BTreeSet;
+
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::Actor;
 use motorpool_supervision::ids::{UnitId, VehicleId};
@@ -40,6 +42,21 @@ pub(in super::super) fn permission_to_write(kind: &Kind) -> Permission {
         "calendar_year" | "working_hours" | "rule_set" | "exemption" | "watermark" => Permission::RulesWrite,
         _ => Permission::RegistersWrite,
     }
+}
+
+/// What is to become of a proposal.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) enum Decision<'a> {
+    /// Write it.
+    Approve,
+    /// Turn it down, for a reason if there is one.
+    Reject(Option<&'a str>),
+}
+
+/// Whether a row is in one of the states, or none are asked for.
+fn is_in_state(row: &AnyRow, states: &[String]) -> bool {
+    let state = row.row.get("state").and_then(Value::as_str);
+    states.is_empty() || state.is_some_and(|state| states.iter().any(|wanted| wanted == state))
 }
 
 /// What a row names.
@@ -80,8 +97,7 @@ impl Data {
         let is_of_unit = named.facts.unit.is_some_and(|unit| self.sees_unit(unit));
         let is_of_car = named.vehicles.iter().any(|vehicle| self.sees_vehicle_about(*vehicle, &named.facts));
         // A driver's scope holds single trips: another's order for the same hours is not one of them.
-        let is_other_order =
-            kind.name == Order::KIND && self.units().is_some_and(std::collections::BTreeSet::is_empty);
+        let is_other_order = kind.name == Order::KIND && self.units().is_some_and(BTreeSet::is_empty);
         let is_for_all = named.facts.unit.is_none() && named.vehicles.is_empty();
         is_of_unit || (is_of_car && !is_other_order) || is_for_all
     }
@@ -124,20 +140,33 @@ impl Data {
         units_in && cars_in && (unit.is_some() || !vehicles.is_empty())
     }
 
-    /// Rows of a kind that are seen, in the order of the filter.
+    /// The units of a subtree, by number or code, for those who may know that there is such a unit.
+    pub(in super::super) fn subtree_of(&self, text: &str) -> Result<BTreeSet<UnitId>, Problem> {
+        let units = self.fleet().units();
+        let is_it = |id: &UnitId, code: &str| id.0.to_string() == text || code == text;
+        let found = units.iter().find(|(id, unit)| !text.is_empty() && is_it(id, &unit.code));
+        let top = found.map(|(id, _)| *id).filter(|unit| self.names_unit(*unit));
+        let top = top.ok_or_else(|| Problem::parameter("unit", "is no unit's number or code"))?;
+        Ok(units.keys().copied().filter(|unit| self.fleet().tree().is_within(*unit, top)).collect())
+    }
+
+    /// Rows of a kind that are seen, in the order of the filter, and in one of the states unless there are none.
     pub(in super::super) async fn rows(
         &self,
         kind: &Kind,
         mut filter: RowFilter,
+        states: &[String],
     ) -> Result<Vec<AnyRow>, Problem> {
         let wanted = filter.limit as usize;
-        filter.limit = filter.limit.max(if self.is_everything() { 1 } else { ROWS_AT_ONCE });
+        let takes_all = self.is_everything() && states.is_empty();
+        filter.limit = filter.limit.max(if takes_all { 1 } else { ROWS_AT_ONCE });
         let mut seen = Vec::new();
         loop {
             let rows = self.registry().any_rows(kind.name, &filter).await?;
             let is_last = rows.len() < filter.limit as usize;
-            filter.after = rows.last().map(|row| (row.id, row.valid.from, row.version)).or(filter.after);
-            seen.extend(rows.into_iter().filter(|row| self.sees_row(kind, row.id, &row.row)));
+            filter.after = rows.last().map(|row| filter.order.place(row)).or(filter.after);
+            let is_seen = |row: &AnyRow| is_in_state(row, states) && self.sees_row(kind, row.id, &row.row);
+            seen.extend(rows.into_iter().filter(is_seen));
             if is_last || seen.len() >= wanted {
                 seen.truncate(wanted);
                 return Ok(seen);
@@ -201,6 +230,17 @@ impl Data {
         })
     }
 
+    fn clerk<'a>(&'a self, recorded_by: &'a str, known: Option<&'a Actor>) -> Clerk<'a> {
+        let caller = self.caller();
+        let is_machine = caller.as_token().is_some_and(|token| token.person.is_none());
+        Clerk {
+            person: caller.name(),
+            recorded_by,
+            known,
+            is_trusted_with_dates: is_machine && caller.may(Permission::RegistersWrite),
+        }
+    }
+
     /// Writes changes, or proposes them; all of them must be the caller's to make.
     pub(in super::super) async fn submit(
         &self,
@@ -209,7 +249,7 @@ impl Data {
     ) -> Result<Submitted, Problem> {
         self.check_changes(kind, &changes).await?;
         let (recorded_by, known) = (self.caller().recorded_as(), self.known_actor());
-        let clerk = Clerk { person: self.caller().name(), recorded_by: &recorded_by, known: known.as_ref() };
+        let clerk = self.clerk(&recorded_by, known.as_ref());
         let count = changes.len();
         let done = self.office().submit(kind, changes, clerk).await?;
         let object = match &done {
@@ -292,20 +332,24 @@ impl Data {
     }
 
     /// Approves a proposal that is seen, or turns it down.
-    pub(in super::super) async fn decide(&self, id: i64, is_approved: bool) -> Result<Vec<Written>, Problem> {
+    pub(in super::super) async fn decide(
+        &self,
+        id: i64,
+        decision: Decision<'_>,
+    ) -> Result<Vec<Written>, Problem> {
         if self.proposal(id).await?.is_none() {
             return Err(OfficeError::NoProposal(id).into());
         }
         let (recorded_by, known) = (self.caller().recorded_as(), self.known_actor());
-        let clerk = Clerk { person: self.caller().name(), recorded_by: &recorded_by, known: known.as_ref() };
-        let written = if is_approved {
-            self.office().approve(id, clerk).await?
-        } else {
-            self.office().reject(id, clerk).await?;
-            Vec::new()
+        let clerk = self.clerk(&recorded_by, known.as_ref());
+        let (action, detail, written) = match decision {
+            Decision::Approve => ("proposal.approve", "", self.office().approve(id, clerk).await?),
+            Decision::Reject(reason) => {
+                self.office().reject(id, reason, clerk).await?;
+                ("proposal.reject", reason.unwrap_or_default(), Vec::new())
+            }
         };
-        let action = if is_approved { "proposal.approve" } else { "proposal.reject" };
-        super::note(&self.state, &self.granted, action, format!("proposal {id}"), String::new()).await?;
+        super::note(&self.state, &self.granted, action, format!("proposal {id}"), detail.to_owned()).await?;
         Ok(written)
     }
 
@@ -326,6 +370,7 @@ impl From<OfficeError> for Problem {
             }
             OfficeError::NoProposal(_) => Self::new(Code::NotFound).detail(text),
             OfficeError::Decided { .. } | OfficeError::Moved => Self::new(Code::Conflict).detail(text),
+            OfficeError::Entered(fault) => Self::field("/row/entered_at", fault.to_string()),
             OfficeError::Denied(_) => Self::new(Code::Forbidden).detail(text),
             OfficeError::Unreadable(error) => Self::internal(&error),
         }

@@ -6,6 +6,7 @@ use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::VehicleId;
+use motorpool_supervision::register::{Order, OrderState, Row as _};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -13,11 +14,11 @@ use super::super::ApiState;
 use super::super::auth::RegistersReader;
 use super::super::data::permission_to_read;
 use super::super::devices::etag;
-use super::super::extract::{Page, Params, cursor, cursor_parts, instant, limit_of};
+use super::super::extract::{Page, Params, cursor, cursor_parts, instant, limit_of, word_of, words};
 use super::super::problem::{Problem, ProblemBody};
 use super::{KindOf, RowOf, RowView, no_row};
-use crate::registers::KINDS;
-use crate::registry::{AnyRow, Known, RowFilter};
+use crate::registers::{KINDS, Kind};
+use crate::registry::{AnyRow, Known, RowFilter, RowOrder};
 
 /// A kind of row.
 #[derive(Debug, Serialize, ToSchema)]
@@ -75,6 +76,14 @@ pub(in super::super) async fn kinds(_: RegistersReader) -> Json<KindsAnswer> {
     Json(KindsAnswer { items: items.collect() })
 }
 
+/// An order of a list.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+pub(in super::super) enum SortWord {
+    /// Orders, newest first.
+    #[serde(rename = "-planned_out")]
+    LatestFirst,
+}
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -89,6 +98,21 @@ pub(in super::super) struct ListParams {
     key: Option<String>,
     /// Only rows that name this car.
     vehicle: Option<i64>,
+    /// Only rows of this unit and those below it, by number or code.
+    unit: Option<String>,
+    /// Only orders in these states, with commas: `applied`, `approved`, `settled`, `refused` or `cancelled`.
+    state: Option<String>,
+    /// Only rows that speak of this instant or a later one; of an order that is its time as planned and as driven.
+    #[param(value_type = Option<String>, format = DateTime)]
+    #[serde(default, deserialize_with = "instant")]
+    from: Option<UtcMillis>,
+    /// Only rows that speak of this instant or an earlier one.
+    #[param(value_type = Option<String>, format = DateTime)]
+    #[serde(default, deserialize_with = "instant")]
+    to: Option<UtcMillis>,
+    /// By number when absent; orders also newest first, by when their time as planned and as driven begins.
+    #[param(inline)]
+    sort: Option<SortWord>,
     /// Only rows that hold at this time.
     #[param(value_type = Option<String>, format = DateTime)]
     #[serde(default, deserialize_with = "instant")]
@@ -97,6 +121,28 @@ pub(in super::super) struct ListParams {
     #[param(value_type = Option<String>, format = DateTime)]
     #[serde(default, deserialize_with = "instant")]
     known_at: Option<UtcMillis>,
+}
+
+impl ListParams {
+    /// The states that are asked for; none = all.
+    fn states(&self, kind: &Kind) -> Result<Vec<String>, Problem> {
+        if self.state.is_some() && kind.name != Order::KIND {
+            return Err(Problem::parameter("state", "is for orders"));
+        }
+        let asked = words(self.state.as_deref()).map(|word| {
+            word_of::<OrderState>("state", word)?;
+            Ok(word.to_owned())
+        });
+        asked.collect()
+    }
+
+    fn order(&self, kind: &Kind) -> Result<RowOrder, Problem> {
+        match self.sort {
+            None => Ok(RowOrder::Number),
+            Some(SortWord::LatestFirst) if kind.name == Order::KIND => Ok(RowOrder::LatestFirst),
+            Some(SortWord::LatestFirst) => Err(Problem::parameter("sort", "is for orders")),
+        }
+    }
 }
 
 /// Rows of a kind, by number and time
@@ -114,18 +160,25 @@ pub(in super::super) async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
     let limit = limit_of(params.limit)?;
+    let data = state.data(&granted.also(permission_to_read(kind))?).await?;
+    let states = params.states(kind)?;
+    let order = params.order(kind)?;
     let filter = RowFilter {
+        order,
         after: params.cursor.as_deref().map(place).transpose()?,
         limit: limit + 1,
         key: params.key,
         vehicle: params.vehicle.map(VehicleId),
+        units: params.unit.as_deref().map(|unit| data.subtree_of(unit)).transpose()?,
+        from: params.from,
+        to: params.to,
         valid_at: params.valid_at,
         known: params.known_at.map_or(Known::Now, Known::At),
     };
-    let data = state.data(&granted.also(permission_to_read(kind))?).await?;
-    let rows = data.rows(kind, filter).await?;
+    let rows = data.rows(kind, filter, &states).await?;
     let page = Page::cut(rows, limit, |row: &AnyRow| {
-        cursor(&[&row.id.to_string(), &row.valid.from.0.to_string(), &row.version.to_string()])
+        let (id, at, version) = order.place(row);
+        cursor(&[&id.to_string(), &at.0.to_string(), &version.to_string()])
     });
     let page =
         Page { items: page.items.into_iter().map(RowView::from).collect(), next_cursor: page.next_cursor };

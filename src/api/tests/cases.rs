@@ -210,6 +210,13 @@ async fn the_office_closes_a_case_as_normal_and_nobody_else_does() {
     assert_eq!(queue["items"][0]["unit_name"], "县林业局");
     assert_eq!(queue["counts"], json!({ "new": 1 }));
     assert_eq!(county.get("/api/v1/cases?unit=JG", &office).await.good()["items"], json!([]));
+    let colour = queue["items"][0]["colour"].as_str().unwrap().to_owned();
+    for word in ["green", "yellow", "red"] {
+        let counts = if word == colour { json!({ "new": 1 }) } else { json!({}) };
+        let path = format!("/api/v1/cases?colour={word}&state=closed");
+        assert_eq!(county.get(&path, &office).await.good()["counts"], counts, "{word}: whatever its state");
+    }
+    assert_eq!(county.get("/api/v1/cases?assignee=wang", &office).await.good()["counts"], json!({}));
 
     let own = county.person("吴", Role::OfficeSupervisor, 4).await;
     assert_eq!(

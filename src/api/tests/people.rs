@@ -148,6 +148,20 @@ async fn a_log_in_opens_and_ends() {
 }
 
 #[tokio::test]
+async fn a_server_that_speaks_tls_or_listens_beyond_loopback_sets_a_cookie_for_tls_only() {
+    let cookie = async |change: fn(&mut crate::config::Config)| {
+        let app = TestApp::with(change).await;
+        app.with_password("zhang").await;
+        app.log_in("zhang", PASSWORD, None).await.header("set-cookie").to_owned()
+    };
+    let is_secure = |cookie: &str| cookie.starts_with("__Host-motorpool=") && cookie.ends_with("; Secure");
+    assert!(is_secure(&cookie(|config| config.http.tls_cert = "server.pem".into()).await));
+    assert!(is_secure(&cookie(|config| config.http.listen = "0.0.0.0:8080".parse().unwrap()).await));
+    let plain = cookie(|config| config.http.listen = "127.0.0.1:8080".parse().unwrap()).await;
+    assert!(plain.starts_with("motorpool=") && !plain.contains("Secure"), "{plain}");
+}
+
+#[tokio::test]
 async fn failures_look_alike_and_shut_the_name_for_a_while() {
     let app = TestApp::new().await;
     app.with_password("zhang").await;
@@ -268,6 +282,26 @@ async fn the_link_of_the_first_start_makes_one_account_once() {
     assert_eq!(set_up(link, "second", PASSWORD).await.problem(), "not_found");
     assert_eq!(people.create_first_link(wall_now()).await.unwrap(), None);
     assert_eq!(app.log_in("sec", PASSWORD, None).await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_administrator_of_accounts_reads_which_units_a_grant_may_name() {
+    let county = County::new().await;
+    let app = &county.app;
+    let everywhere = app.person("sec", Role::SecurityAdmin, None, None).await;
+    let units = app.call_as(&everywhere, "GET", "/api/v1/units", None).await.good();
+    let names = |units: &Value| {
+        let items = units["items"].as_array().unwrap().iter();
+        items.map(|unit| unit["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(names(&units).len() > 3 && names(&units)[0] == "演示县", "{units}");
+    assert_eq!(units["items"][1], json!({ "id": 2, "name": "机关事务中心", "parent": 1 }));
+    let of_one = app.person("sec-4", Role::SecurityAdmin, Some(4), Some(4)).await;
+    let units = app.call_as(&of_one, "GET", "/api/v1/units", None).await.good();
+    assert_eq!(units, json!({ "items": [{ "id": 4, "name": "县林业局", "parent": null }] }));
+    assert_eq!(app.call_as(&everywhere, "GET", "/api/v1/registers/unit", None).await.problem(), "forbidden");
+    let viewer = app.person("viewer", Role::Viewer, None, None).await;
+    assert_eq!(app.call_as(&viewer, "GET", "/api/v1/units", None).await.problem(), "forbidden");
 }
 
 #[tokio::test]

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use motorpool_protocols::{Fix, Quality, Status, UtcMillis};
+use motorpool_supervision::cases::PersonId;
+use motorpool_supervision::ids::UnitId;
 use serde_json::{Value, json};
 
 use super::app::{Answer, TestApp};
+use crate::accounts::Role;
 use crate::clock::wall_now;
 use crate::config::Bytes;
 use crate::ids::{DeviceId, Lsn};
-use crate::registry::{Known, Scope};
+use crate::registry::{Known, Scope, TokenPerson};
 use crate::supervision::{MarkBatch, Marks, SupervisionSettings, Supervisor, SupervisorParts};
 
 const DAY_MS: i64 = 86_400_000;
@@ -206,6 +209,53 @@ async fn lists_are_paged_without_gaps() {
 }
 
 #[tokio::test]
+async fn orders_are_found_by_state_unit_car_and_time_newest_first() {
+    let app = TestApp::new().await;
+    app.unit_and_car().await;
+    app.add("unit", json!({"name": "县林业站", "code": "LZ", "parent": 1})).await;
+    app.add("unit", json!({"name": "县水利局", "code": "SL"})).await;
+    app.add("vehicle", json!({"plate": "演A00002", "unit": 3})).await;
+    let orders = [
+        ("late", 1, 1, 6, "approved"),
+        ("early", 2, 1, 4, "cancelled"),
+        ("other", 3, 2, 5, "settled"),
+        ("same", 1, 1, 5, "applied"),
+    ];
+    for (no, unit, vehicle, day, state) in orders {
+        let (out, back) = (format!("2026-03-0{day}T08:00:00Z"), format!("2026-03-0{day}T10:00:00Z"));
+        let row = json!({"no": no, "unit": unit, "vehicle": vehicle, "planned_out": out, "planned_in": back, "state": state});
+        app.add("order", row).await;
+    }
+    let found = async |query: &str| {
+        let mut path = Some(format!("/api/v1/registers/order?limit=2&{query}"));
+        let mut numbers = Vec::new();
+        while let Some(next) = path {
+            let page = app.get(&next).await;
+            let items = page.good()["items"].as_array().unwrap().clone();
+            numbers.extend(items.iter().map(|item| item["row"]["no"].as_str().unwrap().to_owned()));
+            path = page.next();
+        }
+        numbers
+    };
+    assert_eq!(found("").await, ["late", "early", "other", "same"]);
+    assert_eq!(found("sort=-planned_out").await, ["late", "same", "other", "early"]);
+    assert_eq!(found("sort=-planned_out&state=approved,cancelled").await, ["late", "early"]);
+    assert_eq!(found("unit=LY").await, ["late", "early", "same"], "with what is below it");
+    assert_eq!(found("unit=LZ&vehicle=1").await, ["early"]);
+    assert_eq!(found("from=2026-03-04T10:00:00Z&to=2026-03-05T08:00:00Z").await, ["early", "other", "same"]);
+    assert_eq!(found("from=2026-03-04T10:00:01Z&to=2026-03-05T07:59:59Z").await, [""; 0]);
+    for wrong in
+        ["order?state=lost", "order?unit=XX", "order?sort=plate", "unit?sort=-planned_out", "unit?state=done"]
+    {
+        assert_eq!(
+            app.get(&format!("/api/v1/registers/{wrong}")).await.problem(),
+            "invalid_parameter",
+            "{wrong}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_file_is_taken_whole_or_not_at_all() {
     let app = TestApp::with(|config| config.http.import_max = Bytes(2_000)).await;
     let import = async |query: &str, text: &str| {
@@ -385,7 +435,13 @@ async fn late_paper_clears_nothing_and_a_rejected_proposal_is_never_written() {
     let asked = app.post("/api/v1/registers/exemption", exemption()).await;
     assert_eq!(asked.status, StatusCode::ACCEPTED);
     let path = format!("/api/v1/proposals/{}", asked.json()["proposal"]);
-    assert_eq!(app.post(&format!("{path}/reject"), json!({})).await.good()["state"], "rejected");
+    let reject = format!("{path}/reject");
+    let too_long = json!({ "reason": "长".repeat(501) });
+    assert_eq!(pointers(&app.post(&reject, too_long).await), ["/reason"]);
+    let longest = "长".repeat(500);
+    assert_eq!(app.post(&reject, json!({ "reason": longest })).await.good()["state"], "rejected");
+    let shown = app.get(&path).await.good();
+    assert_eq!((&shown["state"], &shown["reason"]), (&json!("rejected"), &json!(longest)));
     let second = app.token_for(&[Scope::WriteRegisters]).await;
     assert_eq!(app.call("POST", &format!("{path}/approve"), Some(&second), None).await.problem(), "conflict");
     assert_eq!(app.get("/api/v1/registers/exemption").await.good()["items"], json!([]));
@@ -433,4 +489,51 @@ async fn a_small_file_that_unpacks_to_a_large_one_is_refused() {
     assert!(packed.len() < 4 << 20, "{}", packed.len());
     let answer = app.write("POST", "/api/v1/registers/unit/import", &[], packed).await;
     assert!(answer.text().contains("134217728"), "{} {}", answer.status, answer.text());
+}
+
+#[tokio::test]
+async fn only_a_trusted_machine_says_since_when_an_order_is_on_paper() {
+    let app = TestApp::new().await;
+    app.unit_and_car().await;
+    let order = |no: &str, entered_at: &str| {
+        let planned = ("2026-03-04T08:00:00Z", "2026-03-04T12:00:00Z");
+        json!({ "row": {
+            "no": no, "unit": 1, "vehicle": 1, "planned_out": planned.0, "planned_in": planned.1, "entered_at": entered_at,
+        } })
+    };
+    let (path, at) = ("/api/v1/registers/order", "2026-03-01T00:00:00Z");
+    let clerk = app.person("diao", Role::Dispatcher, Some(1), None).await;
+    let refused = app.call_as(&clerk, "POST", path, Some(&order("P-1", at))).await;
+    assert_eq!(
+        (refused.problem().as_str(), pointers(&refused)),
+        ("invalid_body", vec!["/row/entered_at".to_owned()])
+    );
+    let person = TokenPerson {
+        id: PersonId::SYSTEM,
+        name: "刁".to_owned(),
+        roles: [motorpool_supervision::cases::Role::Dispatcher].into(),
+        unit: UnitId(1),
+    };
+    let scopes = [Scope::WriteRegisters];
+    let token =
+        app.registry.create_token_for("刁", &scopes, Some(&person), None, "test", wall_now()).await.unwrap();
+    assert_eq!(app.call("POST", path, Some(&token), Some(&order("P-1", at))).await.problem(), "invalid_body");
+    let file = format!(
+        "派车单号,用车单位,车牌号,计划出车时间,计划返回时间,登记时间\nP-1,县林业局,演A00001,2026-03-04 08:00,2026-03-04 12:00,{at}\n"
+    );
+    let import = format!("{path}/import?dry_run=false");
+    let request = Request::builder().method("POST").uri(&import).header("cookie", clerk.cookie());
+    let request = request.header("sec-fetch-site", "same-origin").body(Body::from(file)).unwrap();
+    assert_eq!(app.send(request).await.problem(), "invalid_body", "a file launders nothing either");
+
+    // The office's own system may, for what has been.
+    let oa = app.token_for(&scopes).await;
+    let taken = app.call("POST", path, Some(&oa), Some(&order("P-1", at))).await.good();
+    let ahead = order("P-2", "2999-01-01T00:00:00Z");
+    assert_eq!(app.call("POST", path, Some(&oa), Some(&ahead)).await.problem(), "invalid_body");
+    // A person who corrects that order sends it along as it is, and no other.
+    let one = format!("{path}/{}", taken["id"]);
+    app.call_as(&clerk, "PUT", &one, Some(&order("P-1a", at))).await.good();
+    let earlier = order("P-1a", "2026-02-01T00:00:00Z");
+    assert_eq!(app.call_as(&clerk, "PUT", &one, Some(&earlier)).await.problem(), "invalid_body");
 }

@@ -1,8 +1,10 @@
 //! Rows of a kind that is known by its name only: what the API lists and the command line writes out. Their content is JSON and
 //! is handed on as it is stored; nothing here knows what it means.
 
+use std::collections::BTreeSet;
+
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::ids::VehicleId;
+use motorpool_supervision::ids::{UnitId, VehicleId};
 use motorpool_supervision::register::Span;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -31,15 +33,43 @@ pub struct AnyRow {
     pub recorded_by: String,
     /// Since when it is superseded.
     pub superseded_at: Option<UtcMillis>,
+    /// First instant of the time that it speaks of, of an order the planned time.
+    #[serde(skip)]
+    pub about_from: UtcMillis,
     /// What it says.
     pub row: Json,
 }
 
-/// Which rows of a kind to list, by number and time of validity.
+/// In which order to list rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a request")]
+pub enum RowOrder {
+    /// By number, then time of validity.
+    #[default]
+    Number,
+    /// Those that speak of the latest time first.
+    LatestFirst,
+}
+
+impl RowOrder {
+    /// The place of a row in this order.
+    #[must_use]
+    pub const fn place(self, row: &AnyRow) -> (i64, UtcMillis, u32) {
+        let at = match self {
+            Self::Number => row.valid.from,
+            Self::LatestFirst => row.about_from,
+        };
+        (row.id, at, row.version)
+    }
+}
+
+/// Which rows of a kind to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a request, built field by field")]
 pub struct RowFilter {
-    /// Only behind this row: number, first instant of validity, version. The keyset cursor.
+    /// In which order.
+    pub order: RowOrder,
+    /// Only behind this place, see [`RowOrder::place`]. The keyset cursor.
     pub after: Option<(i64, UtcMillis, u32)>,
     /// At most so many; 10,000 at the most.
     pub limit: u32,
@@ -47,6 +77,12 @@ pub struct RowFilter {
     pub key: Option<String>,
     /// Only those that name this car.
     pub vehicle: Option<VehicleId>,
+    /// Only those of these units; `None` = of all and of none.
+    pub units: Option<BTreeSet<UnitId>>,
+    /// Only those that speak of this instant or a later one.
+    pub from: Option<UtcMillis>,
+    /// Only those that speak of this instant or an earlier one.
+    pub to: Option<UtcMillis>,
     /// Only those that hold at this instant.
     pub valid_at: Option<UtcMillis>,
     /// As of when.
@@ -61,9 +97,25 @@ impl Record {
             valid: self.valid(),
             recorded_at: UtcMillis(self.recorded_at),
             superseded_at: self.superseded_at.map(UtcMillis),
+            about_from: UtcMillis(self.about_from),
             row: self.row()?,
             recorded_by: self.recorded_by,
         })
+    }
+}
+
+/// Adds the condition that a row comes behind the place at which the page before ended.
+fn push_place(sql: &mut Sql, filter: &RowFilter) {
+    let Some((id, at, version)) = filter.after else { return };
+    match filter.order {
+        RowOrder::Number => {
+            sql.push(" AND (id, valid_from, version) > (").push_bind(id);
+            sql.push(", ").push_bind(at).push(", ").push_bind(version).push(")");
+        }
+        RowOrder::LatestFirst => {
+            sql.push(" AND (about_from, id, version) < (").push_bind(at);
+            sql.push(", ").push_bind(id).push(", ").push_bind(version).push(")");
+        }
     }
 }
 
@@ -74,10 +126,7 @@ impl Registry {
     /// When the database fails or a row can't be read.
     pub async fn any_rows(&self, kind: &str, filter: &RowFilter) -> Result<Vec<AnyRow>, Error> {
         let mut sql = select_kind(kind, filter.known);
-        if let Some((id, from, version)) = filter.after {
-            sql.push(" AND (id, valid_from, version) > (").push_bind(id);
-            sql.push(", ").push_bind(from).push(", ").push_bind(version).push(")");
-        }
+        push_place(&mut sql, filter);
         if let Some(key) = &filter.key {
             // A key of nothing but blanks is no row's.
             sql.push(" AND natural_key = ").push_bind(facts::key(key).unwrap_or_default());
@@ -86,11 +135,29 @@ impl Registry {
             sql.push(" AND (vehicle = ").push_bind(vehicle.0);
             sql.push(" OR other_vehicle = ").push_bind(vehicle.0).push(")");
         }
+        match &filter.units {
+            // No unit is one of none.
+            Some(units) if units.is_empty() => return Ok(Vec::new()),
+            Some(units) => {
+                sql.push(" AND unit IN ").push_list(units.iter().map(|unit| unit.0));
+            }
+            None => {}
+        }
+        if let Some(from) = filter.from {
+            sql.push(" AND about_to >= ").push_bind(from);
+        }
+        if let Some(to) = filter.to {
+            sql.push(" AND about_from <= ").push_bind(to);
+        }
         if let Some(at) = filter.valid_at {
             sql.push(" AND valid_from <= ").push_bind(at);
             sql.push(" AND (valid_to IS NULL OR valid_to > ").push_bind(at).push(")");
         }
-        sql.push(" ORDER BY id, valid_from, version LIMIT ").push_bind(filter.limit.min(PAGE_MAX));
+        sql.push(match filter.order {
+            RowOrder::Number => " ORDER BY id, valid_from, version LIMIT ",
+            RowOrder::LatestFirst => " ORDER BY about_from DESC, id DESC, version DESC LIMIT ",
+        });
+        sql.push_bind(filter.limit.min(PAGE_MAX));
         let records: Vec<Record> = self.db.all(sql).await?;
         records.into_iter().map(Record::any).collect()
     }

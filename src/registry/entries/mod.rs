@@ -68,7 +68,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use any::{AnyRow, RowFilter};
+pub use any::{AnyRow, RowFilter, RowOrder};
 pub use facts::{Facts, Stored};
 pub use preview::{Preview, preview};
 pub use read::{Changed, Known, Scope};
@@ -183,6 +183,7 @@ struct Record {
     superseded_at: Option<i64>,
     valid_from: i64,
     valid_to: Option<i64>,
+    about_from: i64,
     vehicle: Option<i64>,
     other_vehicle: Option<i64>,
     body: String,
@@ -190,7 +191,7 @@ struct Record {
 
 /// The columns of a [`Record`].
 const SELECT: &str = "SELECT kind, id, version, recorded_at, recorded_by, superseded_at, valid_from, valid_to, \
-    vehicle, other_vehicle, body FROM entries";
+    about_from, vehicle, other_vehicle, body FROM entries";
 
 impl Record {
     fn valid(&self) -> Span {

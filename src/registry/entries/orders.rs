@@ -43,20 +43,26 @@ pub(super) async fn fill_entered(tx: &mut Tx, orders: &mut [Versioned<Order>]) -
     Ok(())
 }
 
-/// Since when the registry knows what `order` says, given the order's versions in order of their numbers.
+/// Since when the registry knows what `order` says, given the order's versions in order of their numbers. A time that the paper brought
+/// itself counts only when it has said so from the first: else it is that of what the paper said before.
 fn since(order: &Versioned<Order>, versions: &[Versioned<Order>]) -> UtcMillis {
-    versions
-        .iter()
-        .rev()
-        .filter(|version| version.version < order.version)
-        .take_while(|version| version.row.covers_the_same_as(&order.row))
-        .last()
-        .map_or(order.recorded_at, |version| version.row.entered_at.unwrap_or(version.recorded_at))
+    let first = versions.first().map(|version| version.version);
+    first_same(order, versions).map_or(order.recorded_at, |version| {
+        let own = version.row.entered_at.filter(|_| Some(version.version) == first);
+        own.unwrap_or(version.recorded_at)
+    })
 }
 
 /// When the version was recorded from which on the paper says what `order` says.
 fn recorded_since(order: &Versioned<Order>, versions: &[Versioned<Order>]) -> UtcMillis {
+    first_same(order, versions).map_or(order.recorded_at, |version| version.recorded_at)
+}
+
+/// The earlier version from which on the paper says without a break what `order` says.
+fn first_same<'a>(
+    order: &Versioned<Order>,
+    versions: &'a [Versioned<Order>],
+) -> Option<&'a Versioned<Order>> {
     let earlier = versions.iter().rev().filter(|version| version.version < order.version);
-    let same = earlier.take_while(|version| version.row.covers_the_same_as(&order.row));
-    same.last().map_or(order.recorded_at, |version| version.recorded_at)
+    earlier.take_while(|version| version.row.covers_the_same_as(&order.row)).last()
 }

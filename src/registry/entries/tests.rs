@@ -294,10 +294,20 @@ async fn an_order_is_as_old_as_what_it_says(home: Home) {
     let settled = Order { state: OrderState::Settled, odometer_in_m: Some(7), ..approved.clone() };
     let stretched = Order { planned_in: day(4), ..settled.clone() };
     let trusted = Order { entered_at: Some(day(-9)), ..stretched.clone() };
+    let silent = stretched.clone();
     registry.write_rows(&[add(Span::ALWAYS, applied)], "li", day(0)).await.unwrap();
     // What is written, when, and since when the order says what it says. A time of its own does not make a stretched paper older.
-    let steps =
-        [(approved, 1, None), (settled, 3, Some(day(1))), (stretched, 4, None), (trusted, 5, Some(day(4)))];
+    let moved = Order { planned_in: day(5), ..trusted.clone() };
+    let moved_silent = Order { entered_at: None, ..moved.clone() };
+    let steps = [
+        (approved, 1, None),
+        (settled, 3, Some(day(1))),
+        (stretched, 4, None),
+        (trusted, 5, Some(day(4))),
+        (silent, 6, Some(day(4))),
+        (moved, 7, Some(day(7))),
+        (moved_silent, 8, Some(day(7))),
+    ];
     for (row, at, entered_at) in steps {
         let correct = Change::Correct { id: 1, expected: None, valid: Span::ALWAYS, row };
         registry.write_rows(&[correct], "li", day(at)).await.unwrap();

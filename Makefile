@@ -3,15 +3,17 @@
 #   make dev    the console alone, rebuilt as you type, in front of a server that runs
 #   make console   the build of the web console, which the next build of the program embeds
 #   make test   everything CI runs; under 15 minutes on two cores
+#   make browser   the console in a real Chromium, driven through a living demonstration
 #   make soak   long proofs: 50 kills, minutes of fuzzing
 #   make bench  the budget table of ARCHITECTURE.md, measured again
 CARGO ?= cargo
 FUZZ_SECONDS ?= 8
+CHROMIUM ?= chromium
 
 CONSOLE_SOURCES = $(shell find console/src console/public -type f ! -name schema.d.ts) console/index.html console/package-lock.json \
   console/vite.config.ts console/svelte.config.js src/api/openapi.json
 
-.PHONY: run serve dev console console-check test lint unit docs fuzz soak bench setup
+.PHONY: run serve dev console console-check browser test lint unit docs fuzz soak bench setup
 
 run: setup console
 	$(CARGO) run --release --bin motorpool -- demo
@@ -36,7 +38,16 @@ console/node_modules/.installed: console/package-lock.json
 console-check: console
 	cd console && npm run check && npm run test && npm run budget
 
-test: setup console lint console-check unit docs fuzz
+# The program is built as `unit` builds it, so that after it nothing is left to do.
+browser: console
+	@if command -v $(CHROMIUM) >/dev/null 2>&1; then \
+	  $(CARGO) build --workspace --features fault-injection --quiet && \
+	  cd console && CHROMIUM="$$(command -v $(CHROMIUM))" npm run -s e2e; \
+	else \
+	  echo "SKIPPED: the browser tests. There is no $(CHROMIUM) here (Debian: sudo apt-get install chromium fonts-wqy-microhei)." >&2; \
+	fi
+
+test: setup console lint console-check unit browser docs fuzz
 
 lint:
 	$(CARGO) fmt --all --check

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+
+use tracing::Instrument as _;
 
 use super::ApiState;
 use super::auth;
@@ -34,11 +36,17 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) async fn outermost(State(state): State<ApiState>, request: Request, next: Next) -> Response {
     let id = state.next_request_id();
     let span = tracing::debug_span!("request", id, method = %request.method(), path = request.uri().path());
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let work = guarded(state.clone(), request, next).instrument(span);
     let limit = state.config().http.request_timeout.0;
-    let handled =
-        tokio::time::timeout(limit, tracing::Instrument::instrument(guarded(&state, request, next), span));
-    let mut response =
-        handled.await.unwrap_or_else(|_| Problem::new(Code::Timeout).retry_after(5).into_response());
+    let handled = if is_read {
+        tokio::time::timeout(limit, work).await.ok()
+    } else {
+        // What changes something comes to its end, with its line in the audit log, even if the caller hangs up or the limit is over.
+        let whole = tokio::time::timeout(limit, tokio::spawn(work)).await.ok();
+        whole.map(|done| done.unwrap_or_else(|error| Problem::internal(&error).into_response()))
+    };
+    let mut response = handled.unwrap_or_else(|| Problem::new(Code::Timeout).retry_after(5).into_response());
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = Body::from(problem.body(&id));
     }
@@ -55,10 +63,10 @@ pub(super) async fn outermost(State(state): State<ApiState>, request: Request, n
     response
 }
 
-async fn guarded(state: &ApiState, request: Request, next: Next) -> Response {
+async fn guarded(state: ApiState, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    if !auth::is_public(state, &parts.method, parts.uri.path()) {
-        match auth::authenticate(state, &parts).await {
+    if !auth::is_public(&state, &parts.method, parts.uri.path()) {
+        match auth::authenticate(&state, &parts).await {
             Ok(caller) => {
                 if !state.takes_request_of(&caller.id()) {
                     return Problem::new(Code::RateLimited).retry_after(1).into_response();

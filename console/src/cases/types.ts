@@ -152,11 +152,14 @@ const POSSIBLE: Record<string, readonly Stage[]> = {
   statement_made: ["explanation_asked"],
   closing_proposed: ["checking", "explanation_asked", "explained"],
   closed: ["checking", "explanation_asked", "explained"],
-  handed_over: ["checking", "explanation_asked", "explained"],
+  handed_over: ["new", "checking", "explanation_asked", "explained", "proposed"],
   closing_confirmed: ["proposed"],
   closing_rejected: ["proposed"],
   reopened: ["closed"],
 };
+
+/** Whether the case is in the person's hands: then its log and its full evidence are not hidden either. */
+export const isInHands = (view: { allowed: string[] }): boolean => view.allowed.includes("assigned");
 
 /** Whether an action makes sense now: the person may, and the case stands right. */
 export function canDo(view: { allowed: string[]; case: { stage: Stage } }, action: string): boolean {

@@ -67,6 +67,7 @@ const zh = {
     reject: "不同意",
     withdraw: "撤回",
     reopen: "重开",
+    takeUp: "接手办理",
     assign: "分派给我",
     comment: "备注",
     confidential: "转为保密核查",
@@ -78,6 +79,7 @@ const zh = {
     more: "更多",
   },
   evidenceNote: "压缩包内含轨迹、原始报文、单据、规则与校验清单，可用 motorpool evidence verify 离线校验。",
+  evidenceOfOthers: "本案由其他审查人办理，接手后可下载证据包。",
   frozen: (sum: string) => `证据已固定，SHA-256 ${sum}…`,
   willDo: {
     verify: "将开始核查并固定证据",
@@ -215,6 +217,7 @@ const en: typeof zh = {
     reject: "Disagree",
     withdraw: "Withdraw",
     reopen: "Reopen",
+    takeUp: "Take up",
     assign: "Assign to me",
     comment: "Comment",
     confidential: "Make confidential",
@@ -226,6 +229,7 @@ const en: typeof zh = {
     more: "More",
   },
   evidenceNote: "The archive holds the track, raw frames, papers, rules and a manifest; `motorpool evidence verify` checks it offline.",
+  evidenceOfOthers: "Somebody else reviews this case; the pack is for whoever does.",
   frozen: (sum: string) => `Evidence frozen, SHA-256 ${sum}…`,
   willDo: {
     verify: "The check will begin and the evidence will be frozen",

@@ -1,0 +1,105 @@
+/** Every main page, for those who use it: nothing thrown, nothing refused, the policy unbroken, and usable by everybody. */
+
+import axe from "axe-core";
+import type { AxeResults } from "axe-core";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { openBrowser, Visitor } from "./browser";
+
+const PAGES: Readonly<Record<string, readonly string[]>> = {
+  inspector: ["queue", "explain", "map", "map?view=list", "orders", "orders/proposals", "sealing", "devices", "month", "accounts"],
+  manager: ["queue", "explain", "explain?tab=report", "map?view=list", "orders", "sealing", "devices", "month", "accounts"],
+  security: ["accounts", "accounts/people", "accounts/logins"],
+  audit: ["accounts/audit"],
+  system: ["devices", "accounts/webhooks"],
+};
+const GRAVE = new Set(["serious", "critical"]);
+const HAN = /\p{Script=Han}/u;
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await openBrowser();
+});
+afterAll(() => browser.close());
+
+/** Waits until a page has shown what it has to show. */
+async function settled(page: Page): Promise<void> {
+  await page.locator("main h1").first().waitFor({ state: "attached" });
+  await page.waitForFunction(() => !document.querySelector('main .loading, main [aria-busy="true"], main p[role="status"]'), undefined, { timeout: 3_000 }).catch(() => undefined);
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+/** The grave faults of accessibility that axe finds, each in one line. */
+async function graveFaults(page: Page): Promise<string[]> {
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => (window as unknown as { axe: { run(what: Document, how: object): Promise<AxeResults> } }).axe.run(document, { resultTypes: ["violations"] }));
+  return violations.filter(({ impact }) => GRAVE.has(impact ?? "")).map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 160)} ${any[0]?.message ?? ""}`).slice(0, 4).join(" | ")}`);
+}
+
+describe("the main pages", () => {
+  it.each(Object.entries(PAGES))("do nothing wrong for %s, and axe finds no grave fault, by day and by night", async (name, routes) => {
+    const visitor = await Visitor.logIn(browser, name, { colorScheme: "light", reducedMotion: "reduce" });
+    const { page } = visitor;
+    const found: Record<string, string[]> = {};
+    for (const route of routes) {
+      await visitor.go(route);
+      await settled(page);
+      expect(await page.locator('main [role="alert"]').allInnerTexts(), route).toEqual([]);
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        await page.locator(`html[data-theme="${colorScheme}"]`).waitFor();
+        const grave = await graveFaults(page);
+        if (grave.length) found[`${route} ${colorScheme}`] = grave;
+      }
+      await page.emulateMedia({ colorScheme: "light" });
+    }
+    await visitor.close();
+    expect(found).toEqual({});
+    expect(visitor.faults).toEqual([]);
+  });
+
+  it("speak Chinese and English", async () => {
+    const visitor = await Visitor.logIn(browser, "inspector");
+    const { page } = visitor;
+    await page.getByRole("heading", { name: "核查待办" }).waitFor();
+    expect(await page.locator("html").getAttribute("lang")).toBe("zh-CN");
+    await page.getByRole("button", { name: "English" }).click();
+    await page.getByRole("heading", { name: "Review queue" }).waitFor();
+    expect(await page.locator("html").getAttribute("lang")).toBe("en");
+    for (const label of await page.locator("nav#menu a, main th, main header button").allInnerTexts()) expect(HAN.test(label), label).toBe(false);
+    await visitor.close();
+    expect(visitor.faults).toEqual([]);
+  });
+
+  it("are dark for those who want it, and stay so", async () => {
+    const visitor = await Visitor.logIn(browser, "inspector", { colorScheme: "light" });
+    const { page } = visitor;
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const day = await ground();
+    await page.getByRole("button", { name: /^外观/ }).click();
+    await page.getByRole("button", { name: /^外观/ }).click();
+    await page.locator('html[data-theme="dark"]').waitFor();
+    expect(await ground()).not.toBe(day);
+    await page.reload();
+    await page.locator('html[data-theme="dark"]').waitFor();
+    await visitor.close();
+  });
+
+  it("come under a content security policy that lets nothing foreign in", async () => {
+    const policy = (await fetch(inject("address"))).headers.get("content-security-policy") ?? "";
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toMatch(/unsafe-|https?:|\*/);
+    const visitor = await Visitor.open(browser);
+    await visitor.page.goto("/");
+    // It is watched for, and it holds: a script in the page is refused and reported.
+    await visitor.page.evaluate(() => {
+      const script = document.createElement("script");
+      script.textContent = "window.hasRun = true";
+      document.head.append(script);
+    });
+    await expect.poll(() => visitor.faults.some((fault) => fault.includes("policy script-src"))).toBe(true);
+    expect(await visitor.page.evaluate(() => "hasRun" in window)).toBe(false);
+    await visitor.close();
+  });
+});

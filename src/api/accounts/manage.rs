@@ -108,9 +108,8 @@ async fn subordinate(state: &ApiState, granted: &Granted, id: &str) -> Result<Ac
     let account = anothers(state, granted, id).await?;
     let (scope, now) = (state.scope(granted).await?, state.now());
     let held = state.people().grants(account.id).await?;
-    let is_above = |grant: &Grant| {
-        !is_in(&scope, grant.unit) || (grant.role.is_admin() && !scope.is_everything())
-    };
+    let is_above =
+        |grant: &Grant| !is_in(&scope, grant.unit) || (grant.role.is_admin() && !scope.is_everything());
     if held.iter().any(|grant| grant.holds(now) && is_above(grant)) {
         let why = "the account holds a role that is not yours to give";
         return Err(Problem::new(Code::Forbidden).detail(why));
@@ -119,7 +118,11 @@ async fn subordinate(state: &ApiState, granted: &Granted, id: &str) -> Result<Ac
 }
 
 /// The driver of a request, whose unit must be in scope.
-async fn driver_in(state: &ApiState, scope: &Scope, driver: Option<i64>) -> Result<Option<DriverId>, Problem> {
+async fn driver_in(
+    state: &ApiState,
+    scope: &Scope,
+    driver: Option<i64>,
+) -> Result<Option<DriverId>, Problem> {
     let Some(driver) = driver.map(DriverId) else { return Ok(None) };
     match state.unit_of_driver(driver).await? {
         Some(unit) if scope.sees_unit(unit) => Ok(Some(driver)),

@@ -17,8 +17,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Data;
-use crate::accounts::caller::Over;
 use crate::accounts::Role;
+use crate::accounts::caller::Over;
 use crate::api::ApiState;
 use crate::api::auth::Granted;
 use crate::api::problem::{Code, Problem};

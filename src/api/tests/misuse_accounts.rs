@@ -10,8 +10,8 @@ use super::people::Person;
 use crate::accounts::Role;
 use crate::api::tests::cases::{CASE, County, add};
 use crate::clock::wall_now;
-use crate::registry::{Change, Error, Scope, TokenPerson};
 use crate::registry::accounts::{Grant, NewGrant, NewPassword};
+use crate::registry::{Change, Error, Scope, TokenPerson};
 
 /// Gives somebody a further role.
 async fn give(app: &TestApp, person: &Person, role: Role, unit: Option<i64>) -> Result<Grant, Error> {
@@ -55,9 +55,8 @@ async fn a_car_that_became_secret_takes_its_cases_along() {
     let flags = app.call_as(&office, "GET", "/api/v1/flags", None).await.good();
     let flag = format!("/api/v1/flags/{}", flags["items"][0]["id"].as_str().unwrap());
     app.call_as(&office, "GET", &flag, None).await.good();
-    let row = Vehicle {
-        plate: "演A00001".to_owned(), unit: UnitId(4), is_secret: true, ..Vehicle::default()
-    };
+    let row =
+        Vehicle { plate: "演A00001".to_owned(), unit: UnitId(4), is_secret: true, ..Vehicle::default() };
     let change = Change::Correct { id: 1, expected: None, valid: Span::ALWAYS, row };
     app.registry.write_rows(&[change], "test", wall_now()).await.unwrap();
     let path = format!("/api/v1/cases/{CASE}");
@@ -90,7 +89,10 @@ async fn an_administrator_of_a_unit_takes_over_nobody_above() {
         let change = json!({ "driver": driver });
         assert_eq!(app.call_as(&admin, "PATCH", &path, Some(&change)).await.problem(), "invalid_body");
         let new = json!({ "name": "intruder", "unit": 4, "driver": driver });
-        assert_eq!(app.call_as(&admin, "POST", "/api/v1/accounts", Some(&new)).await.problem(), "invalid_body");
+        assert_eq!(
+            app.call_as(&admin, "POST", "/api/v1/accounts", Some(&new)).await.problem(),
+            "invalid_body"
+        );
     }
 }
 
@@ -116,7 +118,8 @@ async fn a_token_of_a_person_may_what_the_person_may() {
     let app = TestApp::new().await;
     let roles = [CaseRole::Dispatcher].into();
     let person = TokenPerson { id: PersonId(0), name: "wang".to_owned(), roles, unit: UnitId(4) };
-    let made = app.registry.create_token_for("wang", &[Scope::Admin], Some(&person), None, "test", wall_now());
+    let made =
+        app.registry.create_token_for("wang", &[Scope::Admin], Some(&person), None, "test", wall_now());
     let token = made.await.unwrap();
     for path in ["/api/v1/accounts", "/api/v1/audit", "/api/v1/status"] {
         assert_eq!(app.call("GET", path, Some(&token), None).await.problem(), "forbidden", "{path}");

@@ -61,10 +61,17 @@ impl Caller {
         Self { identity: Identity::Person(Box::new(logged_in)), permissions, ip }
     }
 
-    /// A token.
+    /// A token. One that stands for a person may what that person's roles may, and no more.
     #[must_use]
     pub fn token(token: Arc<Token>, ip: String) -> Self {
-        let permissions = token.scopes.iter().flat_map(|scope| of_scope(*scope)).copied().collect();
+        let may = |permission: &Permission| {
+            token.person.as_ref().is_none_or(|person| {
+                let roles = person.roles.iter().filter_map(|role| Role::of_cases(*role));
+                roles.into_iter().any(|role| role.permissions().contains(permission))
+            })
+        };
+        let scopes = token.scopes.iter().flat_map(|scope| of_scope(*scope)).copied();
+        let permissions = scopes.filter(may).collect();
         Self { identity: Identity::Token(token), permissions, ip }
     }
 
@@ -171,10 +178,33 @@ impl Caller {
         }
     }
 
-    /// Whether some grant is for cars on secret work.
+    /// Whether some grant is for cars on secret work; what a driver is given is for the own cars alone.
     #[must_use]
     pub fn has_secret_grant(&self) -> bool {
-        self.grants().iter().any(|grant| grant.is_secret && grant.role.in_cases().is_some())
+        let counts = |grant: &Grant| grant.role != Role::Driver && grant.role.in_cases().is_some();
+        self.grants().iter().any(|grant| grant.is_secret && counts(grant))
+    }
+
+    /// What it is in cases, each with the part of the tree for which it is that. A case takes those that cover its unit: roles on
+    /// two units don't add up.
+    #[must_use]
+    pub fn case_mandates(&self) -> Vec<(cases::Role, Mandate)> {
+        if !self.may(Permission::CasesRead) {
+            return Vec::new();
+        }
+        match &self.identity {
+            Identity::Person(who) => {
+                let given = who.grants.iter();
+                given.filter_map(|grant| Some((grant.role.in_cases()?, mandate_of(grant)))).collect()
+            }
+            Identity::Token(token) => {
+                let people = token.person.iter();
+                let given = people.flat_map(|person| person.roles.iter().map(|role| (*role, person.unit)));
+                given
+                    .filter_map(|(role, unit)| Some((role, token_mandate(Role::of_cases(role)?, unit))))
+                    .collect()
+            }
+        }
     }
 
     /// What it was given to look after as far as `permission` goes.
@@ -218,7 +248,7 @@ impl Caller {
     pub fn runs_the_server(&self) -> bool {
         match &self.identity {
             Identity::Person(who) => who.grants.iter().any(|grant| grant.role == Role::SystemAdmin),
-            Identity::Token(token) => token.allows(TokenScope::Admin),
+            Identity::Token(token) => token.person.is_none() && token.allows(TokenScope::Admin),
         }
     }
 

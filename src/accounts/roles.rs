@@ -14,7 +14,8 @@
 //! | finance | registers, ledgers and reports, no places |
 //! | viewer | positions, trips, reports |
 //!
-//! The three administrators of 等保 (三员) hold no other role: what one of them could do to hide a deed, another sees.
+//! The three administrators of 等保 (三员) hold no other role: what one of them could do to hide a deed, another sees. Whoever reviews
+//! does not answer for cars as well, not even for those of another unit.
 
 use motorpool_supervision::cases;
 use serde::{Deserialize, Serialize};
@@ -349,6 +350,18 @@ impl Role {
         matches!(self, Self::SystemAdmin | Self::SecurityAdmin | Self::AuditAdmin)
     }
 
+    /// Whether it decides in cases of others.
+    #[must_use]
+    pub const fn is_reviewing(self) -> bool {
+        matches!(self, Self::OfficeSupervisor | Self::Inspector | Self::ResidentInspector)
+    }
+
+    /// Whether it answers for a unit in cases.
+    #[must_use]
+    pub const fn is_answering(self) -> bool {
+        matches!(self, Self::FleetManager | Self::Dispatcher | Self::Approver)
+    }
+
     /// What it is in a case, if anything.
     #[must_use]
     pub const fn in_cases(self) -> Option<cases::Role> {
@@ -382,11 +395,13 @@ impl Role {
     }
 }
 
-/// Whether one account may hold these roles: an administrator holds one role and no other.
+/// Whether one account may hold these roles: an administrator holds one role and no other, and nobody reviews and answers.
 #[must_use]
 pub fn may_be_held_together(roles: &[Role]) -> bool {
-    let is_other = |role: &Role| roles.first().is_some_and(|first| first != role);
-    !roles.iter().any(|role| role.is_admin()) || !roles.iter().any(is_other)
+    let any = |is: fn(Role) -> bool| roles.iter().any(|role| is(*role));
+    let are_many = roles.iter().any(|role| roles.first() != Some(role));
+    let reviews_and_answers = any(Role::is_reviewing) && any(Role::is_answering);
+    !(are_many && any(Role::is_admin)) && !reviews_and_answers
 }
 
 #[cfg(test)]
@@ -403,6 +418,17 @@ mod tests {
             }
         }
         assert!(may_be_held_together(&[Role::Dispatcher, Role::FleetManager]) && may_be_held_together(&[]));
+    }
+
+    #[test]
+    fn nobody_reviews_and_answers() {
+        for reviewer in [Role::OfficeSupervisor, Role::Inspector, Role::ResidentInspector] {
+            for answering in [Role::FleetManager, Role::Dispatcher, Role::Approver] {
+                assert!(!may_be_held_together(&[reviewer, answering]), "{reviewer:?} {answering:?}");
+                assert!(!may_be_held_together(&[answering, reviewer]), "{answering:?} {reviewer:?}");
+            }
+            assert!(may_be_held_together(&[reviewer, Role::Driver, Role::OfficeSupervisor]), "{reviewer:?}");
+        }
     }
 
     #[test]

@@ -77,22 +77,35 @@ impl Scope {
     }
 
     fn add(&mut self, Mandate { over, is_secret, .. }: Mandate) {
-        let top = match over {
-            Over::Everything => {
-                self.is_everything = true;
-                self.is_every_secret |= is_secret;
-                return;
-            }
-            Over::Own => return,
-            Over::Subtree(unit) => unit,
-            Over::ServedBy(unit) => self.fleet.tree().path(unit).iter().rev().nth(1).copied().unwrap_or(unit),
-        };
+        if over == Over::Everything {
+            self.is_everything = true;
+            self.is_every_secret |= is_secret;
+        }
+        let Some(top) = self.top_of(over) else { return };
         let below = self.fleet.units().keys().filter(|unit| self.fleet.tree().is_within(**unit, top));
         let subtree: Vec<UnitId> = below.copied().chain([top]).collect();
         if is_secret {
             self.secret_units.extend(&subtree);
         }
         self.units.extend(subtree);
+    }
+
+    /// The unit on top of a part of the tree that has one.
+    fn top_of(&self, over: Over) -> Option<UnitId> {
+        match over {
+            Over::Everything | Over::Own => None,
+            Over::Subtree(unit) => Some(unit),
+            Over::ServedBy(unit) => {
+                Some(self.fleet.tree().path(unit).iter().rev().nth(1).copied().unwrap_or(unit))
+            }
+        }
+    }
+
+    /// Whether a unit lies in a part of the tree.
+    #[must_use]
+    pub fn lies_in(&self, unit: UnitId, over: Over) -> bool {
+        let is_below = |top| self.fleet.tree().is_within(unit, top);
+        over == Over::Everything || self.top_of(over).is_some_and(is_below)
     }
 
     /// The fleet it was cut from.

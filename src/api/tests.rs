@@ -8,6 +8,7 @@ mod devices;
 mod document;
 mod hang_up;
 mod live;
+mod misuse_accounts;
 mod misuse_registers;
 mod outside;
 mod people;

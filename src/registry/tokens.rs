@@ -23,6 +23,10 @@ use super::{Error, Registry, bump, hex, random};
 
 /// The file in the data folder that holds the first token, mode 0600.
 pub const TOKEN_FILE: &str = "api-token";
+/// What the token of the first start is called.
+const FIRST_NAME: &str = "first start";
+/// Who makes it; nobody at the command line is called so.
+const FIRST_MAKER: &str = "motorpool";
 /// The use of a token is written down at most so often, milliseconds.
 const LAST_USED_STEP_MS: i64 = 60_000;
 
@@ -288,15 +292,15 @@ impl Registry {
     }
 
     /// On the first start: makes a token that may do everything and keeps it in the data folder, readable by
-    /// the owner only. `None` when there is a token already.
+    /// the owner only. `None` when there is a token already, or an account.
     ///
     /// # Errors
     /// When the database or the file fails.
     pub async fn create_first_token(&self, data_dir: &Path, now: UtcMillis) -> Result<Option<String>, Error> {
-        if !self.tokens.load().is_empty() {
+        if !self.tokens.load().is_empty() || self.people().has_accounts().await? {
             return Ok(None);
         }
-        let token = self.create_token("first start", &[Scope::Admin], None, "motorpool", now).await?;
+        let token = self.create_token(FIRST_NAME, &[Scope::Admin], None, FIRST_MAKER, now).await?;
         let path = data_dir.join(TOKEN_FILE);
         let write = || -> std::io::Result<()> {
             let temporary = data_dir.join("api-token.tmp");
@@ -340,8 +344,15 @@ impl Registry {
         rows.into_iter().map(Row::token).collect()
     }
 
+    /// Takes the token of the first start away, in a change that [`Registry::commit_alone`] ends.
+    pub(super) async fn remove_first_token(tx: &mut Tx) -> Result<(), Error> {
+        let sql = Sql::new("DELETE FROM tokens WHERE name = $1 AND created_by = $2");
+        tx.execute(sql.bind(FIRST_NAME).bind(FIRST_MAKER)).await?;
+        Ok(())
+    }
+
     /// Commits a change that no device took part in, and reads everything again.
-    async fn commit_alone(&self, mut tx: Tx) -> Result<(), Error> {
+    pub(super) async fn commit_alone(&self, mut tx: Tx) -> Result<(), Error> {
         bump(&mut tx).await?;
         let tokens = Self::read_tokens(&mut tx).await?;
         let devices = self.read_snapshot(&mut tx).await?;

@@ -38,7 +38,7 @@ pub use packs::{NoPack, Pack, PackRequest, PackSources, pack};
 pub use recompute::{Recomputed, recompute};
 pub use sampling::{DrawError, Drawn, draw_plan, estimate};
 pub use settings::SupervisionSettings;
-pub use sight::{row_reaches, stage_seen};
+pub use sight::{row_reaches, stage_seen, units_asked};
 pub use supervisor::{Status, Supervisor, SupervisorParts};
 
 #[cfg(test)]

@@ -86,8 +86,17 @@ fn stage_of(state: &str) -> Option<Stage> {
 /// The stage in which this viewer sees the case of a row; `None` when it does not exist for the viewer.
 #[must_use]
 pub fn stage_seen(row: &CaseRow, viewer: Viewer<'_>, units: &UnitTree) -> Option<Stage> {
-    let sight: Sight = serde_json::from_value(row.summary.get(SIGHT)?.clone()).ok()?;
-    seen_by(&sight.outline(row)?, viewer, units).map(|seen| seen.stage)
+    seen_by(&sight_of(row)?.outline(row)?, viewer, units).map(|seen| seen.stage)
+}
+
+fn sight_of(row: &CaseRow) -> Option<Sight> {
+    serde_json::from_value(row.summary.get(SIGHT)?.clone()).ok()
+}
+
+/// The units that were asked in the case of a row.
+#[must_use]
+pub fn units_asked(row: &CaseRow) -> Vec<UnitId> {
+    sight_of(row).map(|sight| sight.asked).unwrap_or_default()
 }
 
 /// Whether a case concerns somebody with this scope: the unit under review or one that was asked lies in it, or the person is named on
@@ -97,7 +106,7 @@ pub fn row_reaches(row: &CaseRow, in_scope: impl Fn(UnitId) -> bool, person: Opt
     if in_scope(row.unit) {
         return true;
     }
-    let sight = row.summary.get(SIGHT).cloned().and_then(|sight| serde_json::from_value::<Sight>(sight).ok());
+    let sight = sight_of(row);
     let is_party = |party: &Party| party.person.is_some() && party.person == person;
     sight.is_some_and(|sight| sight.asked.into_iter().any(in_scope) || sight.parties.iter().any(is_party))
 }

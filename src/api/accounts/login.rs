@@ -305,6 +305,11 @@ pub(in super::super) async fn set_up(
         return Err(no_link(&state, &door));
     };
     people.forget_failures(&account.name).await?;
+    if link == LinkUse::First {
+        tracing::warn!(
+            "the first account is made, and the token of the first start is revoked: `motorpool token create` makes another"
+        );
+    }
     if account.has_totp {
         // The link stands in for the password, not for the second factor.
         return Err(

@@ -20,7 +20,7 @@ use super::super::extract::{Body, Id, Page, Params, cursor, cursor_parts, instan
 use super::super::problem::{Code, Problem, ProblemBody};
 use super::GrantView;
 use crate::accounts::{Role, Scope};
-use crate::registry::accounts::{Account, AccountChange, NewAccount, NewGrant};
+use crate::registry::accounts::{Account, AccountChange, Grant, NewAccount, NewGrant};
 
 /// An account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -100,6 +100,34 @@ async fn anothers(state: &ApiState, granted: &Granted, id: &str) -> Result<Accou
         return Err(Problem::new(Code::Forbidden).detail("nobody changes the own account or grants"));
     }
     Ok(account)
+}
+
+/// As [`anothers`], for what gives power over the account itself: every grant that it holds must be the administrator's to give, and
+/// another administrator's account is for administrators of everything.
+async fn subordinate(state: &ApiState, granted: &Granted, id: &str) -> Result<Account, Problem> {
+    let account = anothers(state, granted, id).await?;
+    let (scope, now) = (state.scope(granted).await?, state.now());
+    let held = state.people().grants(account.id).await?;
+    let is_above =
+        |grant: &Grant| !is_in(&scope, grant.unit) || (grant.role.is_admin() && !scope.is_everything());
+    if held.iter().any(|grant| grant.holds(now) && is_above(grant)) {
+        let why = "the account holds a role that is not yours to give";
+        return Err(Problem::new(Code::Forbidden).detail(why));
+    }
+    Ok(account)
+}
+
+/// The driver of a request, whose unit must be in scope.
+async fn driver_in(
+    state: &ApiState,
+    scope: &Scope,
+    driver: Option<i64>,
+) -> Result<Option<DriverId>, Problem> {
+    let Some(driver) = driver.map(DriverId) else { return Ok(None) };
+    match state.unit_of_driver(driver).await? {
+        Some(unit) if scope.sees_unit(unit) => Ok(Some(driver)),
+        _ => Err(Problem::field("/driver", "is no driver that you look after")),
+    }
 }
 
 /// The unit of a request, which must be in scope.
@@ -187,7 +215,7 @@ pub(in super::super) async fn create(
         name: request.name,
         display_name: request.display_name,
         unit: unit_in(&scope, request.unit)?,
-        driver: request.driver.map(DriverId),
+        driver: driver_in(&state, &scope, request.driver).await?,
         is_demo: false,
     };
     let (people, now, who) = (state.people(), state.now(), granted.recorded_as());
@@ -247,7 +275,7 @@ pub(in super::super) async fn change(
     Id(id): Id,
     Body(request): Body<ChangeRequest>,
 ) -> Result<Json<AccountView>, Problem> {
-    let account = anothers(&state, &granted, &id).await?;
+    let account = subordinate(&state, &granted, &id).await?;
     if request.has_totp == Some(true) {
         return Err(Problem::field("/has_totp", "can only be taken away: the person puts it in force"));
     }
@@ -256,10 +284,11 @@ pub(in super::super) async fn change(
         Some(unit) => Some(unit_in(&scope, Some(unit))?),
         None => None,
     };
+    let driver = driver_in(&state, &scope, request.driver).await?.map(Some);
     let change = AccountChange {
         display_name: request.display_name,
         unit,
-        driver: request.driver.map(|driver| Some(DriverId(driver))),
+        driver,
         is_disabled: request.is_disabled,
         must_change_password: request.must_change_password,
     };
@@ -376,7 +405,7 @@ pub(in super::super) async fn reset(
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Json<LinkView>, Problem> {
-    let account = anothers(&state, &granted, &id).await?;
+    let account = subordinate(&state, &granted, &id).await?;
     let object = format!("account {}", account.id);
     note(&state, &granted, "account.reset", object, String::new()).await?;
     let link = state.people().create_link(Some(account.id), &granted.recorded_as(), state.now()).await?;

@@ -135,6 +135,9 @@ pub(in super::super) async fn change_password(
     let account = own(&caller)?;
     password::check(&request.new, &account.name).map_err(|weak| Problem::field("/new", weak.to_string()))?;
     check_password(&state, account, &request.old, "/old").await?;
+    if request.new == request.old {
+        return Err(Problem::field("/new", "is the password as it was"));
+    }
     let hash = state.hasher().hash(&request.new).await?;
     state.people().set_password(account.id, &hash, caller.login(), state.now()).await?;
     note(&state, &caller, "password.change", format!("account {}", account.id), String::new()).await?;

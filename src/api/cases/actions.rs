@@ -227,13 +227,14 @@ async fn consequences(
 
 /// Does a deed in a case that stands at `seq` as its viewer sees it.
 async fn perform(desk: &Desk, id: &str, seq: Option<u32>, deed: Deed) -> Result<Case, Problem> {
-    let actor = desk.actor()?;
+    desk.actor()?;
     let (case, seen) = desk.case(id).await?;
+    let actor = desk.actor_in(&case)?;
     if seq.is_some_and(|seq| seq != seen.seq) {
         return Err(Problem::new(Code::PreconditionFailed).detail(format!("the case stands at {}", seen.seq)));
     }
-    let event = event_of(desk, actor, &case, deed).await?;
-    put(desk, actor, &case, event).await
+    let event = event_of(desk, &actor, &case, deed).await?;
+    put(desk, &actor, &case, event).await
 }
 
 /// Puts an event of a person into a case, with what follows from it.
@@ -378,6 +379,16 @@ pub(in super::super) async fn act_on_many(
     Ok(Json(BulkAnswer { items, refused }))
 }
 
+/// Puts what somebody told into a case that is hidden from whoever tells it, for those who work on it.
+async fn pass_on(desk: &Desk, mut hidden: Case, by: &Actor, told: String) -> Result<(), Problem> {
+    let text = format!("{}: {told}", by.name);
+    let event = Event::Commented { audience: Audience::Reviewers, text };
+    match event.check_limits().ok().and_then(|()| system_line(&mut hidden, event, desk.now)) {
+        Some(line) => desk.append(&hidden, &[line]).await,
+        None => Ok(()),
+    }
+}
+
 /// A case for what somebody told.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -402,31 +413,37 @@ pub(in super::super) async fn open(
     Body(request): Body<OpenRequest>,
 ) -> Result<Response, Problem> {
     let desk = Desk::of(&state, &granted).await?;
-    let actor = desk.reviewer()?;
+    desk.reviewer()?;
     let vehicle = desk.data().vehicle_id(&request.vehicle).await?;
     let at = desk.world.instant(request.day, 720);
     let row = desk.vehicle(vehicle, at).await?.ok_or(Problem::new(Code::VehicleNotFound))?;
+    let unit = desk.world.using_unit(vehicle, at).unwrap_or(row.unit);
+    let actor = desk.actor_for(unit)?;
+    let told = request.text.clone();
     let event = Event::Opened {
         key: CaseKey { subject: Subject::Vehicle(vehicle), day: request.day },
-        unit: desk.world.using_unit(vehicle, at).unwrap_or(row.unit),
+        unit,
         source: Source::Tip { text: request.text },
         flags: Vec::new(),
         parties: Vec::new(),
         is_secret: row.is_secret,
     };
     let (line, case) =
-        submit_opening(actor, desk.now, event, &desk.units).map_err(|refused| match refused {
+        submit_opening(&actor, desk.now, event, &desk.units).map_err(|refused| match refused {
             // Cars on secret work do not exist for those without the grant.
             Refused::Denied(_) if row.is_secret => Problem::new(Code::VehicleNotFound),
             refused => refused.into(),
         })?;
     let id = case_id(case.key);
-    if desk.is_taken(&id).await? {
-        return Err(
-            Problem::new(Code::Conflict).detail(format!("there is a case {id} already: comment on it"))
-        );
+    match desk.load(&id).await? {
+        None => desk.append(&case, &[line]).await?,
+        Some(there) if desk.seen(&there).is_some() => {
+            let why = format!("there is a case {id} already: comment on it");
+            return Err(Problem::new(Code::Conflict).detail(why));
+        }
+        // Nobody learns of a hidden case by telling something: the answer is that of a new one.
+        Some(hidden) => pass_on(&desk, hidden, &actor, told).await?,
     }
-    desk.append(&case, &[line]).await?;
     tracing::info!(who = granted.recorded_as(), case = id, "case opened");
     Ok(CaseView::of(&desk, &case, &case).await?.answer())
 }

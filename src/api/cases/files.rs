@@ -82,9 +82,10 @@ pub(in super::super) async fn upload(
     request: Request,
 ) -> Result<Json<AttachmentView>, Problem> {
     let desk = Desk::of(&state, &granted).await?;
-    let actor = desk.actor()?;
+    desk.actor()?;
     let (case, _) = desk.case(&id).await?;
-    allowed(&case, actor, Action::Attached, &desk.units)?;
+    let actor = desk.actor_in(&case)?;
+    allowed(&case, &actor, Action::Attached, &desk.units)?;
     let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = declared.unwrap_or("application/octet-stream").to_owned();
     let bytes = axum::body::to_bytes(request.into_body(), ATTACHMENT_BYTES_MAX).await;
@@ -107,7 +108,7 @@ pub(in super::super) async fn upload(
     }
     let size_bytes = u64::try_from(file.size).unwrap_or(0);
     let attachment = cases::Attachment { sha256, name: file.name.clone(), size_bytes };
-    let after = actions::put(&desk, actor, &case, Event::Attached { attachment }).await?;
+    let after = actions::put(&desk, &actor, &case, Event::Attached { attachment }).await?;
     tracing::info!(caller = granted.id(), case = id, sha256 = file.sha256, "file attached");
     Ok(Json(view(after.seq)))
 }
@@ -233,7 +234,7 @@ pub(in super::super) async fn evidence(
     let _place = state.heavy_place(&granted)?;
     let desk = Desk::of(&state, &granted).await?;
     let (case, seen) = desk.case(&id).await?;
-    let actor = desk.actor()?;
+    let actor = desk.actor_in(&case)?;
     let in_hands = is_in_hands(&desk, &case);
     // The unit gets its copy when it was asked; what a blind lot hides is in no copy.
     let may = match params.copy {

@@ -81,8 +81,9 @@ impl CaseView {
                 sentences.push(CaseSentence { flag: id, sentence: desk.sentences(&flag.finding) });
             }
         }
+        let actor = desk.actor_in(case).ok();
         let may = |action: &&Action| {
-            desk.actor().is_ok_and(|actor| allowed(case, actor, **action, &desk.units).is_ok())
+            actor.as_ref().is_some_and(|actor| allowed(case, actor, **action, &desk.units).is_ok())
         };
         Ok(Self {
             id: case_id(seen.key),
@@ -123,8 +124,8 @@ async fn plate(desk: &Desk, case: &Case) -> Result<String, Problem> {
 
 /// Whether the case is in the caller's hands and hides nothing from it: then its log and its full evidence are not hidden either.
 fn is_in_hands(desk: &Desk, case: &Case) -> bool {
-    let holds = |actor| allowed(case, actor, Action::Assigned, &desk.units).is_ok();
-    desk.actor().is_ok_and(holds) && !case.is_blind()
+    let holds = |actor| allowed(case, &actor, Action::Assigned, &desk.units).is_ok();
+    desk.actor_in(case).is_ok_and(holds) && !case.is_blind()
 }
 
 /// One case

@@ -83,7 +83,7 @@ impl QueuedCase {
         let mut rules: Vec<Rule> = seen.live_flags().map(|live| live.flag.rule).collect();
         rules.sort_unstable();
         rules.dedup();
-        let is_reviewer = desk.actor().is_ok_and(|actor| actor.is_reviewer());
+        let is_reviewer = desk.actor_in(seen).is_ok_and(|actor| actor.is_reviewer());
         let why = row.summary.get("why").filter(|_| is_reviewer && i64::from(seen.seq) == row.seq);
         Ok(Self {
             id: row.case_id.clone(),

@@ -21,18 +21,13 @@ use crate::supervision::cases::{CaseError, append, case_id, load, load_events};
 use crate::supervision::{
     BacktestError, BacktestProgress, BacktestReport, BacktestRequest, BacktestSight, DrawError, Drawn,
     NoPack, Pack, PackRequest, Recomputed, backtest, check_items, draw_plan, estimate, pack, recompute,
-    row_reaches, stage_seen,
+    row_reaches, stage_seen, units_asked,
 };
 
 impl Desk {
     /// The true case: for deciding, never for showing.
-    pub(super) async fn load(&self, id: &str) -> Result<Option<Case>, CaseError> {
+    pub(in super::super) async fn load(&self, id: &str) -> Result<Option<Case>, CaseError> {
         load(self.data.registry(), id).await
-    }
-
-    /// Whether a case is there, seen or not: two can't have one name.
-    pub(in super::super) async fn is_taken(&self, id: &str) -> Result<bool, Problem> {
-        Ok(self.load(id).await?.is_some())
     }
 
     /// The log of a case that is in the caller's hands.
@@ -76,10 +71,12 @@ impl Desk {
     /// The stage in which the caller sees the case of a row; `None` when it does not exist for the caller.
     pub(in super::super) fn stage_of(&self, row: &CaseRow) -> Option<Stage> {
         let in_scope = |unit| self.data.sees_unit(unit);
-        if !row_reaches(row, in_scope, self.data.person()) {
+        if self.data.is_hidden(row.vehicle) || !row_reaches(row, in_scope, self.data.person()) {
             return None;
         }
-        stage_seen(row, self.viewer(), &self.units)
+        let actor = self.actor_among(row.unit, &units_asked(row));
+        let viewer = actor.as_ref().map_or(Viewer::Webhook, Viewer::Person);
+        stage_seen(row, viewer, &self.units)
     }
 
     /// The case of a row as the caller sees it.
@@ -175,8 +172,7 @@ impl Desk {
 
     /// Samples are drawn from every unit's trips, so they are for those who see every unit; nobody in particular sees them as well.
     pub(in super::super) fn samples(&self) -> Result<(), Problem> {
-        let is_nobody = matches!(self.viewer(), Viewer::Webhook);
-        if is_nobody || self.data.covers_all_units() {
+        if self.actor().is_err() || self.data.covers_all_units() {
             return Ok(());
         }
         Err(Problem::new(Code::Forbidden).detail("samples are for those who see every unit"))

@@ -17,6 +17,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Data;
+use crate::accounts::Role;
+use crate::accounts::caller::Over;
 use crate::api::ApiState;
 use crate::api::auth::Granted;
 use crate::api::problem::{Code, Problem};
@@ -26,6 +28,7 @@ use crate::supervision::cases::case_id;
 /// Who looks, and what names and days mean to them.
 pub(in super::super) struct Desk {
     pub(super) data: Data,
+    /// Whoever the caller stands for, with every role that it has anywhere; in a case it has those of [`Desk::actor_among`].
     actor: Option<Actor>,
     pub(in super::super) units: UnitTree,
     pub(in super::super) world: World,
@@ -65,15 +68,38 @@ impl Desk {
         &self.data
     }
 
-    /// Who looks.
-    pub(in super::super) fn viewer(&self) -> Viewer<'_> {
-        self.actor.as_ref().map_or(Viewer::Webhook, Viewer::Person)
+    /// Who looks at what concerns a unit, where others were asked too: with the roles that were given on that unit or above it. A
+    /// unit that was asked answers, and reviews nothing. `None` when the caller stands for nobody.
+    pub(super) fn actor_among(&self, unit: UnitId, asked: &[UnitId]) -> Option<Actor> {
+        let actor = self.actor.as_ref()?;
+        let mut roles = BTreeSet::new();
+        let mut has_secret_grant = false;
+        for (role, mandate) in self.data.caller().case_mandates() {
+            let covers = |unit| self.data.lies_in(unit, mandate.over);
+            let is_answering = mandate.role.is_some_and(Role::is_answering);
+            let answers = is_answering && asked.iter().copied().any(covers);
+            if covers(unit) || answers || mandate.over == Over::Own {
+                roles.insert(role);
+            }
+            has_secret_grant |= mandate.is_secret && covers(unit);
+        }
+        Some(Actor { roles, has_secret_grant, ..actor.clone() })
     }
 
     /// Whoever acts must be somebody.
     pub(in super::super) fn actor(&self) -> Result<&Actor, Problem> {
-        let nobody = "the token stands for nobody: make one with --role and --unit";
-        self.actor.as_ref().ok_or_else(|| Problem::new(Code::Forbidden).detail(nobody))
+        self.actor.as_ref().ok_or_else(nobody)
+    }
+
+    /// Whoever acts in a case, with what it is in this one.
+    pub(in super::super) fn actor_in(&self, case: &Case) -> Result<Actor, Problem> {
+        let asked: Vec<UnitId> = case.requests.iter().map(|request| request.to).collect();
+        self.actor_among(case.unit, &asked).ok_or_else(nobody)
+    }
+
+    /// Whoever acts where there is no case yet, with what it is to a unit.
+    pub(in super::super) fn actor_for(&self, unit: UnitId) -> Result<Actor, Problem> {
+        self.actor_among(unit, &[]).ok_or_else(nobody)
     }
 
     /// Plans and back-tests are for those who review.
@@ -92,25 +118,32 @@ impl Desk {
 
     /// A case as this viewer sees it.
     pub(in super::super) fn seen(&self, case: &Case) -> Option<Case> {
-        let asked = case.requests.iter().map(|request| request.to);
+        let asked: Vec<UnitId> = case.requests.iter().map(|request| request.to).collect();
         let person = self.data.person();
         let is_party = case.parties.iter().any(|party| party.person.is_some() && party.person == person);
-        let reaches = is_party || asked.chain([case.unit]).any(|unit| self.data.sees_unit(unit));
-        if reaches { seen_by(case, self.viewer(), &self.units) } else { None }
+        let reaches =
+            is_party || asked.iter().copied().chain([case.unit]).any(|unit| self.data.sees_unit(unit));
+        let actor = self.actor_among(case.unit, &asked);
+        let viewer = actor.as_ref().map_or(Viewer::Webhook, Viewer::Person);
+        let is_hidden = matches!(case.key.subject, Subject::Vehicle(vehicle) if self.data.is_hidden(vehicle));
+        if reaches && !is_hidden { seen_by(case, viewer, &self.units) } else { None }
     }
 
     /// Whether this viewer may see a flag: as a flag of a case it can see, or, without a case, as a reviewer or as nobody in
     /// particular. People of units are asked through cases.
     pub(in super::super) async fn sees_flag(&self, finding: &Finding) -> Result<bool, Problem> {
-        let is_unit = self.actor.as_ref().is_some_and(|actor| !actor.is_reviewer());
+        // A car may have become secret after the case was opened.
+        if self.data.is_hidden(finding.vehicle) {
+            return Ok(false);
+        }
+        let is_unit = self.actor_for(finding.unit).is_ok_and(|actor| !actor.is_reviewer());
         let subject = match finding.vehicle {
             VehicleId(0) => Subject::Unit(finding.unit),
             vehicle => Subject::Vehicle(vehicle),
         };
         let id = case_id(motorpool_supervision::cases::CaseKey { subject, day: finding.day });
         let Some(case) = self.load(&id).await? else {
-            let is_hidden = self.data.is_hidden(finding.vehicle);
-            return Ok(!is_unit && !is_hidden && self.data.sees_unit(finding.unit));
+            return Ok(!is_unit && self.data.sees_unit(finding.unit));
         };
         let Some(seen) = self.seen(&case) else { return Ok(false) };
         let is_known = seen.flags.iter().any(|known| known.flag.id == finding.id());
@@ -162,6 +195,10 @@ impl Desk {
             en: describe(finding, Lang::En, zone).into(),
         }
     }
+}
+
+fn nobody() -> Problem {
+    Problem::new(Code::Forbidden).detail("the token stands for nobody: make one with --role and --unit")
 }
 
 /// A finding in words.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::{DriverId, UnitId, VehicleId};
-use motorpool_supervision::register::{Order, Span};
+use motorpool_supervision::register::{Driver, Order, Span};
 
 use super::ApiState;
 use super::auth::Granted;
@@ -34,7 +34,7 @@ use crate::accounts::scope::OwnTimes;
 use crate::accounts::{Caller, FleetCache, Scope};
 use crate::live::Live;
 use crate::registry::accounts::People;
-use crate::registry::{Claim, Error, Registry, Token};
+use crate::registry::{Claim, Error, Known, Registry, Token};
 use crate::sources::Links;
 use crate::supervision::PackSources;
 use crate::telemetry::metrics::Population;
@@ -147,6 +147,13 @@ impl ApiState {
     pub(super) async fn unit_name(&self, unit: UnitId) -> Result<Option<String>, Problem> {
         let fleet = self.vault().fleet.at(self.now()).await?;
         Ok(fleet.units().get(&unit).map(|unit| unit.name.clone()))
+    }
+
+    /// The unit of a driver who is in the register now.
+    pub(super) async fn unit_of_driver(&self, driver: DriverId) -> Result<Option<UnitId>, Problem> {
+        let now = self.now();
+        let versions = self.vault().registry.row::<Driver>(driver.0, Known::Now).await?;
+        Ok(versions.iter().find(|version| version.valid.contains(now)).map(|version| version.row.unit))
     }
 
     /// The local day.

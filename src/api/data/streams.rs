@@ -43,7 +43,7 @@ impl ApiState {
         caller.as_token().is_none_or(|token| self.vault().registry.is_in_force(token, self.now()))
     }
 
-    /// Whether a caller that was let in would be let in again, with the same grants.
+    /// Whether a caller that was let in would be let in again, as the same person with the same grants.
     pub(in super::super) async fn still_stands(&self, caller: &Caller) -> bool {
         let (Some(account), Some(login)) = (caller.account(), caller.login()) else {
             return self.token_holds(caller);
@@ -51,9 +51,10 @@ impl ApiState {
         let now = self.now();
         // A stream that is open is a log-in in use.
         let Ok(logins) = self.people().logins(account.id, i64::MAX, now).await else { return false };
+        let Ok(Some(known)) = self.people().account(account.id).await else { return false };
         let Ok(grants) = self.people().grants(account.id).await else { return false };
         let holding: Vec<_> = grants.into_iter().filter(|grant| grant.holds(now)).collect();
-        logins.iter().any(|open| open.id == login) && holding == caller.grants()
+        logins.iter().any(|open| open.id == login) && known == *account && holding == caller.grants()
     }
 }
 

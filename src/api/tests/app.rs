@@ -74,6 +74,7 @@ impl Answer {
 }
 
 pub(super) struct TestApp {
+    pub(super) state: ApiState,
     pub(super) registry: Arc<Registry>,
     pub(super) live: Arc<Live>,
     pub(super) tracks: Tracks,
@@ -151,7 +152,8 @@ impl TestApp {
         });
         let started_at = state.started_at();
         Self {
-            router: router(state),
+            router: router(state.clone()),
+            state,
             registry,
             live,
             tracks,

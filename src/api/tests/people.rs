@@ -350,6 +350,11 @@ async fn accounts_are_made_granted_reset_and_shut_by_somebody_else() {
     assert_eq!(call("PATCH", own, json!({ "is_disabled": false })).await.problem(), "forbidden");
     let must = call("PATCH", format!("/api/v1/accounts/{id}"), json!({ "must_change_password": true })).await;
     assert_eq!(must.good()["must_change_password"], true);
+    let same = json!({ "old": PASSWORD, "new": PASSWORD });
+    assert_eq!(
+        app.call_as(&wang, "POST", "/api/v1/me/password", Some(&same)).await.problem(),
+        "invalid_body"
+    );
     let changed = json!({ "old": PASSWORD, "new": "four cars in the yard" });
     assert_eq!(
         app.call_as(&wang, "POST", "/api/v1/me/password", Some(&changed)).await.status,

@@ -2,6 +2,7 @@
 
 use motorpool_protocols::UtcMillis;
 
+use super::super::Registry;
 use super::super::db::Sql;
 use super::{Account, Error, NewAccount, NewGrant, People, account_in, insert_account, insert_grant, logins};
 use crate::accounts::{Role, secrets};
@@ -95,7 +96,7 @@ impl People<'_> {
     }
 
     /// Uses a link: sets the password, ends every log-in of the account. The first account is
-    /// made here, as a security administrator of everything. `None` when the link was used meanwhile, is over, or never was.
+    /// made here, as a security administrator of everything; the token of the first start, which may do everything, ends with it. `None` when the link was used meanwhile, is over, or never was.
     ///
     /// # Errors
     /// [`Error::Refused`] for a name that is wrong or taken; or when the database fails. Then the link still holds.
@@ -113,6 +114,7 @@ impl People<'_> {
         );
         let used: Option<(i64,)> = tx.optional(sql.bind(now).bind(secrets::sha256(secret))).await?;
         let Some((account,)) = used else { return Ok(None) };
+        let is_first = account == 0;
         let account = match account {
             0 => {
                 if tx.number(Sql::new("SELECT COUNT(*) FROM accounts")).await? != 0 {
@@ -138,11 +140,16 @@ impl People<'_> {
         }
         logins::end_all(&mut tx, account, None, now).await?;
         let account = account_in(&mut tx, account).await?;
-        tx.commit().await?;
+        if is_first {
+            Registry::remove_first_token(&mut tx).await?;
+            self.0.commit_alone(tx).await?;
+        } else {
+            tx.commit().await?;
+        }
         Ok(account)
     }
 
-    /// Sets the password of an account. Other log-ins than `but` end, unless the hash was only made anew.
+    /// Sets the password of an account. Other log-ins than `but` end, and links that were not used are worth nothing.
     ///
     /// # Errors
     /// When the database fails.
@@ -160,6 +167,8 @@ impl People<'_> {
         );
         tx.execute(sql.bind(hash).bind(now).bind(account)).await?;
         logins::end_all(&mut tx, account, but, now).await?;
+        let sql = Sql::new("DELETE FROM account_links WHERE used_at IS NULL AND account = $1");
+        tx.execute(sql.bind(account)).await?;
         tx.commit().await
     }
 

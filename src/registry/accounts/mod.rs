@@ -473,7 +473,8 @@ async fn insert_grant(
         grants_in(tx, account).await?.into_iter().filter(|grant| grant.holds(now)).collect();
     let roles: Vec<Role> = held.iter().map(|grant| grant.role).chain([new.role]).collect();
     if !may_be_held_together(&roles) {
-        let why = "an administrator (system, security or audit) holds that role and no other";
+        let why = "an administrator (system, security or audit) holds that role and no other, and whoever reviews \
+                   (office-supervisor, inspector, resident-inspector) is no fleet-manager, dispatcher or approver";
         return Err(Error::Refused(why.to_owned()));
     }
     if held.len() >= GRANTS_MAX {

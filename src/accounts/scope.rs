@@ -216,7 +216,7 @@ impl Scope {
 }
 
 /// The time that two have in common.
-fn shared(a: Span, b: Span) -> Option<Span> {
+pub(crate) fn shared(a: Span, b: Span) -> Option<Span> {
     let from = a.from.max(b.from);
     let to = match (a.to, b.to) {
         (Some(a), Some(b)) => Some(a.min(b)),

@@ -200,10 +200,10 @@ pub(super) async fn start(
     let full = || Problem::new(Code::Unavailable).detail("too many back-tests run").retry_after(60);
     let id = state.jobs().begin(&granted.id(), &progress).ok_or_else(full)?;
     tracing::info!(caller = granted.id(), job = id, from = %request.from, to = %request.to, "back-test begins");
-    let (background, data) = (state.clone(), desk.data().clone());
+    let background = state.clone();
     let task = tokio::spawn(async move {
         let _turn = background.jobs().turn.acquire().await;
-        let found = data.backtest(&request, &progress).await;
+        let found = desk.backtest(&request, &progress).await;
         background.jobs().end(id, found.map_err(refused));
     });
     // Late or not, the table says how it stands.

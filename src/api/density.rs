@@ -4,20 +4,22 @@
 //! than [`CARS_MIN`] different cars entered is never told, on no level, so that nobody's house is on the map. Whose cars
 //! count for a caller its scope says. Cars on secret work never count.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Json;
 use axum::extract::State;
 use motorpool_protocols::{Fix, UtcMillis};
+use motorpool_supervision::register::Span;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::auth::PositionsReader;
+use super::data::RoadMaker;
 use super::extract::Params;
-use super::problem::{Problem, ProblemBody};
-use crate::ids::DeviceId;
+use super::problem::{Code, Problem, ProblemBody};
 use crate::tracks::{TrackOptions, Tracks};
 
 /// Cars that must have entered a cell before it is told.
@@ -30,8 +32,10 @@ const BACK_MS: i64 = 7 * 86_400_000;
 const FIXES_MAX: usize = 5_000;
 /// How long a grid is good, milliseconds: roads do not move.
 const GOOD_MS: i64 = 3_600_000;
-/// Grids that are kept: one for each set of cars that callers may see.
+/// Grids that are kept or made: one for each set of cars and times that callers may see.
 const GRIDS_MAX: usize = 4;
+/// When to come again while all walks are under way, seconds.
+const BUSY_S: u64 = 10;
 /// Cells of one answer.
 const CELLS_MAX: usize = 40_000;
 /// The levels, finest first: a cell is `1 / 2^level` of the world wide, about 17, 70 and 280 m at 25 degrees north.
@@ -83,6 +87,11 @@ impl Walker {
     /// The fixes that follow are another car's.
     fn next_car(&mut self) {
         self.car += 1;
+        self.lift();
+    }
+
+    /// No way leads from the last fix to the next.
+    fn lift(&mut self) {
         self.at = [None; LEVELS.len()];
     }
 
@@ -129,6 +138,11 @@ impl Walker {
     }
 }
 
+/// Whether any of the times reaches beyond an instant.
+fn is_any_after(times: &[Span], at: UtcMillis) -> bool {
+    times.iter().any(|span| span.to.is_none_or(|to| to > at))
+}
+
 /// The cell `step` of `steps` steps on the straight way.
 fn between(from: u32, to: u32, step: u32, steps: u32) -> u32 {
     let part = from.abs_diff(to) * step / steps;
@@ -142,14 +156,21 @@ struct Grid {
 }
 
 impl Grid {
-    fn walked(tracks: &Tracks, cars: &[DeviceId], now: UtcMillis) -> Self {
+    fn walked(tracks: &Tracks, cars: &[RoadMaker], now: UtcMillis) -> Self {
         let mut walker = Walker::default();
         let from = UtcMillis(now.0.saturating_sub(BACK_MS));
         for car in cars {
             walker.next_car();
-            let track = tracks.track(*car, from, now, TrackOptions::default().rows_max(FIXES_MAX));
-            for row in &track.rows {
-                walker.walk_to(&row.fix);
+            for (device, times) in car.iter().filter(|(_, times)| is_any_after(times, from)) {
+                walker.lift();
+                let track = tracks.track(*device, from, now, TrackOptions::default().rows_max(FIXES_MAX));
+                for row in &track.rows {
+                    if times.iter().any(|span| span.contains(row.fix.fix_time)) {
+                        walker.walk_to(&row.fix);
+                    } else {
+                        walker.lift();
+                    }
+                }
             }
         }
         walker.finish()
@@ -213,41 +234,66 @@ impl Area {
     }
 }
 
-/// A grid and for whom it was made.
+/// A grid, made or being made, and for whom.
 struct Kept {
-    cars: Arc<[DeviceId]>,
+    cars: Arc<[RoadMaker]>,
     made_at: UtcMillis,
-    grid: Arc<Grid>,
+    grid: watch::Receiver<Option<Arc<Grid>>>,
 }
 
-/// The grids of a server, newest last. The lock is held while one is made, so that none is made twice.
-#[derive(Default)]
-pub(super) struct Grids {
-    kept: tokio::sync::Mutex<Vec<Kept>>,
-}
+impl Kept {
+    fn is_made(&self) -> bool {
+        self.grid.borrow().is_some()
+    }
 
-impl Grids {
-    async fn of(&self, tracks: &Tracks, cars: Arc<[DeviceId]>, now: UtcMillis) -> Result<Arc<Grid>, Problem> {
-        let mut kept = self.kept.lock().await;
-        kept.retain(|kept| now.0.saturating_sub(kept.made_at.0) < GOOD_MS);
-        if let Some(found) = kept.iter().find(|kept| kept.cars == cars) {
-            return Ok(Arc::clone(&found.grid));
-        }
-        let (tracks, walked) = (tracks.clone(), Arc::clone(&cars));
-        let made = tokio::task::spawn_blocking(move || Grid::walked(&tracks, &walked, now));
-        let grid = Arc::new(made.await.map_err(|error| Problem::internal(&error))?);
-        if kept.len() >= GRIDS_MAX {
-            kept.remove(0);
-        }
-        kept.push(Kept { cars, made_at: now, grid: Arc::clone(&grid) });
-        Ok(grid)
+    /// Whether it is good, or may become it.
+    fn is_good(&self, now: UtcMillis) -> bool {
+        let is_given_up = !self.is_made() && self.grid.has_changed().is_err();
+        now.0.saturating_sub(self.made_at.0) < GOOD_MS && !is_given_up
     }
 }
 
-/// Of many devices every n-th.
-fn thinned(devices: Vec<DeviceId>) -> Arc<[DeviceId]> {
-    let every = devices.len().div_ceil(CARS_MAX).max(1);
-    devices.into_iter().step_by(every).collect()
+/// The grids of a server, newest last. A walk goes on when whoever asked for it is gone, and is walked once for all who ask.
+#[derive(Default)]
+pub(super) struct Grids {
+    kept: Mutex<Vec<Kept>>,
+}
+
+impl Grids {
+    /// Where the grid of these cars is, or will be told; begins a walk when there is none.
+    fn ask(
+        &self,
+        cars: Arc<[RoadMaker]>,
+        now: UtcMillis,
+        walk: impl FnOnce(&[RoadMaker]) -> Grid + Send + 'static,
+    ) -> Result<watch::Receiver<Option<Arc<Grid>>>, Problem> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|kept| kept.is_good(now));
+        if let Some(found) = kept.iter().find(|kept| kept.cars == cars) {
+            return Ok(found.grid.clone());
+        }
+        if kept.len() >= GRIDS_MAX {
+            let oldest = kept.iter().position(Kept::is_made);
+            kept.remove(oldest.ok_or(Problem::new(Code::Unavailable).retry_after(BUSY_S))?);
+        }
+        let (made, grid) = watch::channel(None);
+        kept.push(Kept { cars: Arc::clone(&cars), made_at: now, grid: grid.clone() });
+        drop(kept);
+        tokio::task::spawn_blocking(move || made.send_replace(Some(Arc::new(walk(&cars)))));
+        Ok(grid)
+    }
+
+    async fn of(&self, tracks: Tracks, cars: Arc<[RoadMaker]>, now: UtcMillis) -> Result<Arc<Grid>, Problem> {
+        let mut grid = self.ask(cars, now, move |cars| Grid::walked(&tracks, cars, now))?;
+        let made = grid.wait_for(Option::is_some).await.map_err(|error| Problem::internal(&error))?;
+        made.clone().ok_or(Problem::new(Code::Internal))
+    }
+}
+
+/// Of many cars every n-th.
+fn thinned(cars: Vec<RoadMaker>) -> Arc<[RoadMaker]> {
+    let every = cars.len().div_ceil(CARS_MAX).max(1);
+    cars.into_iter().step_by(every).collect()
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -277,6 +323,7 @@ pub(super) struct DensityView {
 #[utoipa::path(get, path = "/api/v1/density", tag = "positions", params(DensityParams), responses(
     (status = 200, body = DensityView),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 503, body = ProblemBody, content_type = "application/problem+json", description = "Too many maps are being made"),
 ))]
 pub(super) async fn density(
     PositionsReader(granted): PositionsReader,
@@ -286,8 +333,8 @@ pub(super) async fn density(
     let area = Area::read(&params.bbox);
     let area = area.ok_or_else(|| Problem::parameter("bbox", "must be west,south,east,north in degrees"))?;
     let now = state.now();
-    let (tracks, cars) = state.data(&granted).await?.road_makers().await?;
-    let grid = state.grids().of(&tracks, thinned(cars), now).await?;
+    let (tracks, cars) = state.data(&granted).await?.road_makers();
+    let grid = state.grids().of(tracks, thinned(cars), now).await?;
     Ok(Json(grid.within(&area)))
 }
 
@@ -368,6 +415,45 @@ mod tests {
         let grid = Grid { levels: [many(100_000), many(100_000), many(100_000)] };
         let view = grid.within(&everywhere);
         assert!(view.is_cut && view.cells.len() == CELLS_MAX * 3);
+    }
+
+    fn maker(number: u32) -> Arc<[RoadMaker]> {
+        Arc::from([vec![(crate::ids::DeviceId(number), vec![Span::ALWAYS])]])
+    }
+
+    #[tokio::test]
+    async fn a_walk_is_walked_once_and_outlives_who_asked() {
+        let grids = Grids::default();
+        let (go, wait) = std::sync::mpsc::channel();
+        let first = grids.ask(maker(1), UtcMillis(0), move |_| {
+            wait.recv().unwrap();
+            driven(3, &STREET)
+        });
+        drop(first.unwrap());
+        let mut again = grids.ask(maker(1), UtcMillis(0), |_| unreachable!("it is being walked")).unwrap();
+        let mut other = grids.ask(maker(2), UtcMillis(0), |_| Grid::default()).unwrap();
+        other.wait_for(Option::is_some).await.unwrap();
+        assert!(again.borrow().is_none(), "another's map does not wait for this one");
+        go.send(()).unwrap();
+        assert!(!again.wait_for(Option::is_some).await.unwrap().as_ref().unwrap().levels[0].is_empty());
+    }
+
+    #[tokio::test]
+    async fn no_more_walks_are_begun_than_are_kept() {
+        let grids = Grids::default();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        for number in 0..u32::try_from(GRIDS_MAX).unwrap() {
+            let wait = Arc::clone(&wait);
+            let walk = move |_: &[RoadMaker]| {
+                wait.lock().unwrap().recv().unwrap_err();
+                Grid::default()
+            };
+            grids.ask(maker(number), UtcMillis(0), walk).unwrap();
+        }
+        let refused = grids.ask(maker(99), UtcMillis(0), |_| Grid::default());
+        assert!(refused.is_err_and(|problem| problem.is(Code::Unavailable)));
+        drop(go);
     }
 
     #[test]

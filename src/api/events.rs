@@ -15,12 +15,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use motorpool_supervision::cases::Case;
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 use super::ApiState;
 use super::auth::{Granted, Listener};
 use super::data::desk::Desk;
-use super::problem::{Code, Problem, ProblemBody};
+use super::places::Place;
+use super::problem::{Problem, ProblemBody};
 use crate::accounts::{Permission, Scope};
 use crate::ids::DeviceId;
 use crate::notify::ring::{Ring, Told, What};
@@ -28,8 +29,6 @@ use crate::registry::Flag;
 use crate::supervision::cases::case_id;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// How often a client that hears nothing is told that the server is there.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long a client waits before it comes back.
 const RETRY: Duration = Duration::from_secs(3);
 
@@ -42,7 +41,9 @@ struct Client {
     /// The last event it was given or passed over.
     last: u64,
     ready: VecDeque<Event>,
-    _place: OwnedSemaphorePermit,
+    /// How often it is asked whether the caller may still hear.
+    heartbeat: Duration,
+    _place: Place,
 }
 
 /// The number in an id of this run of the server; `None` for one of another run.
@@ -60,8 +61,8 @@ fn run(state: &ApiState) -> String {
 ///
 /// A stream of server-sent events: `case` with `{"case", "state", "seq"}`, `flag` with `{"flag", "rule", "vehicle", "day", "state"}`,
 /// `device` with `{"device", "online"}`, and `reset` when events were lost and everything must be asked for anew. Only what the
-/// caller may see; cases and flags take the permission `cases:read`, devices `positions:read`. `Last-Event-ID` goes on where a client stopped. A comment comes every 15
-/// seconds. Browsers allow few connections for each server: share one stream among tabs.
+/// caller may see; cases and flags take the permission `cases:read`, devices `positions:read`. `Last-Event-ID` goes on where a client stopped. A comment comes while
+/// nothing happens, every 15 seconds by default. Browsers allow few connections for each server: share one stream among tabs.
 #[utoipa::path(get, path = "/api/v1/events", tag = "cases",
     params(("last-event-id" = Option<String>, Header, description = "The `id` of the last event that was received")),
     responses(
@@ -74,8 +75,7 @@ pub(super) async fn events(
     State(state): State<ApiState>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let place = Arc::clone(state.event_places()).try_acquire_owned();
-    let place = place.map_err(|_| Problem::new(Code::Unavailable).retry_after(30))?;
+    let place = state.event_places().take(granted.id())?;
     let ring = Arc::clone(state.ring());
     let news = ring.subscribe();
     let asked = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
@@ -91,12 +91,13 @@ pub(super) async fn events(
         Some(Some(number)) => number,
         None => now,
     };
-    let client = Client { state, granted, ring, news, last, ready, _place: place };
+    let heartbeat = state.config().http.event_heartbeat.0;
+    let client = Client { state, granted, ring, news, last, ready, heartbeat, _place: place };
     let events = stream::unfold(client, |mut client| async move {
         let event = client.next().await?;
         Some((Ok::<_, Infallible>(event), client))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response())
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(heartbeat)).into_response())
 }
 
 fn reset(state: &ApiState, last: u64) -> Event {
@@ -120,6 +121,12 @@ impl Client {
                 tokio::select! {
                     changed = self.news.changed() => changed.ok()?,
                     () = self.state.stop().cancelled() => return None,
+                    // Whoever hears nothing must be let go too.
+                    () = tokio::time::sleep(self.heartbeat) => {
+                        if !self.state.still_stands(&self.granted).await {
+                            return None;
+                        }
+                    }
                 }
                 continue;
             }
@@ -139,7 +146,7 @@ impl Client {
         };
         for one in told {
             let (name, seen) = match &one.what {
-                What::Case(case) => ("case", sight.case(case)),
+                What::Case { case, told } => ("case", sight.case(case, *told)),
                 What::Flag(flag) => ("flag", sight.flag(flag).await),
                 What::Device { device, is_online } => {
                     let seen = sight.shows(DeviceId(device.0));
@@ -175,8 +182,10 @@ impl Sight {
         Ok(Self { desk, scope })
     }
 
-    fn case(&self, case: &Case) -> Option<Value> {
-        let seen = self.desk.as_ref()?.seen(case)?;
+    /// A case of which the client sees something new. For the office and the unit a case stands still once it was handed over: what
+    /// the inspectors do with it then is nothing that happens.
+    fn case(&self, case: &Case, told: i64) -> Option<Value> {
+        let seen = self.desk.as_ref()?.seen(case).filter(|seen| i64::from(seen.seq) > told)?;
         Some(json!({ "case": case_id(seen.key), "state": seen.stage, "seq": seen.seq }))
     }
 

@@ -27,6 +27,7 @@ mod links;
 pub mod live_feed;
 mod once;
 mod page;
+mod places;
 mod positions;
 mod problem;
 mod proposals;
@@ -50,7 +51,6 @@ use axum::extract::DefaultBodyLimit;
 use axum::response::IntoResponse;
 use axum::{Router, middleware};
 use motorpool_protocols::UtcMillis;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -72,9 +72,11 @@ use crate::telemetry::ledger::Imbalance;
 use crate::telemetry::metrics::Exporter;
 use crate::telemetry::{Counters, Readings};
 use crate::tracks::Tracks;
+use auth::Granted;
 use backtests::Jobs;
 use data::{Vault, desk};
 use live_feed::Feed;
+use places::{Place, Places};
 use problem::{Code, Problem};
 use throttle::Throttle;
 
@@ -136,7 +138,8 @@ struct Inner {
     requests_by_caller: Throttle<String>,
     jobs: Jobs,
     feed: Feed,
-    event_places: Arc<Semaphore>,
+    event_places: Places,
+    heavy_places: Places,
     grids: density::Grids,
     hasher: Hasher,
     started_at: UtcMillis,
@@ -165,7 +168,8 @@ impl ApiState {
         let http = &config.http;
         let requests_by_caller = Throttle::with(http.requests_burst, http.requests_per_second);
         let feed = Feed::new(http.live_clients_max);
-        let event_places = Arc::new(Semaphore::new(http.event_clients_max));
+        let event_places = Places::new(http.event_clients_max, places::EVENTS_EACH, 30);
+        let heavy_places = Places::new(places::HEAVY_MAX, places::HEAVY_EACH, 5);
         Self {
             inner: Arc::new(Inner {
                 vault: Vault::new(registry, live, tracks, links, packs),
@@ -184,6 +188,7 @@ impl ApiState {
                 jobs: Jobs::new(),
                 feed,
                 event_places,
+                heavy_places,
                 grids: density::Grids::default(),
                 hasher: Hasher::new(),
                 started_at,
@@ -217,8 +222,13 @@ impl ApiState {
         &self.inner.ring
     }
 
-    fn event_places(&self) -> &Arc<Semaphore> {
+    fn event_places(&self) -> &Places {
         &self.inner.event_places
+    }
+
+    /// A place among the heavy requests, to be kept while the work lasts.
+    fn heavy_place(&self, caller: &Granted) -> Result<Place, Problem> {
+        self.inner.heavy_places.take(caller.id())
     }
 
     fn outbound(&self) -> &Client {

@@ -123,6 +123,7 @@ pub(super) async fn month(
     State(state): State<ApiState>,
     Params(params): Params<MonthParams>,
 ) -> Result<Json<MonthView>, Problem> {
+    let _place = state.heavy_place(&granted)?;
     let wrong = || Problem::parameter("month", "is no month like 2026-10");
     let month = Month::parse(&params.month).ok_or_else(wrong)?;
     let desk = Desk::of(&state, &granted).await?;

@@ -260,6 +260,7 @@ pub(super) async fn track(
     Id(id): Id,
     Params(params): Params<TrackParams>,
 ) -> Result<Response, Problem> {
+    let _place = state.heavy_place(&granted)?;
     let data = state.data(&granted).await?;
     let device = data.device(&id)?;
     let rows_max = state.config().http.rows_max;

@@ -1,6 +1,7 @@
 //! `/webhooks`: who is told what, with which secret, and what became of each delivery.
 //!
-//! A secret is shown when it is made and never again. What is sent is not decided here: see [`crate::notify`].
+//! A secret is shown when it is made and never again. Neither is shown what was sent: whoever looks after webhooks may not be one who
+//! sees cases, and what is confidential looks like any other end. What is sent is not decided here: see [`crate::notify`].
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ use super::ApiState;
 use super::auth::WebhooksWriter;
 use super::extract::{Body, Id, Page, Params, cursor, cursor_parts, limit_of};
 use super::problem::{Code, Problem, ProblemBody};
-use crate::registry::{Delivery, NewWebhook, Webhook, WebhookSecret};
+use crate::registry::{Delivery, DeliveryState, NewWebhook, Webhook, WebhookSecret};
 use crate::webhooks::EVENTS;
 use crate::webhooks::signature::new_secret;
 
@@ -272,8 +273,9 @@ pub(super) struct DeliveryView {
     /// When it was put into the queue.
     #[schema(value_type = String, format = DateTime)]
     created_at: UtcMillis,
-    /// `waiting`, `delivered`, `failed`, or `withheld` when what it speaks of became confidential.
-    state: String,
+    /// `waiting`, `delivered` or `failed`.
+    #[schema(value_type = String)]
+    state: &'static str,
     /// Attempts so far, since the last replay.
     attempts: i64,
     /// When it is tried next.
@@ -286,9 +288,14 @@ pub(super) struct DeliveryView {
     last_status: Option<i64>,
     /// What was wrong with the last attempt.
     last_error: Option<String>,
-    /// What is sent.
-    #[schema(value_type = Object)]
-    body: serde_json::Value,
+}
+
+/// The word for a state. What was withheld has failed, as far as this list tells.
+const fn told(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Withheld => DeliveryState::Failed.as_str(),
+        other => other.as_str(),
+    }
 }
 
 impl From<Delivery> for DeliveryView {
@@ -297,13 +304,12 @@ impl From<Delivery> for DeliveryView {
             id: delivery.id,
             event: delivery.new.event,
             created_at: delivery.created_at,
-            state: delivery.state.as_str().to_owned(),
+            state: told(delivery.state),
             attempts: delivery.attempts,
             next_at: delivery.next_at,
             last_at: delivery.last_at,
             last_status: delivery.last_status,
             last_error: delivery.last_error,
-            body: serde_json::from_str(&delivery.new.body).unwrap_or_default(),
         }
     }
 }
@@ -367,14 +373,14 @@ impl<S: Send + Sync> FromRequestParts<S> for DeliveryPath {
 pub(super) struct ReplayView {
     /// The delivery.
     id: i64,
-    /// Where it stands now.
-    #[schema(value_type = String)]
-    state: &'static str,
+    /// When it is tried.
+    #[schema(value_type = String, format = DateTime)]
+    next_at: UtcMillis,
 }
 
 /// Deliver once more
 ///
-/// The delivery keeps its id, so that a receiver that has it already takes it once. What became confidential is withheld all the same.
+/// The delivery keeps its id, so that a receiver that has it already takes it once, and its state until the attempt is made.
 #[utoipa::path(post, path = "/api/v1/webhooks/{id}/deliveries/{delivery}/replay", tag = "webhooks",
     params(("id" = i64, Path, description = "The webhook"), ("delivery" = i64, Path, description = "The delivery")),
     responses(
@@ -388,7 +394,8 @@ pub(super) async fn replay(
 ) -> Result<Json<ReplayView>, Problem> {
     let data = state.data(&granted).await?;
     let webhook = data.webhook(&path.webhook).await?;
-    if !data.replay_delivery(&webhook, path.delivery, state.now()).await? {
+    let next_at = state.now();
+    if !data.replay_delivery(&webhook, path.delivery, next_at).await? {
         return Err(Problem::new(Code::WebhookNotFound));
     }
     tracing::info!(
@@ -397,5 +404,5 @@ pub(super) async fn replay(
         delivery = path.delivery,
         "delivery replayed"
     );
-    Ok(Json(ReplayView { id: path.delivery, state: "waiting" }))
+    Ok(Json(ReplayView { id: path.delivery, next_at }))
 }

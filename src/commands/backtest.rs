@@ -14,7 +14,9 @@ use super::registry::{Place, with_registry_and_config};
 use crate::clock::wall_now;
 use crate::config::Config;
 use crate::registry::{Known, Registry};
-use crate::supervision::{BacktestPart, BacktestProgress, BacktestReport, BacktestRequest, backtest};
+use crate::supervision::{
+    BacktestPart, BacktestProgress, BacktestReport, BacktestRequest, BacktestSight, backtest,
+};
 use crate::tracks::Tracks;
 
 /// The largest file of parameters, bytes.
@@ -99,7 +101,8 @@ async fn judge(
     };
     let request = BacktestRequest { params, unit, from: args.from, to: args.to, known_to };
     let progress = BacktestProgress::default();
-    Ok(backtest(registry, &tracks, &config.supervision.time_zone, &request, &progress).await?)
+    let (zone, sight) = (&config.supervision.time_zone, BacktestSight::EVERYTHING);
+    Ok(backtest(registry, &tracks, zone, &request, sight, &progress).await?)
 }
 
 fn print(out: &mut impl std::io::Write, report: &BacktestReport) -> anyhow::Result<()> {

@@ -324,6 +324,8 @@ pub struct Http {
     pub requests_burst: u32,
     /// Streams of events open at one time; each holds a connection.
     pub event_clients_max: usize,
+    /// How often a stream of events with nothing to tell says that it is there, and is asked whether its reader may still hear.
+    pub event_heartbeat: Seconds,
     /// `/readyz` says no when the folds are further behind than this.
     pub ready_lag_max: Seconds,
 }
@@ -346,6 +348,7 @@ impl Default for Http {
             requests_per_second: 50,
             requests_burst: 1_000,
             event_clients_max: 128,
+            event_heartbeat: Seconds(Duration::from_secs(15)),
             ready_lag_max: Seconds(Duration::from_secs(60)),
         }
     }

@@ -8,6 +8,7 @@
 
 mod devices;
 pub mod gateway;
+pub(crate) mod leaves;
 mod payload;
 pub mod ring;
 
@@ -15,24 +16,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::cases::{Case, Stage, Subject, UnitTree, Viewer, seen_by};
+use motorpool_supervision::cases::{Case, CaseEvent, Event, Stage, Subject, UnitTree, Viewer, seen_by};
 use motorpool_supervision::ids::{UnitId, VehicleId};
-use motorpool_supervision::register::{Binding, Unit, Vehicle};
+use motorpool_supervision::register::{Binding, Unit};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config;
 use crate::ids::DeviceId;
 use crate::live::Live;
-use crate::registry::{Flag, Known, NewDelivery, News, Registry, Topic, Webhook};
+use crate::registry::{Flag, Known, NewDelivery, News, Registry, StoredCaseEvent, Topic, Webhook};
 use crate::supervision::cases::{CaseError, case_id, load};
 use devices::{Devices, Turn};
 use gateway::{Gateway, Message, Template};
-use payload::Outgoing;
+use leaves::{Car, is_damage};
+use payload::{KnownOf, Outgoing};
 use ring::{Ring, What};
 
 /// How often news are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Turns of devices that wait for the registry; of more, the oldest are lost.
+const TURNS_MAX: usize = 20_000;
 
 /// What the notifier reads and tells.
 #[derive(Debug)]
@@ -57,6 +61,9 @@ pub struct NotifierParts {
 pub struct Notifier {
     parts: NotifierParts,
     devices: Devices,
+    /// What happened to devices and was not written down yet.
+    turns: Vec<(DeviceId, Turn)>,
+    passed_over: u64,
     cases_since: UtcMillis,
     flags_since: UtcMillis,
 }
@@ -68,6 +75,20 @@ struct Report {
     outgoing: Vec<Outgoing>,
     streamed: Vec<What>,
     messages: Vec<Message>,
+    passed_over: u64,
+}
+
+impl Report {
+    /// Something damaged is told to nobody, and holds up nothing else.
+    fn pass_over(&mut self, topic: Topic, news: News, error: &CaseError) {
+        tracing::error!(
+            id = news.id,
+            error = error as &dyn std::error::Error,
+            "what can't be read is told to nobody"
+        );
+        self.passed_over += 1;
+        self.told.push((topic, news));
+    }
 }
 
 impl Notifier {
@@ -76,7 +97,14 @@ impl Notifier {
     pub fn new(parts: NotifierParts) -> Self {
         let silent_after_ms = i64::try_from(parts.config.offline_after.0.as_millis()).unwrap_or(i64::MAX);
         let devices = Devices::new(parts.clock.now(), silent_after_ms);
-        Self { parts, devices, cases_since: UtcMillis(0), flags_since: UtcMillis(0) }
+        let (cases_since, flags_since) = (UtcMillis(0), UtcMillis(0));
+        Self { parts, devices, turns: Vec::new(), passed_over: 0, cases_since, flags_since }
+    }
+
+    /// Cases and flags that could not be read and were told to nobody, since the start.
+    #[must_use]
+    pub const fn passed_over(&self) -> u64 {
+        self.passed_over
     }
 
     /// Tells until `stop`.
@@ -95,14 +123,17 @@ impl Notifier {
     /// Looks once and tells.
     ///
     /// # Errors
-    /// When the database fails; the same is told again at the next look. A case that can't be read is passed over and logged.
+    /// When the database fails; the same is told again at the next look. What can't be read is passed over, counted and logged.
     pub async fn pass(&mut self) -> Result<(), CaseError> {
         let now = self.parts.clock.now();
         let mut report = Report::default();
-        let turns = self.devices.look(&self.parts.live.positions(), now);
+        // Kept until they are written down: a look tells each turn once.
+        self.turns.extend(self.devices.look(&self.parts.live.positions(), now));
+        let too_many = self.turns.len().saturating_sub(TURNS_MAX);
+        self.turns.drain(..too_many);
         let flags = self.parts.registry.news(Topic::Flag, self.flags_since).await?;
         let cases = self.parts.registry.news(Topic::Case, self.cases_since).await?;
-        if turns.is_empty() && flags.is_empty() && cases.is_empty() {
+        if self.turns.is_empty() && flags.is_empty() && cases.is_empty() {
             return Ok(());
         }
         // Cases are read after the list of flags, so that the case of a flag is there when the flag is looked at.
@@ -114,10 +145,13 @@ impl Notifier {
         for news in flags {
             self.tell_flag(news, &mut report).await?;
         }
-        for (device, turn) in turns {
-            self.tell_device(&desk, device, turn, &mut report).await?;
+        for (device, turn) in &self.turns {
+            self.tell_device(&desk, *device, *turn, &mut report).await?;
         }
+        let passed_over = report.passed_over;
         self.write(&desk, report, now).await?;
+        self.turns.clear();
+        self.passed_over += passed_over;
         self.cases_since = cases_at.unwrap_or(self.cases_since);
         self.flags_since = flags_at.unwrap_or(self.flags_since);
         Ok(())
@@ -143,71 +177,94 @@ impl Notifier {
 
     async fn tell_case(&self, desk: &Desk, news: News, report: &mut Report) -> Result<(), CaseError> {
         let case = match load(&self.parts.registry, &news.id).await {
-            Ok(Some(case)) => case,
-            Err(error @ CaseError::Registry(_)) => return Err(error),
-            Ok(None) | Err(_) => {
-                tracing::error!(case = news.id, "a case that can't be read is told to nobody");
-                report.told.push((Topic::Case, news));
+            Ok(case) => case,
+            Err(error) if is_damage(&error) => {
+                report.pass_over(Topic::Case, news, &error);
                 return Ok(());
             }
+            Err(error) => return Err(error),
         };
-        if let Some(seen) = seen_by(&case, Viewer::Webhook, &desk.units) {
-            let plate = plate(&self.parts.registry, vehicle_of(&seen)).await?;
-            for event in self.parts.registry.case_events(&news.id, news.told).await? {
-                // After a hand-over the case stands still for everybody outside.
-                let is_seen = event.seq <= i64::from(seen.seq);
-                let kind = match event.event.kind.as_str() {
-                    "opened" | "reopened" | "auto_reopened" => "case.opened",
-                    "closed" | "closing_confirmed" => "case.closed",
-                    "explanation_asked" => {
-                        report.messages.extend(desk.notice(
-                            &seen,
-                            &plate,
-                            &news.id,
-                            event.seq,
-                            event.event.at,
-                        ));
-                        continue;
-                    }
-                    _ => continue,
-                };
-                if is_seen && (kind == "case.opened" || seen.stage == Stage::Closed) {
-                    report.outgoing.push(Outgoing::case(kind, &news.id, event.seq, &seen, &plate));
-                }
-            }
+        if let Some(case) = case {
+            self.tell_outside(desk, &case, &news, report).await?;
+            report.streamed.push(What::Case { case: Arc::new(case), told: news.told });
         }
-        report.streamed.push(What::Case(Arc::new(case)));
         report.told.push((Topic::Case, news));
         Ok(())
     }
 
-    async fn tell_flag(&self, news: News, report: &mut Report) -> Result<(), CaseError> {
-        if let Some(flag) = self.parts.registry.flag(&news.id).await? {
-            if let Some((case, plate)) = self.flag_leaves(&flag).await? {
-                report.outgoing.extend(Outgoing::flag(&flag, news.seq, case, &plate));
+    /// Puts what happened to a case into the report, as far as it may leave the house.
+    async fn tell_outside(
+        &self,
+        desk: &Desk,
+        case: &Case,
+        news: &News,
+        report: &mut Report,
+    ) -> Result<(), CaseError> {
+        let Some(seen) = seen_by(case, Viewer::Webhook, &desk.units) else { return Ok(()) };
+        let registry = &self.parts.registry;
+        let car = Car::read(registry, vehicle_of(&seen)).await?;
+        if car.is_secret {
+            return Ok(());
+        }
+        for event in registry.case_events(&news.id, news.told).await? {
+            // After a hand-over the case stands still for everybody outside.
+            let is_seen = event.seq <= i64::from(seen.seq);
+            let kind = match event.event.kind.as_str() {
+                "opened" | "reopened" | "auto_reopened" => "case.opened",
+                "closed" | "closing_confirmed" => "case.closed",
+                "explanation_asked" => {
+                    report.messages.extend(desk.notice(&seen, car.plate(), &news.id, &event));
+                    continue;
+                }
+                _ => continue,
+            };
+            if is_seen && (kind == "case.opened" || seen.stage == Stage::Closed) {
+                report.outgoing.push(Outgoing::case(kind, &news.id, event.seq, &seen, car.plate()));
             }
-            report.streamed.push(What::Flag(Arc::new(flag)));
+        }
+        Ok(())
+    }
+
+    async fn tell_flag(&self, news: News, report: &mut Report) -> Result<(), CaseError> {
+        let read = async {
+            let Some(flag) = self.parts.registry.flag(&news.id).await? else { return Ok(None) };
+            let leaves = self.flag_leaves(&flag).await?;
+            Ok(Some((flag, leaves)))
+        };
+        match read.await {
+            Ok(None) => {}
+            Ok(Some((flag, leaves))) => {
+                if let Some(known) = leaves {
+                    report.outgoing.extend(Outgoing::flag(&flag, news.seq, &known));
+                }
+                report.streamed.push(What::Flag(Arc::new(flag)));
+            }
+            Err(error) if is_damage(&error) => {
+                report.pass_over(Topic::Flag, news, &error);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         }
         report.told.push((Topic::Flag, news));
         Ok(())
     }
 
-    /// Whether a flag may be told outside: with the case it belongs to, and the plate of its car.
-    async fn flag_leaves(&self, flag: &Flag) -> Result<Option<(Option<String>, String)>, CaseError> {
+    /// Whether a flag may be told outside: with the name of its case, and the plate of its car.
+    async fn flag_leaves(&self, flag: &Flag) -> Result<Option<KnownOf>, CaseError> {
         let registry = &self.parts.registry;
-        let vehicle = vehicle(registry, flag.finding.vehicle).await?;
-        if vehicle.as_ref().is_some_and(|vehicle| vehicle.is_secret) {
+        let car = Car::read(registry, flag.finding.vehicle).await?;
+        if car.is_secret {
             return Ok(None);
         }
-        let plate = vehicle.map(|vehicle| vehicle.plate).unwrap_or_default();
         let id = case_id(payload::case_key(&flag.finding));
-        let Some(case) = load(registry, &id).await? else { return Ok(Some((None, plate))) };
+        let known = |has_case| KnownOf { case: id.clone(), has_case, plate: car.plate().to_owned() };
+        let Some(case) = load(registry, &id).await? else { return Ok(Some(known(false))) };
         let seen = seen_by(&case, Viewer::Webhook, &UnitTree::new([]));
         let is_known = |seen: &Case| {
             let is_listed = seen.flags.iter().any(|known| known.flag.id == flag.finding.id());
             is_listed || (!case.is_blind() && seen.seq == case.seq)
         };
-        Ok(seen.filter(|seen| is_known(seen)).map(|_| (Some(id), plate)))
+        Ok(seen.filter(|seen| is_known(seen)).map(|_| known(true)))
     }
 
     async fn tell_device(
@@ -229,11 +286,12 @@ impl Notifier {
         let registry = &self.parts.registry;
         let snapshot = registry.snapshot();
         let Some(known) = snapshot.device(device) else { return Ok(()) };
-        let id = desk.vehicle_of(device);
-        let row = vehicle(registry, id).await?;
-        if row.as_ref().is_some_and(|row| row.is_secret) {
+        let now = self.parts.clock.now();
+        if leaves::is_in_secret_car(registry, i64::from(device.0), at, now).await? {
             return Ok(());
         }
+        let id = desk.vehicle_of(device);
+        let row = Car::read(registry, id).await?.row;
         let car = row.as_ref().map_or_else(|| known.terminal.to_string(), |row| row.plate.clone());
         report.outgoing.push(Outgoing::device(event, known, id, row.as_ref(), at));
         if let Some(row) = row {
@@ -246,18 +304,6 @@ impl Notifier {
         }
         Ok(())
     }
-}
-
-/// A vehicle as it is known last.
-async fn vehicle(registry: &Registry, id: VehicleId) -> Result<Option<Vehicle>, CaseError> {
-    if id == VehicleId(0) {
-        return Ok(None);
-    }
-    Ok(registry.row::<Vehicle>(id.0, Known::Now).await?.pop().map(|version| version.row))
-}
-
-async fn plate(registry: &Registry, id: VehicleId) -> Result<String, CaseError> {
-    Ok(vehicle(registry, id).await?.map(|vehicle| vehicle.plate).unwrap_or_default())
 }
 
 /// The vehicle of a case; number 0 for a case about a whole unit.
@@ -325,10 +371,12 @@ impl Desk {
         Message { id, at, unit, unit_name, template: template.name(), text }
     }
 
-    /// The short form of a 核查通知, to the unit that was asked last.
-    fn notice(&self, seen: &Case, plate: &str, case: &str, seq: i64, at: UtcMillis) -> Option<Message> {
-        let request = seen.requests.last()?;
+    /// The short form of a 核查通知, to the unit that this very event asked: after a hand-over the case as it is seen outside names
+    /// the one that was asked before.
+    fn notice(&self, seen: &Case, plate: &str, case: &str, asked: &StoredCaseEvent) -> Option<Message> {
+        let line = CaseEvent::from_json(&asked.event.body.to_string()).ok()?;
+        let Event::ExplanationAsked { to, .. } = line.event else { return None };
         let template = Template::ExplanationAsked { plate: plate.to_owned(), day: seen.key.day.to_string() };
-        Some(self.message(format!("case:{case}:{seq}"), request.to.0, &template, at))
+        Some(self.message(format!("case:{case}:{}", asked.seq), to.0, &template, asked.event.at))
     }
 }

@@ -22,6 +22,17 @@ pub(super) struct Outgoing {
     data: Value,
 }
 
+/// What is known of a flag outside.
+#[derive(Clone, Debug)]
+pub(super) struct KnownOf {
+    /// The name of its case, there or not: a case that is opened later and kept confidential holds the flag back.
+    pub(super) case: String,
+    /// Whether there is such a case.
+    pub(super) has_case: bool,
+    /// The plate of its car.
+    pub(super) plate: String,
+}
+
 /// The key of the case that a finding belongs to.
 pub(super) const fn case_key(finding: &Finding) -> CaseKey {
     let subject = match finding.vehicle {
@@ -63,7 +74,7 @@ impl Outgoing {
 
     /// A flag that was opened or closed by its turn `step`; nothing for one that only got a new version, is on trial, or says that
     /// nothing can be said.
-    pub(super) fn flag(flag: &Flag, step: i64, case: Option<String>, plate: &str) -> Option<Self> {
+    pub(super) fn flag(flag: &Flag, step: i64, known: &KnownOf) -> Option<Self> {
         let finding = &flag.finding;
         let event = match flag.state {
             FlagState::Open if flag.predecessor.is_none() || step > 1 => "flag.opened",
@@ -83,15 +94,15 @@ impl Outgoing {
                 "rule": finding.rule.code(),
                 "colour": finding.colour,
                 "nature": finding.nature,
-                "case": case,
+                "case": known.has_case.then_some(&known.case),
                 "vehicle": number(finding.vehicle),
-                "plate": plate,
+                "plate": known.plate,
                 "unit": finding.unit.0,
                 "day": finding.day,
                 "from": finding.from,
                 "to": finding.to,
             }),
-            case,
+            case: Some(known.case.clone()),
         })
     }
 

@@ -17,7 +17,12 @@ const EVENTS_MAX: usize = 512;
 #[expect(clippy::exhaustive_enums, reason = "readers must handle every kind")]
 pub enum What {
     /// A case has new events.
-    Case(Arc<Case>),
+    Case {
+        /// As it is now.
+        case: Arc<Case>,
+        /// The number of the last event that was told before.
+        told: i64,
+    },
     /// A flag is open, superseded or closed now.
     Flag(Arc<Flag>),
     /// A device connected, or lost its last link.

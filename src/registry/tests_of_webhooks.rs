@@ -15,6 +15,7 @@ on_both! {
     a_case_is_news_until_it_was_told
     a_delivery_waits_is_tried_and_ends
     the_same_thing_is_queued_once_for_each_receiver
+    a_receiver_that_is_gone_is_switched_off_and_nothing_else
 }
 
 async fn write_case(registry: &Registry, seq: i64) {
@@ -76,13 +77,13 @@ async fn a_delivery_waits_is_tried_and_ends(home: Home) {
     let registry = home.open().await;
     let id = hook(&registry).await;
     registry.tell(&[], &[delivery(id, "a")], NOW).await.unwrap();
-    assert_eq!(registry.due_deliveries(UtcMillis(NOW.0 - 1), 9).await.unwrap(), []);
-    let due = registry.due_deliveries(NOW, 9).await.unwrap();
+    assert_eq!(registry.due_deliveries(UtcMillis(NOW.0 - 1), 9, 9).await.unwrap(), []);
+    let due = registry.due_deliveries(NOW, 9, 9).await.unwrap();
     let (later, error) = (UtcMillis(NOW.0 + 5_000), Some("no".to_owned()));
     let mut attempt =
         Attempt { state: DeliveryState::Waiting, at: NOW, next_at: Some(later), status: Some(500), error };
     registry.note_attempt(due[0].id, &attempt).await.unwrap();
-    assert_eq!(registry.due_deliveries(NOW, 9).await.unwrap(), []);
+    assert_eq!(registry.due_deliveries(NOW, 9, 9).await.unwrap(), []);
     attempt.state = DeliveryState::Delivered;
     attempt.next_at = None;
     registry.note_attempt(due[0].id, &attempt).await.unwrap();
@@ -91,9 +92,11 @@ async fn a_delivery_waits_is_tried_and_ends(home: Home) {
     assert!(!registry.replay_delivery(id + 1, due[0].id, NOW).await.unwrap(), "it is another's");
     assert_eq!(registry.forget_deliveries(NOW).await.unwrap(), 0);
     assert!(registry.replay_delivery(id, due[0].id, later).await.unwrap());
+    let log = registry.deliveries(id, i64::MAX, 9).await.unwrap();
+    assert_eq!((log[0].state, log[0].next_at), (DeliveryState::Delivered, Some(later)), "until it is tried");
     assert_eq!(registry.forget_deliveries(UtcMillis(i64::MAX)).await.unwrap(), 0, "what waits is kept");
     assert!(registry.delete_webhook(id).await.unwrap());
-    assert_eq!(registry.due_deliveries(later, 9).await.unwrap(), [], "deliveries go with their webhook");
+    assert_eq!(registry.due_deliveries(later, 9, 9).await.unwrap(), [], "deliveries go with their webhook");
 }
 
 async fn the_same_thing_is_queued_once_for_each_receiver(home: Home) {
@@ -104,7 +107,7 @@ async fn the_same_thing_is_queued_once_for_each_receiver(home: Home) {
         registry.tell(&[], &deliveries, NOW).await.unwrap();
     }
     let mut keys: Vec<_> = registry
-        .due_deliveries(NOW, 9)
+        .due_deliveries(NOW, 9, 9)
         .await
         .unwrap()
         .into_iter()
@@ -112,4 +115,17 @@ async fn the_same_thing_is_queued_once_for_each_receiver(home: Home) {
         .collect();
     keys.sort();
     assert_eq!(keys, [(one, "a".to_owned()), (one, "b".to_owned()), (other, "a".to_owned())]);
+}
+
+async fn a_receiver_that_is_gone_is_switched_off_and_nothing_else(home: Home) {
+    let registry = home.open().await;
+    let id = hook(&registry).await;
+    let mut set = registry.webhook(id).await.unwrap().unwrap().set;
+    set.url = "https://example.org/".to_owned();
+    assert!(registry.set_webhook(id, &set).await.unwrap());
+    registry.switch_off_webhook(id, "https://example.com/").await.unwrap();
+    assert_eq!(registry.webhook(id).await.unwrap().unwrap().set, set, "it leads elsewhere by now");
+    registry.switch_off_webhook(id, "https://example.org/").await.unwrap();
+    set.is_enabled = false;
+    assert_eq!(registry.webhook(id).await.unwrap().unwrap().set, set);
 }

@@ -313,6 +313,17 @@ impl Registry {
         Ok(self.db.execute(sql).await? > 0)
     }
 
+    /// Switches a webhook off that still leads to `url`, and touches nothing else of it: somebody may be changing the rest.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn switch_off_webhook(&self, id: i64, url: &str) -> Result<(), Error> {
+        let _turn = self.writer.lock().await;
+        let sql = Sql::new("UPDATE webhooks SET is_enabled = 0 WHERE id = $1 AND url = $2");
+        self.db.execute(sql.bind(id).bind(url)).await?;
+        Ok(())
+    }
+
     /// Deletes a webhook with its deliveries; answers whether there was one.
     ///
     /// # Errors
@@ -334,13 +345,23 @@ impl Registry {
         rows.into_iter().map(DeliveryRow::delivery).collect()
     }
 
-    /// Deliveries that are due, the longest due first.
+    /// Deliveries that are due, the longest due first, at most `each` of one webhook.
     ///
     /// # Errors
     /// As [`Registry::webhooks`].
-    pub async fn due_deliveries(&self, now: UtcMillis, limit: u32) -> Result<Vec<Delivery>, Error> {
+    pub async fn due_deliveries(
+        &self,
+        now: UtcMillis,
+        limit: u32,
+        each: u32,
+    ) -> Result<Vec<Delivery>, Error> {
         let mut sql = Sql::new(DELIVERY);
-        sql.push("next_at <= ").push_bind(now).push(" ORDER BY next_at, id LIMIT ").push_bind(limit);
+        sql.push(
+            "id IN (SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY webhook ORDER BY next_at, id) AS place \
+             FROM webhook_deliveries WHERE next_at <= ",
+        );
+        sql.push_bind(now).push(") AS due WHERE place <= ").push_bind(each);
+        sql.push(") ORDER BY next_at, id LIMIT ").push_bind(limit);
         let rows: Vec<DeliveryRow> = self.db.all(sql).await?;
         rows.into_iter().map(DeliveryRow::delivery).collect()
     }
@@ -365,14 +386,14 @@ impl Registry {
         Ok(())
     }
 
-    /// Puts a delivery into the queue again; answers whether there is one.
+    /// Makes a delivery due again; answers whether there is one. What became of it stays until the next attempt says otherwise.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn replay_delivery(&self, webhook: i64, delivery: i64, now: UtcMillis) -> Result<bool, Error> {
         let _turn = self.writer.lock().await;
         let sql = Sql::new(
-            "UPDATE webhook_deliveries SET state = 'waiting', attempts = 0, next_at = $1 WHERE id = $2 AND webhook = $3",
+            "UPDATE webhook_deliveries SET attempts = 0, next_at = $1 WHERE id = $2 AND webhook = $3",
         );
         Ok(self.db.execute(sql.bind(now).bind(delivery).bind(webhook)).await? > 0)
     }

@@ -21,7 +21,7 @@ use serde_json::Value as Json;
 
 use super::cases::load;
 use super::judging::{self, Detail, OwnedHistory, Sources};
-use crate::registry::{CaseFilter, Known, Registry, RowScope};
+use crate::registry::{CaseFilter, CaseRow, Known, Registry, RowScope};
 use crate::tracks::Tracks;
 
 /// Vehicle-days that one back-test may judge: 253 cars over more than a year, 8,000 over twelve days.
@@ -29,6 +29,9 @@ pub const VEHICLE_DAYS_MAX: u64 = 100_000;
 
 /// Cases whose decisions are read at once.
 const CASES_AT_ONCE: u32 = 1_000;
+
+/// Decided vehicle-days below which there is no precision: of a few, it would tell how each was decided.
+const DECIDED_MIN: usize = 20;
 
 /// What to try.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +47,27 @@ pub struct BacktestRequest {
     pub to: Date,
     /// Up to when everything is known.
     pub known_to: UtcMillis,
+}
+
+/// What whoever asks for a back-test sees: nothing else is counted.
+#[derive(Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "two questions")]
+pub struct BacktestSight<'a> {
+    /// Whether it sees a car.
+    pub vehicle: &'a (dyn Fn(VehicleId) -> bool + Send + Sync),
+    /// Whether it sees the case of a row.
+    pub case: &'a (dyn Fn(&CaseRow) -> bool + Send + Sync),
+}
+
+impl BacktestSight<'_> {
+    /// The sight of the operator at the server itself.
+    pub const EVERYTHING: Self = Self { vehicle: &|_| true, case: &|_| true };
+}
+
+impl std::fmt::Debug for BacktestSight<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BacktestSight")
+    }
 }
 
 /// How far a back-test is.
@@ -68,7 +92,7 @@ pub struct BacktestPart {
     /// Vehicle-days with a red question about conduct, per 100 car-weeks.
     pub red_per_100_car_weeks: f64,
     /// Of the vehicle-days that people decided, the share in which something was wrong, with its 95 % Wilson interval; none
-    /// without a decision.
+    /// for fewer than 20 decisions.
     pub precision: Option<MissRate>,
 }
 
@@ -138,17 +162,18 @@ pub async fn backtest(
     tracks: &Tracks,
     time_zone: &str,
     request: &BacktestRequest,
+    sight: BacktestSight<'_>,
     progress: &BacktestProgress,
 ) -> Result<BacktestReport, BacktestError> {
     let worlds = Arc::new(worlds(registry, time_zone, request).await?);
-    let vehicles = vehicles(&worlds.in_force, request);
+    let vehicles = vehicles(&worlds.in_force, request, sight);
     let days = u64::try_from((request.to - request.from).get_days() + 1).unwrap_or(0);
     let vehicle_days = days.saturating_mul(vehicles.len() as u64);
     if days == 0 || vehicle_days > VEHICLE_DAYS_MAX {
         return Err(BacktestError::Size { vehicle_days });
     }
     progress.total.store(vehicle_days, Ordering::Relaxed);
-    let decided = decisions(registry, request).await?;
+    let past = past_cases(registry, request, sight).await?;
 
     let rests = registry.rests().await.map_err(anyhow::Error::from)?.into_iter().collect();
     let fresh = BTreeMap::new();
@@ -176,8 +201,11 @@ pub async fn backtest(
     let (trial_fleet, in_force_fleet) = fleet.await.map_err(anyhow::Error::from)?;
     trial.extend(trial_fleet);
     in_force.extend(in_force_fleet);
+    let is_counted = |finding: &Finding| !past.hidden.contains(&(finding.vehicle, finding.day));
+    trial.retain(is_counted);
+    in_force.retain(is_counted);
     let weeks = vehicle_days as f64 / 7.0;
-    Ok(report(request, vehicles.len() as u64, weeks, worlds.change, [&trial, &in_force], &decided))
+    Ok(report(request, vehicles.len() as u64, weeks, worlds.change, [&trial, &in_force], &past.decided))
 }
 
 async fn worlds(
@@ -198,8 +226,8 @@ async fn worlds(
     Ok(Worlds { trial: World::new(register, time_zone)?, in_force, change })
 }
 
-/// The cars of the unit and those below it, on the last day.
-fn vehicles(world: &World, request: &BacktestRequest) -> Vec<VehicleId> {
+/// The cars of the unit and those below it, on the last day, that are seen.
+fn vehicles(world: &World, request: &BacktestRequest, sight: BacktestSight<'_>) -> Vec<VehicleId> {
     let at = world.instant(request.to, 0);
     let is_wanted = |vehicle: &VehicleId| match request.unit {
         None => true,
@@ -207,7 +235,7 @@ fn vehicles(world: &World, request: &BacktestRequest) -> Vec<VehicleId> {
             world.using_unit(*vehicle, at).is_some_and(|using| world.unit_path(using, at).contains(&unit))
         }
     };
-    world.vehicle_ids().filter(is_wanted).collect()
+    world.vehicle_ids().filter(is_wanted).filter(|vehicle| (sight.vehicle)(*vehicle)).collect()
 }
 
 type Judged = (Vec<Finding>, Vec<Finding>);
@@ -231,12 +259,23 @@ async fn judge_both(
 
 type CarDay = (VehicleId, Date);
 
-/// What people decided about vehicle-days: whether something was wrong.
-async fn decisions(registry: &Registry, request: &BacktestRequest) -> anyhow::Result<BTreeMap<CarDay, bool>> {
-    let mut decided = BTreeMap::new();
+/// What became of vehicle-days.
+#[derive(Debug, Default)]
+struct PastCases {
+    /// What people decided: whether something was wrong.
+    decided: BTreeMap<CarDay, bool>,
+    /// Those with a case that is not seen: even a count would tell that there is one.
+    hidden: BTreeSet<CarDay>,
+}
+
+async fn past_cases(
+    registry: &Registry,
+    request: &BacktestRequest,
+    sight: BacktestSight<'_>,
+) -> anyhow::Result<PastCases> {
+    let mut past = PastCases::default();
     let mut filter = CaseFilter {
         limit: CASES_AT_ONCE,
-        states: ["closed".to_owned()].into(),
         from: Some(request.from),
         to: Some(request.to),
         ..CaseFilter::default()
@@ -245,16 +284,23 @@ async fn decisions(registry: &Registry, request: &BacktestRequest) -> anyhow::Re
         let rows = registry.cases(&filter).await?;
         filter.after = rows.last().map(|row| (row.rank, row.case_id.clone()));
         for row in &rows {
+            if !(sight.case)(row) {
+                past.hidden.insert((row.vehicle, row.day));
+                continue;
+            }
+            if row.state != "closed" {
+                continue;
+            }
             let Some(case) = load(registry, &row.case_id).await? else { continue };
             let was_wrong = case.decision().and_then(|decision| match decision.closing.disposition {
                 Disposition::Normal { .. } => Some(false),
                 Disposition::ManagementProblem { .. } | Disposition::Violation { .. } => Some(true),
                 Disposition::HandedOver => None,
             });
-            decided.extend(was_wrong.map(|was_wrong| ((row.vehicle, row.day), was_wrong)));
+            past.decided.extend(was_wrong.map(|was_wrong| ((row.vehicle, row.day), was_wrong)));
         }
         if rows.len() < CASES_AT_ONCE as usize {
-            return Ok(decided);
+            return Ok(past);
         }
     }
 }
@@ -312,6 +358,6 @@ fn count<'a>(
         part.red_per_100_car_weeks = red_days.len() as f64 * 100.0 / car_weeks;
     }
     let decisions: Vec<bool> = days.iter().filter_map(|day| decided.get(day).copied()).collect();
-    part.precision = miss_rate(&decisions);
+    part.precision = miss_rate(&decisions).filter(|_| decisions.len() >= DECIDED_MIN);
     part
 }

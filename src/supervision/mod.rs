@@ -27,8 +27,8 @@ mod sight;
 mod supervisor;
 
 pub use backtest::{
-    BacktestError, BacktestPart, BacktestProgress, BacktestReport, BacktestRequest, RuleOutcome,
-    VEHICLE_DAYS_MAX, backtest,
+    BacktestError, BacktestPart, BacktestProgress, BacktestReport, BacktestRequest, BacktestSight,
+    RuleOutcome, VEHICLE_DAYS_MAX, backtest,
 };
 pub use claims::check_items;
 pub use clearance::{Clearance, ClearanceSources, PutRows, WouldClear, would_clear};

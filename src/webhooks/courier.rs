@@ -11,15 +11,16 @@ use std::time::Duration;
 use axum::http::{HeaderValue, Method, Request, header};
 use bytes::Bytes;
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::cases::{UnitTree, Viewer, visible_to};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::NOT_SENT;
 use super::signature::sign;
 use crate::clock::Clock;
+use crate::notify::leaves::{is_damage, may_leave};
 use crate::outbound::{Client, OutboundError};
 use crate::registry::{Attempt, Delivery, DeliveryState, Registry, Webhook};
-use crate::supervision::cases::{CaseError, load};
+use crate::supervision::cases::CaseError;
 
 /// How long until the next attempt, seconds: a receiver may be away for three days.
 pub const BACK_OFF: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
@@ -28,6 +29,8 @@ pub const BACK_OFF: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Deliveries under way at one time.
 const AT_ONCE: u32 = 8;
+/// Of those, to one receiver: a slow one holds up the others only so far.
+const AT_ONCE_EACH: u32 = 2;
 /// Bytes of an answer that are read; nobody looks at them.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// Characters of an error that are kept.
@@ -82,9 +85,9 @@ impl Courier {
     /// Delivers what is due now; answers how many attempts were made.
     ///
     /// # Errors
-    /// When the database fails or a case can't be read.
+    /// When the database fails; every delivery of the pass has come to its end before that is told.
     pub async fn pass(&self) -> Result<usize, CaseError> {
-        let due = self.registry.due_deliveries(self.clock.now(), AT_ONCE).await?;
+        let due = self.registry.due_deliveries(self.clock.now(), AT_ONCE, AT_ONCE_EACH).await?;
         if due.is_empty() {
             return Ok(0);
         }
@@ -98,25 +101,34 @@ impl Courier {
             let (courier, webhook) = (self.clone(), Arc::clone(webhook));
             tasks.spawn(async move { courier.deliver(&webhook, &delivery).await });
         }
+        let mut failed = None;
         while let Some(ended) = tasks.join_next().await {
-            // A panic is in the log; the delivery stays due.
-            if let Ok(result) = ended {
-                result?;
+            // A panic is in the log; the delivery stays due. Whoever left early would drop the others between sending and noting.
+            if let Ok(Err(error)) = ended {
+                failed = Some(error);
             }
         }
-        Ok(count)
+        failed.map_or(Ok(count), Err)
     }
 
     async fn deliver(&self, webhook: &Webhook, delivery: &Delivery) -> Result<(), CaseError> {
-        let may_leave = match &delivery.new.case {
-            Some(case) => self.may_leave(case).await?,
-            None => true,
-        };
         let at = self.clock.now();
-        let attempt = if !may_leave {
-            ended(DeliveryState::Withheld, at, None, None)
-        } else if !webhook.set.is_enabled {
-            ended(DeliveryState::Failed, at, None, Some("the webhook is switched off".to_owned()))
+        let may_leave = match may_leave(&self.registry, delivery, at).await {
+            Err(error) if is_damage(&error) => {
+                tracing::error!(
+                    delivery = delivery.id,
+                    error = &error as &dyn std::error::Error,
+                    "a delivery about what can't be read is given up"
+                );
+                None
+            }
+            answer => Some(answer?),
+        };
+        let given_up = |state| ended(state, at, None, Some(NOT_SENT.to_owned()));
+        let attempt = if may_leave == Some(false) {
+            given_up(DeliveryState::Withheld)
+        } else if may_leave.is_none() || !webhook.set.is_enabled {
+            given_up(DeliveryState::Failed)
         } else {
             let answer = self.post(webhook, delivery, at).await;
             self.outcome(webhook, delivery, answer).await?
@@ -129,14 +141,6 @@ impl Courier {
         );
         self.registry.note_attempt(delivery.id, &attempt).await?;
         Ok(())
-    }
-
-    /// Whether the case may still be spoken of outside.
-    async fn may_leave(&self, case: &str) -> Result<bool, CaseError> {
-        let case = load(&self.registry, case).await?;
-        // Whether a case leaves does not hang on the tree of units.
-        let units = UnitTree::new([]);
-        Ok(case.is_some_and(|case| visible_to(&case, Viewer::Webhook, &units)))
     }
 
     async fn post(
@@ -164,9 +168,7 @@ impl Courier {
             Err(error) => (None, in_words(&error)),
         };
         if status == Some(GONE) {
-            let mut set = webhook.set.clone();
-            set.is_enabled = false;
-            self.registry.set_webhook(webhook.id, &set).await?;
+            self.registry.switch_off_webhook(webhook.id, &webhook.set.url).await?;
             tracing::warn!(webhook = webhook.id, "the receiver of a webhook is gone: switched off");
             return Ok(ended(DeliveryState::Failed, at, status, Some(error)));
         }

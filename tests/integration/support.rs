@@ -43,6 +43,8 @@ impl Served {
     pub(crate) fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(MOTORPOOL);
         command.args(["serve", "--data"]).arg(data).env("MOTORPOOL_LOG", "warn");
+        // Tests wait without sleeping: they ask as often as they can.
+        command.env("MOTORPOOL__HTTP__REQUESTS_PER_SECOND", "0");
         Self::run(data, command.envs(variables.iter().copied()))
     }
 
@@ -50,6 +52,7 @@ impl Served {
     pub(crate) fn demo(data: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(MOTORPOOL);
         command.args(["demo", "--data"]).arg(data).args(arguments).stderr(Stdio::piped());
+        command.env("MOTORPOOL__HTTP__REQUESTS_PER_SECOND", "0");
         Self::run(data, command.env("MOTORPOOL_LOG", "info").env("MOTORPOOL__SUPERVISION__INTERVAL", "1s"))
     }
 

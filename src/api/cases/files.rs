@@ -230,6 +230,7 @@ pub(in super::super) async fn evidence(
     Id(id): Id,
     Params(params): Params<EvidenceParams>,
 ) -> Result<Response, Problem> {
+    let _place = state.heavy_place(&granted)?;
     let desk = Desk::of(&state, &granted).await?;
     let (case, seen) = desk.case(&id).await?;
     let actor = desk.actor()?;

@@ -9,9 +9,9 @@ use motorpool_supervision::evidence::Copy;
 use motorpool_supervision::ids::VehicleId;
 use motorpool_supervision::register::Vehicle;
 
+use super::deed_of;
 use super::desk::Desk;
 use super::purposes::{Opening, vehicle_of_case};
-use super::{Data, deed_of};
 use crate::accounts::chain::Deed;
 use crate::api::problem::{Code, Problem};
 use crate::registry::{
@@ -19,9 +19,9 @@ use crate::registry::{
 };
 use crate::supervision::cases::{CaseError, append, case_id, load, load_events};
 use crate::supervision::{
-    BacktestError, BacktestProgress, BacktestReport, BacktestRequest, DrawError, Drawn, NoPack, Pack,
-    PackRequest, Recomputed, backtest, check_items, draw_plan, estimate, pack, recompute, row_reaches,
-    stage_seen,
+    BacktestError, BacktestProgress, BacktestReport, BacktestRequest, BacktestSight, DrawError, Drawn,
+    NoPack, Pack, PackRequest, Recomputed, backtest, check_items, draw_plan, estimate, pack, recompute,
+    row_reaches, stage_seen,
 };
 
 impl Desk {
@@ -222,14 +222,18 @@ impl Desk {
     }
 }
 
-impl Data {
-    /// Tries a rule set on the past. The request names a unit in scope, or the caller sees every unit.
+impl Desk {
+    /// Tries a rule set on the past of the cars and cases that the caller sees. The request names a unit in scope, or the caller sees
+    /// every unit.
     pub(in super::super) async fn backtest(
         &self,
         request: &BacktestRequest,
         progress: &Arc<BacktestProgress>,
     ) -> Result<BacktestReport, BacktestError> {
-        let packs = &self.vault().packs;
-        backtest(&packs.registry, &packs.tracks, &packs.time_zone, request, progress).await
+        let packs = &self.data.vault().packs;
+        let vehicle = |vehicle| self.data.sees_vehicle(vehicle);
+        let case = |row: &CaseRow| self.stage_of(row).is_some();
+        let sight = BacktestSight { vehicle: &vehicle, case: &case };
+        backtest(&packs.registry, &packs.tracks, &packs.time_zone, request, sight, progress).await
     }
 }

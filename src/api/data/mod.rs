@@ -16,6 +16,7 @@ mod streams;
 
 pub(super) use proposals::{Decision, Questions, Shown, clearance_of};
 pub(super) use registers::{permission_to_read, permission_to_write};
+pub(super) use streams::RoadMaker;
 
 use std::ops::Deref;
 use std::sync::Arc;

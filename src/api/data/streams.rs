@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::{DeviceId as SupervisedDevice, VehicleId};
-use motorpool_supervision::register::{Binding, Vehicle};
+use motorpool_supervision::register::Span;
 use motorpool_supervision::trips::Segment;
 use motorpool_supervision::world::World;
 
 use super::{Data, Vault};
 use crate::accounts::Caller;
+use crate::accounts::scope::shared;
 use crate::api::ApiState;
 use crate::api::live_feed::{Feed, Numbers, Roster};
 use crate::api::problem::Problem;
@@ -56,22 +57,29 @@ impl ApiState {
     }
 }
 
+/// The devices that speak for one car, each for its times.
+pub(in super::super) type RoadMaker = Vec<(DeviceId, Vec<Span>)>;
+
 impl Data {
-    /// The archive and the devices whose tracks make the roads of the map: those in cars that are seen, less cars that were ever on secret work.
-    pub(in super::super) async fn road_makers(&self) -> Result<(Tracks, Vec<DeviceId>), Problem> {
-        let registry = self.registry();
-        let vehicles = registry.rows::<Vehicle>(Known::Now).await?;
-        let secret: BTreeSet<i64> =
-            vehicles.iter().filter(|row| row.row.is_secret).map(|row| row.id).collect();
-        let mut bound: BTreeMap<i64, bool> = BTreeMap::new();
-        let bindings = registry.rows::<Binding>(Known::Now).await?;
-        for row in bindings.iter().filter(|row| row.valid.contains(self.now)) {
-            *bound.entry(row.row.device.0).or_default() |= secret.contains(&row.row.vehicle.0);
+    /// The archive and the cars whose tracks make the roads of the map: those that are seen now, less cars that were ever on secret
+    /// work. A car is its primary devices, each for the time for which it sat there and the car is seen: two devices in one car are
+    /// one witness, and what a device did in another car is nobody's business here.
+    pub(in super::super) fn road_makers(&self) -> (Tracks, Vec<RoadMaker>) {
+        let mut makers: BTreeMap<VehicleId, RoadMaker> = BTreeMap::new();
+        for (device, fittings) in self.fleet().fitted() {
+            let Ok(number) = u32::try_from(device.0) else { continue };
+            for fitting in fittings.iter().filter(|fitting| fitting.is_primary) {
+                let car = self.fleet().cars().get(&fitting.vehicle);
+                if car.is_none_or(|car| car.is_secret) || !self.sees_vehicle(fitting.vehicle) {
+                    continue;
+                }
+                let seen = self.vehicle_times(fitting.vehicle);
+                let times = seen.into_iter().filter_map(|span| shared(span, fitting.valid));
+                let times: Vec<Span> = times.collect();
+                makers.entry(fitting.vehicle).or_default().push((DeviceId(number), times));
+            }
         }
-        let snapshot = registry.snapshot();
-        let ids = snapshot.devices().map(|device| device.id);
-        let is_open = |id: &DeviceId| bound.get(&i64::from(id.0)) == Some(&false);
-        Ok((self.vault().tracks.clone(), ids.filter(|id| is_open(id) && self.sees_device(*id)).collect()))
+        (self.vault().tracks.clone(), makers.into_values().collect())
     }
 
     /// The registers of a time, for a report that counts cars which are seen.

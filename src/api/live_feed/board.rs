@@ -7,6 +7,8 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use motorpool_protocols::UtcMillis;
+use motorpool_supervision::register::Span;
 use serde::Deserialize;
 
 use super::record::{Kind, Record, encode};
@@ -155,26 +157,35 @@ impl Area {
     }
 }
 
+/// The times at which a reader sees each car, parallel to the numbers: none for a car that it does not see or did not ask for.
+pub type Sights = Arc<[Vec<Span>]>;
+
+/// A car as it is seen at these times: a place from outside them is none.
+fn as_seen(record: Record, times: &[Span]) -> Record {
+    let taken_at = UtcMillis(i64::from(record.fix_time_s) * 1_000);
+    if times.iter().any(|span| span.contains(taken_at)) { record } else { Record::silent(record.n) }
+}
+
 /// Where one reader stands.
 #[derive(Debug, Default)]
 pub struct Reader {
     area: Option<Area>,
-    /// The cars this reader may see and asked for, parallel to the numbers; `None` = all.
-    wanted: Option<Vec<bool>>,
+    /// When it sees the cars that it asked for; `None` = all cars at all times.
+    wanted: Option<Sights>,
     /// The cars that its last frames showed, parallel to the numbers. Kept only while not all are shown.
     shown: Vec<bool>,
     last: Option<(u64, u64)>,
 }
 
 impl Reader {
-    /// A reader of these cars, parallel to the numbers; `None` = all of them.
+    /// A reader that sees so much; `None` = all cars at all times.
     #[must_use]
-    pub fn of(wanted: Option<Vec<bool>>) -> Self {
+    pub fn of(wanted: Option<Sights>) -> Self {
         Self { wanted, ..Self::default() }
     }
 
     /// Looks elsewhere: the next frame is a snapshot.
-    pub fn look(&mut self, area: Option<Area>, wanted: Option<Vec<bool>>) {
+    pub fn look(&mut self, area: Option<Area>, wanted: Option<Sights>) {
         *self = Self { area, wanted, ..Self::default() };
     }
 
@@ -217,19 +228,22 @@ impl Reader {
         for (at, record) in tick.records.iter().enumerate() {
             let has_changed =
                 since.is_none_or(|since| tick.changed_at.get(at).is_some_and(|tick| *tick > since));
-            let is_wanted =
-                self.wanted.as_ref().is_none_or(|wanted| wanted.get(at).copied().unwrap_or(false));
-            let Some(was_shown) = self.shown.get_mut(at).filter(|_| has_changed && is_wanted) else {
+            let times = match &self.wanted {
+                Some(wanted) => wanted.get(at).map_or([].as_slice(), Vec::as_slice),
+                None => &[Span::ALWAYS],
+            };
+            let Some(was_shown) = self.shown.get_mut(at).filter(|_| has_changed && !times.is_empty()) else {
                 continue;
             };
-            let is_inside = self.area.is_none_or(|area| area.contains(record));
+            let record = as_seen(*record, times);
+            let is_inside = self.area.is_none_or(|area| area.contains(&record));
             if is_inside || *was_shown {
                 records.push(record);
             }
             *was_shown = is_inside;
         }
         let kind = if since.is_none() { Kind::Snapshot } else { Kind::Update };
-        encode(kind, records.into_iter())
+        encode(kind, records.iter())
     }
 }
 

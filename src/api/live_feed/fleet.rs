@@ -7,14 +7,14 @@ use axum::Json;
 use axum::extract::State;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::{UnitId, VehicleId};
-use motorpool_supervision::register::{Binding, Class, Order, Unit, Vehicle, Versioned};
+use motorpool_supervision::register::{Binding, Class, Order, Span, Unit, Vehicle, Versioned};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::ApiState;
 use super::super::auth::PositionsReader;
 use super::super::problem::{Problem, ProblemBody};
-use super::board::Numbers;
+use super::board::{Numbers, Sights};
 use crate::accounts::Scope;
 use crate::ids::DeviceId;
 use crate::registry::{Error, Known, Registry};
@@ -167,15 +167,22 @@ impl Roster {
         within
     }
 
-    /// Which cars this caller sees of those of a unit, parallel to the numbers; `None` = all cars there are.
-    pub(super) fn wanted(&self, scope: &Scope, unit: Option<i64>) -> Option<Vec<bool>> {
+    /// When this caller sees the cars of a unit, parallel to the numbers; `None` = all cars there are, at all times.
+    pub(super) fn wanted(&self, scope: &Scope, unit: Option<i64>) -> Option<Sights> {
         let within = unit.map(|unit| self.subtree(unit));
         let is_in_unit = |car: &FleetCar| {
             within.as_ref().is_none_or(|within| car.unit.is_some_and(|unit| within.contains(&unit)))
         };
-        let wanted: Vec<bool> =
-            self.cars.iter().map(|car| is_visible(scope, car) && is_in_unit(car)).collect();
-        wanted.contains(&false).then_some(wanted)
+        let times = |car: &FleetCar| {
+            if is_visible(scope, car) && is_in_unit(car) {
+                scope.device_times(DeviceId(car.n))
+            } else {
+                Vec::new()
+            }
+        };
+        let wanted: Vec<Vec<Span>> = self.cars.iter().map(times).collect();
+        let is_all = wanted.iter().all(|times| times.contains(&Span::ALWAYS));
+        (!is_all).then(|| Sights::from(wanted))
     }
 
     fn view(&self, scope: &Scope) -> FleetView {

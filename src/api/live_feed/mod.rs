@@ -24,15 +24,16 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use motorpool_protocols::UtcMillis;
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::ApiState;
 use super::auth::{Granted, PositionsReader};
+use super::places::{LIVE_EACH, Place, Places};
 use super::problem::{Code, Problem, ProblemBody};
 use crate::ids::DeviceId;
 use crate::registry::{Error, Registry};
-use board::{Area, Board, Reader, Tick};
+use board::{Area, Board, Reader, Sights, Tick};
 
 pub(super) use board::Numbers;
 pub(super) use fleet::{__path_fleet, Roster, fleet};
@@ -63,7 +64,7 @@ pub(super) struct Feed {
     ticks: watch::Sender<Option<Arc<Tick>>>,
     /// Whether the task that makes ticks runs.
     is_ticking: Mutex<bool>,
-    places: Arc<Semaphore>,
+    places: Places,
     roster: tokio::sync::Mutex<Option<Kept>>,
 }
 
@@ -78,7 +79,7 @@ impl Feed {
         Self {
             ticks: watch::Sender::new(None),
             is_ticking: Mutex::new(false),
-            places: Arc::new(Semaphore::new(clients_max)),
+            places: Places::new(clients_max, LIVE_EACH, 30),
             roster: tokio::sync::Mutex::new(None),
         }
     }
@@ -217,8 +218,7 @@ pub(super) async fn live(
     if !is_own_page(&headers) {
         return Err(Problem::new(Code::Forbidden).detail("a page of another server may not look"));
     }
-    let place = Arc::clone(&state.feed().places).try_acquire_owned();
-    let place = place.map_err(|_| Problem::new(Code::Unavailable).retry_after(30))?;
+    let place = state.feed().places.take(granted.id())?;
     let upgrade =
         upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX).write_buffer_size(0);
     Ok(upgrade.on_upgrade(move |socket| serve(socket, state, granted, place)))
@@ -231,7 +231,7 @@ type Farewell = (u16, &'static str);
 const NO_LONGER: Farewell = (close_code::POLICY, "the token or log-in is in force no longer");
 
 /// One reader to its end.
-async fn serve(mut socket: WebSocket, state: ApiState, granted: Granted, place: OwnedSemaphorePermit) {
+async fn serve(mut socket: WebSocket, state: ApiState, granted: Granted, place: Place) {
     let farewell = tokio::select! {
         farewell = attend(&mut socket, &state, &granted) => farewell,
         () = state.stop().cancelled() => Some((close_code::AWAY, "the server stops")),
@@ -303,8 +303,8 @@ struct Watcher {
     messages: u32,
     /// Whether what the reader sees has to be cut again: orders begin and end.
     is_scope_old: bool,
-    /// The cars that it sees, by the roster; `None` = all.
-    wanted: Option<Vec<bool>>,
+    /// When it sees which cars, by the roster; `None` = all cars at all times.
+    wanted: Option<Sights>,
 }
 
 impl Watcher {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use motorpool_protocols::UtcMillis;
+use motorpool_supervision::register::Span;
 use proptest::prelude::*;
 
 use super::board::{Area, Board, Numbers, Reader, Tick};
@@ -92,12 +93,29 @@ fn a_car_that_leaves_the_view_is_told_once_more() {
 #[test]
 fn who_may_not_see_a_car_never_gets_its_bytes() {
     let (mut board, cars) = (Board::default(), numbers(1, &[1, 2]));
-    let mut reader = Reader::of(Some(vec![false, true]));
+    let mut reader = Reader::of(Some(Arc::from([vec![], vec![Span::ALWAYS]])));
     for lon in 0..3 {
         let tick = board.tick(&cars, &[car(1, lon, 0), car(2, lon, 0)]);
         let (_, records) = frame(&mut reader, &tick).unwrap();
         assert_eq!(records, [(2, lon)]);
     }
+}
+
+#[test]
+fn a_place_from_before_a_reader_saw_the_car_is_none() {
+    let (mut board, cars) = (Board::default(), numbers(1, &[1]));
+    let from_second = |second: i64| Span { from: UtcMillis(second * 1_000), to: None };
+    let reader_from = |second| Reader::of(Some(Arc::from([vec![from_second(second)]])));
+    let (mut before, mut since) = (reader_from(2), reader_from(1));
+    let tick = board.tick(&cars, &[car(1, 50, 0)]);
+    assert_eq!(frame(&mut since, &tick), Some((0, vec![(1, 50)])));
+    let bytes = before.frame(&tick).unwrap();
+    let silent = super::record::Record::silent(1);
+    assert_eq!(bytes, super::record::encode(super::record::Kind::Snapshot, [silent].iter()));
+    let mut moved = car(1, 51, 0);
+    moved.place = moved.place.map(|place| Place { fix_time: UtcMillis(2_000), ..place });
+    let tick = board.tick(&cars, &[moved]);
+    assert_eq!(frame(&mut before, &tick), Some((1, vec![(1, 51)])), "from then on it is shown");
 }
 
 #[test]

@@ -155,6 +155,7 @@ pub(in super::super) async fn import(
     request: Request,
 ) -> Result<Response, Problem> {
     let granted = granted.also(permission_to_write(kind))?;
+    let _place = state.heavy_place(&granted)?;
     let max = state.config().http.import_max.0;
     let sent = Sent::large(request, max).await?;
     sent.once(&state, &granted, take(&state, kind, params, sent.body.to_vec(), &granted)).await

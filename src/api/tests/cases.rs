@@ -429,16 +429,34 @@ async fn a_backtest_counts_what_another_threshold_would_flag() {
     let rule = report["rules"].as_array().unwrap().iter().find(|rule| rule["rule"] == "R01").unwrap();
     assert_eq!((&rule["trial"]["flags"], &rule["in_force"]["flags"]), (&json!(0), &json!(2)), "{report}");
     assert_eq!(rule["in_force"]["cases"], 1);
-    let precision = &rule["in_force"]["precision"];
-    assert_eq!((&precision["decided"], &precision["rate"]), (&json!(1), &json!(0.0)));
-    // Wilson for 0 of 1: 0 to z² / (1 + z²).
-    assert!((precision["high"].as_f64().unwrap() - 0.793_45).abs() < 1e-4, "{precision}");
+    assert_eq!(rule["in_force"]["precision"], Value::Null, "one decision is no share");
     let wrong = json!({ "rule_set": { "params": { "r99": {} } }, "from": "2026-03-02", "to": "2026-03-08" });
     let refused = county.app.call("POST", "/api/v1/backtest", Some(&office), Some(&wrong)).await;
     assert_eq!(refused.problem(), "invalid_body");
     let job = found["job"].as_u64().unwrap();
     let other = county.person("李", Role::Inspector, 3).await;
     assert_eq!(county.get(&format!("/api/v1/backtest/{job}"), &other).await.problem(), "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backtest_counts_only_what_its_caller_sees() {
+    let county = County::new().await;
+    let office = county.person("周", Role::OfficeSupervisor, 2).await;
+    let inspector = county.person("吴", Role::Inspector, 3).await;
+    county.act(&inspector, json!({ "type": "make_confidential", "text": "核查" })).await.good();
+    let body =
+        json!({ "rule_set": { "params": {} }, "unit": "LY", "from": "2026-03-02", "to": "2026-03-08" });
+    let try_out = async |token: &str| {
+        county.app.call("POST", "/api/v1/backtest", Some(token), Some(&body)).await.good()["report"].clone()
+    };
+    assert_eq!(try_out(&inspector).await["total"][1]["flags"], 2);
+    let report = try_out(&office).await;
+    assert_eq!((&report["vehicles"], &report["total"][1]["flags"]), (&json!(1), &json!(0)), "{report}");
+    let secret =
+        Vehicle { plate: "演A00001".to_owned(), unit: UnitId(4), is_secret: true, ..Vehicle::default() };
+    let change = Change::Correct { id: 1, expected: None, valid: Span::ALWAYS, row: secret };
+    county.app.registry.write_rows(&[change], "test", wall_now()).await.unwrap();
+    assert_eq!(try_out(&inspector).await["vehicles"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

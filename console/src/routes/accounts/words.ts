@@ -159,7 +159,7 @@ const zh = {
     remove: "删除",
     removeText: "删除后不再推送，推送记录一并删除。",
     deliveries: "推送记录",
-    states: { waiting: "等待中", delivered: "已送达", failed: "失败", withheld: "因保密未送" } as Record<string, string>,
+    states: { waiting: "等待中", delivered: "已送达", failed: "失败" } as Record<string, string>,
     replay: "补发",
     replayed: "已重新排队",
     attempts: (n: number) => `已尝试 ${n} 次`,
@@ -167,7 +167,6 @@ const zh = {
     status: (n: number) => `应答状态 ${n}`,
     nothing: "没有推送",
     noDeliveries: "还没有推送记录",
-    body: "内容",
   },
 };
 
@@ -330,7 +329,7 @@ const en: typeof zh = {
     remove: "Remove",
     removeText: "Nothing is sent any more, and its deliveries are removed too.",
     deliveries: "Deliveries",
-    states: { waiting: "Waiting", delivered: "Delivered", failed: "Failed", withheld: "Withheld: confidential" },
+    states: { waiting: "Waiting", delivered: "Delivered", failed: "Failed" },
     replay: "Send again",
     replayed: "In the queue again",
     attempts: (n) => `${n} attempts`,
@@ -338,7 +337,6 @@ const en: typeof zh = {
     status: (n) => `status ${n}`,
     nothing: "No webhooks",
     noDeliveries: "Nothing was sent yet",
-    body: "Content",
   },
 };
 

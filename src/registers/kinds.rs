@@ -61,7 +61,7 @@ pub struct Kind {
     batch: fn(&[Change<Json>]) -> Result<Batch, Error>,
     preview: PreviewRows,
     load: fn(Vec<AnyRow>, &mut Register) -> Result<(), Error>,
-    retain: fn(&Kind, &mut Register, &dyn Reader),
+    retain: fn(&Self, &mut Register, &dyn Reader),
     read_file: Option<ReadFile>,
 }
 

@@ -401,7 +401,8 @@ pub fn may_be_held_together(roles: &[Role]) -> bool {
     let any = |is: fn(Role) -> bool| roles.iter().any(|role| is(*role));
     let are_many = roles.iter().any(|role| roles.first() != Some(role));
     let reviews_and_answers = any(Role::is_reviewing) && any(Role::is_answering);
-    !(are_many && any(Role::is_admin)) && !reviews_and_answers
+    let is_admin_among_others = are_many && any(Role::is_admin);
+    !is_admin_among_others && !reviews_and_answers
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The audit log as a chain of hashes: what an entry's hash covers, and how a log is checked.
 //!
-//! The hash of an entry is SHA-256 over [`DOMAIN`] and its fields in a fixed order, each with its length in front (eight bytes, big
+//! The hash of an entry is SHA-256 over `DOMAIN` and its fields in a fixed order, each with its length in front (eight bytes, big
 //! endian), so that no two entries have the same bytes; numbers are eight bytes, big endian, and what is absent has no bytes where
 //! what is there has. The detail stands in by its own hash, so that it could be deleted one day without breaking the chain. The first
 //! entry follows [`GENESIS`].

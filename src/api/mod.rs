@@ -3,7 +3,7 @@
 //! [`router`] gives everything under one roof: `/api/v1`, `/livez`, `/readyz`, `/metrics` and the console. Times are RFC 3339
 //! in UTC, places WGS-84 unless `crs` asks for something else, errors RFC 9457 problems with a stable `code`, lists are paged
 //! by keyset cursors. Nothing is let through without a log-in or a bearer token but the short list in `auth`, and no row about cars
-//! is reached but through [`data`], which is made from a caller.
+//! is reached but through `data`, which is made from a caller.
 //!
 //! The API reads the folds and the registry. It writes to the registry only, never to the journal or the
 //! archive, and opens no file.

@@ -63,8 +63,10 @@ fuzz:
 	protocols/fuzz/smoke.sh $(FUZZ_SECONDS)
 
 soak: setup
+	$(CARGO) build --release --bin motorpool
 	KILL_ROUNDS=50 $(CARGO) test --release --features fault-injection --test integration kill -- --nocapture
 	protocols/fuzz/smoke.sh 300
+	tests/fuzz-api.sh target/release/motorpool 300
 
 bench: setup
 	benches/run.sh

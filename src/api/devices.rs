@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::ApiState;
 use super::auth::{DevicesReader, DevicesWriter, Enroller};
 use super::data::Data;
-use super::extract::{Body, Id, Page, Params, cursor, cursor_parts, limit_of};
+use super::extract::{Body, Id, Page, Params, cursor, cursor_number, limit_of};
 use super::problem::{Code, Problem, ProblemBody};
 use crate::ids::DeviceId;
 use crate::registry::{DeviceChange, DeviceFilter, DeviceRecord, DeviceState, Enrol, Enrolled, Registered};
@@ -215,13 +215,7 @@ pub(super) async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
     let limit = limit_of(params.limit)?;
-    let after = match params.cursor.as_deref().map(cursor_parts::<1>).transpose()? {
-        Some([id]) => id
-            .parse()
-            .map(DeviceId)
-            .map_err(|_| Problem::parameter("cursor", "is not a cursor of this list"))?,
-        None => DeviceId(0),
-    };
+    let after = DeviceId(cursor_number(params.cursor.as_deref())?.unwrap_or(0));
     let text = params.q.filter(|text| !text.is_empty());
     let filter = DeviceFilter { after, limit: limit + 1, state: params.state.map(Into::into), text };
     let data = state.data(&granted).await?;

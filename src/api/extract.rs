@@ -1,5 +1,7 @@
 //! Parameters, bodies and pages, with every mistake as a problem.
 
+use std::str::FromStr;
+
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -98,6 +100,13 @@ pub(super) fn cursor_parts<const N: usize>(cursor: &str) -> Result<[String; N], 
     parts.try_into().map_err(|_| wrong())
 }
 
+/// The number of a cursor that is one; `None` on the first page.
+pub(super) fn cursor_number<T: FromStr>(cursor: Option<&str>) -> Result<Option<T>, Problem> {
+    let Some([number]) = cursor.map(cursor_parts::<1>).transpose()? else { return Ok(None) };
+    let wrong = |_| Problem::parameter("cursor", "is not a cursor of this list");
+    number.parse().map(Some).map_err(wrong)
+}
+
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Page<T> {
@@ -153,6 +162,15 @@ mod tests {
         assert_eq!(cursor_parts(&cursor(&["jt808", "139"])).unwrap(), ["jt808", "139"]);
         for wrong in ["x", "00f", "ff", &cursor(&["one"])] {
             assert!(cursor_parts::<2>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_a_number_is_a_number() {
+        assert_eq!(cursor_number::<u32>(None).unwrap(), None);
+        assert_eq!(cursor_number::<u32>(Some(&cursor(&["7"]))).unwrap(), Some(7));
+        for wrong in [cursor(&["-1"]), cursor(&["7", "8"]), cursor(&["x"]), "7".to_owned()] {
+            assert!(cursor_number::<u32>(Some(&wrong)).is_err(), "{wrong}");
         }
     }
 

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::auth::DevicesReader;
-use super::extract::{Page, Params, cursor, cursor_parts, limit_of};
+use super::extract::{Page, Params, cursor, cursor_number, limit_of};
 use super::problem::{Problem, ProblemBody};
 use crate::registry::Snapshot;
 use crate::sources::LinkState;
@@ -83,12 +83,7 @@ pub(super) async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
     let limit = limit_of(params.limit)?;
-    let after: u64 = match params.cursor.as_deref().map(cursor_parts::<1>).transpose()? {
-        Some([link]) => {
-            link.parse().map_err(|_| Problem::parameter("cursor", "is not a cursor of this list"))?
-        }
-        None => 0,
-    };
+    let after: u64 = cursor_number(params.cursor.as_deref())?.unwrap_or(0);
     let data = state.data(&granted).await?;
     let mut open = data.links();
     if let Some(id) = params.device {

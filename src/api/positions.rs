@@ -14,7 +14,7 @@ use super::ApiState;
 use super::auth::PositionsReader;
 use super::crs::Crs;
 use super::data::Data;
-use super::extract::{Id, Params, cursor, cursor_parts, next_link, with_link};
+use super::extract::{Id, Params, cursor, cursor_number, next_link, with_link};
 use super::problem::{Code, Problem, ProblemBody};
 use crate::ids::DeviceId;
 use crate::live::LastState;
@@ -206,13 +206,7 @@ pub(super) async fn list(
     if limit == 0 || limit > rows_max {
         return Err(Problem::parameter("limit", format!("must be 1 to {rows_max}")));
     }
-    let after = match params.cursor.as_deref().map(cursor_parts::<1>).transpose()? {
-        Some([id]) => id
-            .parse()
-            .map(DeviceId)
-            .map_err(|_| Problem::parameter("cursor", "is not a cursor of this list"))?,
-        None => DeviceId(0),
-    };
+    let after = DeviceId(cursor_number(params.cursor.as_deref())?.unwrap_or(0));
     let asked = if accepts(&headers, "application/geo+json") { Form::Geojson } else { Form::Json };
     let form = params.format.unwrap_or(asked);
     let data = state.data(&granted).await?;

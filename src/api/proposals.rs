@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::ApiState;
 use super::auth::{Approver, Clerk, RegistersReader};
 use super::data::{Decision, Questions, Shown, clearance_of};
-use super::extract::{Id, Page, Params, cursor, cursor_parts, limit_of};
+use super::extract::{Id, Page, Params, cursor, cursor_number, limit_of};
 use super::once::Sent;
 use super::problem::{Code, Problem, ProblemBody};
 use super::registers::ClearanceView;
@@ -149,12 +149,7 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     // A page of a thousand needs one more, which the registry does not give.
     let limit = limit_of(params.limit)?.min(999);
-    let before = match params.cursor.as_deref().map(cursor_parts::<1>).transpose()? {
-        Some([id]) => {
-            Some(id.parse().map_err(|_| Problem::parameter("cursor", "is not a cursor of this list"))?)
-        }
-        None => None,
-    };
+    let before = cursor_number(params.cursor.as_deref())?;
     let filter = ProposalFilter { before, limit: limit + 1, state: params.state.map(Into::into) };
     let data = state.data(&granted).await?;
     let mut questions = data.questions().await?;

@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::auth::WebhooksWriter;
-use super::extract::{Body, Id, Page, Params, cursor, cursor_parts, limit_of};
+use super::extract::{Body, Id, Page, Params, cursor, cursor_number, limit_of};
 use super::problem::{Code, Problem, ProblemBody};
 use crate::registry::{Delivery, DeliveryState, NewWebhook, Webhook, WebhookSecret};
 use crate::webhooks::EVENTS;
@@ -342,10 +342,7 @@ pub(super) async fn deliveries(
     let data = state.data(&granted).await?;
     let webhook = data.webhook(&id).await?;
     let limit = limit_of(params.limit)?;
-    let before = match params.cursor.as_deref().map(cursor_parts::<1>).transpose()? {
-        Some([id]) => id.parse().map_err(|_| Problem::parameter("cursor", "is not a cursor of this list"))?,
-        None => i64::MAX,
-    };
+    let before = cursor_number(params.cursor.as_deref())?.unwrap_or(i64::MAX);
     let rows = data.deliveries(&webhook, before, limit + 1).await?;
     let items = rows.into_iter().map(DeliveryView::from).collect();
     Ok(Page::cut(items, limit, |delivery: &DeliveryView| cursor(&[&delivery.id.to_string()])).answer(&uri))

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::ApiState;
 use super::super::auth::{Auditor, TripsReader};
 use super::super::data::desk::Desk;
-use super::super::extract::{Id, Page, Params, cursor, cursor_parts, limit_of};
+use super::super::extract::{Id, Page, Params, cursor, cursor_number, limit_of};
 use super::super::problem::{Problem, ProblemBody};
 use crate::accounts::chain::Entry;
 use crate::registry::accounts::LogFilter;
@@ -94,12 +94,7 @@ pub(in super::super) async fn list(
     // Entries are of no unit: deeds of one concern others.
     state.data(&granted).await?.everything()?;
     let limit = limit_of(params.limit)?;
-    let before = match params.cursor.as_deref().map(cursor_parts::<1>).transpose()? {
-        Some([seq]) => {
-            Some(seq.parse().map_err(|_| Problem::parameter("cursor", "is not a cursor of this list"))?)
-        }
-        None => None,
-    };
+    let before = cursor_number(params.cursor.as_deref())?;
     let filter = LogFilter { before, limit: limit + 1, action: params.action };
     let entries = state.people().audit_log(&filter).await?;
     let views = entries.into_iter().map(EntryView::from).collect();

@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::ApiState;
 use super::super::auth::{AccountsReader, AccountsWriter, Granted, Somebody};
 use super::super::data::note;
-use super::super::extract::{Body, Id, Page, Params, cursor, cursor_parts, instant, limit_of};
+use super::super::extract::{Body, Id, Page, Params, cursor, cursor_number, instant, limit_of};
 use super::super::problem::{Code, Problem, ProblemBody};
 use super::GrantView;
 use crate::accounts::{Role, Scope};
@@ -163,10 +163,7 @@ pub(in super::super) async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
     let limit = limit_of(params.limit)?;
-    let mut after = match params.cursor.as_deref().map(cursor_parts::<1>).transpose()? {
-        Some([id]) => id.parse().map_err(|_| Problem::parameter("cursor", "is not a cursor of this list"))?,
-        None => 0,
-    };
+    let mut after = cursor_number(params.cursor.as_deref())?.unwrap_or(0);
     let scope = state.scope(&granted).await?;
     let mut views = Vec::new();
     while views.len() <= limit as usize {

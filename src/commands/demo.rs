@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::papers::{CLERK, Papers};
 use super::Outcome;
-use super::serve::{announce, runtime, wait_for_signal};
+use super::serve::{StopSignals, announce, runtime};
 use crate::config::{self, Config, Seconds};
 use crate::ids::DeviceId;
 use crate::registry::{Enrol, Registry};
@@ -89,12 +89,13 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 
 async fn demonstrate(config: Config, args: &Args) -> anyhow::Result<Outcome> {
     let data = config.data.clone();
+    let mut signals = StopSignals::listen()?;
     let server = Server::start(config, Mode::Demo).await?;
     announce(&server);
     let options = options(&data, args)?;
     let stop = CancellationToken::new();
     let show = tokio::spawn(show(server.addresses().trackers, server.registry(), options, stop.clone()));
-    wait_for_signal(&stop).await?;
+    signals.told_to_stop().await;
     stop.cancel();
     show.await.context("the demonstration broke down")??;
     server.stop().await?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use tokio_util::sync::CancellationToken;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Outcome;
 use crate::config::{self, Config};
@@ -42,10 +42,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<Outcome> {
+    let mut signals = StopSignals::listen()?;
     let server = Server::start(config, crate::server::Mode::Serve).await?;
     announce(&server);
-    let stop = CancellationToken::new();
-    wait_for_signal(&stop).await?;
+    signals.told_to_stop().await;
     tracing::info!("stopping");
     server.stop().await?;
     Ok(Outcome::Good)
@@ -78,16 +78,30 @@ pub(super) fn announce(server: &Server) {
     }
 }
 
-/// Returns when the process is told to end, or `stop` is cancelled.
+/// The signals that end the process, listened to from the moment this is made.
 ///
-/// # Errors
-/// When signals can't be listened to.
-pub(super) async fn wait_for_signal(stop: &CancellationToken) -> anyhow::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        () = stop.cancelled() => {}
+/// Made before anything is announced: whoever read the announcement may end the process at once, and a
+/// SIGTERM that nobody listens to yet would kill it in the middle instead of draining it.
+pub(super) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// # Errors
+    /// When signals can't be listened to.
+    pub(super) fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("can't listen to SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("can't listen to SIGINT")?,
+        })
     }
-    Ok(())
+
+    /// Returns when the process is told to end, or was told since the listening began.
+    pub(super) async fn told_to_stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -254,6 +254,41 @@ bits! {
         ROLLOVER_WARNING = 30, "rollover_warning";
         /// Illegal door opening (reserved in 2019).
         ILLEGAL_DOOR = 31, "illegal_door_opening";
+        /// Harsh acceleration.
+        HARSH_ACCELERATION = 32, "harsh_acceleration";
+        /// Harsh braking.
+        HARSH_BRAKING = 33, "harsh_braking";
+        /// Harsh turn.
+        HARSH_TURN = 34, "harsh_turn";
+        /// Moved without ignition.
+        TOWING = 35, "towing";
+        /// The tracker's own battery is low.
+        LOW_BATTERY = 36, "low_battery";
+        /// The radio or the satellites are jammed.
+        JAMMING = 37, "jamming";
+        /// Idling for too long.
+        IDLING = 38, "idling";
+        /// A temperature outside its bounds.
+        TEMPERATURE = 39, "temperature";
+        /// The housing was opened or the tracker taken off.
+        TAMPER = 40, "tamper";
+        /// Shaken while parked.
+        VIBRATION = 41, "vibration";
+        /// The traction battery raised an alarm (GB/T 32960.3 general alarm flags).
+        TRACTION_BATTERY = 42, "traction_battery";
+        /// Thermal event of the traction battery (GB/T 32960.3-2025).
+        THERMAL_EVENT = 43, "thermal_event";
+        /// Insulation of the high-voltage system.
+        INSULATION = 44, "insulation";
+        /// Brake system of an electric vehicle.
+        BRAKE_SYSTEM = 45, "brake_system";
+        /// Drive motor or its controller.
+        DRIVE_MOTOR = 46, "drive_motor";
+        /// Fuel taken out of the tank.
+        FUEL_THEFT = 47, "fuel_theft";
+        /// Driving with too little speed or standing where that is not allowed, or any other that only the
+        /// maker names.
+        OTHER = 48, "other";
     }
 }
 
@@ -289,8 +324,8 @@ bits! {
 pub struct Observations {
     /// GNSS solutions in the order of the message.
     pub fixes: Vec<Fix>,
-    /// Bytes of items without a field, one after another; [`Fix::extra`] points in here. Their form is the
-    /// protocol's own (JT/T 808: `id BYTE, length BYTE, value` items as sent).
+    /// Bytes of items without a field, one after another; [`Fix::extra`] points in here: readings as
+    /// [`crate::reading`] writes them, and for JT/T 808 its `id BYTE, length BYTE, value` items as sent.
     pub extra: Vec<u8>,
     /// Everything that is not a position.
     pub other: Vec<Observation>,
@@ -341,6 +376,22 @@ pub enum Observation {
         /// Number of the qualification certificate.
         licence: String,
     },
+    /// Measured without a position.
+    Readings {
+        /// When, by the terminal's clock.
+        at: Option<UtcMillis>,
+        /// What.
+        readings: Vec<crate::Reading>,
+    },
+    /// Trouble codes of the vehicle (SAE J2012), `P0D14` each; empty when it said that there are none.
+    TroubleCodes {
+        /// When, by the terminal's clock.
+        at: Option<UtcMillis>,
+        /// The codes.
+        codes: Vec<String>,
+    },
+    /// The vehicle identification number (ISO 3779), as the vehicle or the terminal tells it.
+    Vin(String),
     /// A message kept for its content but without a common meaning.
     Other {
         /// The protocol's message number.

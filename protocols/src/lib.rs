@@ -17,7 +17,9 @@
 pub mod framed;
 pub mod gcj02;
 pub mod jt808;
+mod notes;
 pub mod observation;
+mod octets;
 pub mod profile;
 pub mod protocol;
 pub mod reading;

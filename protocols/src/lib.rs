@@ -17,12 +17,15 @@
 pub mod framed;
 pub mod gcj02;
 pub mod jt808;
+mod notes;
 pub mod observation;
+mod octets;
 pub mod profile;
 pub mod protocol;
 pub mod reading;
 pub mod recognise;
 pub mod session;
+pub mod text;
 pub mod time;
 
 pub use framed::{Fit, Transport};

@@ -16,6 +16,7 @@ mod attachments;
 mod background;
 mod case_events;
 mod codes;
+mod commands;
 mod db;
 mod devices;
 mod entries;
@@ -36,6 +37,8 @@ mod tests;
 #[cfg(test)]
 mod tests_of_cases;
 #[cfg(test)]
+mod tests_of_commands;
+#[cfg(test)]
 mod tests_of_webhooks;
 mod tokens;
 mod webhooks;
@@ -50,6 +53,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 
 pub use attachments::{ATTACHMENT_BYTES_MAX, Attachment, NewAttachment};
 pub use case_events::{CaseEvent, CaseFilter, CaseRow, StoredCaseEvent};
+pub use commands::{CommandState, NewCommand, OPEN_COMMANDS_MAX, StoredCommand};
 pub use devices::{DeviceChange, DeviceFilter, DeviceRecord, Enrol, Enrolled, Registered};
 pub use entries::{
     AnyRow, Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Preview, RowFilter, RowOrder,

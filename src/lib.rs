@@ -17,6 +17,7 @@ pub mod basemaps;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod downlink;
 pub mod folds;
 pub mod ids;
 pub mod journal;

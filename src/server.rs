@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde::Serialize;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,6 +26,7 @@ use crate::config::Config;
 use crate::folds::Driver;
 use crate::journal::Journal;
 use crate::registry::{self, Registry};
+use crate::sources::post::ANSWERS_MAX;
 use crate::tracks::Tracks;
 
 /// What the server is run for.
@@ -105,7 +107,8 @@ impl Server {
         let (supervisor, driver) = parts.follow().await?;
 
         let certificates = Certificates::read(&parts.config)?;
-        let listener = parts.bind_trackers(certificates.trackers.clone())?;
+        let (post, post_news) = mpsc::channel(ANSWERS_MAX);
+        let listener = parts.bind_trackers(certificates.trackers.clone(), post)?;
         let http_listener = parts.bind_http().await?;
         let addresses = Addresses {
             trackers: listener.local_addr()?,
@@ -132,6 +135,7 @@ impl Server {
         }
         rest.run(|stop| supervisor.run(stop));
         rest.run(|stop| keeper.run(stop));
+        rest.run(|stop| parts.downlink(post_news).run(stop));
         http.run(|stop| http_server.run(stop));
 
         write_addresses(&parts.config.data, addresses)?;

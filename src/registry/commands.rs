@@ -224,6 +224,19 @@ impl Registry {
         Ok(self.db.execute(sql.bind(now).bind(id)).await? > 0)
     }
 
+    /// Puts back what was noted as going out and never left.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn return_command(&self, id: i64) -> Result<(), Error> {
+        let _turn = self.writer.lock().await;
+        let sql = Sql::new(
+            "UPDATE commands SET state = 'queued', attempts = attempts - 1, sent_at = NULL WHERE id = $1 AND state = 'sent'",
+        );
+        self.db.execute(sql.bind(id)).await?;
+        Ok(())
+    }
+
     /// Ends a command that was sent: what the terminal said of it, or that it could not be said. An answer counts also when it
     /// comes after the command was given up.
     ///

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicUsize;
 use anyhow::Context as _;
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Mode, Stage, readings};
@@ -15,6 +16,7 @@ use crate::api::{self, ApiParts, ApiState};
 use crate::basemaps::Basemaps;
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::downlink::Downlink;
 use crate::folds::{Driver, DriverParts};
 use crate::ids::Lsn;
 use crate::journal::{Journal, Recovery};
@@ -25,6 +27,7 @@ use crate::notify::{Notifier, NotifierParts};
 use crate::outbound::{Client, Policy};
 use crate::registry::{self, Registry};
 use crate::sources::acks::AckQueue;
+use crate::sources::post::{PostNews, PostOffice};
 use crate::sources::{Links, Listener, listener};
 use crate::supervision::{self, Marks, PackSources, SupervisionSettings, Supervisor, SupervisorParts};
 use crate::telemetry::Counters;
@@ -133,7 +136,11 @@ impl Parts {
     }
 
     /// Takes the addresses for terminals.
-    pub(super) fn bind_trackers(&self, tls: Option<Arc<ServerTls>>) -> anyhow::Result<Listener> {
+    pub(super) fn bind_trackers(
+        &self,
+        tls: Option<Arc<ServerTls>>,
+        post: PostOffice,
+    ) -> anyhow::Result<Listener> {
         let config = &self.config;
         let context = listener::Context {
             config: config.trackers.clone(),
@@ -146,10 +153,17 @@ impl Parts {
             links: self.links.clone(),
             live: Arc::clone(&self.live),
             counters: Arc::clone(&self.counters),
+            post,
             tls,
         };
         Listener::bind(Arc::new(context))
             .with_context(|| format!("can't listen for terminals on {}", config.trackers.listen))
+    }
+
+    /// Who carries commands to terminals, and hears through `news` what came of them.
+    pub(super) fn downlink(&self, news: mpsc::Receiver<PostNews>) -> Downlink {
+        let (registry, clock) = (Arc::clone(&self.registry), Arc::clone(&self.clock));
+        Downlink::new(registry, self.links.clone(), clock, news)
     }
 
     /// Takes the address for browsers and programs.

@@ -17,6 +17,7 @@ use crate::config;
 use crate::ids::{LinkId, Lsn};
 
 use super::lock;
+use super::post::LetterBox;
 use super::socket::WriteHalf;
 
 /// Why a link was closed by the server: a closed list, used as a metric label.
@@ -127,6 +128,8 @@ pub(crate) struct Link {
     held_bytes: AtomicUsize,
     /// Rung when replies were sent and when the link is being closed; only its own task listens.
     news: Notify,
+    /// Commands for the terminals on it.
+    pub(super) letters: LetterBox,
     socket: WriteHalf,
     backlog: Mutex<Backlog>,
     drains: TaskTracker,
@@ -162,6 +165,7 @@ impl Link {
             last_appended: AtomicU64::new(0),
             held_bytes: AtomicUsize::new(0),
             news: Notify::new(),
+            letters: LetterBox::default(),
             socket,
             backlog: Mutex::default(),
             drains,

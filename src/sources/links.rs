@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use motorpool_protocols::{Protocol, UtcMillis};
 use rustc_hash::FxHashMap;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::config;
@@ -17,6 +18,7 @@ use crate::ids::{DeviceId, LinkId};
 
 use super::connection::{CloseReason, Link};
 use super::lock;
+use super::post::Letter;
 use super::socket::WriteHalf;
 
 /// A link as the API shows it.
@@ -45,6 +47,8 @@ pub struct Links {
     next: Arc<AtomicU64>,
     closed: Arc<[AtomicU64; CloseReason::ALL.len()]>,
     drains: TaskTracker,
+    /// Rung when somebody has written a letter.
+    bell: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -133,6 +137,31 @@ impl Links {
             }
         }
         Some(older.len() + 1)
+    }
+
+    /// Whether a device has a link that is not being closed.
+    #[must_use]
+    pub fn is_connected(&self, device: DeviceId) -> bool {
+        lock(&self.table).of_device(device).any(|entry| !entry.link.is_closing())
+    }
+
+    /// Tells the keeper of the queue that a command was put in.
+    pub fn letter_written(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Waits until a command was put into the queue.
+    pub async fn letters_wait(&self) {
+        self.bell.notified().await;
+    }
+
+    /// Puts a letter into the box of its device's newest link; `false` when there is none, or it is full.
+    pub fn post(&self, letter: Letter) -> bool {
+        let table = lock(&self.table);
+        let open = table.of_device(letter.device).filter(|entry| !entry.link.is_closing());
+        let newest = open.max_by_key(|entry| entry.link.id).map(|entry| Arc::clone(&entry.link));
+        drop(table);
+        newest.is_some_and(|link| link.letters.put(letter))
     }
 
     /// Whether `device` has a live link other than `link`.

@@ -28,6 +28,7 @@ use super::connection::Link;
 use super::datagrams::Datagrams;
 use super::link;
 use super::links::Links;
+use super::post::PostOffice;
 use super::socket::{ReadHalf, WriteHalf, split_inner, split_tcp};
 
 /// Connections the kernel may hold for us after a connect storm.
@@ -65,6 +66,8 @@ pub struct Context {
     pub live: Arc<Live>,
     /// What happened so far.
     pub counters: Arc<Counters>,
+    /// Where it is told what came of commands.
+    pub post: PostOffice,
     /// The certificate of the port for terminals that speak TLS.
     pub tls: Option<Arc<ServerTls>>,
 }
@@ -327,6 +330,7 @@ mod tests {
             links: Links::starting_at(motorpool_protocols::UtcMillis(0)),
             live: Arc::new(Live::new()),
             counters: Arc::new(Counters::default()),
+            post: tokio::sync::mpsc::channel(1).0,
             tls: Some(Arc::new(ServerTls::open(&certificate, &key).unwrap())),
             config: config.trackers,
         };

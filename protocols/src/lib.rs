@@ -17,11 +17,13 @@
 pub mod framed;
 pub mod gcj02;
 pub mod jt808;
+pub mod obd;
 pub mod observation;
 pub mod profile;
 pub mod protocol;
 pub mod reading;
 pub mod recognise;
+pub mod scale;
 pub mod session;
 pub mod time;
 

@@ -14,6 +14,7 @@
 //!
 //! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
 
+pub mod can_signal;
 pub mod framed;
 pub mod gcj02;
 pub mod jt808;
@@ -27,10 +28,13 @@ pub mod scale;
 pub mod session;
 pub mod time;
 
+pub use can_signal::CanSignal;
 pub use framed::{Fit, Transport};
 pub use observation::{Alarms, Extra, Fix, Observation, Observations, Quality, Status};
 pub use profile::Profile;
-pub use protocol::{DecodeError, Description, Protocol, TerminalId, UnknownItem, describe, observe};
+pub use protocol::{
+    DecodeError, Description, Protocol, TerminalId, UnknownItem, describe, observe, readings_of,
+};
 pub use reading::{Quantity, Reading};
 pub use recognise::Recogniser;
 pub use session::{

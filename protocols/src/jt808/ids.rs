@@ -24,8 +24,12 @@ pub const CONTROL_ANSWER: u16 = 0x0500;
 pub const DRIVER: u16 = 0x0702;
 /// Batch of position reports.
 pub const BATCH: u16 = 0x0704;
+/// CAN bus data.
+pub const CAN_DATA: u16 = 0x0705;
 /// Multimedia data.
 pub const MEDIA: u16 = 0x0801;
+/// Pass-through.
+pub const PASS_THROUGH: u16 = 0x0900;
 
 /// Platform's general answer.
 pub const PLATFORM_ANSWER: u16 = 0x8001;
@@ -78,7 +82,9 @@ pub(crate) const fn answer_to(message_id: u16) -> Answer {
         MEDIA => Answer::Media,
         TERMINAL_ANSWER | LOCATION_ANSWER | CONTROL_ANSWER => Answer::Nothing,
         0x0104 | 0x0107 | 0x0302 | 0x0608 | 0x0700 | 0x0802 | 0x0805 => Answer::Nothing,
-        0x0108 | 0x0301 | 0x0303 | 0x0701 | DRIVER | 0x0705 | 0x0800 | 0x0900 | 0x0901 => Answer::General,
+        0x0108 | 0x0301 | 0x0303 | 0x0701 | DRIVER | CAN_DATA | 0x0800 | PASS_THROUGH | 0x0901 => {
+            Answer::General
+        }
         0x0f00..=0x0fff | 0x1000..=0x1fff | 0xe000..=0xefff => Answer::General,
         _ => Answer::Unsupported,
     }

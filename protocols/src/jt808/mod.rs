@@ -12,6 +12,7 @@ pub mod header;
 pub mod ids;
 pub mod location;
 pub mod message;
+pub(crate) mod obd;
 pub mod observe;
 pub mod reassembly;
 pub mod registration;

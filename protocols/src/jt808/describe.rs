@@ -5,11 +5,15 @@
 
 use serde_json::{Map, Value};
 
-use crate::jt808::message::{Edition, Item, Message};
+use crate::jt808::message::{Edition, Item, Message, Text};
 use crate::jt808::obd::{self, Report};
 use crate::jt808::registration::edition_of;
 use crate::jt808::{bcd, decode_location, decode_message, observe};
+use crate::profile::VendorItems;
 use crate::{DecodeError, Description, Fix, Observations, Profile, Quality, UnknownItem};
+
+/// SEEWORLD's answer to a text.
+const TEXT_ANSWER: u16 = 0x6006;
 
 /// Describes the one message in `raw`.
 ///
@@ -141,6 +145,15 @@ fn body_of(message: &Message, raw: &[u8], profile: &Profile, unknown: &mut Vec<U
                 fields
                     .insert("peripherals".to_owned(), serde_json::to_value(peripherals).unwrap_or_default());
             }
+        }
+        // A terminal's answer to a text, as SEEWORLD sends it: 0 GBK or 1 UTF-16, then the text.
+        Message::Unknown { id: TEXT_ANSWER, bytes } if profile.vendor_items == VendorItems::Seeworld => {
+            let text = match bytes.split_first() {
+                Some((1, text)) => encoding_rs::UTF_16BE.decode_without_bom_handling(text).0.into_owned(),
+                Some((_, text)) => Text::from_bytes(text.to_vec()).to_string(),
+                None => String::new(),
+            };
+            fields.insert("text".to_owned(), text.into());
         }
         Message::CanData(data) if !profile.can_signals.is_empty() => {
             let values = data.signals(&profile.can_signals);

@@ -240,7 +240,7 @@ mod tests {
     fn signal(changes: Value) -> Result<CanSignal, String> {
         let mut fields = json!({
             "name": "engine speed", "can_id": 0x0cf0_0400, "start_bit": 24, "bits": 16, "factor": [1, 8],
-            "unavailable_from": 0xfb00, "quantity": "rpm",
+            "unavailable_from": 0xfb00, "quantity": "engine_rpm",
         });
         fields.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         serde_json::from_value(fields).map_err(|error| error.to_string())

@@ -16,16 +16,20 @@
 
 pub mod can_signal;
 pub mod framed;
+pub mod gb32960;
 pub mod gcj02;
 pub mod jt808;
+mod notes;
 pub mod obd;
 pub mod observation;
+mod octets;
 pub mod profile;
 pub mod protocol;
 pub mod reading;
 pub mod recognise;
 pub mod scale;
 pub mod session;
+pub mod text;
 pub mod time;
 
 pub use can_signal::CanSignal;

@@ -80,10 +80,12 @@ const ELECTRIC_TABLE: &[Row] = &[
     number(0x7005, 1, "plug_inserted"),
     // 0.01 A from -327.67 A, charging positive there, discharging positive here.
     value(0x7006, 2, Quantity::PackCurrent, Scale::milli(-10, 327_670)),
-    number(0x7007, 2, "cell_max_cv"),
-    number(0x7008, 2, "cell_min_cv"),
+    value(0x7007, 2, Quantity::CellVoltageMax, Scale::milli(10, 0)),
+    value(0x7008, 2, Quantity::CellVoltageMin, Scale::milli(10, 0)),
     value(0x700c, 2, Quantity::PackVoltage, TENTH), // 0.1 V
     number(0x700e, 2, "energy_available_10wh"),
+    value(0x7030, 1, Quantity::CellTemperatureMax, CELSIUS),
+    value(0x7032, 1, Quantity::CellTemperatureMin, CELSIUS),
     number(0x7042, 1, "battery_health_percent"),
 ];
 

@@ -323,7 +323,7 @@ fn values_of_900_f0_have_a_place() {
     let readings = vec![Reading::new(Quantity::Coolant, 83_000)];
     assert_eq!(seen.observations.other, [Observation::Readings { at: Some(NOON), readings }]);
     assert_eq!(seen.unknown[0].id, "0x0900.f0.0x0545");
-    assert_eq!(seen.body["obd"]["rpm"], 1_225);
+    assert_eq!(seen.body["obd"]["engine_rpm"], 1_225);
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn what_is_cut_short_is_kept_as_bytes() {
 
 fn can_profile() -> Profile {
     let signals = json!([
-        {"name": "engine speed", "can_id": 0x0cf0_0400, "start_bit": 24, "bits": 16, "factor": [1, 8], "quantity": "rpm"},
+        {"name": "engine speed", "can_id": 0x0cf0_0400, "start_bit": 24, "bits": 16, "factor": [1, 8], "quantity": "engine_rpm"},
         {"name": "coolant", "can_id": 0x18fe_ee00, "start_bit": 0, "bits": 8, "offset_milli": -40_000, "quantity": "coolant_c"},
     ]);
     serde_json::from_value(json!({"can_signals": signals})).unwrap()

@@ -15,6 +15,7 @@
 //! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
 
 pub mod can_signal;
+pub mod command;
 pub mod framed;
 pub mod gb32960;
 pub mod gcj02;
@@ -33,6 +34,7 @@ pub mod text;
 pub mod time;
 
 pub use can_signal::CanSignal;
+pub use command::{Command, CommandError, CommandKey, CommandResult, Confirmed};
 pub use framed::{Fit, Transport};
 pub use observation::{Alarms, Extra, Fix, Observation, Observations, Quality, Status};
 pub use profile::Profile;

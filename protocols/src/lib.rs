@@ -14,25 +14,33 @@
 //!
 //! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
 
+pub mod can_signal;
+pub mod command;
 pub mod framed;
 pub mod gb32960;
 pub mod gcj02;
 pub mod jt808;
 mod notes;
+pub mod obd;
 pub mod observation;
 mod octets;
 pub mod profile;
 pub mod protocol;
 pub mod reading;
 pub mod recognise;
+pub mod scale;
 pub mod session;
 pub mod text;
 pub mod time;
 
+pub use can_signal::CanSignal;
+pub use command::{Command, CommandError, CommandKey, CommandResult, Confirmed};
 pub use framed::{Fit, Transport};
 pub use observation::{Alarms, Extra, Fix, Observation, Observations, Quality, Status};
 pub use profile::Profile;
-pub use protocol::{DecodeError, Description, Protocol, TerminalId, UnknownItem, describe, observe};
+pub use protocol::{
+    DecodeError, Description, Protocol, TerminalId, UnknownItem, describe, observe, readings_of,
+};
 pub use reading::{Quantity, Reading};
 pub use recognise::Recogniser;
 pub use session::{

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::can_signal::{self, CanSignal};
+use crate::obd::Fuel;
+
 /// How to read one make of terminal. [`Profile::default`] is the standard to the letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -24,6 +27,11 @@ pub struct Profile {
     pub vendor_items: VendorItems,
     /// Whether the terminal may report without registration and authentication. Default `false`.
     pub skips_authentication: bool,
+    /// What the engine burns, for the fuel rate that is worked out from the air flow. Default: petrol.
+    pub fuel: Fuel,
+    /// What lies where in the CAN frames that the terminal passes on (JT/T 808 0x0705). Default: nothing is known.
+    #[serde(deserialize_with = "can_signal::bounded")]
+    pub can_signals: Vec<CanSignal>,
 }
 
 impl Default for Profile {
@@ -37,6 +45,8 @@ impl Default for Profile {
             signed_altitude: true,
             vendor_items: VendorItems::Raw,
             skips_authentication: false,
+            fuel: Fuel::Petrol,
+            can_signals: Vec::new(),
         }
     }
 }
@@ -52,10 +62,21 @@ impl Profile {
     }
 
     /// The names that [`Profile::built_in`] knows.
-    pub const BUILT_IN: &'static [&'static str] = &["standard", "lenient", "gcj02", "gps51"];
+    pub const BUILT_IN: &'static [&'static str] = &[
+        "standard",
+        "lenient",
+        "gcj02",
+        "gps51",
+        "seeworld",
+        "obd_list_f3",
+        "obd_ascii_e6",
+        "obd_list_80",
+        "obd_900_f0",
+    ];
 
     /// The profile with this name among those that need no configuration: `standard`, `lenient` (wrong
-    /// checksums are accepted), `gcj02` (coordinates are GCJ-02), `gps51` (GPS51's items).
+    /// checksums are accepted), `gcj02` (coordinates are GCJ-02), and one of the same name for each of
+    /// [`VendorItems`].
     #[must_use]
     pub fn built_in(name: &str) -> Option<Self> {
         let mut profile = Self { name: name.to_owned(), ..Self::default() };
@@ -64,6 +85,11 @@ impl Profile {
             "lenient" => profile.lenient_checksum = true,
             "gcj02" => profile.datum = Datum::Gcj02,
             "gps51" => profile.vendor_items = VendorItems::Gps51,
+            "seeworld" => profile.vendor_items = VendorItems::Seeworld,
+            "obd_list_f3" => profile.vendor_items = VendorItems::ObdListF3,
+            "obd_ascii_e6" => profile.vendor_items = VendorItems::ObdAsciiE6,
+            "obd_list_80" => profile.vendor_items = VendorItems::ObdList80,
+            "obd_900_f0" => profile.vendor_items = VendorItems::Obd900F0,
             _ => return None,
         }
         Some(profile)
@@ -94,7 +120,8 @@ pub enum IdForm {
     PackedImei,
 }
 
-/// Whose vendor items a terminal sends.
+/// Whose vendor items a terminal sends. The same byte means different things to different makers, so that none of these
+/// is ever guessed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -104,4 +131,40 @@ pub enum VendorItems {
     Raw,
     /// GPS51: items 0x51, 0x52, 0x54, 0x61, 0xE1, 0xE2, 0xF6, 0xFA and 0xFB.
     Gps51,
+    /// SEEWORLD ("VJT"): OBD in items 0xEA to 0xEE and 0xFA, trips, trouble codes and collisions in 0x0900 types 0xF1,
+    /// 0xF2 and 0xF7, text in 0x6006.
+    Seeworld,
+    /// OBD as a list in item 0xF3.
+    #[serde(rename = "obd_list_f3")]
+    ObdListF3,
+    /// OBD as text `$OBD-RT,...` in item 0xE6 and in 0x0900 type 0x41.
+    #[serde(rename = "obd_ascii_e6")]
+    ObdAsciiE6,
+    /// OBD as a list in and behind item 0x80, and as a fixed record in item 0x91.
+    #[serde(rename = "obd_list_80")]
+    ObdList80,
+    /// OBD in 0x0900 type 0xF0: values, trouble codes, alarms, trips, identification number.
+    #[serde(rename = "obd_900_f0")]
+    Obd900F0,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_profile_is_there_under_its_name() {
+        for name in Profile::BUILT_IN {
+            assert_eq!(Profile::built_in(name).unwrap().name, *name);
+        }
+        assert_eq!(Profile::built_in("nobody"), None);
+    }
+
+    #[test]
+    fn vendor_items_have_the_names_of_their_profiles() {
+        for name in Profile::BUILT_IN.iter().skip(3) {
+            let items = Profile::built_in(name).unwrap().vendor_items;
+            assert_eq!(serde_json::to_value(items).unwrap(), *name);
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::framed::{Fit, Transport};
-use crate::{Observations, Profile, Session, SessionLimits};
+use crate::{Observations, Profile, Reading, Session, SessionLimits};
 
 macro_rules! protocols {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal, $module:ident;)*) => {
@@ -127,6 +127,17 @@ impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// The readings in the stored bytes of a fix ([`Observations::extra_of`]), in whichever form its protocol keeps them: as
+/// [`crate::reading`] writes them, or as JT/T 808's own items, which the profile must explain. The columns of the fix are
+/// not among them where the standard has them; those that came out of a maker's items are.
+#[must_use]
+pub fn readings_of(protocol: Protocol, extra: &[u8], profile: &Profile) -> Vec<Reading> {
+    if protocol == Protocol::Jt808 {
+        return crate::jt808::obd::readings(extra, profile);
+    }
+    crate::reading::readings(extra).collect()
 }
 
 /// A terminal's identity as it was sent, at most 31 bytes of ASCII.

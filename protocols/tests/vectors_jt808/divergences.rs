@@ -121,7 +121,6 @@ pub(crate) const LIST: &[Divergence] = &[
         "attribute",
         "a maker's item 0x57 and others, kept as bytes under the default profile",
     ),
-    of(TRACCAR, "44a886e0", "attribute", "a maker's item 0x82, kept as bytes under the default profile"),
     of(
         TRACCAR,
         "3035290d",
@@ -142,20 +141,6 @@ pub(crate) const LIST: &[Divergence] = &[
         "attribute",
         "a maker's item 0xF0 and others, kept as bytes under the default profile",
     ),
-    of(TRACCAR, "7c021645", "attribute", "a maker's text in a pass-through, kept as bytes"),
-    of(
-        TRACCAR,
-        "88047887",
-        "position",
-        "a maker's pass-through of type 0xF0 with a place in it, kept as bytes",
-    ),
-    of(
-        TRACCAR,
-        "443a2a17",
-        "position",
-        "a maker's pass-through of type 0xF0 with a place in it, kept as bytes",
-    ),
-    of(TRACCAR, "f0736223", "attribute", "0x6006 is a maker's message, kept as bytes"),
     of(TRACCAR, "be76ad1b", "position", "0x2070 is a maker's message, kept as bytes"),
     of(TRACCAR, "b844e546", "attribute", "0x0210 is a maker's message, kept as bytes"),
     of(TRACCAR, "678a6c9a", "attribute", "the dialect of 0x5501, with a BYTE of serial, is not spoken"),

@@ -6,6 +6,7 @@ mod basemaps;
 mod cases;
 mod devices;
 mod document;
+mod guessing;
 mod hang_up;
 mod live;
 mod misuse_accounts;

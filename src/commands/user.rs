@@ -236,11 +236,10 @@ async fn add(args: &AddArgs, registry: &Registry) -> anyhow::Result<Outcome> {
     };
     let account = registry.people().create_account(&new, WHO, now).await?;
     note(registry, "account.create", account.id, account.name.clone(), now).await?;
-    print_link(registry, account.id, now).await
+    print_link(&registry.people().create_link(Some(account.id), WHO, now).await?)
 }
 
-async fn print_link(registry: &Registry, account: i64, now: UtcMillis) -> anyhow::Result<Outcome> {
-    let link = registry.people().create_link(Some(account), WHO, now).await?;
+fn print_link(link: &str) -> anyhow::Result<Outcome> {
     let mut out = std::io::stdout();
     writeln!(out, "Open this within {LINK_HOURS} hours, behind the address of the console; it works once:")?;
     writeln!(out, "#/setup/{link}")?;
@@ -283,7 +282,7 @@ async fn reset(args: &NameArgs, registry: &Registry) -> anyhow::Result<Outcome> 
     let now = wall_now();
     let account = account(registry, &args.name).await?;
     note(registry, "account.reset", account.id, String::new(), now).await?;
-    print_link(registry, account.id, now).await
+    print_link(&registry.people().reset_account(account.id, WHO, now).await?)
 }
 
 async fn disable(args: &NameArgs, registry: &Registry) -> anyhow::Result<Outcome> {

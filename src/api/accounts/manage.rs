@@ -390,7 +390,7 @@ pub(in super::super) struct LinkView {
     link: String,
 }
 
-/// Make a link that sets a new password
+/// Make a link that sets a new password, and end the account's log-ins
 #[utoipa::path(post, path = "/api/v1/accounts/{id}/reset", tag = "accounts",
     params(("id" = i64, Path, description = "The account")),
     responses(
@@ -405,7 +405,7 @@ pub(in super::super) async fn reset(
     let account = subordinate(&state, &granted, &id).await?;
     let object = format!("account {}", account.id);
     note(&state, &granted, "account.reset", object, String::new()).await?;
-    let link = state.people().create_link(Some(account.id), &granted.recorded_as(), state.now()).await?;
+    let link = state.people().reset_account(account.id, &granted.recorded_as(), state.now()).await?;
     Ok(Json(LinkView { link }))
 }
 

@@ -3,7 +3,7 @@
 use motorpool_protocols::UtcMillis;
 
 use super::super::Registry;
-use super::super::db::Sql;
+use super::super::db::{Sql, Tx};
 use super::{Account, Error, NewAccount, NewGrant, People, account_in, insert_account, insert_grant, logins};
 use crate::accounts::{Role, secrets};
 
@@ -44,22 +44,22 @@ impl People<'_> {
         who: &str,
         now: UtcMillis,
     ) -> Result<String, Error> {
-        let secret = secrets::secret().map_err(|_| Error::Random)?;
         let _turn = self.0.writer.lock().await;
         let mut tx = self.0.db.begin_write().await?;
-        let mut sql = Sql::new("DELETE FROM account_links WHERE used_at IS NULL AND account ");
-        match account {
-            Some(account) => sql.push("= ").push_bind(account),
-            None => sql.push("IS NULL"),
-        };
-        tx.execute(sql).await?;
-        let sql = Sql::new(
-            "INSERT INTO account_links (secret_sha256, account, created_at, created_by, expires_at) \
-             VALUES ($1, $2, $3, $4, $5)",
-        );
-        let expires_at = now.0.saturating_add(LINK_HOURS * HOUR_MS);
-        let sql = sql.bind(secrets::sha256(&secret)).bind(account).bind(now).bind(who).bind(expires_at);
-        tx.execute(sql).await?;
+        let secret = insert_link(&mut tx, account, who, now).await?;
+        tx.commit().await?;
+        Ok(secret)
+    }
+
+    /// Makes a link for an account whose password is to be replaced, and ends its log-ins: whoever has one of them may be the reason.
+    ///
+    /// # Errors
+    /// As [`People::create_link`].
+    pub async fn reset_account(&self, account: i64, who: &str, now: UtcMillis) -> Result<String, Error> {
+        let _turn = self.0.writer.lock().await;
+        let mut tx = self.0.db.begin_write().await?;
+        let secret = insert_link(&mut tx, Some(account), who, now).await?;
+        logins::end_all(&mut tx, account, None, now).await?;
         tx.commit().await?;
         Ok(secret)
     }
@@ -182,4 +182,28 @@ impl People<'_> {
         self.0.db.execute(sql.bind(fresh).bind(account).bind(old)).await?;
         Ok(())
     }
+}
+
+/// Makes a link; those made for the account before are worth nothing from now on.
+async fn insert_link(
+    tx: &mut Tx,
+    account: Option<i64>,
+    who: &str,
+    now: UtcMillis,
+) -> Result<String, Error> {
+    let secret = secrets::secret().map_err(|_| Error::Random)?;
+    let mut sql = Sql::new("DELETE FROM account_links WHERE used_at IS NULL AND account ");
+    match account {
+        Some(account) => sql.push("= ").push_bind(account),
+        None => sql.push("IS NULL"),
+    };
+    tx.execute(sql).await?;
+    let sql = Sql::new(
+        "INSERT INTO account_links (secret_sha256, account, created_at, created_by, expires_at) \
+         VALUES ($1, $2, $3, $4, $5)",
+    );
+    let expires_at = now.0.saturating_add(LINK_HOURS * HOUR_MS);
+    let sql = sql.bind(secrets::sha256(&secret)).bind(account).bind(now).bind(who).bind(expires_at);
+    tx.execute(sql).await?;
+    Ok(secret)
 }

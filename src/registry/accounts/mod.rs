@@ -2,6 +2,7 @@
 //! checked, in the transaction that writes them.
 
 mod factors;
+mod failures;
 mod links;
 mod log;
 mod logins;
@@ -9,6 +10,7 @@ mod purposes;
 #[cfg(test)]
 mod tests;
 
+pub use failures::Admission;
 pub use links::{LINK_HOURS, LinkUse, NewPassword};
 pub use log::{AccessFilter, LogFilter};
 pub use logins::{LoggedIn, Login, NewLogin, SignIn};

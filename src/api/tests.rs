@@ -4,6 +4,7 @@ mod access;
 mod app;
 mod basemaps;
 mod cases;
+mod confidential;
 mod devices;
 mod document;
 mod guessing;

@@ -4,6 +4,7 @@
 //! reach a row without a [`Scope`]; what is outside it is answered as what is not there (404, never 403). People's accounts have no
 //! scope of this kind: [`Vault::people`] gives them, and nothing else of the registry.
 
+mod accesses;
 mod cases;
 mod changes;
 pub(super) mod desk;

@@ -383,6 +383,18 @@ impl People<'_> {
         rows.into_iter().map(GrantRow::grant).collect()
     }
 
+    /// The roles that a person ever had, those that were taken away included; `None` when no account is theirs.
+    ///
+    /// # Errors
+    /// When the database fails or a role is unknown.
+    pub async fn roles_ever(&self, person: PersonId) -> Result<Option<Vec<Role>>, Error> {
+        let Some(account) = self.account_of(person).await? else { return Ok(None) };
+        let sql = Sql::new("SELECT DISTINCT role FROM grants WHERE account = $1").bind(account.id);
+        let words: Vec<(String,)> = self.0.db.all(sql).await?;
+        let role = |(word,): (String,)| Role::from_word(&word).ok_or(Error::Corrupt("the role of a grant"));
+        words.into_iter().map(role).collect::<Result<_, _>>().map(Some)
+    }
+
     /// Gives an account a role.
     ///
     /// # Errors

@@ -14,17 +14,26 @@
 //!
 //! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
 
+pub mod framed;
 pub mod gcj02;
 pub mod jt808;
+mod notes;
 pub mod observation;
+mod octets;
 pub mod profile;
 pub mod protocol;
+pub mod reading;
+pub mod recognise;
 pub mod session;
+pub mod text;
 pub mod time;
 
+pub use framed::{Fit, Transport};
 pub use observation::{Alarms, Extra, Fix, Observation, Observations, Quality, Status};
 pub use profile::Profile;
 pub use protocol::{DecodeError, Description, Protocol, TerminalId, UnknownItem, describe, observe};
+pub use reading::{Quantity, Reading};
+pub use recognise::Recogniser;
 pub use session::{
     Accepted, Admission, Gate, OpenGate, Outbox, Refusal, Registration, RegistrationVerdict, RejectReason,
     Rejected, Session, SessionError, SessionLimits,

@@ -5,6 +5,7 @@ mod app;
 mod basemaps;
 mod cases;
 mod confidential;
+mod deeds;
 mod devices;
 mod document;
 mod guessing;

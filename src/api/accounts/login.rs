@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::super::ApiState;
 use super::super::auth::{self, Somebody};
-use super::super::data::note;
+use super::super::data::telling;
 use super::super::extract::{Body, Id};
 use super::super::problem::{Code, Problem, ProblemBody};
 use super::attempts::Attempt;
@@ -75,7 +75,7 @@ pub(in super::super) async fn log_in(
     let attempt = Attempt::begin(&state, &request.name, door.peer).await?;
     let account = check(&state, &door, &request).await?;
     attempt.forgive(&state).await?;
-    let_in(&state, &door, account, "login").await
+    let_in(&state, &door, account).await
 }
 
 /// The account of a name, a password and a code that are all right.
@@ -131,7 +131,7 @@ async fn refuse(
 }
 
 /// Makes a log-in, sets its cookie and answers who it is.
-async fn let_in(state: &ApiState, door: &Door, account: Account, action: &str) -> Result<Response, Problem> {
+async fn let_in(state: &ApiState, door: &Door, account: Account) -> Result<Response, Problem> {
     let secret = secrets::secret().map_err(|error| Problem::internal(&error))?;
     let now = state.now();
     let ip = door.peer.to_string();
@@ -142,11 +142,18 @@ async fn let_in(state: &ApiState, door: &Door, account: Account, action: &str) -
         ip: &ip,
         agent,
     };
-    let login = state.people().create_login(account.id, &new, now).await?;
     let mut grants = state.people().grants(account.id).await?;
     grants.retain(|grant| grant.holds(now));
+    let deed = Deed {
+        actor: format!("account {} ({})", account.id, account.display_name),
+        person: Some(account.person.0),
+        ip: ip.clone(),
+        action: "login".to_owned(),
+        detail: agent.to_owned(),
+        ..Deed::default()
+    };
+    let login = state.people().telling(&deed, now).create_login(account.id, &new, now).await?;
     let caller = Caller::person(LoggedIn { login, account, grants }, ip);
-    note(state, &caller, action, format!("login {login}"), agent.to_owned()).await?;
     let mut response = Json(Me::of(state, &caller).await?).into_response();
     put_cookie(state, &mut response, &secret);
     Ok(response)
@@ -173,8 +180,8 @@ pub(in super::super) async fn log_out(
     State(state): State<ApiState>,
 ) -> Result<Response, Problem> {
     let (account, login) = own(&caller)?;
-    state.people().end_login(account.id, login, state.now()).await?;
-    note(&state, &caller, "logout", format!("login {login}"), String::new()).await?;
+    let (deed, now) = (telling(&caller, "logout", String::new()), state.now());
+    state.people().telling(&deed, now).end_login(account.id, login, now).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     put_cookie(&state, &mut response, "");
     Ok(response)
@@ -246,10 +253,10 @@ pub(in super::super) async fn end(
 ) -> Result<StatusCode, Problem> {
     let (account, _) = own(&caller)?;
     let login = id.parse().map_err(|_| Problem::new(Code::NotFound))?;
-    if !state.people().end_login(account.id, login, state.now()).await? {
+    let (deed, now) = (telling(&caller, "login.end", String::new()), state.now());
+    if !state.people().telling(&deed, now).end_login(account.id, login, now).await? {
         return Err(Problem::new(Code::NotFound));
     }
-    note(&state, &caller, "login.end", format!("login {login}"), String::new()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -298,7 +305,13 @@ pub(in super::super) async fn set_up(
     }
     let hash = state.hasher().hash(&request.password).await?;
     let new = NewPassword { hash: &hash, name: &name, display_name: &request.display_name };
-    let Some(account) = people.use_link(&request.link, &new, now).await? else {
+    let deed = Deed {
+        actor: "whoever holds the link".to_owned(),
+        ip: door.peer.to_string(),
+        action: "setup".to_owned(),
+        ..Deed::default()
+    };
+    let Some(account) = people.telling(&deed, now).use_link(&request.link, &new, now).await? else {
         return Err(no_link(&state, &door));
     };
     people.forget_failures(&account.name).await?;
@@ -313,7 +326,7 @@ pub(in super::super) async fn set_up(
             Problem::new(Code::SecondFactor).detail("the password is set: log in with it and the code")
         );
     }
-    let_in(&state, &door, account, "setup").await
+    let_in(&state, &door, account).await
 }
 
 /// A link replaces a password: the one that it replaces may be known to others.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::super::ApiState;
 use super::super::auth::Somebody;
-use super::super::data::note;
+use super::super::data::telling;
 use super::super::extract::Body;
 use super::super::problem::{Code, Problem, ProblemBody};
 use super::GrantView;
@@ -136,8 +136,8 @@ pub(in super::super) async fn change_password(
         return Err(Problem::field("/new", "is the password as it was"));
     }
     let hash = state.hasher().hash(&request.new).await?;
-    state.people().set_password(account.id, &hash, caller.login(), state.now()).await?;
-    note(&state, &caller, "password.change", format!("account {}", account.id), String::new()).await?;
+    let (deed, now) = (telling(&caller, "password.change", String::new()), state.now());
+    state.people().telling(&deed, now).set_password(account.id, &hash, caller.login(), now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -202,10 +202,11 @@ pub(in super::super) async fn confirm_totp(
     let account = own(&caller)?;
     let codes: Result<Vec<String>, _> = (0..RECOVERY_CODES).map(|_| secrets::recovery_code()).collect();
     let codes = codes.map_err(|error| Problem::internal(&error))?;
-    if !state.people().confirm_totp(account.id, request.code.trim(), &codes, state.now()).await? {
+    let (deed, now) = (telling(&caller, "totp.confirm", String::new()), state.now());
+    let people = state.people().telling(&deed, now);
+    if !people.confirm_totp(account.id, request.code.trim(), &codes, now).await? {
         return Err(Problem::field("/code", "is not the code of a second factor that waits to be confirmed"));
     }
-    note(&state, &caller, "totp.confirm", format!("account {}", account.id), String::new()).await?;
     Ok(Json(RecoveryCodes { recovery_codes: codes }))
 }
 
@@ -230,7 +231,7 @@ pub(in super::super) async fn remove_totp(
 ) -> Result<StatusCode, Problem> {
     let account = own(&caller)?;
     check_password(&state, &caller, &request.password, "/password").await?;
-    state.people().remove_totp(account.id).await?;
-    note(&state, &caller, "totp.remove", format!("account {}", account.id), String::new()).await?;
+    let deed = telling(&caller, "totp.remove", String::new());
+    state.people().telling(&deed, state.now()).remove_totp(account.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

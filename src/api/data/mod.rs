@@ -252,6 +252,11 @@ pub(super) async fn note(
     Ok(())
 }
 
+/// What the audit log is told of a change that is made with [`People::telling`].
+pub(super) fn telling(caller: &Caller, action: &str, detail: String) -> Deed {
+    Deed { action: action.to_owned(), detail, ..deed_of(caller) }
+}
+
 /// A deed of this caller.
 pub(super) fn deed_of(caller: &Caller) -> Deed {
     Deed {

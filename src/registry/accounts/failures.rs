@@ -57,8 +57,8 @@ impl People<'_> {
         now: UtcMillis,
     ) -> Result<Admission, Error> {
         let name = failing(name);
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
         let old = Sql::new("DELETE FROM login_failures WHERE failed_at < $1 AND holds_until <= $2");
         tx.execute(old.bind(now.0.saturating_sub(FORGET_MS)).bind(now)).await?;
         let (here, shut_until) = row(&mut tx, &name, network).await?;
@@ -81,8 +81,8 @@ impl People<'_> {
     /// When the database fails.
     pub async fn forgive_attempt(&self, name: &str, network: &str) -> Result<(), Error> {
         let name = failing(name);
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
         let (here, _) = row(&mut tx, &name, network).await?;
         let sql = Sql::new("DELETE FROM login_failures WHERE name = $1 AND network = $2");
         tx.execute(sql.bind(&name).bind(network)).await?;
@@ -100,8 +100,8 @@ impl People<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn forget_failures(&self, name: &str) -> Result<(), Error> {
-        let _turn = self.0.writer.lock().await;
-        self.0.db.execute(Sql::new("DELETE FROM login_failures WHERE name = $1").bind(failing(name))).await?;
+        let _turn = self.registry.writer.lock().await;
+        self.registry.db.execute(Sql::new("DELETE FROM login_failures WHERE name = $1").bind(failing(name))).await?;
         Ok(())
     }
 }

@@ -118,7 +118,7 @@ impl People<'_> {
     pub async fn sign_in(&self, name: &str) -> Result<Option<SignIn>, Error> {
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE name = ").push_bind(name.trim().to_lowercase());
-        let row: Option<AccountRow> = self.0.db.optional(sql).await?;
+        let row: Option<AccountRow> = self.registry.db.optional(sql).await?;
         Ok(row.map(|row| SignIn { password: row.password.clone(), account: row.into() }))
     }
 
@@ -127,8 +127,8 @@ impl People<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn create_login(&self, account: i64, new: &NewLogin<'_>, now: UtcMillis) -> Result<i64, Error> {
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
         let id = next(&mut tx, "login").await?;
         let agent: String = new.agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect();
         let sql = Sql::new(
@@ -142,7 +142,7 @@ impl People<'_> {
              (SELECT id FROM logins WHERE account = $2 AND ended_at IS NULL ORDER BY last_used_at DESC, id DESC LIMIT $3)",
         );
         tx.execute(sql.bind(now).bind(account).bind(OPEN_MAX)).await?;
-        tx.commit().await?;
+        self.end(tx, format!("login {id}")).await?;
         Ok(id)
     }
 
@@ -156,7 +156,7 @@ impl People<'_> {
         idle_ms: i64,
         now: UtcMillis,
     ) -> Result<Option<LoggedIn>, Error> {
-        let mut tx = self.0.db.begin_read().await?;
+        let mut tx = self.registry.db.begin_read().await?;
         let mut sql = Sql::new(SELECT_LOGIN);
         sql.push(" AND secret_sha256 = ").push_bind(secret_sha256);
         sql.push(" AND expires_at > ").push_bind(now);
@@ -171,9 +171,9 @@ impl People<'_> {
         let grants: Vec<GrantRow> = tx.all(sql).await?;
         tx.rollback().await?;
         if now.0.saturating_sub(login.last_used_at) >= LAST_USED_STEP_MS.min(idle_ms / 4) {
-            let _turn = self.0.writer.lock().await;
+            let _turn = self.registry.writer.lock().await;
             let sql = Sql::new("UPDATE logins SET last_used_at = $1 WHERE id = $2 AND last_used_at < $1");
-            self.0.db.execute(sql.bind(now).bind(login.id)).await?;
+            self.registry.db.execute(sql.bind(now).bind(login.id)).await?;
         }
         let grants = grants.into_iter().map(GrantRow::grant).collect::<Result<_, _>>()?;
         Ok(Some(LoggedIn { login: login.id, account: account.into(), grants }))
@@ -189,7 +189,7 @@ impl People<'_> {
         sql.push(" AND expires_at > ").push_bind(now);
         sql.push(" AND last_used_at > ").push_bind(now.0.saturating_sub(idle_ms));
         sql.push(" ORDER BY last_used_at DESC, id DESC LIMIT ").push_bind(LISTED_MAX);
-        let rows: Vec<LoginRow> = self.0.db.all(sql).await?;
+        let rows: Vec<LoginRow> = self.registry.db.all(sql).await?;
         Ok(rows.into_iter().map(Login::from).collect())
     }
 
@@ -198,9 +198,14 @@ impl People<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn end_login(&self, account: i64, login: i64, now: UtcMillis) -> Result<bool, Error> {
-        let _turn = self.0.writer.lock().await;
+        let _turn = self.registry.writer.lock().await;
         let sql =
             Sql::new("UPDATE logins SET ended_at = $1 WHERE id = $2 AND account = $3 AND ended_at IS NULL");
-        Ok(self.0.db.execute(sql.bind(now).bind(login).bind(account)).await? != 0)
+        let mut tx = self.registry.db.begin_write().await?;
+        let is_there = tx.execute(sql.bind(now).bind(login).bind(account)).await? != 0;
+        if is_there {
+            self.end(tx, format!("login {login}")).await?;
+        }
+        Ok(is_there)
     }
 }

@@ -135,6 +135,7 @@ struct Inner {
     stop: CancellationToken,
     exporter: Exporter,
     throttle: Throttle,
+    guesses: Throttle,
     requests_by_caller: Throttle<String>,
     jobs: Jobs,
     feed: Feed,
@@ -184,6 +185,7 @@ impl ApiState {
                 stop: parts.stop,
                 exporter,
                 throttle,
+                guesses: Throttle::of_guesses(),
                 requests_by_caller,
                 jobs: Jobs::new(),
                 feed,
@@ -263,6 +265,11 @@ impl ApiState {
 
     fn exporter(&self) -> &Exporter {
         &self.inner.exporter
+    }
+
+    /// Attempts at passwords, by network.
+    fn guesses(&self) -> &Throttle {
+        &self.inner.guesses
     }
 
     fn throttle(&self) -> &Throttle {

@@ -6,9 +6,11 @@ use motorpool_protocols::{Protocol, Registration, TerminalId, UtcMillis};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
+use super::accounts::log::tell;
 use super::db::{Sql, Tx};
 use super::snapshot::{Device, DeviceState, fingerprint};
 use super::{CHUNK_ROWS, Error, Registry, Write};
+use crate::accounts::chain::Deed;
 use crate::ids::DeviceId;
 
 /// Registrations written in one transaction.
@@ -285,11 +287,11 @@ impl Registry {
         now: UtcMillis,
     ) -> Result<usize, Error> {
         let write = self.write().await?;
-        self.set_state_in(write, devices, state, who, now).await
+        self.set_state_in(write, devices, state, who, None, now).await
     }
 
     /// As [`Registry::set_state`] for one device, but only if `is_expected` agrees with the number of its last change.
-    /// Answers whether it did.
+    /// Answers whether it did. The line of the audit log that tells of it is written with it, when anything changes.
     ///
     /// # Errors
     /// When the database fails; then nothing was changed.
@@ -298,7 +300,7 @@ impl Registry {
         device: DeviceId,
         is_expected: impl FnOnce(i64) -> bool,
         state: DeviceState,
-        who: &str,
+        (who, told): (&str, Option<&Deed>),
         now: UtcMillis,
     ) -> Result<bool, Error> {
         let mut write = self.write().await?;
@@ -308,7 +310,7 @@ impl Registry {
             write.tx.rollback().await?;
             return Ok(false);
         }
-        self.set_state_in(write, &[device], state, who, now).await?;
+        self.set_state_in(write, &[device], state, who, told, now).await?;
         Ok(true)
     }
 
@@ -318,6 +320,7 @@ impl Registry {
         devices: &[DeviceId],
         state: DeviceState,
         who: &str,
+        told: Option<&Deed>,
         now: UtcMillis,
     ) -> Result<usize, Error> {
         let mut changed: Vec<Device> = Vec::new();
@@ -349,6 +352,9 @@ impl Registry {
         let details: Vec<_> = changed.iter().map(|device| (device.id, state_detail(device), now)).collect();
         write.history(state.as_str(), who, now, &details).await?;
         let count = changed.len();
+        if let Some(first) = changed.first() {
+            tell(&mut write.tx, told, format!("device {}", first.id), now).await?;
+        }
         self.commit(write, changed).await?;
         Ok(count)
     }

@@ -66,7 +66,7 @@ pub use judgements::{
 };
 pub use news::{News, Topic};
 pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
-pub use proposals::{NewProposal, PROPOSAL_BYTES_MAX, Proposal, ProposalFilter, ProposalState};
+pub use proposals::{Decider, NewProposal, PROPOSAL_BYTES_MAX, Proposal, ProposalFilter, ProposalState};
 pub use quarantine::{QuarantineFilter, Quarantined};
 pub use samples::StoredPlan;
 pub use snapshot::{Device, DeviceState, Snapshot};

@@ -85,13 +85,9 @@ impl Data {
         state: DeviceState,
     ) -> Result<bool, Problem> {
         let who = self.granted.recorded_as();
-        let done = self.registry().set_state_if(device.id, is_expected, state, &who, self.now).await?;
-        if done {
-            let object = format!("device {}", device.id);
-            super::note(&self.state, &self.granted, "device.write", object, state.as_str().to_owned())
-                .await?;
-        }
-        Ok(done)
+        let deed = super::telling(&self.granted, "device.write", state.as_str().to_owned());
+        let told = (who.as_str(), Some(&deed));
+        Ok(self.registry().set_state_if(device.id, is_expected, state, told, self.now).await?)
     }
 
     /// Makes devices known; they sit in no car yet.

@@ -14,8 +14,10 @@
 //!
 //! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
 
+mod draft;
 pub mod framed;
 pub mod gcj02;
+pub mod gt06;
 pub mod jt808;
 mod notes;
 pub mod observation;

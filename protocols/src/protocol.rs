@@ -89,6 +89,8 @@ macro_rules! protocols {
 protocols! {
     /// JT/T 808-2011, -2013 and -2019.
     Jt808 = 1, "jt808", jt808;
+    /// The GT06 family: Concox, Jimi and many others.
+    Gt06 = 3, "gt06", gt06;
 }
 
 impl Protocol {

@@ -112,6 +112,16 @@ quantities! {
     SignalDbm = 29, "signal_dbm", tracker;
     /// Steps or pulses counted.
     Pulses = 30, "pulses", tracker;
+    /// Whether the ignition is on, in a report without a position: 0 or 1.
+    Ignition = 34, "ignition", tracker;
+    /// Radio signal strength as sent, without a unit, where the column can't hold it.
+    Signal = 35, "signal", tracker;
+    /// Satellites used, where the column can't hold them.
+    Satellites = 36, "satellites", tracker;
+    /// Vertical dilution of precision.
+    Vdop = 37, "vdop", tracker;
+    /// Current of the tracker's own battery.
+    BatteryCurrent = 38, "battery_a", tracker;
 
     /// Calculated engine load (J1979 PID 04).
     EngineLoad = 64, "engine_load_percent", vehicle;
@@ -197,6 +207,16 @@ quantities! {
     VehicleOdometer = 104, "vehicle_odometer_km", vehicle;
     /// Highest level of the alarms of the traction battery, as GB/T 32960.3 numbers it.
     AlarmLevel = 105, "alarm_level", vehicle;
+    /// Engine speed, where the column can't hold it.
+    EngineSpeed = 108, "engine_rpm", vehicle;
+    /// Speed by the vehicle's own network, where the column can't hold it.
+    VehicleSpeed = 109, "vehicle_speed_kmh", vehicle;
+    /// Fuel in the tank, where the column can't hold it.
+    Fuel = 110, "fuel_l", vehicle;
+    /// Pressure in the fuel rail, absolute (PID 23, 59).
+    FuelRailPressure = 111, "fuel_rail_pressure_kpa", vehicle;
+    /// Remaining charge or range as the vehicle tells it: distance that can still be driven.
+    Range = 112, "range_km", vehicle;
 }
 
 /// One value.

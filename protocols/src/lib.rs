@@ -27,6 +27,7 @@ pub mod protocol;
 pub mod reading;
 pub mod recognise;
 pub mod session;
+pub mod teltonika;
 pub mod text;
 pub mod time;
 

@@ -91,6 +91,8 @@ protocols! {
     Jt808 = 1, "jt808", jt808;
     /// The GT06 family: Concox, Jimi and many others.
     Gt06 = 3, "gt06", gt06;
+    /// Teltonika's codecs 8, 8 Extended, 16, 12 and 14.
+    Teltonika = 4, "teltonika", teltonika;
 }
 
 impl Protocol {

@@ -254,13 +254,18 @@ impl Reading {
     /// The value as JSON prints it: whole where it is whole.
     #[must_use]
     pub fn value(self) -> Value {
-        if self.milli % 1_000 == 0 {
-            return Value::from(self.milli / 1_000);
-        }
-        #[expect(clippy::cast_precision_loss, reason = "printed with three decimals")]
-        let value = self.milli as f64 / 1_000.0;
-        Number::from_f64(value).map_or(Value::Null, Value::Number)
+        thousandths(self.milli)
     }
+}
+
+/// So many thousandths as JSON prints them: whole where they are whole.
+pub(crate) fn thousandths(milli: i64) -> Value {
+    if milli % 1_000 == 0 {
+        return Value::from(milli / 1_000);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "printed with three decimals")]
+    let value = milli as f64 / 1_000.0;
+    Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
 /// The readings of stored extra bytes, in their order. Ends at the first byte that does not belong to one;

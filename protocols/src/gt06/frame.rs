@@ -3,7 +3,7 @@
 //! A frame ends where its length says, if there is a line end; otherwise at the first line end. So one damaged
 //! length costs one frame. Nothing here knows what a message means.
 
-use crate::octets::from_bcd;
+use crate::octets::{from_bcd, pack_digits};
 use crate::{RejectReason, TerminalId};
 
 /// The longest frame that is accepted; the longest seen are pieces of pictures of about a thousand bytes.
@@ -137,16 +137,7 @@ fn close_frame(start: usize, number: u8, content: &[u8], serial: u16, out: &mut 
 /// Appends the log-in of a terminal whose name is at most sixteen digits; `false`, and nothing, of any other.
 #[must_use]
 pub fn encode_log_in(terminal: &TerminalId, serial: u16, out: &mut Vec<u8>) -> bool {
-    let digits = terminal.as_str().as_bytes();
-    if digits.len() > 16 || !digits.iter().all(u8::is_ascii_digit) {
-        return false;
-    }
-    let mut name = [0; 8];
-    for (place, digit) in digits.iter().rev().enumerate() {
-        if let Some(byte) = name.iter_mut().rev().nth(place / 2) {
-            *byte |= (digit - b'0') << (place % 2 * 4);
-        }
-    }
+    let Some(name) = pack_digits::<8>(terminal.as_str()) else { return false };
     encode_frame(LOG_IN, &name, serial, out);
     true
 }

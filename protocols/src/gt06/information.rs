@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::gt06::observe::Reader;
 use crate::notes::Notes;
 use crate::octets::{hex, readable};
+use crate::reading::thousandths;
 use crate::{DecodeError, Fix, Observation, Profile, Quantity, text};
 
 /// What a terminal that was asked for its place answers with.
@@ -109,7 +110,7 @@ impl<N: Notes> Reader<'_, N> {
             self.draft.reading(Quantity::Temperature1, milli);
         }
         if let Some(level) = fields.nth(2).and_then(|field| text::fixed(field, 3)) {
-            self.note("fuel_sensor", || crate::Reading::new(Quantity::Fuel, level).value());
+            self.note("fuel_sensor", || thousandths(level));
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ pub(crate) fn golden() -> Vec<Vec<u8>> {
 
 fn link() -> Link {
     let mut link = Link::new(Protocol::Gt06, Transport::Stream);
-    link.receive(&bytes(LOG_IN)).unwrap();
+    link.receive(&bytes(LOG_IN)).expect("the link stays open");
     link
 }
 

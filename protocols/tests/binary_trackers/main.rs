@@ -4,6 +4,7 @@
 
 mod gt06;
 mod properties;
+mod teltonika;
 
 use std::sync::Arc;
 
@@ -73,7 +74,7 @@ impl Link {
     /// The stored messages.
     fn stored(&self) -> Vec<&[u8]> {
         let mut start = 0;
-        let ends = self.out.messages.iter().map(|message| usize::try_from(message.end).unwrap());
+        let ends = self.out.messages.iter().map(|message| usize::try_from(message.end).expect("small"));
         ends.map(|end| &self.out.raw[std::mem::replace(&mut start, end)..end]).collect()
     }
 }
@@ -81,15 +82,15 @@ impl Link {
 /// Bytes of hex with or without blanks.
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<_> = hex.chars().filter_map(|c| c.to_digit(16)).collect();
-    digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).unwrap()).collect()
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).expect("two digits")).collect()
 }
 
 fn described(protocol: Protocol, raw: &[u8]) -> Description {
-    describe(protocol, raw, &Profile::default()).unwrap()
+    describe(protocol, raw, &Profile::default()).expect("it can be read")
 }
 
 fn observed(protocol: Protocol, raw: &[u8]) -> Observations {
     let mut out = Observations::default();
-    motorpool_protocols::observe(protocol, raw, &Profile::default(), &mut out).unwrap();
+    motorpool_protocols::observe(protocol, raw, &Profile::default(), &mut out).expect("it can be read");
     out
 }

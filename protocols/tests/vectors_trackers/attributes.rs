@@ -15,6 +15,7 @@ const NAMES: &[(&str, &[&str], f64)] = &[
     ("charge", &["charging"], 1.0),
     ("driverUniqueId", &["driver_id"], 1.0),
     ("dtcs", &["codes"], 1.0),
+    ("eyeTemp1", &["eye_temperature_1_c"], 1.0),
     ("fuel", &["fuel_l", "fuel_level_percent", "fuel_sensor"], 1.0),
     ("fuelUsed", &["fuel_used_l"], 1.0),
     // Theirs are milliseconds.
@@ -28,6 +29,7 @@ const NAMES: &[(&str, &[&str], f64)] = &[
     ("rssi", &["signal", "signal_dbm"], 1.0),
     ("sat", &["satellites"], 1.0),
     ("steps", &["pulses"], 1.0),
+    ("tag1Battery", &["tag_1_battery_mv"], 1.0),
     ("temp1", &["temperature_1_c"], 1.0),
     ("temp2", &["temperature_2_c"], 1.0),
     ("temp3", &["temperature_3_c"], 1.0),

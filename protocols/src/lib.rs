@@ -16,6 +16,7 @@
 
 mod draft;
 pub mod framed;
+pub mod gb32960;
 pub mod gcj02;
 pub mod gt06;
 pub mod jt808;

@@ -89,6 +89,8 @@ macro_rules! protocols {
 protocols! {
     /// JT/T 808-2011, -2013 and -2019.
     Jt808 = 1, "jt808", jt808;
+    /// GB/T 32960.3-2016 and -2025.
+    Gb32960 = 2, "gb32960", gb32960;
     /// The GT06 family: Concox, Jimi and many others.
     Gt06 = 3, "gt06", gt06;
     /// Teltonika's codecs 8, 8 Extended, 16, 12 and 14.

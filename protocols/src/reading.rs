@@ -207,16 +207,38 @@ quantities! {
     VehicleOdometer = 104, "vehicle_odometer_km", vehicle;
     /// Highest level of the alarms of the traction battery, as GB/T 32960.3 numbers it.
     AlarmLevel = 105, "alarm_level", vehicle;
-    /// Engine speed, where the column can't hold it.
-    EngineSpeed = 108, "engine_rpm", vehicle;
-    /// Speed by the vehicle's own network, where the column can't hold it.
-    VehicleSpeed = 109, "vehicle_speed_kmh", vehicle;
     /// Fuel in the tank, where the column can't hold it.
     Fuel = 110, "fuel_l", vehicle;
     /// Pressure in the fuel rail, absolute (PID 23, 59).
     FuelRailPressure = 111, "fuel_rail_pressure_kpa", vehicle;
     /// Remaining charge or range as the vehicle tells it: distance that can still be driven.
     Range = 112, "range_km", vehicle;
+    /// Speed as the vehicle's network tells it, where no fix has a column for it.
+    VehicleSpeed = 113, "vehicle_speed_kmh", vehicle;
+    /// Engine speed, where no fix has a column for it.
+    EngineSpeed = 114, "engine_rpm", vehicle;
+    /// General alarm flags of an electric vehicle, bit by bit as GB/T 32960.3 numbers them.
+    ElectricAlarms = 115, "electric_alarms", vehicle;
+    /// Speed of the first drive motor.
+    MotorSpeed = 116, "motor_rpm", vehicle;
+    /// Torque of the first drive motor.
+    MotorTorque = 117, "motor_torque_nm", vehicle;
+    /// Temperature of the first drive motor.
+    MotorTemperature = 118, "motor_c", vehicle;
+    /// Temperature of the first drive motor's controller.
+    MotorControllerTemperature = 119, "motor_controller_c", vehicle;
+    /// Highest voltage of a cell of the traction battery.
+    CellVoltageMax = 120, "cell_max_v", vehicle;
+    /// Lowest voltage of a cell of the traction battery.
+    CellVoltageMin = 121, "cell_min_v", vehicle;
+    /// Highest temperature in the traction battery.
+    CellTemperatureMax = 122, "cell_max_c", vehicle;
+    /// Lowest temperature in the traction battery.
+    CellTemperatureMin = 123, "cell_min_c", vehicle;
+    /// State of the DC-DC converter, as GB/T 32960.3 table 9 numbers it.
+    DcDcState = 124, "dc_dc_state", vehicle;
+    /// Greatest pressure in the hydrogen system.
+    HydrogenPressure = 125, "hydrogen_mpa", vehicle;
 }
 
 /// One value.
@@ -258,7 +280,7 @@ impl Reading {
     }
 }
 
-/// So many thousandths as JSON prints them: whole where they are whole.
+/// A number of thousandths as JSON prints it: whole where it is whole.
 pub(crate) fn thousandths(milli: i64) -> Value {
     if milli % 1_000 == 0 {
         return Value::from(milli / 1_000);

@@ -16,10 +16,14 @@
 
 pub mod framed;
 pub mod gcj02;
+mod http;
 pub mod jt808;
+mod members;
 mod notes;
 pub mod observation;
 mod octets;
+pub mod osmand;
+pub mod owntracks;
 pub mod profile;
 pub mod protocol;
 pub mod reading;

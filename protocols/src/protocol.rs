@@ -89,6 +89,10 @@ macro_rules! protocols {
 protocols! {
     /// JT/T 808-2011, -2013 and -2019.
     Jt808 = 1, "jt808", jt808;
+    /// The HTTP requests of OsmAnd and of Traccar's clients.
+    Osmand = 10, "osmand", osmand;
+    /// OwnTracks, over HTTP and as the payload of MQTT.
+    OwnTracks = 33, "owntracks", owntracks;
 }
 
 impl Protocol {

@@ -29,6 +29,7 @@ pub mod protocol;
 pub mod reading;
 pub mod recognise;
 pub mod session;
+pub mod text;
 pub mod time;
 
 pub use framed::{Fit, Transport};

@@ -18,6 +18,7 @@ pub mod framed;
 pub mod gcj02;
 mod http;
 pub mod jt808;
+pub mod meitrack;
 mod members;
 mod notes;
 pub mod observation;
@@ -31,6 +32,8 @@ pub mod recognise;
 pub mod session;
 pub mod text;
 pub mod time;
+#[cfg(test)]
+mod trial;
 
 pub use framed::{Fit, Transport};
 pub use observation::{Alarms, Extra, Fix, Observation, Observations, Quality, Status};

@@ -89,6 +89,8 @@ macro_rules! protocols {
 protocols! {
     /// JT/T 808-2011, -2013 and -2019.
     Jt808 = 1, "jt808", jt808;
+    /// Meitrack, MVT, T and TC series.
+    Meitrack = 8, "meitrack", meitrack;
     /// The HTTP requests of OsmAnd and of Traccar's clients.
     Osmand = 10, "osmand", osmand;
     /// OwnTracks, over HTTP and as the payload of MQTT.

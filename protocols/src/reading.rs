@@ -199,6 +199,15 @@ quantities! {
     AlarmLevel = 105, "alarm_level", vehicle;
 }
 
+impl Quantity {
+    /// Appends the stored form of a reading of so many thousandths, if there is one.
+    pub(crate) fn write(self, milli: Option<i64>, out: &mut Vec<u8>) {
+        if let Some(milli) = milli {
+            Reading::new(self, milli).write(out);
+        }
+    }
+}
+
 /// One value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a pair")]

@@ -162,7 +162,7 @@ fn read_reading(name: &str, value: &str, extra: &mut Vec<u8>) -> bool {
 fn note(name: &str, value: &str, mut show: impl FnMut(&str, Value)) {
     match name {
         "id" | "deviceid" | "lat" | "lon" | "location" | "timestamp" | "valid" => {}
-        "driverUniqueId" => show("driver", Value::from(value)),
+        "driverUniqueId" => show("driver_id", Value::from(value)),
         _ => show(name, Value::from(value)),
     }
 }

@@ -28,6 +28,7 @@ const NAMES: &[(&str, &[&str], f64)] = &[
     ("rssi", &["signal", "signal_dbm"], 1.0),
     ("sat", &["satellites"], 1.0),
     ("steps", &["pulses"], 1.0),
+    ("tagTemp", &["tag_temperature_c"], 1.0),
     ("temp1", &["temperature_1_c"], 1.0),
     ("temp2", &["temperature_2_c"], 1.0),
     ("temp3", &["temperature_3_c"], 1.0),

@@ -30,6 +30,7 @@ pub mod protocol;
 pub mod reading;
 pub mod recognise;
 pub mod session;
+pub mod suntech;
 pub mod text;
 pub mod time;
 #[cfg(test)]

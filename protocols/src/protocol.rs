@@ -91,6 +91,8 @@ protocols! {
     Jt808 = 1, "jt808", jt808;
     /// Meitrack, MVT, T and TC series.
     Meitrack = 8, "meitrack", meitrack;
+    /// Suntech, ST200 to ST900, SA200 and the universal series.
+    Suntech = 9, "suntech", suntech;
     /// The HTTP requests of OsmAnd and of Traccar's clients.
     Osmand = 10, "osmand", osmand;
     /// OwnTracks, over HTTP and as the payload of MQTT.

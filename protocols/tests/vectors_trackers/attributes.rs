@@ -16,6 +16,7 @@ const NAMES: &[(&str, &[&str], f64)] = &[
     ("driverUniqueId", &["driver_id"], 1.0),
     ("dtcs", &["codes"], 1.0),
     ("fuel", &["fuel_l", "fuel_level_percent", "fuel_sensor"], 1.0),
+    ("fuel1", &["fuel_sensor_1"], 1.0),
     ("fuelUsed", &["fuel_used_l"], 1.0),
     // Theirs are milliseconds.
     ("hours", &["hours_h", "engine_hours_h"], 3_600_000.0),

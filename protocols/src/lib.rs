@@ -15,6 +15,7 @@
 //! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
 
 pub mod framed;
+pub mod gb32960;
 pub mod gcj02;
 mod http;
 pub mod jt808;

@@ -89,6 +89,8 @@ macro_rules! protocols {
 protocols! {
     /// JT/T 808-2011, -2013 and -2019.
     Jt808 = 1, "jt808", jt808;
+    /// GB/T 32960.3-2016 and -2025.
+    Gb32960 = 2, "gb32960", gb32960;
     /// Meitrack, MVT, T and TC series.
     Meitrack = 8, "meitrack", meitrack;
     /// Suntech, ST200 to ST900, SA200 and the universal series.

@@ -197,6 +197,32 @@ quantities! {
     VehicleOdometer = 104, "vehicle_odometer_km", vehicle;
     /// Highest level of the alarms of the traction battery, as GB/T 32960.3 numbers it.
     AlarmLevel = 105, "alarm_level", vehicle;
+    /// Speed as the vehicle's network tells it, where no fix has a column for it.
+    VehicleSpeed = 113, "vehicle_speed_kmh", vehicle;
+    /// Engine speed, where no fix has a column for it.
+    EngineSpeed = 114, "engine_rpm", vehicle;
+    /// General alarm flags of an electric vehicle, bit by bit as GB/T 32960.3 numbers them.
+    ElectricAlarms = 115, "electric_alarms", vehicle;
+    /// Speed of the first drive motor.
+    MotorSpeed = 116, "motor_rpm", vehicle;
+    /// Torque of the first drive motor.
+    MotorTorque = 117, "motor_torque_nm", vehicle;
+    /// Temperature of the first drive motor.
+    MotorTemperature = 118, "motor_c", vehicle;
+    /// Temperature of the first drive motor's controller.
+    MotorControllerTemperature = 119, "motor_controller_c", vehicle;
+    /// Highest voltage of a cell of the traction battery.
+    CellVoltageMax = 120, "cell_max_v", vehicle;
+    /// Lowest voltage of a cell of the traction battery.
+    CellVoltageMin = 121, "cell_min_v", vehicle;
+    /// Highest temperature in the traction battery.
+    CellTemperatureMax = 122, "cell_max_c", vehicle;
+    /// Lowest temperature in the traction battery.
+    CellTemperatureMin = 123, "cell_min_c", vehicle;
+    /// State of the DC-DC converter, as GB/T 32960.3 table 9 numbers it.
+    DcDcState = 124, "dc_dc_state", vehicle;
+    /// Greatest pressure in the hydrogen system.
+    HydrogenPressure = 125, "hydrogen_mpa", vehicle;
 }
 
 impl Quantity {
@@ -243,13 +269,18 @@ impl Reading {
     /// The value as JSON prints it: whole where it is whole.
     #[must_use]
     pub fn value(self) -> Value {
-        if self.milli % 1_000 == 0 {
-            return Value::from(self.milli / 1_000);
-        }
-        #[expect(clippy::cast_precision_loss, reason = "printed with three decimals")]
-        let value = self.milli as f64 / 1_000.0;
-        Number::from_f64(value).map_or(Value::Null, Value::Number)
+        thousandths(self.milli)
     }
+}
+
+/// A number of thousandths as JSON prints it: whole where it is whole.
+pub(crate) fn thousandths(milli: i64) -> Value {
+    if milli % 1_000 == 0 {
+        return Value::from(milli / 1_000);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "printed with three decimals")]
+    let value = milli as f64 / 1_000.0;
+    Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
 /// The readings of stored extra bytes, in their order. Ends at the first byte that does not belong to one;

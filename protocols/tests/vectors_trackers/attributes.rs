@@ -145,8 +145,12 @@ fn find(key: &str, theirs: &Value, said: &Map<String, Value>) -> Option<Value> {
         return said.get(&snake_case(key)).cloned();
     };
     let value = ours.iter().find_map(|name| said.get(*name))?;
-    match value.as_f64() {
-        Some(number) if *factor != 1.0 => Some(json!(number * factor)),
+    match (value.as_f64(), theirs.as_f64()) {
+        // The last of our three decimals is as coarse as that in their unit.
+        (Some(number), Some(wanted)) if (number - wanted / factor).abs() < DIFFERENCE_MAX => {
+            Some(theirs.clone())
+        }
+        (Some(number), _) if *factor != 1.0 => Some(json!(number * factor)),
         _ => Some(value.clone()),
     }
 }

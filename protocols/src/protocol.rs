@@ -95,6 +95,14 @@ protocols! {
     Gt06 = 3, "gt06", gt06;
     /// Teltonika's codecs 8, 8 Extended, 16, 12 and 14.
     Teltonika = 4, "teltonika", teltonika;
+    /// Meitrack, MVT, T and TC series.
+    Meitrack = 8, "meitrack", meitrack;
+    /// Suntech, ST200 to ST900, SA200 and the universal series.
+    Suntech = 9, "suntech", suntech;
+    /// The HTTP requests of OsmAnd and of Traccar's clients.
+    Osmand = 10, "osmand", osmand;
+    /// OwnTracks, over HTTP and as the payload of MQTT.
+    OwnTracks = 33, "owntracks", owntracks;
 }
 
 impl Protocol {

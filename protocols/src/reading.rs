@@ -241,6 +241,15 @@ quantities! {
     HydrogenPressure = 125, "hydrogen_mpa", vehicle;
 }
 
+impl Quantity {
+    /// Appends the stored form of a reading of so many thousandths, if there is one.
+    pub(crate) fn write(self, milli: Option<i64>, out: &mut Vec<u8>) {
+        if let Some(milli) = milli {
+            Reading::new(self, milli).write(out);
+        }
+    }
+}
+
 /// One value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a pair")]

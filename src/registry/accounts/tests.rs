@@ -108,7 +108,11 @@ async fn a_name_is_shut_for_the_network_that_guesses_and_for_no_other(home: Home
     }
     for _ in 0..5 {
         let days_later = later(2 * 24 * 60);
-        assert_eq!(people.begin_attempt("li", here, days_later).await.unwrap(), open, "forgotten after a day");
+        assert_eq!(
+            people.begin_attempt("li", here, days_later).await.unwrap(),
+            open,
+            "forgotten after a day"
+        );
     }
     people.forget_failures("li").await.unwrap();
     assert_eq!(people.begin_attempt("li", here, later(2 * 24 * 60)).await.unwrap(), open);
@@ -119,7 +123,8 @@ async fn guesses_from_everywhere_delay_and_shut_nothing(home: Home) {
     let people = registry.people();
     let mut longest = Duration::ZERO;
     for host in 0..200 {
-        let Admission::Open(delay) = people.begin_attempt("li", &format!("n{host}"), NOW).await.unwrap() else {
+        let Admission::Open(delay) = people.begin_attempt("li", &format!("n{host}"), NOW).await.unwrap()
+        else {
             panic!("shut for {host}")
         };
         assert!(delay >= longest, "{host}");

@@ -15,6 +15,7 @@ mod auth;
 mod backtests;
 mod basemaps;
 mod cases;
+mod commands;
 mod crs;
 mod data;
 mod density;
@@ -353,6 +354,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(devices::detail))
         .routes(routes!(devices::approve))
         .routes(routes!(devices::block))
+        .routes(routes!(commands::list, commands::create))
         .routes(routes!(positions::last))
         .routes(routes!(track::track))
         .routes(routes!(positions::list))

@@ -6,8 +6,10 @@
 use motorpool_protocols::UtcMillis;
 use sqlx::FromRow;
 
+use super::accounts::log::tell;
 use super::db::Sql;
 use super::{Error, Registry, entries};
+use crate::accounts::chain::Deed;
 use crate::ids::DeviceId;
 
 /// Commands that may be on their way to one device.
@@ -141,11 +143,16 @@ impl Row {
 }
 
 impl Registry {
-    /// Queues a command and answers its number.
+    /// Queues a command, tells the audit log in the same transaction, and answers its number.
     ///
     /// # Errors
     /// [`Error::Refused`] when it is too large or too many wait for the device; or when the database fails.
-    pub async fn queue_command(&self, new: &NewCommand, who: &str, now: UtcMillis) -> Result<i64, Error> {
+    pub async fn queue_command(
+        &self,
+        new: &NewCommand,
+        (who, told): (&str, Option<&Deed>),
+        now: UtcMillis,
+    ) -> Result<i64, Error> {
         if new.command.len() > COMMAND_BYTES_MAX {
             return Err(Error::Refused(format!("a command has at most {COMMAND_BYTES_MAX} bytes")));
         }
@@ -174,6 +181,7 @@ impl Registry {
             0_i64.into(),
         ]]);
         tx.execute(sql).await?;
+        tell(&mut tx, told, format!("device {}", new.device), now).await?;
         tx.commit().await?;
         Ok(id)
     }

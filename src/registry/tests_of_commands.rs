@@ -21,7 +21,7 @@ on_both! {
 async fn queue(registry: &Registry, is_harmless: bool) -> i64 {
     let command = r#"{"kind":"position"}"#.to_owned();
     let new = NewCommand { device: DEVICE, command, is_harmless, expires_at: EXPIRY };
-    registry.queue_command(&new, "test", NOW).await.unwrap()
+    registry.queue_command(&new, ("test", None), NOW).await.unwrap()
 }
 
 async fn the(registry: &Registry, id: i64) -> StoredCommand {
@@ -77,7 +77,7 @@ async fn a_device_has_a_limited_queue(home: Home) {
         queue(&registry, true).await;
     }
     let new = NewCommand { device: DEVICE, command: "{}".to_owned(), is_harmless: true, expires_at: EXPIRY };
-    registry.queue_command(&new, "test", NOW).await.unwrap_err();
+    registry.queue_command(&new, ("test", None), NOW).await.unwrap_err();
     let other = NewCommand { device: DeviceId(8), ..new };
-    registry.queue_command(&other, "test", NOW).await.unwrap();
+    registry.queue_command(&other, ("test", None), NOW).await.unwrap();
 }

@@ -10,6 +10,8 @@
 //! `sent` is written down before the first byte goes out. So a command is sent twice only when it is harmless to send it
 //! twice; of any other that a lost link or a crash left without an answer nobody knows, and it says so.
 
+pub mod areas;
+
 use std::sync::Arc;
 use std::time::Duration;
 

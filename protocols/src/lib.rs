@@ -27,6 +27,7 @@ pub mod recognise;
 pub mod session;
 pub mod text;
 pub mod time;
+pub mod wialon;
 
 pub use framed::{Fit, Transport};
 pub use observation::{Alarms, Extra, Fix, Observation, Observations, Quality, Status};

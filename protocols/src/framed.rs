@@ -120,6 +120,9 @@ pub trait Dialect: Send + std::fmt::Debug {
     /// and judged, in order: a session's own state (its serial numbers, its log-in) changes here and only here.
     fn answer(&mut self, now: UtcMillis, frame: &[u8], heard: &Heard, verdict: Verdict, out: &mut Vec<u8>);
 
+    /// Learns from bytes that [`Dialect::cut`] called space or garbage.
+    fn skipped(&mut self, _bytes: &[u8]) {}
+
     /// Writes a message to the terminal; see [`Session::send`].
     fn send(
         &mut self,
@@ -328,8 +331,12 @@ impl<D: Dialect> Session for FramedSession<D> {
                     self.reject(RejectReason::TooLong, at, rest.len(), out)?;
                     at += 1;
                 }
-                Cut::Space(bytes) => at += bytes.max(1),
+                Cut::Space(bytes) => {
+                    self.dialect.skipped(rest.get(..bytes).unwrap_or(rest));
+                    at += bytes.max(1);
+                }
                 Cut::Garbage(bytes, reason) => {
+                    self.dialect.skipped(rest.get(..bytes).unwrap_or(rest));
                     self.reject(reason, at, bytes, out)?;
                     at += bytes.max(1);
                 }

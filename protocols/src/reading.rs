@@ -112,6 +112,10 @@ quantities! {
     SignalDbm = 29, "signal_dbm", tracker;
     /// Steps or pulses counted.
     Pulses = 30, "pulses", tracker;
+    /// A fuel sensor, as sent: its unit is known to whoever fitted it.
+    FuelSensor = 31, "fuel_sensor", tracker;
+    /// Radio signal strength of a message without a fix, as sent, no unit.
+    Signal = 32, "signal", tracker;
 
     /// Calculated engine load (J1979 PID 04).
     EngineLoad = 64, "engine_load_percent", vehicle;

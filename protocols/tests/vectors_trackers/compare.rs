@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::link::{Links, Said, is_of_frames};
 use crate::{Outcome, attributes};
 
-/// How far a place may lie from the source's, which has five decimals, 1e-7 degrees.
-const PLACE_E7: f64 = 60.0;
+/// How far a place may lie from the source's, which has five decimals, cut or rounded: 1e-7 degrees.
+const PLACE_E7: f64 = 100.0;
 
 /// Sends a row and compares what came of it.
 pub(crate) fn row(row: &Value, links: &mut Links) -> Outcome {

@@ -16,6 +16,7 @@
 
 pub mod framed;
 pub mod gcj02;
+pub mod gl200;
 pub mod h02;
 pub mod jt808;
 mod notes;

@@ -89,6 +89,8 @@ macro_rules! protocols {
 protocols! {
     /// JT/T 808-2011, -2013 and -2019.
     Jt808 = 1, "jt808", jt808;
+    /// Queclink @Track, in text.
+    Gl200 = 5, "gl200", gl200;
     /// H02, in text and in binary.
     H02 = 6, "h02", h02;
     /// Wialon IPS 1.1 and 2.0.

@@ -201,6 +201,10 @@ quantities! {
     VehicleOdometer = 104, "vehicle_odometer_km", vehicle;
     /// Highest level of the alarms of the traction battery, as GB/T 32960.3 numbers it.
     AlarmLevel = 105, "alarm_level", vehicle;
+    /// Engine speed of a message without a fix.
+    EngineSpeed = 106, "engine_speed_rpm", vehicle;
+    /// Speed by the vehicle's own sensor of a message without a fix.
+    VehicleSpeed = 107, "vehicle_speed_kmh", vehicle;
 }
 
 /// One value.

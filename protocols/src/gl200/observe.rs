@@ -162,10 +162,8 @@ fn read_without_place(
         said.readings.extend(fields.last().and_then(|charge| place::percent(charge)));
     }
     said.readings.extend(said.vehicle.speeds());
-    let ignition = said.ignition;
-    if let Some(is_on) = ignition {
-        notes.of_message("ignition", || Value::from(is_on));
-    }
+    let ignition = said.ignition.map(|is_on| Reading::new(Quantity::Ignition, i64::from(is_on) * 1_000));
+    said.readings.extend(ignition);
     let alarms = said.alarms;
     if frame.word() == b"PFA" {
         notes.of_message("alarms", || Value::from(vec!["power_off"]));

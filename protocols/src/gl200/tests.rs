@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    Alarms, Fix, Observation, Observations, OpenGate, Outbox, Profile, Quality, Quantity, Reading,
+    Alarms, Fix, Observation, Observations, OpenGate, Outbox, Profile, Protocol, Quality, Quantity, Reading,
     RejectReason, Status, TerminalId, UtcMillis,
 };
 
@@ -172,6 +172,7 @@ fn a_terminal_without_a_place_says_the_rest() {
         (Quantity::Battery, 4_260),
         (Quantity::Charging, 0),
         (Quantity::BatteryPercent, 79_000),
+        (Quantity::Ignition, 1_000),
     ];
     assert_eq!(*readings, wanted.map(|(quantity, milli)| Reading::new(quantity, milli)));
     let cells =
@@ -193,4 +194,20 @@ fn other_bytes_are_refused_and_passed_over() {
     assert_eq!(out.messages.len(), 1);
     assert_eq!(fit(Transport::Stream, b"+RES"), Fit::Perhaps);
     assert_eq!(fit(Transport::Stream, b"+RSP"), Fit::No);
+}
+
+#[test]
+fn no_cut_and_no_damage_does_harm() {
+    let terminal = TerminalId::new(IMEI).expect("a number");
+    let profile = Profile::default();
+    crate::trial::holds(
+        Protocol::Gl200,
+        &[
+            &encode_report(&terminal, &fix(), false, 1, &profile),
+            &encode_heartbeat(&terminal, NOW, 2, &profile),
+            &encode_report(&terminal, &fix(), true, 3, &profile),
+            b"+RESP:GTERI,F10415,860000000000017,,00000003,,50,1,1,0.0,274,29.1,114.252500,22.505000,20240301101510,,,,,,0.0,,,100,210100,,1,1,01DF,2,28000000000000A1,1,FFE2,20240301101512,009D$",
+            b"+RESP:GTCAN,310603,860000000000017,gv65,00,1,C000FFFF,,2,H12345,100.5,1440,44.5,77,M23,P35.50,1810,5,42.25,1.5,2.5,3.5,900,1,42.7,263,27.2,114.252500,22.505000,20240301101510,0460,0000,18D8,6141,00,20240301101512,0B28$",
+        ],
+    );
 }

@@ -217,7 +217,7 @@ fn read_link(row: &Row<'_>, offset_s: i32, notes: &mut impl Notes, out: &mut Obs
     let at = text::instant_dmy(row.at(9), row.at(3), offset_s);
     let fields = [
         (4, Quantity::Signal),
-        (5, Quantity::SatellitesInView),
+        (5, Quantity::Satellites),
         (6, Quantity::BatteryPercent),
         (7, Quantity::Pulses),
     ];

@@ -3,7 +3,7 @@
 use crate::framed::{Cut, Dialect, Heard, Verdict};
 use crate::h02::binary::Binary;
 use crate::h02::frame::{self, FRAME_BYTES_MAX};
-use crate::{Protocol, RejectReason, TerminalId, UtcMillis};
+use crate::{Protocol, RejectReason, SessionError, TerminalId, UtcMillis};
 
 /// Terminals whose binary frames are known to be long, at most.
 const LONG_TERMINALS_MAX: usize = 64;
@@ -13,7 +13,7 @@ const LONG_TERMINALS_MAX: usize = 64;
 pub struct H02Dialect {
     /// The terminals whose binary frames are long.
     long: Vec<TerminalId>,
-    /// Whose short binary frame came last, if nothing came after it.
+    /// Whose binary frame came last, if nothing was refused after it.
     last_binary: Option<TerminalId>,
 }
 
@@ -34,15 +34,21 @@ impl Dialect for H02Dialect {
         Ok(Heard::report(frame::terminal(&row)))
     }
 
-    fn skipped(&mut self, bytes: &[u8]) {
+    fn decline(
+        &mut self,
+        _bytes: &[u8],
+        reason: RejectReason,
+        _out: &mut Vec<u8>,
+    ) -> Result<(), SessionError> {
         // What begins nothing behind a short frame is the rest of a long one.
         if let Some(terminal) = self.last_binary.take()
-            && !matches!(bytes, [b'\r' | b'\n', ..])
+            && reason == RejectReason::Garbage
             && !self.long.contains(&terminal)
             && self.long.len() < LONG_TERMINALS_MAX
         {
             self.long.push(terminal);
         }
+        Ok(())
     }
 
     fn answer(&mut self, now: UtcMillis, frame: &[u8], heard: &Heard, verdict: Verdict, out: &mut Vec<u8>) {

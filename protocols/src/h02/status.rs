@@ -1,4 +1,7 @@
 //! The status of a terminal, four bytes whose bits are active when 0.
+//!
+//! The makers' documents differ. Bit 18, which some call an emergency, is 0 in the reports of terminals that drive
+//! along calmly: it is shown and raises nothing.
 
 use crate::{Alarms, Fix, Quality, Status};
 
@@ -10,7 +13,7 @@ const DOOR: u32 = 1 << 8;
 const CUT: u32 = 1 << 27;
 
 /// The bits that are alarms.
-const ALARMS: [(u32, Alarms); 13] = [
+const ALARMS: [(u32, Alarms); 12] = [
     // The anti-theft alarm, which a shaken vehicle raises.
     (0, Alarms::VIBRATION),
     (1, Alarms::EMERGENCY),
@@ -21,7 +24,6 @@ const ALARMS: [(u32, Alarms); 13] = [
     (6, Alarms::ANTENNA_SHORT),
     (7, Alarms::AREA),
     (16, Alarms::GNSS_FAULT),
-    (18, Alarms::EMERGENCY),
     // Fed by the backup battery, and the vehicle's battery removed.
     (19, Alarms::POWER_LOST),
     (20, Alarms::POWER_LOST),

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    Alarms, Fix, Observation, Observations, OpenGate, Outbox, Profile, Quality, Quantity, Reading, Status,
-    TerminalId, UtcMillis,
+    Alarms, Fix, Observation, Observations, OpenGate, Outbox, Profile, Protocol, Quality, Quantity, Reading,
+    Status, TerminalId, UtcMillis,
 };
 
 const NOW: UtcMillis = UtcMillis(1_709_288_110_000);
@@ -176,4 +176,24 @@ fn other_bytes_behind_a_dollar_are_no_frame() {
     assert_eq!(fit(Transport::Stream, b"*HQ,7000000001,HTBT#"), Fit::Whole);
     assert_eq!(fit(Transport::Stream, b"*HQ,7000"), Fit::Perhaps);
     assert_eq!(fit(Transport::Stream, b"*\x01Q,7000"), Fit::No);
+}
+
+#[test]
+fn no_cut_and_no_damage_does_harm() {
+    let profile = Profile::default();
+    let binary = encode_binary(&terminal(), &fix(), &profile).expect("digits");
+    let imei =
+        [b"$\x86\x00\x00\x00\x00\x00\x01\x70", &binary[6..], &[1, 0x12, 0, 0x64, 0xba, 0x73, 0]].concat();
+    crate::trial::holds(
+        Protocol::H02,
+        &[
+            &encode_text(&terminal(), &fix(), &profile),
+            &binary,
+            &imei,
+            &encode_heartbeat(&terminal()),
+            &binary,
+            b"*HQ,7000000001,NBR,101510,460,0,1,2,9338,3692,150,9338,3691,145,010324,FFFFFBFD,5#",
+            b"*HQ,7000000001,LINK,101510,20,8,67,15,0,010324,FFFFFBFF#",
+        ],
+    );
 }

@@ -1,5 +1,6 @@
 //! Links and messages of made-up terminals.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -156,4 +157,58 @@ fn a_datagram_names_its_terminal() {
     assert_eq!((out.replies.as_slice(), out.raw.as_slice()), (&b"#AP#\r\n"[..], &input[..]));
     assert_eq!(fit(Transport::Stream, input), Fit::No);
     assert_eq!(fit(Transport::Stream, b"#P#\r\n"), Fit::Whole);
+}
+
+/// A fix as a report tells it.
+fn fix() -> impl Strategy<Value = Fix> {
+    let place = (-900_000_000..=900_000_000_i64, -1_800_000_000..=1_800_000_000_i64);
+    (
+        0..4_000_000_000_000_i64,
+        place,
+        any::<Option<i16>>(),
+        any::<Option<u16>>(),
+        prop::option::of(0..360_u16),
+    )
+        .prop_map(|(time, (lat_e7, lon_e7), altitude_m, speed_dkmh, course_deg)| {
+            let time = UtcMillis(time).max(UtcMillis(946_684_800_000));
+            let mut fix = Fix::placed(Some(time), lat_e7, lon_e7, crate::profile::Datum::Wgs84);
+            fix.set_valid(true);
+            Fix { altitude_m, speed_dkmh, course_deg, satellites: Some(7), ..fix }
+        })
+}
+
+proptest! {
+    #[test]
+    fn a_report_that_is_written_is_read(fix in fix(), is_v2 in any::<bool>()) {
+        let edition = if is_v2 { Edition::V2 } else { Edition::V1 };
+        let raw = encode_report(edition, &fix, "", &Profile::default());
+        prop_assert_eq!(observed(&raw).fixes, vec![fix]);
+        let late = Fix { quality: fix.quality.with(Quality::BACKFILL), ..fix };
+        let raw = encode_batch(edition, &[fix, fix], &Profile::default());
+        prop_assert_eq!(observed(&raw).fixes, vec![late, late]);
+    }
+}
+
+#[test]
+fn no_cut_and_no_damage_does_harm() {
+    let terminal = TerminalId::new("7001").expect("a number");
+    let mut fix = Fix::placed(
+        Some(UtcMillis(1_709_288_110_000)),
+        -305_050_000,
+        1_142_525_000,
+        crate::profile::Datum::Wgs84,
+    );
+    fix.set_valid(true);
+    let profile = Profile::default();
+    crate::trial::holds(
+        Protocol::Wialon,
+        &[
+            &encode_log_in(Edition::V2, &terminal, None),
+            &encode_report(Edition::V2, &fix, "SOS:1:1,gear:1:4", &profile),
+            &encode_batch(Edition::V2, &[fix, fix], &profile),
+            &encode_report(Edition::V1, &fix, "motion:3:true", &profile),
+            &encode_ping(),
+            b"#M#on the way\r\n",
+        ],
+    );
 }

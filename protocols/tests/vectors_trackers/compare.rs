@@ -34,7 +34,8 @@ fn input(row: &Value) -> Vec<u8> {
     };
     let protocol = row["protocol"].as_str().and_then(Protocol::from_name);
     let end = protocol.map_or(&[][..], Protocol::terminator);
-    if row["text"].is_string() && !input.ends_with(end) {
+    // Rows that are not about frames are without what ends them, in hex too.
+    if !is_of_frames(row) && !input.ends_with(end) {
         input.extend_from_slice(end);
     }
     input

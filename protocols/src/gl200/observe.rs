@@ -228,7 +228,7 @@ impl Said<'_> {
     }
 
     fn apply(&mut self, state: State) {
-        self.ignition = self.ignition.or(state.ignition());
+        self.ignition = self.ignition.or_else(|| state.ignition());
         if state.is_towed() {
             self.alarms = self.alarms.with(Alarms::TOWING);
         }

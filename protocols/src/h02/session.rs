@@ -1,7 +1,7 @@
 //! A link of H02: which terminal speaks, how long its binary frames are, and what is answered.
 
 use crate::framed::{Cut, Dialect, Heard, Verdict};
-use crate::h02::binary::Binary;
+use crate::h02::binary::{Binary, SHORT_BYTES};
 use crate::h02::frame::{self, FRAME_BYTES_MAX};
 use crate::{Protocol, RejectReason, SessionError, TerminalId, UtcMillis};
 
@@ -53,6 +53,10 @@ impl Dialect for H02Dialect {
 
     fn answer(&mut self, now: UtcMillis, frame: &[u8], heard: &Heard, verdict: Verdict, out: &mut Vec<u8>) {
         self.last_binary = heard.terminal.filter(|_| frame.first() == Some(&b'$'));
+        if frame.len() == SHORT_BYTES {
+            // Another frame followed at once: it sends no more than this.
+            self.long.retain(|known| Some(*known) != self.last_binary);
+        }
         // A terminal that is refused hears nothing: there is no word for it.
         if verdict == Verdict::Accepted
             && let Some(row) = frame::row(frame)

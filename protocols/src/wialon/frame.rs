@@ -100,7 +100,7 @@ pub(crate) fn cut(transport: Transport, input: &[u8]) -> Cut {
         return if could_be { Cut::Incomplete } else { garbage(input) };
     };
     let kind = after.get(..kind_bytes).unwrap_or(&[]);
-    if kind.is_empty() || !kind.iter().all(u8::is_ascii_uppercase) {
+    if !is_type(kind) {
         return garbage(input);
     }
     let Some(line) = memchr::memchr(b'\n', input).map(|at| at + 1) else {
@@ -115,6 +115,11 @@ pub(crate) fn cut(transport: Transport, input: &[u8]) -> Cut {
         return Cut::Garbage(line, RejectReason::TooLong);
     }
     if whole > input.len() { Cut::Incomplete } else { Cut::Frame(whole) }
+}
+
+/// Whether this can stand between the first two `#`.
+fn is_type(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_uppercase)
 }
 
 /// Everything up to where a frame could begin.
@@ -147,6 +152,9 @@ impl<'a> Frame<'a> {
         let line = line.trim_ascii_end();
         let mut parts = line.splitn(3, |byte| *byte == b'#');
         let (prefix, type_bytes, body) = (parts.next()?, parts.next()?, parts.next()?);
+        if !is_type(type_bytes) {
+            return None;
+        }
         let kind = Kind::of(type_bytes);
         let terminal = prefix.rsplit(|byte| *byte == b';').next().and_then(text::terminal);
         let (body, check) = match checksum(kind, body) {

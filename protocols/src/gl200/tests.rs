@@ -1,5 +1,6 @@
 //! Links and messages of made-up terminals.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -69,6 +70,33 @@ fn a_report_that_is_written_is_read() {
     }
 }
 
+proptest! {
+    #[test]
+    fn any_report_that_is_written_is_read(
+        seconds in 946_684_800_i64..4_000_000_000,
+        place in (-90_000_000..=90_000_000_i64, -180_000_000..=180_000_000_i64),
+        speed_dkmh in any::<Option<u16>>(),
+        course_deg in prop::option::of(0..360_u16),
+        altitude_m in any::<Option<i16>>(),
+        hectometres in prop::option::of(0..40_000_000_u32),
+        flags in any::<(bool, bool)>(),
+    ) {
+        let (is_valid, is_on) = flags;
+        let time = UtcMillis(seconds * 1_000);
+        let mut fix = Fix::placed(Some(time), place.0 * 10, place.1 * 10, crate::profile::Datum::Wgs84);
+        fix.set_valid(is_valid);
+        fix.set_ignition(is_on);
+        let odometer_m = hectometres.map(|count| count * 100);
+        let fix = Fix { speed_dkmh, course_deg, altitude_m, odometer_m, ..fix };
+        let terminal = TerminalId::new(IMEI).expect("a number");
+        let mut out = Observations::default();
+        observe(&encode_report(&terminal, &fix, false, 1, &Profile::default()), &Profile::default(), &mut out)
+            .expect("it can be read");
+        let read = out.fixes[0];
+        prop_assert_eq!(read, Fix { extra: read.extra, ..fix });
+    }
+}
+
 #[test]
 fn what_stands_behind_the_place_is_read_by_its_shape() {
     assert_eq!(
@@ -94,7 +122,7 @@ fn what_stands_behind_the_place_is_read_by_its_shape() {
 #[test]
 fn every_place_of_a_report_is_a_fix_and_what_follows_belongs_to_the_last() {
     let out = observed(
-        "+RESP:GTFRI,2C0204,860000000000017,GL300W,0,0,2,1,1.7,205,20.0,-78.481127,-0.206828,20240301101510,0740,0000,7596,5891C,0.0,0,1.7,205,20.0,-78.481127,-0.206828,20240301101540,0740,0000,7596,5891C,0.0,88,20240301101542,1E78$",
+        "+RESP:GTFRI,2C0204,860000000000017,GL300W,0,0,2,1,1.7,205,20.0,114.252500,22.505000,20240301101510,0460,0000,18D8,6141C,0.0,0,1.7,205,20.0,114.252500,22.505000,20240301101540,0460,0000,18D8,6141C,0.0,88,20240301101542,1E78$",
     );
     let [first, second] = out.fixes.as_slice() else { panic!("{out:?}") };
     assert_eq!((first.is_valid(), second.is_valid()), (true, false));

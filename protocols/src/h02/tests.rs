@@ -1,5 +1,6 @@
 //! Links and messages of made-up terminals.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -89,6 +90,32 @@ fn text_and_binary_say_the_same() {
     // Whole knots.
     assert_eq!(read, Fix { speed_dkmh: Some(370), ..fix() });
     assert!(observed(&binary).extra.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn any_position_that_is_written_is_read(
+        seconds in 946_684_800_i64..4_000_000_000,
+        place in (-900_000_000..=900_000_000_i64, -1_800_000_000..=1_800_000_000_i64),
+        speed_dkmh in 0..18_000_u16,
+        course_deg in 0..360_u16,
+        flags in any::<(bool, bool)>(),
+    ) {
+        let (is_valid, is_on) = flags;
+        let time = UtcMillis(seconds * 1_000);
+        let mut fix = Fix::placed(Some(time), place.0, place.1, crate::profile::Datum::Wgs84);
+        fix.set_valid(is_valid);
+        fix.set_ignition(is_on);
+        let fix = Fix { speed_dkmh: Some(speed_dkmh), course_deg: Some(course_deg), ..fix };
+        let profile = Profile::default();
+        prop_assert_eq!(fix_of(&encode_text(&terminal(), &fix, &profile)), fix);
+        // Four decimals of a minute, and whole knots: what is read is written again as it was.
+        let binary = encode_binary(&terminal(), &fix, &profile).expect("digits");
+        let read = fix_of(&binary);
+        prop_assert!((read.lat_e7 - fix.lat_e7).abs() <= 9 && (read.lon_e7 - fix.lon_e7).abs() <= 9);
+        prop_assert_eq!((read.fix_time, read.course_deg, read.alarms), (fix.fix_time, fix.course_deg, fix.alarms));
+        prop_assert_eq!(encode_binary(&terminal(), &read, &profile), Some(binary));
+    }
 }
 
 #[test]

@@ -219,7 +219,7 @@ fn other<N: Notes>(id: u16, value: &[u8], draft: &mut Draft<'_>, notes: &mut N) 
         (25..=28, 2) => bluetooth_temperature(id, value, draft, notes),
         (10_800..=10_803, 2) => {
             let name = format!("eye_temperature_{}_c", id - 10_799);
-            note(draft, notes, &name, || thousandths(be_signed(value) * 10));
+            note(draft, notes, &name, || thousandths(be_signed(value).saturating_mul(10)));
         }
         (11, 8) => note(draft, notes, "iccid_1", || Value::from(be(value))),
         (14, 8) => note(draft, notes, "iccid_2", || Value::from(be(value))),
@@ -257,7 +257,7 @@ fn dallas<N: Notes>(id: u16, value: &[u8], draft: &mut Draft<'_>, notes: &mut N)
     }
     let probes = [Quantity::Temperature1, Quantity::Temperature2, Quantity::Temperature3];
     let quantity = probes.get(usize::from(id - 72)).copied().unwrap_or(Quantity::Temperature4);
-    draft.reading(quantity, tenths * 100);
+    draft.reading(quantity, tenths.saturating_mul(100));
 }
 
 /// Bluetooth sensors 1 to 4, hundredths of a degree. They have no quantity: the probes on the wire have it.
@@ -269,7 +269,7 @@ fn bluetooth_temperature<N: Notes>(id: u16, value: &[u8], draft: &Draft<'_>, not
         return;
     }
     let name = format!("bluetooth_temperature_{number}_c");
-    note(draft, notes, &name, || thousandths(hundredths * 10));
+    note(draft, notes, &name, || thousandths(hundredths.saturating_mul(10)));
 }
 
 /// Doors of the vehicle's own network: front left, front right, rear left, rear right, bonnet, boot.

@@ -5,8 +5,10 @@
 mod audit;
 mod bad_input;
 mod commands;
+mod downlink;
 mod kill;
 mod restart;
 mod roundtrip;
 mod supervision;
 mod support;
+mod terminal;

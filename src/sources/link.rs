@@ -50,6 +50,7 @@ const fn new_outbox() -> Outbox {
         logged_in: Vec::new(),
         lenient_frames: 0,
         held_packets: 0,
+        confirmed: Vec::new(),
     }
 }
 

@@ -80,7 +80,7 @@ fn attributes_of(
         match item.attribute() {
             // A second item of one kind is kept as bytes: the one in the column, or the first, is the one that
             // counts.
-            Some((name, value)) if !attributes.contains_key(name) && !has_column(fix, &item) => {
+            Some((name, value)) if !attributes.contains_key(name) && !has_column(fix, item) => {
                 attributes.insert(name.to_owned(), value);
             }
             _ => {

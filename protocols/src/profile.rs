@@ -72,6 +72,7 @@ impl Profile {
         "obd_ascii_e6",
         "obd_list_80",
         "obd_900_f0",
+        "list_eb",
     ];
 
     /// The profile with this name among those that need no configuration: `standard`, `lenient` (wrong
@@ -90,6 +91,7 @@ impl Profile {
             "obd_ascii_e6" => profile.vendor_items = VendorItems::ObdAsciiE6,
             "obd_list_80" => profile.vendor_items = VendorItems::ObdList80,
             "obd_900_f0" => profile.vendor_items = VendorItems::Obd900F0,
+            "list_eb" => profile.vendor_items = VendorItems::ListEb,
             _ => return None,
         }
         Some(profile)
@@ -146,6 +148,8 @@ pub enum VendorItems {
     /// OBD in 0x0900 type 0xF0: values, trouble codes, alarms, trips, identification number.
     #[serde(rename = "obd_900_f0")]
     Obd900F0,
+    /// Battery, supply and state of small trackers as a list in item 0xEB.
+    ListEb,
 }
 
 #[cfg(test)]

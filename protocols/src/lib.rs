@@ -32,6 +32,7 @@ pub mod profile;
 pub mod protocol;
 pub mod reading;
 pub mod recognise;
+pub mod ruptela;
 pub mod session;
 pub mod suntech;
 pub mod teltonika;

@@ -101,6 +101,8 @@ protocols! {
     Suntech = 9, "suntech", suntech;
     /// The HTTP requests of OsmAnd and of Traccar's clients.
     Osmand = 10, "osmand", osmand;
+    /// Ruptela's FM protocol.
+    Ruptela = 18, "ruptela", ruptela;
     /// OwnTracks, over HTTP and as the payload of MQTT.
     OwnTracks = 33, "owntracks", owntracks;
 }

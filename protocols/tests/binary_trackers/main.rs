@@ -4,6 +4,7 @@
 
 mod gt06;
 mod properties;
+mod ruptela;
 mod teltonika;
 
 use std::sync::Arc;

@@ -35,6 +35,7 @@ pub mod recognise;
 pub mod ruptela;
 pub mod session;
 pub mod suntech;
+pub mod t800x;
 pub mod teltonika;
 pub mod text;
 pub mod time;

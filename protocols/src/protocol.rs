@@ -101,6 +101,8 @@ protocols! {
     Suntech = 9, "suntech", suntech;
     /// The HTTP requests of OsmAnd and of Traccar's clients.
     Osmand = 10, "osmand", osmand;
+    /// TopFlyTech's T8 series.
+    T800x = 16, "t800x", t800x;
     /// Ruptela's FM protocol.
     Ruptela = 18, "ruptela", ruptela;
     /// OwnTracks, over HTTP and as the payload of MQTT.

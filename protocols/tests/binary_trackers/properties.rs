@@ -11,6 +11,7 @@ fn golden() -> Vec<(Protocol, Vec<Vec<u8>>)> {
         (Protocol::Gt06, gt06::golden()),
         (Protocol::Teltonika, teltonika::golden()),
         (Protocol::Ruptela, ruptela::golden()),
+        (Protocol::T800x, t800x::golden()),
     ]
 }
 

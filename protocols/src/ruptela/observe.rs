@@ -136,7 +136,7 @@ fn record<N: Notes>(
     let mut draft = Draft::new(out);
     let mut found = Elements::default();
     let mut is_first = true;
-    while let Some(_part) = parts.next() {
+    for _part in parts.by_ref() {
         let head = Head::read(octets, is_extended)?;
         let event = if is_extended { octets.u16()? } else { u16::from(octets.u8()?) };
         if is_first {

@@ -18,7 +18,9 @@ mod draft;
 pub mod framed;
 pub mod gb32960;
 pub mod gcj02;
+pub mod gl200;
 pub mod gt06;
+pub mod h02;
 mod http;
 pub mod jt808;
 pub mod meitrack;
@@ -43,6 +45,7 @@ pub mod text;
 pub mod time;
 #[cfg(test)]
 mod trial;
+pub mod wialon;
 
 pub use framed::{Fit, Transport};
 pub use observation::{Alarms, Extra, Fix, Observation, Observations, Quality, Status};

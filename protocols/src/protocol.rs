@@ -95,6 +95,12 @@ protocols! {
     Gt06 = 3, "gt06", gt06;
     /// Teltonika's codecs 8, 8 Extended, 16, 12 and 14.
     Teltonika = 4, "teltonika", teltonika;
+    /// Queclink @Track, in text.
+    Gl200 = 5, "gl200", gl200;
+    /// H02, in text and in binary.
+    H02 = 6, "h02", h02;
+    /// Wialon IPS 1.1 and 2.0.
+    Wialon = 7, "wialon", wialon;
     /// Meitrack, MVT, T and TC series.
     Meitrack = 8, "meitrack", meitrack;
     /// Suntech, ST200 to ST900, SA200 and the universal series.

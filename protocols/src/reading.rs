@@ -120,6 +120,8 @@ quantities! {
     SignalDbm = 29, "signal_dbm", tracker;
     /// Steps or pulses counted.
     Pulses = 30, "pulses", tracker;
+    /// A fuel sensor, as sent: its unit is known to whoever fitted it.
+    FuelSensor = 31, "fuel_sensor", tracker;
     /// Whether the ignition is on, in a report without a position: 0 or 1.
     Ignition = 34, "ignition", tracker;
     /// Radio signal strength as sent, without a unit, where the column can't hold it.

@@ -126,6 +126,8 @@ quantities! {
     Ignition = 34, "ignition", tracker;
     /// Radio signal strength as sent, without a unit, where the column can't hold it.
     Signal = 35, "signal", tracker;
+    /// Satellites used, where the column can't hold them.
+    Satellites = 36, "satellites", tracker;
     /// Vertical dilution of precision.
     Vdop = 37, "vdop", tracker;
     /// Current of the tracker's own battery.

@@ -16,22 +16,38 @@
 
 pub mod can_signal;
 pub mod command;
+mod draft;
 pub mod framed;
 pub mod gb32960;
 pub mod gcj02;
+pub mod gl200;
+pub mod gt06;
+pub mod h02;
+mod http;
 pub mod jt808;
+pub mod meitrack;
+mod members;
 mod notes;
 pub mod obd;
 pub mod observation;
 mod octets;
+pub mod osmand;
+pub mod owntracks;
 pub mod profile;
 pub mod protocol;
 pub mod reading;
 pub mod recognise;
+pub mod ruptela;
 pub mod scale;
 pub mod session;
+pub mod suntech;
+pub mod t800x;
+pub mod teltonika;
 pub mod text;
 pub mod time;
+#[cfg(test)]
+mod trial;
+pub mod wialon;
 
 pub use can_signal::CanSignal;
 pub use command::{Command, CommandError, CommandKey, CommandResult, Confirmed};

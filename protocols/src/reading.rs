@@ -120,6 +120,18 @@ quantities! {
     SignalDbm = 29, "signal_dbm", tracker;
     /// Steps or pulses counted.
     Pulses = 30, "pulses", tracker;
+    /// A fuel sensor, as sent: its unit is known to whoever fitted it.
+    FuelSensor = 31, "fuel_sensor", tracker;
+    /// Whether the ignition is on, in a report without a position: 0 or 1.
+    Ignition = 34, "ignition", tracker;
+    /// Radio signal strength as sent, without a unit, where the column can't hold it.
+    Signal = 35, "signal", tracker;
+    /// Satellites used, where the column can't hold them.
+    Satellites = 36, "satellites", tracker;
+    /// Vertical dilution of precision.
+    Vdop = 37, "vdop", tracker;
+    /// Current of the tracker's own battery.
+    BatteryCurrent = 38, "battery_a", tracker;
     /// What the tracker took for a running engine, one bit each: 0 the ACC line, 1 its own watch, 2 the GNSS speed, 3
     /// the voltage, 4 the engine speed, 5 an interrupt of the ACC line.
     IgnitionSources = 46, "ignition_sources", tracker;
@@ -210,6 +222,12 @@ quantities! {
     VehicleOdometer = 104, "vehicle_odometer_km", vehicle;
     /// Highest level of the alarms of the traction battery, as GB/T 32960.3 numbers it.
     AlarmLevel = 105, "alarm_level", vehicle;
+    /// Fuel in the tank, where the column can't hold it.
+    Fuel = 110, "fuel_l", vehicle;
+    /// Pressure in the fuel rail, absolute (PID 23, 59).
+    FuelRailPressure = 111, "fuel_rail_pressure_kpa", vehicle;
+    /// Remaining charge or range as the vehicle tells it: distance that can still be driven.
+    Range = 112, "range_km", vehicle;
     /// Speed as the vehicle's network tells it, where no fix has a column for it.
     VehicleSpeed = 113, "vehicle_speed_kmh", vehicle;
     /// Engine speed, where no fix has a column for it.
@@ -236,8 +254,6 @@ quantities! {
     DcDcState = 124, "dc_dc_state", vehicle;
     /// Greatest pressure in the hydrogen system.
     HydrogenPressure = 125, "hydrogen_mpa", vehicle;
-    /// Fuel in the tank, where no fix has a column for it.
-    Fuel = 136, "fuel_l", vehicle;
     /// How long the trip took.
     TripTime = 137, "trip_time_s", vehicle;
     /// How long the engine idled on the trip.
@@ -258,14 +274,21 @@ quantities! {
     FuelTemperature = 145, "fuel_temperature_c", vehicle;
     /// Pressure of the engine oil.
     OilPressure = 146, "oil_pressure_kpa", vehicle;
-    /// Pressure of the fuel rail (PIDs 23 and 59).
-    FuelRailPressure = 147, "fuel_rail_pressure_kpa", vehicle;
     /// What the engine burns, as J1979 numbers it: 1 petrol, 4 diesel, 8 electricity, ... (PID 51).
     FuelType = 148, "fuel_type", vehicle;
     /// Actual engine torque (PID 62).
     Torque = 149, "torque_percent", vehicle;
     /// How long the engine has idled since ever.
     IdleTime = 150, "idle_time_s", vehicle;
+}
+
+impl Quantity {
+    /// Appends the stored form of a reading of so many thousandths, if there is one.
+    pub(crate) fn write(self, milli: Option<i64>, out: &mut Vec<u8>) {
+        if let Some(milli) = milli {
+            Reading::new(self, milli).write(out);
+        }
+    }
 }
 
 impl Serialize for Quantity {

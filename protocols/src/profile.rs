@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::can_signal::{self, CanSignal};
+use crate::jt809::Cipher;
 use crate::obd::Fuel;
 
 /// How to read one make of terminal. [`Profile::default`] is the standard to the letter.
@@ -27,6 +28,8 @@ pub struct Profile {
     pub vendor_items: VendorItems,
     /// Whether the terminal may report without registration and authentication. Default `false`.
     pub skips_authentication: bool,
+    /// The numbers that a lower platform of JT/T 809 encrypts with. Default: it does not.
+    pub cipher: Option<Cipher>,
     /// What the engine burns, for the fuel rate that is worked out from the air flow. Default: petrol.
     pub fuel: Fuel,
     /// What lies where in the CAN frames that the terminal passes on (JT/T 808 0x0705). Default: nothing is known.
@@ -45,6 +48,7 @@ impl Default for Profile {
             signed_altitude: true,
             vendor_items: VendorItems::Raw,
             skips_authentication: false,
+            cipher: None,
             fuel: Fuel::Petrol,
             can_signals: Vec::new(),
         }

@@ -85,15 +85,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Satellites used.
-    #[inline]
-    pub(crate) fn satellites(&mut self, count: u8) {
-        match &mut self.fix {
-            Some(fix) if fix.satellites.is_none() => fix.satellites = Some(count),
-            _ => self.whole(Quantity::Satellites, count),
-        }
-    }
-
     /// Signal strength without a unit.
     #[inline]
     pub(crate) fn signal(&mut self, value: u8) {
@@ -151,6 +142,11 @@ impl<'a> Draft<'a> {
         if let Some(milli) = i64::try_from(value).ok().and_then(|value| value.checked_mul(milli_each)) {
             self.reading(quantity, milli);
         }
+    }
+
+    /// Gives the report up: its readings are gone.
+    pub(crate) fn discard(&mut self) {
+        self.out.extra.truncate(self.extra_start);
     }
 
     /// Ends the report: a fix with its readings, or readings alone, or nothing.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::can_signal::{self, CanSignal};
+use crate::jt809::Cipher;
 use crate::obd::Fuel;
 
 /// How to read one make of terminal. [`Profile::default`] is the standard to the letter.
@@ -27,6 +28,8 @@ pub struct Profile {
     pub vendor_items: VendorItems,
     /// Whether the terminal may report without registration and authentication. Default `false`.
     pub skips_authentication: bool,
+    /// The numbers that a lower platform of JT/T 809 encrypts with. Default: it does not.
+    pub cipher: Option<Cipher>,
     /// What the engine burns, for the fuel rate that is worked out from the air flow. Default: petrol.
     pub fuel: Fuel,
     /// What lies where in the CAN frames that the terminal passes on (JT/T 808 0x0705). Default: nothing is known.
@@ -45,6 +48,7 @@ impl Default for Profile {
             signed_altitude: true,
             vendor_items: VendorItems::Raw,
             skips_authentication: false,
+            cipher: None,
             fuel: Fuel::Petrol,
             can_signals: Vec::new(),
         }
@@ -72,6 +76,7 @@ impl Profile {
         "obd_ascii_e6",
         "obd_list_80",
         "obd_900_f0",
+        "list_eb",
     ];
 
     /// The profile with this name among those that need no configuration: `standard`, `lenient` (wrong
@@ -90,6 +95,7 @@ impl Profile {
             "obd_ascii_e6" => profile.vendor_items = VendorItems::ObdAsciiE6,
             "obd_list_80" => profile.vendor_items = VendorItems::ObdList80,
             "obd_900_f0" => profile.vendor_items = VendorItems::Obd900F0,
+            "list_eb" => profile.vendor_items = VendorItems::ListEb,
             _ => return None,
         }
         Some(profile)
@@ -146,6 +152,8 @@ pub enum VendorItems {
     /// OBD in 0x0900 type 0xF0: values, trouble codes, alarms, trips, identification number.
     #[serde(rename = "obd_900_f0")]
     Obd900F0,
+    /// Battery, supply and state of small trackers as a list in item 0xEB.
+    ListEb,
 }
 
 #[cfg(test)]

@@ -107,6 +107,12 @@ protocols! {
     Suntech = 9, "suntech", suntech;
     /// The HTTP requests of OsmAnd and of Traccar's clients.
     Osmand = 10, "osmand", osmand;
+    /// TopFlyTech's T8 series.
+    T800x = 16, "t800x", t800x;
+    /// Ruptela's FM protocol.
+    Ruptela = 18, "ruptela", ruptela;
+    /// JT/T 809-2011 and -2019, between platforms.
+    Jt809 = 20, "jt809", jt809;
     /// OwnTracks, over HTTP and as the payload of MQTT.
     OwnTracks = 33, "owntracks", owntracks;
 }

@@ -282,6 +282,15 @@ quantities! {
     IdleTime = 150, "idle_time_s", vehicle;
 }
 
+impl Quantity {
+    /// Appends the stored form of a reading of so many thousandths, if there is one.
+    pub(crate) fn write(self, milli: Option<i64>, out: &mut Vec<u8>) {
+        if let Some(milli) = milli {
+            Reading::new(self, milli).write(out);
+        }
+    }
+}
+
 impl Serialize for Quantity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
@@ -292,15 +301,6 @@ impl<'de> Deserialize<'de> for Quantity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
         Self::from_name(&name).ok_or_else(|| D::Error::custom(format!("there is no quantity `{name}`")))
-    }
-}
-
-impl Quantity {
-    /// Appends the stored form of a reading of so many thousandths, if there is one.
-    pub(crate) fn write(self, milli: Option<i64>, out: &mut Vec<u8>) {
-        if let Some(milli) = milli {
-            Reading::new(self, milli).write(out);
-        }
     }
 }
 

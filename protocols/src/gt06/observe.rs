@@ -78,13 +78,17 @@ fn read<N: Notes>(
     // A message number without content is a question or a sign of life.
     let is_read = if frame.content.is_empty() { Ok(false) } else { reader.message(frame) };
     let is_read = match is_read {
+        Ok(is_read) => is_read,
         // What was read of a position before its tail broke off is kept.
         Err(_) if reader.draft.fix.is_some() => {
             reader.draft.item_is_malformed();
-            Ok(true)
+            true
         }
-        other => other,
-    }?;
+        Err(error) => {
+            reader.draft.discard();
+            return Err(error);
+        }
+    };
     if !is_read {
         reader.draft.tell(Observation::Other { message_id: u16::from(frame.number) });
     }

@@ -392,7 +392,7 @@ fn daily(seconds: u32) -> Result<BcdTime, CommandError> {
     if seconds >= DAY_S {
         return Err(CommandError::Invalid("a time of day is 0 to 86,399 seconds"));
     }
-    let two_digits = |number: u32| u8::try_from(number / 10 << 4 | number % 10).unwrap_or(0);
+    let two_digits = |number: u32| u8::try_from((number / 10) * 16 + number % 10).unwrap_or(0);
     Ok(BcdTime([
         0,
         0,

@@ -68,7 +68,7 @@ fn add_places_of_media(message: &Message, profile: &Profile, observations: &mut 
 }
 
 /// The items of one fix that have no column, by name; bytes that nobody can read go to `unknown`.
-fn attributes_of(
+pub(crate) fn attributes_of(
     fix: &Fix,
     extra: &[u8],
     profile: &Profile,
@@ -80,7 +80,7 @@ fn attributes_of(
         match item.attribute() {
             // A second item of one kind is kept as bytes: the one in the column, or the first, is the one that
             // counts.
-            Some((name, value)) if !attributes.contains_key(name) && !has_column(fix, &item) => {
+            Some((name, value)) if !attributes.contains_key(name) && !has_column(fix, item) => {
                 attributes.insert(name.to_owned(), value);
             }
             _ => {

@@ -564,9 +564,7 @@ impl Session for Jt808Session {
         let (id, edition) = (*id, Edition::of(id.version));
         let message = message_of(command, edition, profile)?;
         let mut body = Vec::new();
-        message
-            .encode(edition, &mut body)
-            .map_err(|EncodeError::TooLong { limit }| CommandError::TooLong { limit })?;
+        message.encode(edition, &mut body).map_err(unwritable)?;
         let serial = self.send(terminal, message.id(), &body, out).ok_or(CommandError::NotHere)?;
         let packets = u16::try_from(body.len().div_ceil(BODY_BYTES_MAX)).unwrap_or(u16::MAX);
         Ok(self.outstanding.remember(id, message.id(), serial, packets))
@@ -584,6 +582,14 @@ fn log_in_code<'a>(frame: &Frame<'a>) -> &'a [u8] {
         code = rest;
     }
     code
+}
+
+/// Why a command has no body.
+const fn unwritable(error: EncodeError) -> CommandError {
+    match error {
+        EncodeError::TooLong { limit } => CommandError::TooLong { limit },
+        EncodeError::Missing => CommandError::Invalid("a part of it is missing"),
+    }
 }
 
 /// The end of the message that was just appended.

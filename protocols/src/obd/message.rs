@@ -22,7 +22,6 @@ const VIN_PARTS: usize = 5;
 
 /// What the control units of a vehicle said, put together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "an output record, read field by field")]
 pub struct Diagnosis {
     /// Values of mode 01, in the order in which they came.
     pub readings: Vec<Reading>,

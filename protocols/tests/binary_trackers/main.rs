@@ -4,6 +4,8 @@
 
 mod gt06;
 mod properties;
+mod ruptela;
+mod t800x;
 mod teltonika;
 
 use std::sync::Arc;

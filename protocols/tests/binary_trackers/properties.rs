@@ -7,7 +7,12 @@ use super::*;
 
 /// Frames of each protocol, a log-in first where there is one.
 fn golden() -> Vec<(Protocol, Vec<Vec<u8>>)> {
-    vec![(Protocol::Gt06, gt06::golden()), (Protocol::Teltonika, teltonika::golden())]
+    vec![
+        (Protocol::Gt06, gt06::golden()),
+        (Protocol::Teltonika, teltonika::golden()),
+        (Protocol::Ruptela, ruptela::golden()),
+        (Protocol::T800x, t800x::golden()),
+    ]
 }
 
 /// All that a stream brings when it comes in chunks of these lengths, over and over.

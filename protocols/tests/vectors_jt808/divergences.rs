@@ -86,7 +86,6 @@ pub(crate) const LIST: &[Divergence] = &[
     ),
     of(JT808, "43251b6f", "body.driver_name", "the name is UTF-8; the standard says GBK"),
     of(JT808, "48bfd85b", "body.driver_name", "the name is UTF-8; the standard says GBK"),
-    of(TRACCAR, "0908f0c9", "attribute", "a maker's item 0xEB, kept as bytes under the default profile"),
     of(TRACCAR, "dec31a05", "attribute", "a maker's item 0xE1, kept as bytes under the default profile"),
     of(
         TRACCAR,
@@ -94,16 +93,12 @@ pub(crate) const LIST: &[Divergence] = &[
         "attribute",
         "a maker's item 0xD4 and others, kept as bytes under the default profile",
     ),
-    of(TRACCAR, "c35e41d3", "attribute", "a maker's item 0xEB, kept as bytes under the default profile"),
-    of(TRACCAR, "b83e07ba", "attribute", "a maker's item 0xEB, kept as bytes under the default profile"),
-    of(TRACCAR, "45a827dc", "attribute", "a maker's item 0xEB, kept as bytes under the default profile"),
     of(
         TRACCAR,
         "100b0ae3",
         "attribute",
         "a maker's item 0xF0 and others, kept as bytes under the default profile",
     ),
-    of(TRACCAR, "ad4ab6f8", "attribute", "a maker's item 0xEB, kept as bytes under the default profile"),
     of(
         TRACCAR,
         "aef7e856",
@@ -115,12 +110,6 @@ pub(crate) const LIST: &[Divergence] = &[
     of(TRACCAR, "68f94c82", "attribute", "a maker's item 0xE1, kept as bytes under the default profile"),
     of(TRACCAR, "a263da01", "attribute", "a maker's item 0xBC, kept as bytes under the default profile"),
     of(TRACCAR, "f5553a69", "attribute", "a maker's item 0xE1, kept as bytes under the default profile"),
-    of(
-        TRACCAR,
-        "3005663d",
-        "attribute",
-        "a maker's item 0x57 and others, kept as bytes under the default profile",
-    ),
     of(
         TRACCAR,
         "3035290d",

@@ -46,6 +46,12 @@ const ATTRIBUTES: &[(&str, &str)] = &[
     // The driver's door.
     ("door", "/locations/0/status"),
     ("fuelUsed", "/described/obd/fuel_used_l"),
+    ("power", "/attributes/supply_v"),
+    ("battery", "/attributes/battery_v"),
+    ("batteryLevel", "/attributes/battery_percent"),
+    ("timezone", "/attributes/time_zone"),
+    ("fuel2", "/attributes/fuel_2_thousandths"),
+    ("alarm", "/alarms"),
 ];
 /// Bit 16 of the status.
 const DRIVERS_DOOR: u64 = 1 << 16;
@@ -56,6 +62,12 @@ const PROFILES: &[(&str, &str)] = &[
     ("88047887", "obd_900_f0"),
     ("443a2a17", "obd_900_f0"),
     ("f0736223", "seeworld"),
+    ("0908f0c9", "list_eb"),
+    ("c35e41d3", "list_eb"),
+    ("b83e07ba", "list_eb"),
+    ("45a827dc", "list_eb"),
+    ("ad4ab6f8", "list_eb"),
+    ("3005663d", "list_eb"),
 ];
 
 impl Link {
@@ -90,6 +102,9 @@ impl Link {
         let mut document = read(&out.raw, &mut outcome);
         if let (Some(document), Ok(described)) = (&mut document, &described) {
             document["described"] = described.body.clone();
+            document["attributes"] = described.attributes.first().cloned().unwrap_or_default().into();
+            let fix = described.observations.fixes.first();
+            document["alarms"] = fix.map(|fix| fix.alarms.names().collect::<Vec<_>>().join(" ")).into();
         }
         match row["kind"].as_str().unwrap_or("") {
             "verifyNull" => outcome.check(fixes == 0, "null", || format!("{fixes} fixes")),
@@ -147,6 +162,7 @@ fn attribute(row: &Value, document: Option<&Value>, outcome: &mut Outcome) {
     let ours = at(pointer).unwrap_or_default();
     let ours = match key {
         "result" => at("/described/text").unwrap_or_else(|| values::transformed(&ours, "gbk@0")),
+        "fuel2" => values::transformed(&ours, "per1000"),
         "door" => json!(ours.as_u64().map(|status| status & DRIVERS_DOOR != 0)),
         "alarmLabel" => mark_bytes(&ours),
         _ => ours,

@@ -9,6 +9,7 @@
 
 mod ascii;
 mod list_80;
+mod list_eb;
 mod list_f3;
 mod pass_through;
 mod report;
@@ -48,6 +49,8 @@ pub(crate) enum Found<'a> {
     Time(&'static str, UtcMillis),
     /// A latitude or longitude that is no fix, in millionths.
     Degrees(&'static str, i64),
+    /// Digits of the maker's, two in each byte.
+    Digits(&'static str, &'a [u8]),
     /// Switches by name.
     Bits(&'static str, u64, &'static [&'static str]),
     /// Bytes inside of the item, or of the list of the pass-through, that nobody here can read.
@@ -80,6 +83,7 @@ impl Items {
         match self.family {
             VendorItems::Seeworld => seeworld::item(id, value, found),
             VendorItems::ObdListF3 => list_f3::item(id, value, found),
+            VendorItems::ListEb => list_eb::item(id, value, found),
             VendorItems::ObdAsciiE6 => id == 0xe6 && ascii::read(value, found),
             VendorItems::ObdList80 => list_80::item(&mut self.is_in_list, id, value, found),
             _ => false,

@@ -235,6 +235,32 @@ fn the_record_in_91_is_read() {
     );
 }
 
+#[test]
+fn the_list_in_eb_tells_of_battery_and_state() {
+    let entry = |id: u16, value: &[u8]| {
+        let len = u16::try_from(value.len() + 2).unwrap();
+        [&len.to_be_bytes()[..], &id.to_be_bytes(), value].concat()
+    };
+    let list = [
+        entry(0x002d, &[0x0f, 0xa5]),
+        entry(0x00a8, &[92]),
+        entry(0x002d, &[0, 0, 0x2d, 0xb4]),
+        entry(0x00c5, &[0xff, 0x7f, 0xff, 0xbf]),
+        entry(0x00b2, &[0x89, 0x86, 0, 0, 0, 0, 0, 0, 0x12, 0x3f]),
+        entry(0x00d5, b"0"),
+    ];
+    let seen = with_item("list_eb", 0xeb, &list.concat());
+    assert_eq!(seen.observations.fixes[0].alarms, Alarms::VIBRATION);
+    let shown = attributes(&seen);
+    assert_eq!(
+        (&shown["battery_v"], &shown["battery_percent"], &shown["supply_v"]),
+        (&json!(4.005), &json!(92), &json!(11.7))
+    );
+    assert_eq!(shown["iccid"], "8986000000000000123");
+    assert_eq!(seen.unknown[0].id, "0xeb.0x00d5");
+    assert_eq!(attributes(&with_item("list_eb", 0xeb, b"UTC+08:00"))["time_zone"], "UTC+08:00");
+}
+
 const TIME: [u8; 6] = [0x25, 0x10, 0x09, 0x16, 0x53, 0x20];
 
 #[test]
@@ -398,7 +424,7 @@ fn signals_are_read_from_can_data() {
     assert_eq!(plain.observations.other, [Observation::Other { message_id: 0x0705 }]);
 }
 
-const FAMILIES: [VendorItems; 7] = [
+const FAMILIES: [VendorItems; 8] = [
     VendorItems::Raw,
     VendorItems::Gps51,
     VendorItems::Seeworld,
@@ -406,6 +432,7 @@ const FAMILIES: [VendorItems; 7] = [
     VendorItems::ObdAsciiE6,
     VendorItems::ObdList80,
     VendorItems::Obd900F0,
+    VendorItems::ListEb,
 ];
 
 proptest! {

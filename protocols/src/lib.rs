@@ -17,10 +17,12 @@
 pub mod framed;
 pub mod gb32960;
 pub mod gcj02;
+pub mod gps103;
 mod http;
 pub mod jt808;
 pub mod meitrack;
 mod members;
+mod nmea;
 mod notes;
 pub mod observation;
 mod octets;

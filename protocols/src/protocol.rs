@@ -97,6 +97,8 @@ protocols! {
     Suntech = 9, "suntech", suntech;
     /// The HTTP requests of OsmAnd and of Traccar's clients.
     Osmand = 10, "osmand", osmand;
+    /// Coban's GPS103 and TK303.
+    Gps103 = 11, "gps103", gps103;
     /// OwnTracks, over HTTP and as the payload of MQTT.
     OwnTracks = 33, "owntracks", owntracks;
 }

@@ -36,8 +36,10 @@ pub mod session;
 pub mod suntech;
 pub mod text;
 pub mod time;
+pub mod tk103;
 #[cfg(test)]
 mod trial;
+pub mod xexun;
 
 pub use framed::{Fit, Transport};
 pub use observation::{Alarms, Extra, Fix, Observation, Observations, Quality, Status};

@@ -99,6 +99,10 @@ protocols! {
     Osmand = 10, "osmand", osmand;
     /// Coban's GPS103 and TK303.
     Gps103 = 11, "gps103", gps103;
+    /// Messages between parentheses: TK103-2 and others.
+    Tk103 = 12, "tk103", tk103;
+    /// Xexun, TK101 and TK102.
+    Xexun = 13, "xexun", xexun;
     /// OwnTracks, over HTTP and as the payload of MQTT.
     OwnTracks = 33, "owntracks", owntracks;
 }

@@ -37,6 +37,7 @@ pub mod suntech;
 pub mod text;
 pub mod time;
 pub mod tk103;
+pub mod totem;
 #[cfg(test)]
 mod trial;
 pub mod xexun;

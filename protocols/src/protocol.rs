@@ -103,6 +103,8 @@ protocols! {
     Tk103 = 12, "tk103", tk103;
     /// Xexun, TK101 and TK102.
     Xexun = 13, "xexun", xexun;
+    /// Totem, both generations.
+    Totem = 14, "totem", totem;
     /// OwnTracks, over HTTP and as the payload of MQTT.
     OwnTracks = 33, "owntracks", owntracks;
 }

@@ -51,9 +51,8 @@ impl<'a> Message<'a> {
     fn of(raw: &'a [u8]) -> Option<Self> {
         let [b'(', content @ .., b')'] = raw else { return None };
         let digits = content.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let is_name = |(id, rest): (&[u8], &[u8])| {
-            id.iter().all(u8::is_ascii_alphanumeric) && begins_command(rest)
-        };
+        let is_name =
+            |(id, rest): (&[u8], &[u8])| id.iter().all(u8::is_ascii_alphanumeric) && begins_command(rest);
         let of_twelve = content.split_at_checked(ID_CHARACTERS).is_some_and(is_name);
         let id_bytes = if of_twelve { ID_CHARACTERS } else { digits };
         let (id, rest) = content.split_at_checked(id_bytes)?;

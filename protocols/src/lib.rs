@@ -19,6 +19,7 @@ pub mod gb32960;
 pub mod gcj02;
 pub mod gps103;
 mod http;
+pub mod jt600;
 pub mod jt808;
 pub mod meitrack;
 mod members;

@@ -105,6 +105,8 @@ protocols! {
     Xexun = 13, "xexun", xexun;
     /// Totem, both generations.
     Totem = 14, "totem", totem;
+    /// Jointech's JT600 and JT700.
+    Jt600 = 15, "jt600", jt600;
     /// OwnTracks, over HTTP and as the payload of MQTT.
     OwnTracks = 33, "owntracks", owntracks;
 }

@@ -91,6 +91,16 @@ protocols! {
     Jt808 = 1, "jt808", jt808;
     /// GB/T 32960.3-2016 and -2025.
     Gb32960 = 2, "gb32960", gb32960;
+    /// The GT06 family: Concox, Jimi and many others.
+    Gt06 = 3, "gt06", gt06;
+    /// Teltonika's codecs 8, 8 Extended, 16, 12 and 14.
+    Teltonika = 4, "teltonika", teltonika;
+    /// Queclink @Track, in text.
+    Gl200 = 5, "gl200", gl200;
+    /// H02, in text and in binary.
+    H02 = 6, "h02", h02;
+    /// Wialon IPS 1.1 and 2.0.
+    Wialon = 7, "wialon", wialon;
     /// Meitrack, MVT, T and TC series.
     Meitrack = 8, "meitrack", meitrack;
     /// Suntech, ST200 to ST900, SA200 and the universal series.
@@ -107,6 +117,10 @@ protocols! {
     Totem = 14, "totem", totem;
     /// Jointech's JT600 and JT700.
     Jt600 = 15, "jt600", jt600;
+    /// TopFlyTech's T8 series.
+    T800x = 16, "t800x", t800x;
+    /// Ruptela's FM protocol.
+    Ruptela = 18, "ruptela", ruptela;
     /// OwnTracks, over HTTP and as the payload of MQTT.
     OwnTracks = 33, "owntracks", owntracks;
 }

@@ -25,6 +25,7 @@ pub mod h02;
 mod http;
 pub mod jt600;
 pub mod jt808;
+pub mod jt809;
 pub mod meitrack;
 mod members;
 mod nmea;

@@ -121,6 +121,8 @@ protocols! {
     T800x = 16, "t800x", t800x;
     /// Ruptela's FM protocol.
     Ruptela = 18, "ruptela", ruptela;
+    /// JT/T 809-2011 and -2019, between platforms.
+    Jt809 = 20, "jt809", jt809;
     /// OwnTracks, over HTTP and as the payload of MQTT.
     OwnTracks = 33, "owntracks", owntracks;
 }

@@ -22,24 +22,25 @@ pub(super) fn read(fields: &[u8], profile: &Profile, out: &mut Observations, not
         return;
     };
     let keyword = row.at(0);
-    let fix = if keyword == b"OBD" {
-        read_obd(&row, profile, out, notes);
-        return;
-    } else if row.at(3) == b"F" {
-        of_satellites(&row, profile)
-    } else {
-        of_copy(&row, profile, out)
-    };
+    if keyword == b"OBD" {
+        return read_obd(&row, profile, out, notes);
+    }
     let (alarms, ignition) = meaning_of(keyword);
-    let Some(mut fix) = fix else {
+    let has_satellites = row.at(3) == b"F";
+    let found = if has_satellites { of_satellites(&row, profile) } else { of_copy(&row, profile) };
+    let Some(mut fix) = found else {
         return without_place(&row, alarms, profile, out, notes);
     };
     fix.alarms = fix.alarms.with(alarms);
     if let Some(is_on) = ignition {
         fix.set_ignition(is_on);
     }
-    if row.at(3) == b"F" {
+    if has_satellites {
         push(fix, &row, out, notes);
+    } else {
+        let start = out.extra.len();
+        Quantity::Hdop.write(text::fixed(row.at(13), 3), &mut out.extra);
+        out.push_fix(fix, start);
     }
 }
 
@@ -190,8 +191,7 @@ fn read_obd(row: &Row<'_>, profile: &Profile, out: &mut Observations, notes: &mu
 }
 
 /// The form of one copy: `NAME,---,------,----,HHmmss,ddMMyy,SIGNAL,VALID,LAT,LON,SPEED,COURSE,ALT,HDOP,SATS,ACC,..`.
-/// Adds the fix itself.
-fn of_copy(row: &Row<'_>, profile: &Profile, out: &mut Observations) -> Option<Fix> {
+fn of_copy(row: &Row<'_>, profile: &Profile) -> Option<Fix> {
     let dashes =
         [1, 2, 3].map(|number| row.at(number).iter().all(|byte| *byte == b'-') && !row.at(number).is_empty());
     if dashes != [true; 3] {
@@ -210,9 +210,6 @@ fn of_copy(row: &Row<'_>, profile: &Profile, out: &mut Observations) -> Option<F
     };
     fix.set_valid(row.at(7) == b"1");
     fix.set_ignition(row.at(15) == b"1");
-    let start = out.extra.len();
-    Quantity::Hdop.write(text::fixed(row.at(13), 3), &mut out.extra);
-    out.push_fix(fix, start);
     Some(fix)
 }
 

@@ -86,7 +86,10 @@ pub(super) fn read(
     if head.long.is_some() {
         return read_long(&mut records, profile, out, notes);
     }
-    if records.left() == 0 || records.left() % SHORT_RECORD_BYTES != 0 || !(1..=3).contains(&head.version) {
+    if records.left() == 0
+        || !records.left().is_multiple_of(SHORT_RECORD_BYTES)
+        || !(1..=3).contains(&head.version)
+    {
         return Err(malformed(head.at));
     }
     while records.left() > 0 {

@@ -17,10 +17,11 @@
 //! After a log-in [`Superior::sub_link`] says where to connect to. The owner of the sockets connects, hands what
 //! [`Superior::sub_opened`] writes to the new link, feeds what arrives to [`Superior::sub_received`], calls
 //! [`Superior::sub_timeout`] when [`Superior::sub_next_timeout`] is due, and [`Superior::sub_closed`] at its end; it
-//! closes the sub link when the main link ends. While the sub link is up 9101 and orders go over it: after each
-//! `receive`, [`Superior::take_sub_replies`] is what to send there **when the messages of the same box are durable**,
-//! as with [`Outbox::replies`]. Without a sub link they go over the main link, which the standard allows; nothing is
-//! lost when nobody ever connects one.
+//! closes the sub link when the main link ends. While the sub link is up 9101 goes over it: after each `receive`,
+//! [`Superior::take_sub_replies`] is what to send there **when the messages of the same box are durable**, as with
+//! [`Outbox::replies`]. Without a sub link it goes over the main link, which the standard allows; nothing is lost when
+//! nobody ever connects one. Orders of [`Session::send`] go over the main link; [`Superior::write`] makes any message
+//! for the link of the caller's choice.
 //!
 //! The verify code must be hard to guess and new for each link: the owner puts a random one into the settings.
 
@@ -89,6 +90,8 @@ pub struct MainLink {
     /// The header of the log-in, once there was one: answers are written like it.
     log_in: Option<Header>,
     sub_address: Option<SubAddress>,
+    /// When the last message came: an order has no other clock.
+    heard: UtcMillis,
     serial: u32,
     /// Positions accepted and not yet counted to the lower platform.
     uncounted: u32,
@@ -229,6 +232,7 @@ impl Dialect for MainLink {
         let Ok(frame) = Frame::parse(raw) else { return };
         let header = frame.header;
         let Ok(body) = self.clear(&frame) else { return };
+        self.heard = now;
         if !heard.check_is_right {
             return;
         }
@@ -284,8 +288,8 @@ impl Dialect for MainLink {
         }
         let serial = self.serial;
         self.serial = self.serial.wrapping_add(1);
-        // The time of sending is that of the log-in: no clock comes with an order.
-        let header = Header { serial, message_id: message_id & 0xff00, ..form };
+        let time_s = form.time_s.map(|_| UtcSeconds::of(self.heard).0);
+        let header = Header { serial, message_id: message_id & 0xff00, time_s, ..form };
         encode_frame(&header, &whole, self.settings.cipher.as_ref(), out);
         let [_, _, high, low] = serial.to_be_bytes();
         Some(u16::from_be_bytes([high, low]))

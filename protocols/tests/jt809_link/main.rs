@@ -4,9 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use motorpool_protocols::jt809::lower::{CloseReason, LowerEvent, LowerOutbox, LowerSettings, Offer, Queued};
+use motorpool_protocols::jt809::message::Link as Link809;
+use motorpool_protocols::jt809::message::link::{LogInReply, PositionCount, SubLogIn};
 use motorpool_protocols::jt809::message::vehicle::{Position, Position2011, Position2019};
 use motorpool_protocols::jt809::superior::SuperiorSettings;
-use motorpool_protocols::jt809::{Cipher, Edition, Lower, Superior, Vehicle};
+use motorpool_protocols::jt809::wire::UtcSeconds;
+use motorpool_protocols::jt809::{Cipher, Edition, Header, Lower, Message, Superior, Vehicle, encode_frame};
 use motorpool_protocols::{
     Fix, Observations, OpenGate, Outbox, Profile, Protocol, Quality, Session, SessionLimits, Status,
     UtcMillis, observe,
@@ -368,6 +371,64 @@ fn what_a_break_left_open_comes_again_as_back_fill_in_fives() {
     world.settle();
     assert_eq!((world.confirmed, world.links), (30, 2));
     assert!(world.arrived.values().all(|times| *times == (1, 1)));
+}
+
+/// A count of a superior platform, as a frame.
+fn count(count: u32, from: i64) -> Vec<u8> {
+    let at = |ms: i64| UtcSeconds::of(UtcMillis(ms));
+    let count = PositionCount { count, from: at(from), until: at(START + 900_000) };
+    frame_of(&Message::Link(Link809::PositionsReceived(count)))
+}
+
+fn frame_of(message: &Message) -> Vec<u8> {
+    let (mut body, mut raw) = (Vec::new(), Vec::new());
+    message.encode(Edition::E2011, &mut body).expect("it fits");
+    encode_frame(&Header { message_id: message.message_id(), ..Header::default() }, &body, None, &mut raw);
+    raw
+}
+
+/// Connects, logs in and offers the positions 1 to 3.
+fn three_in_flight(lower: &mut Lower, now: UtcMillis) {
+    let mut out = LowerOutbox::default();
+    lower.handle_timeout(now, &mut out);
+    lower.main_opened(now, &mut out);
+    let reply = frame_of(&Message::Link(Link809::LogInReply(LogInReply { result: 0, verify_code: 1 })));
+    lower.main_received(now, &reply, &mut out);
+    for number in 1..=3 {
+        assert_eq!(lower.offer(now, queued(Edition::E2011, number), &mut out), Offer::Taken);
+    }
+    lower.flush(now, &mut out);
+}
+
+#[test]
+fn a_count_that_began_before_the_link_confirms_no_more_than_it_must_have_seen() {
+    for (counted, confirmed) in [(3, None), (5, Some(2)), (6, Some(3))] {
+        let settings = LowerSettings { live_within_ms: i64::MAX, ..LowerSettings::default() };
+        let (mut lower, mut out) = (Lower::new(settings), LowerOutbox::default());
+        three_in_flight(&mut lower, UtcMillis(START));
+        lower.main_closed(UtcMillis(START + 10_000), &mut out);
+        three_in_flight(&mut lower, UtcMillis(START + 60_000));
+        out.clear();
+        lower.main_received(UtcMillis(START + 70_000), &count(counted, START), &mut out);
+        let wanted: Vec<_> = confirmed.map(|up_to| LowerEvent::Confirmed { up_to }).into_iter().collect();
+        assert_eq!(out.events, wanted, "counted {counted}");
+    }
+}
+
+#[test]
+fn a_sub_link_without_the_code_is_not_heard() {
+    let settings = LowerSettings { live_within_ms: i64::MAX, ..LowerSettings::default() };
+    let (mut lower, mut out) = (Lower::new(settings), LowerOutbox::default());
+    three_in_flight(&mut lower, UtcMillis(START));
+    lower.sub_received(UtcMillis(START), &count(3, START), &mut out);
+    assert!(out.events.is_empty() && out.sub.is_empty());
+    let show = |verify_code| frame_of(&Message::Link(Link809::SubLogIn(SubLogIn { verify_code })));
+    lower.sub_received(UtcMillis(START), &show(2), &mut out);
+    assert_eq!(out.events, [LowerEvent::CloseSub(CloseReason::WrongCode)]);
+    out.clear();
+    lower.sub_received(UtcMillis(START), &show(1), &mut out);
+    lower.sub_received(UtcMillis(START), &count(3, START), &mut out);
+    assert_eq!(out.events, [LowerEvent::Confirmed { up_to: 3 }]);
 }
 
 #[test]

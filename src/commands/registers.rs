@@ -14,13 +14,13 @@ use serde_json::json;
 use super::Outcome;
 use super::deeds;
 use super::registry::{Place, with_registry_and_config};
+use crate::accounts::chain::Deed;
 use crate::clock::wall_now;
 use crate::config::Config;
 use crate::registers::{
     Clearance, Clerk, ImportFile, Imported, KINDS, Kind, Office, Operator, Submitted, export_csv, kind,
     read_file,
 };
-use crate::accounts::chain::Deed;
 use crate::registry::{Known, Registry, RowFilter};
 use crate::supervision::ClearanceSources;
 

@@ -19,7 +19,9 @@ use sha2::{Digest as _, Sha256};
 use super::entered::{self, EnteredFault};
 use super::kinds::{Kind, kind};
 use crate::accounts::chain::Deed;
-use crate::registry::{self, AnyRow, Change, Decider, Known, NewProposal, Proposal, ProposalState, Registry, Written};
+use crate::registry::{
+    self, AnyRow, Change, Decider, Known, NewProposal, Proposal, ProposalState, Registry, Written,
+};
 pub use crate::supervision::Clearance;
 use crate::supervision::{ClearanceSources, WouldClear, would_clear};
 
@@ -130,7 +132,8 @@ impl Office<'_> {
         let clearance = self.clearance(kind, &changes, clerk.recorded_by).await?;
         let Some(clearance) = clearance else {
             let batch = kind.batch(&changes)?;
-            let written = self.registry().write_batch_telling(&batch, clerk.recorded_by, clerk.told, self.now).await?;
+            let written =
+                self.registry().write_batch_telling(&batch, clerk.recorded_by, clerk.told, self.now).await?;
             return Ok(Submitted::Written(written));
         };
         self.pin(kind, &mut changes).await?;
@@ -297,11 +300,7 @@ fn asker(proposal: &Proposal) -> Actor {
 
 /// Who decides, by name and number.
 fn decider(clerk: Clerk<'_>) -> Decider<'_> {
-    Decider {
-        by: clerk.person,
-        person: clerk.known.map(|actor| actor.person.0),
-        told: clerk.told,
-    }
+    Decider { by: clerk.person, person: clerk.known.map(|actor| actor.person.0), told: clerk.told }
 }
 
 /// The person with a token of this name.

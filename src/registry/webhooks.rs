@@ -359,12 +359,7 @@ impl Registry {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_webhook(
-        &self,
-        id: i64,
-        told: Option<&Deed>,
-        now: UtcMillis,
-    ) -> Result<bool, Error> {
+    pub async fn delete_webhook(&self, id: i64, told: Option<&Deed>, now: UtcMillis) -> Result<bool, Error> {
         let sql = Sql::new("DELETE FROM webhooks WHERE id = $1").bind(id);
         self.change_webhook(sql, id, told, now).await
     }

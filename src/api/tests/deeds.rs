@@ -19,7 +19,8 @@ async fn what_the_log_can_not_tell_is_not_done() {
     let viewer = app.with_password("wang").await;
     let account = format!("/api/v1/accounts/{}", viewer.id);
     let grant = app.registry.people().grants(viewer.id).await.unwrap()[0].id;
-    let login = app.registry.people().logins(office.account.id, i64::MAX, crate::clock::wall_now()).await.unwrap();
+    let login =
+        app.registry.people().logins(office.account.id, i64::MAX, crate::clock::wall_now()).await.unwrap();
     let system = app.person("sys", Role::SystemAdmin, None, None).await;
     let hook = json!({ "url": "https://203.0.113.7/", "events": ["flag.opened"] });
     let driver = json!({ "row": { "name": "赵", "unit": 4 } });
@@ -33,7 +34,14 @@ async fn what_the_log_can_not_tell_is_not_done() {
         (&admin, "PATCH", account.clone(), json!({ "display_name": "王" }), &accounts, "account.change"),
         (&admin, "POST", format!("{account}/grants"), json!({ "role": "finance" }), &accounts, "grant.give"),
         (&admin, "DELETE", format!("{account}/grants/{grant}"), json!({}), &accounts, "grant.revoke"),
-        (&office, "POST", format!("/api/v1/cases/{CASE}/events"), json!({ "type": "start_checking" }), &cases, "case.act"),
+        (
+            &office,
+            "POST",
+            format!("/api/v1/cases/{CASE}/events"),
+            json!({ "type": "start_checking" }),
+            &cases,
+            "case.act",
+        ),
         (&system, "POST", "/api/v1/devices/1/block".to_owned(), json!({}), &devices, "device.write"),
         (&system, "POST", "/api/v1/webhooks".to_owned(), hook, &webhooks, "webhook.create"),
         (&system, "DELETE", "/api/v1/webhooks/1".to_owned(), json!({}), &webhooks, "webhook.delete"),

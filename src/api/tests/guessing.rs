@@ -82,7 +82,11 @@ async fn an_address_that_guesses_is_refused_before_anything_is_hashed() {
     let answer = app.log_in_from("198.51.100.7", "zhang", PASSWORD).await;
     assert_eq!(answer.problem(), "too_many_attempts");
     assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
-    assert_eq!(app.log_in_from("192.0.2.1", "zhang", PASSWORD).await.problem(), "unavailable", "others are not");
+    assert_eq!(
+        app.log_in_from("192.0.2.1", "zhang", PASSWORD).await.problem(),
+        "unavailable",
+        "others are not"
+    );
 }
 
 #[tokio::test]

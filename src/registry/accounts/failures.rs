@@ -50,12 +50,7 @@ impl People<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn begin_attempt(
-        &self,
-        name: &str,
-        network: &str,
-        now: UtcMillis,
-    ) -> Result<Admission, Error> {
+    pub async fn begin_attempt(&self, name: &str, network: &str, now: UtcMillis) -> Result<Admission, Error> {
         let name = failing(name);
         let _turn = self.registry.writer.lock().await;
         let mut tx = self.registry.db.begin_write().await?;
@@ -86,9 +81,8 @@ impl People<'_> {
         let (here, _) = row(&mut tx, &name, network).await?;
         let sql = Sql::new("DELETE FROM login_failures WHERE name = $1 AND network = $2");
         tx.execute(sql.bind(&name).bind(network)).await?;
-        let sql = Sql::new(
-            "UPDATE login_failures SET failures = failures - $1 WHERE name = $2 AND network = $3",
-        );
+        let sql =
+            Sql::new("UPDATE login_failures SET failures = failures - $1 WHERE name = $2 AND network = $3");
         tx.execute(sql.bind(here).bind(&name).bind(EVERYWHERE)).await?;
         let sql = Sql::new("DELETE FROM login_failures WHERE name = $1 AND network = $2 AND failures <= 0");
         tx.execute(sql.bind(&name).bind(EVERYWHERE)).await?;
@@ -101,15 +95,17 @@ impl People<'_> {
     /// When the database fails.
     pub async fn forget_failures(&self, name: &str) -> Result<(), Error> {
         let _turn = self.registry.writer.lock().await;
-        self.registry.db.execute(Sql::new("DELETE FROM login_failures WHERE name = $1").bind(failing(name))).await?;
+        self.registry
+            .db
+            .execute(Sql::new("DELETE FROM login_failures WHERE name = $1").bind(failing(name)))
+            .await?;
         Ok(())
     }
 }
 
 /// The failures of a row, and until when it holds something back.
 async fn row(tx: &mut Tx, name: &str, network: &str) -> Result<(i64, i64), Error> {
-    let sql =
-        Sql::new("SELECT failures, holds_until FROM login_failures WHERE name = $1 AND network = $2");
+    let sql = Sql::new("SELECT failures, holds_until FROM login_failures WHERE name = $1 AND network = $2");
     Ok(tx.optional(sql.bind(name).bind(network)).await?.unwrap_or((0, 0)))
 }
 

@@ -186,12 +186,7 @@ impl People<'_> {
 }
 
 /// Makes a link; those made for the account before are worth nothing from now on.
-async fn insert_link(
-    tx: &mut Tx,
-    account: Option<i64>,
-    who: &str,
-    now: UtcMillis,
-) -> Result<String, Error> {
+async fn insert_link(tx: &mut Tx, account: Option<i64>, who: &str, now: UtcMillis) -> Result<String, Error> {
     let secret = secrets::secret().map_err(|_| Error::Random)?;
     let mut sql = Sql::new("DELETE FROM account_links WHERE used_at IS NULL AND account ");
     match account {

@@ -79,7 +79,8 @@ impl People<'_> {
         let sql = Sql::new(
             "SELECT id, vehicle, case_id, text FROM purposes WHERE login = $1 AND day = $2 ORDER BY id DESC LIMIT $3",
         );
-        let rows: Vec<Row> = self.registry.db.all(sql.bind(login).bind(day_number(day)).bind(PURPOSES_MAX)).await?;
+        let rows: Vec<Row> =
+            self.registry.db.all(sql.bind(login).bind(day_number(day)).bind(PURPOSES_MAX)).await?;
         let purpose = |row: Row| Purpose {
             id: row.id,
             vehicle: row.vehicle.map(VehicleId),

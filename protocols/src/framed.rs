@@ -116,6 +116,26 @@ pub trait Dialect: Send + std::fmt::Debug {
     /// When it is none of the protocol.
     fn hear(&self, frame: &[u8]) -> Result<Heard, RejectReason>;
 
+    /// Writes what is stored of an accepted frame, which is what `observe` reads: as a rule all of it. What only
+    /// carries a message (the head of an HTTP request, with its credentials) is left out.
+    fn store(&self, frame: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(frame);
+    }
+
+    /// Writes what the protocol says to bytes that nobody was asked about: they are no frame of it, or the server
+    /// can't take one now. As a rule nothing.
+    ///
+    /// # Errors
+    /// When no frame can be found behind these bytes: the link must be closed.
+    fn decline(
+        &mut self,
+        _frame: &[u8],
+        _reason: RejectReason,
+        _out: &mut Vec<u8>,
+    ) -> Result<(), SessionError> {
+        Ok(())
+    }
+
     /// Writes the answer of the protocol to `frame`, if it has one. Called once for each frame that was heard
     /// and judged, in order: a session's own state (its serial numbers, its log-in) changes here and only here.
     fn answer(&mut self, now: UtcMillis, frame: &[u8], heard: &Heard, verdict: Verdict, out: &mut Vec<u8>);
@@ -182,12 +202,12 @@ impl<D: Dialect> FramedSession<D> {
     ) -> Result<(), SessionError> {
         let heard = match self.dialect.hear(frame) {
             Ok(heard) => heard,
-            Err(reason) => return self.reject(reason, at, frame.len(), out),
+            Err(reason) => return self.decline(reason, frame, at, out),
         };
         match self.judge(&heard, gate, out) {
             Judged::Accept(device) => {
                 self.rejects_in_a_row = 0;
-                out.raw.extend_from_slice(frame);
+                self.dialect.store(frame, &mut out.raw);
                 let end = u32::try_from(out.raw.len()).unwrap_or(u32::MAX);
                 out.messages.push(Accepted { end, device });
                 self.dialect.answer(now, frame, &heard, Verdict::Accepted, &mut out.replies);
@@ -196,11 +216,10 @@ impl<D: Dialect> FramedSession<D> {
                 }
                 Ok(())
             }
-            Judged::Refuse(reason, refusal) => {
-                if let Some(refusal) = refusal {
-                    let verdict = Verdict::Refused(refusal);
-                    self.dialect.answer(now, frame, &heard, verdict, &mut out.immediate);
-                }
+            Judged::Refuse(reason, None) => self.decline(reason, frame, at, out),
+            Judged::Refuse(reason, Some(refusal)) => {
+                let verdict = Verdict::Refused(refusal);
+                self.dialect.answer(now, frame, &heard, verdict, &mut out.immediate);
                 self.reject(reason, at, frame.len(), out)
             }
         }
@@ -291,6 +310,17 @@ impl<D: Dialect> FramedSession<D> {
         }
     }
 
+    fn decline(
+        &mut self,
+        reason: RejectReason,
+        bytes: &[u8],
+        at: usize,
+        out: &mut Outbox,
+    ) -> Result<(), SessionError> {
+        self.reject(reason, at, bytes.len(), out)?;
+        self.dialect.decline(bytes, reason, &mut out.immediate)
+    }
+
     fn reject(
         &mut self,
         reason: RejectReason,
@@ -325,12 +355,12 @@ impl<D: Dialect> Session for FramedSession<D> {
                 Cut::Incomplete if rest.len() < D::FRAME_BYTES_MAX => return Ok(at),
                 // It would never end: look for a frame from the next byte on.
                 Cut::Incomplete => {
-                    self.reject(RejectReason::TooLong, at, rest.len(), out)?;
+                    self.decline(RejectReason::TooLong, rest, at, out)?;
                     at += 1;
                 }
                 Cut::Space(bytes) => at += bytes.max(1),
                 Cut::Garbage(bytes, reason) => {
-                    self.reject(reason, at, bytes, out)?;
+                    self.decline(reason, rest.get(..bytes).unwrap_or(rest), at, out)?;
                     at += bytes.max(1);
                 }
                 Cut::Frame(bytes) => {

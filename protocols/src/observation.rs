@@ -373,6 +373,8 @@ bits! {
         ITEM_MALFORMED = 8, "item_malformed";
         /// The datum was GCJ-02 and was converted by the device profile.
         CRS_CONVERTED = 9, "crs_converted";
+        /// The source says that its datum is neither WGS-84 nor GCJ-02; the coordinates are kept as sent.
+        CRS_UNKNOWN = 10, "crs_unknown";
     }
 }
 

@@ -126,6 +126,16 @@ pub(crate) const fn from_bcd(byte: u8) -> Option<u8> {
     if byte >> 4 > 9 || byte & 15 > 9 { None } else { Some((byte >> 4) * 10 + (byte & 15)) }
 }
 
+/// Decimal digits, two a byte, at the end of `N` bytes; `None` for what is no digits or too long.
+pub(crate) fn pack_digits<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut packed = [0; N];
+    for (place, digit) in text.bytes().rev().enumerate() {
+        let byte = packed.iter_mut().rev().nth(place / 2)?;
+        *byte |= digit.checked_sub(b'0').filter(|digit| *digit <= 9)? << (place % 2 * 4);
+    }
+    Some(packed)
+}
+
 /// The unsigned number that up to eight big-endian bytes are.
 #[inline]
 pub(crate) fn be(bytes: &[u8]) -> u64 {
@@ -166,6 +176,12 @@ mod tests {
         assert_eq!((be(&[1, 2]), be_signed(&[0xff]), be_signed(&[0x7f, 0xff])), (0x0102, -1, 0x7fff));
         assert_eq!((be(&[0xff; 8]), be_signed(&[0xff; 8]), be_signed(&[])), (u64::MAX, -1, 0));
         assert_eq!((from_bcd(0x59), from_bcd(0x5a), from_bcd(0xa0)), (Some(59), None, None));
+    }
+
+    #[test]
+    fn digits_are_packed_at_the_end() {
+        assert_eq!(pack_digits::<3>("12345"), Some([0x01, 0x23, 0x45]));
+        assert_eq!((pack_digits::<2>("12345"), pack_digits::<2>("1a")), (None, None));
     }
 
     #[test]

@@ -89,6 +89,26 @@ macro_rules! protocols {
 protocols! {
     /// JT/T 808-2011, -2013 and -2019.
     Jt808 = 1, "jt808", jt808;
+    /// GB/T 32960.3-2016 and -2025.
+    Gb32960 = 2, "gb32960", gb32960;
+    /// The GT06 family: Concox, Jimi and many others.
+    Gt06 = 3, "gt06", gt06;
+    /// Teltonika's codecs 8, 8 Extended, 16, 12 and 14.
+    Teltonika = 4, "teltonika", teltonika;
+    /// Queclink @Track, in text.
+    Gl200 = 5, "gl200", gl200;
+    /// H02, in text and in binary.
+    H02 = 6, "h02", h02;
+    /// Wialon IPS 1.1 and 2.0.
+    Wialon = 7, "wialon", wialon;
+    /// Meitrack, MVT, T and TC series.
+    Meitrack = 8, "meitrack", meitrack;
+    /// Suntech, ST200 to ST900, SA200 and the universal series.
+    Suntech = 9, "suntech", suntech;
+    /// The HTTP requests of OsmAnd and of Traccar's clients.
+    Osmand = 10, "osmand", osmand;
+    /// OwnTracks, over HTTP and as the payload of MQTT.
+    OwnTracks = 33, "owntracks", owntracks;
 }
 
 impl Protocol {

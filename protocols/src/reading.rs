@@ -112,6 +112,18 @@ quantities! {
     SignalDbm = 29, "signal_dbm", tracker;
     /// Steps or pulses counted.
     Pulses = 30, "pulses", tracker;
+    /// A fuel sensor, as sent: its unit is known to whoever fitted it.
+    FuelSensor = 31, "fuel_sensor", tracker;
+    /// Whether the ignition is on, in a report without a position: 0 or 1.
+    Ignition = 34, "ignition", tracker;
+    /// Radio signal strength as sent, without a unit, where the column can't hold it.
+    Signal = 35, "signal", tracker;
+    /// Satellites used, where the column can't hold them.
+    Satellites = 36, "satellites", tracker;
+    /// Vertical dilution of precision.
+    Vdop = 37, "vdop", tracker;
+    /// Current of the tracker's own battery.
+    BatteryCurrent = 38, "battery_a", tracker;
 
     /// Calculated engine load (J1979 PID 04).
     EngineLoad = 64, "engine_load_percent", vehicle;
@@ -197,6 +209,47 @@ quantities! {
     VehicleOdometer = 104, "vehicle_odometer_km", vehicle;
     /// Highest level of the alarms of the traction battery, as GB/T 32960.3 numbers it.
     AlarmLevel = 105, "alarm_level", vehicle;
+    /// Fuel in the tank, where the column can't hold it.
+    Fuel = 110, "fuel_l", vehicle;
+    /// Pressure in the fuel rail, absolute (PID 23, 59).
+    FuelRailPressure = 111, "fuel_rail_pressure_kpa", vehicle;
+    /// Remaining charge or range as the vehicle tells it: distance that can still be driven.
+    Range = 112, "range_km", vehicle;
+    /// Speed as the vehicle's network tells it, where no fix has a column for it.
+    VehicleSpeed = 113, "vehicle_speed_kmh", vehicle;
+    /// Engine speed, where no fix has a column for it.
+    EngineSpeed = 114, "engine_rpm", vehicle;
+    /// General alarm flags of an electric vehicle, bit by bit as GB/T 32960.3 numbers them.
+    ElectricAlarms = 115, "electric_alarms", vehicle;
+    /// Speed of the first drive motor.
+    MotorSpeed = 116, "motor_rpm", vehicle;
+    /// Torque of the first drive motor.
+    MotorTorque = 117, "motor_torque_nm", vehicle;
+    /// Temperature of the first drive motor.
+    MotorTemperature = 118, "motor_c", vehicle;
+    /// Temperature of the first drive motor's controller.
+    MotorControllerTemperature = 119, "motor_controller_c", vehicle;
+    /// Highest voltage of a cell of the traction battery.
+    CellVoltageMax = 120, "cell_max_v", vehicle;
+    /// Lowest voltage of a cell of the traction battery.
+    CellVoltageMin = 121, "cell_min_v", vehicle;
+    /// Highest temperature in the traction battery.
+    CellTemperatureMax = 122, "cell_max_c", vehicle;
+    /// Lowest temperature in the traction battery.
+    CellTemperatureMin = 123, "cell_min_c", vehicle;
+    /// State of the DC-DC converter, as GB/T 32960.3 table 9 numbers it.
+    DcDcState = 124, "dc_dc_state", vehicle;
+    /// Greatest pressure in the hydrogen system.
+    HydrogenPressure = 125, "hydrogen_mpa", vehicle;
+}
+
+impl Quantity {
+    /// Appends the stored form of a reading of so many thousandths, if there is one.
+    pub(crate) fn write(self, milli: Option<i64>, out: &mut Vec<u8>) {
+        if let Some(milli) = milli {
+            Reading::new(self, milli).write(out);
+        }
+    }
 }
 
 /// One value.
@@ -234,13 +287,18 @@ impl Reading {
     /// The value as JSON prints it: whole where it is whole.
     #[must_use]
     pub fn value(self) -> Value {
-        if self.milli % 1_000 == 0 {
-            return Value::from(self.milli / 1_000);
-        }
-        #[expect(clippy::cast_precision_loss, reason = "printed with three decimals")]
-        let value = self.milli as f64 / 1_000.0;
-        Number::from_f64(value).map_or(Value::Null, Value::Number)
+        thousandths(self.milli)
     }
+}
+
+/// A number of thousandths as JSON prints it: whole where it is whole.
+pub(crate) fn thousandths(milli: i64) -> Value {
+    if milli % 1_000 == 0 {
+        return Value::from(milli / 1_000);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "printed with three decimals")]
+    let value = milli as f64 / 1_000.0;
+    Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
 /// The readings of stored extra bytes, in their order. Ends at the first byte that does not belong to one;

@@ -201,6 +201,9 @@ pub enum SessionError {
     /// The terminal was refused too often.
     #[error("the terminal was not admitted")]
     NotAdmitted,
+    /// Nobody can tell where the next frame begins.
+    #[error("the stream can't be read any further")]
+    Unreadable,
 }
 
 /// Who may come in. Implemented by the server over its registry; called synchronously and must not block.

@@ -15,7 +15,9 @@ const NAMES: &[(&str, &[&str], f64)] = &[
     ("charge", &["charging"], 1.0),
     ("driverUniqueId", &["driver_id"], 1.0),
     ("dtcs", &["codes"], 1.0),
+    ("eyeTemp1", &["eye_temperature_1_c"], 1.0),
     ("fuel", &["fuel_l", "fuel_level_percent", "fuel_sensor"], 1.0),
+    ("fuel1", &["fuel_sensor_1"], 1.0),
     ("fuelUsed", &["fuel_used_l"], 1.0),
     // Theirs are milliseconds.
     ("hours", &["hours_h", "engine_hours_h"], 3_600_000.0),
@@ -28,6 +30,8 @@ const NAMES: &[(&str, &[&str], f64)] = &[
     ("rssi", &["signal", "signal_dbm"], 1.0),
     ("sat", &["satellites"], 1.0),
     ("steps", &["pulses"], 1.0),
+    ("tag1Battery", &["tag_1_battery_mv"], 1.0),
+    ("tagTemp", &["tag_temperature_c"], 1.0),
     ("temp1", &["temperature_1_c"], 1.0),
     ("temp2", &["temperature_2_c"], 1.0),
     ("temp3", &["temperature_3_c"], 1.0),
@@ -143,8 +147,12 @@ fn find(key: &str, theirs: &Value, said: &Map<String, Value>) -> Option<Value> {
         return said.get(&snake_case(key)).cloned();
     };
     let value = ours.iter().find_map(|name| said.get(*name))?;
-    match value.as_f64() {
-        Some(number) if *factor != 1.0 => Some(json!(number * factor)),
+    match (value.as_f64(), theirs.as_f64()) {
+        // The last of our three decimals is as coarse as that in their unit.
+        (Some(number), Some(wanted)) if (number - wanted / factor).abs() < DIFFERENCE_MAX => {
+            Some(theirs.clone())
+        }
+        (Some(number), _) if *factor != 1.0 => Some(json!(number * factor)),
         _ => Some(value.clone()),
     }
 }

@@ -188,6 +188,7 @@ pub struct Registry {
     codes: Codes,
     profiles: Profiles,
     inbox: Inbox,
+    login_use: accounts::LoginUse,
     quarantine_max: usize,
 }
 
@@ -268,6 +269,7 @@ impl Registry {
             changed: watch::Sender::new(0),
             profiles: Profiles::new(config),
             inbox: Inbox::default(),
+            login_use: accounts::LoginUse::default(),
             quarantine_max: config.quarantine.terminals_max,
             db,
         };

@@ -105,7 +105,9 @@ impl Desk {
         }
         if let Some(person) = entry.deed.person.map(PersonId) {
             for check in checks.iter().filter(|check| entry.at >= check.since) {
-                if check.people.contains(&person) || check.is_open_to(self.roles_of(person, known).await?) {
+                if check.people.contains(&person)
+                    || check.is_open_to(self.roles_of(person, known).await?.as_deref())
+                {
                     return Ok(None);
                 }
             }
@@ -127,21 +129,18 @@ impl Desk {
     }
 
     /// The roles that a person ever had; `None` when neither an account nor a token is theirs.
-    async fn roles_of<'k>(
-        &self,
-        person: PersonId,
-        known: &'k mut Known,
-    ) -> Result<Option<&'k [Role]>, Problem> {
-        if !known.roles.contains_key(&person) {
-            let tokens = self.data.registry().tokens();
-            let token = tokens.iter().find_map(|token| token.person.as_ref().filter(|of| of.id == person));
-            let roles = match token {
-                Some(of) => Some(of.roles.iter().filter_map(|role| Role::of_cases(*role)).collect()),
-                None => self.data.state.people().roles_ever(person).await?,
-            };
-            known.roles.insert(person, roles);
+    async fn roles_of(&self, person: PersonId, known: &mut Known) -> Result<Option<Vec<Role>>, Problem> {
+        if let Some(roles) = known.roles.get(&person) {
+            return Ok(roles.clone());
         }
-        Ok(known.roles.get(&person).and_then(Option::as_deref))
+        let tokens = self.data.registry().tokens();
+        let token = tokens.iter().find_map(|token| token.person.as_ref().filter(|of| of.id == person));
+        let roles = match token {
+            Some(of) => Some(of.roles.iter().filter_map(|role| Role::of_cases(*role)).collect()),
+            None => self.data.state.people().roles_ever(person).await?,
+        };
+        known.roles.insert(person, roles.clone());
+        Ok(roles)
     }
 
     /// The checks of a vehicle, and of the unit that has it, that the caller does not see.

@@ -43,6 +43,7 @@ pub(in super::super) fn permission_to_write(kind: &Kind) -> Permission {
         "zone" | "place" => Permission::ZonesWrite,
         "fuel_fill" | "passage" | "repair" | "rental" | "mileage" => Permission::LedgersWrite,
         "calendar_year" | "working_hours" | "rule_set" | "exemption" | "watermark" => Permission::RulesWrite,
+        Unit::KIND => Permission::UnitsWrite,
         _ => Permission::RegistersWrite,
     }
 }

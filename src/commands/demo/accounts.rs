@@ -25,10 +25,11 @@ enum Place {
 }
 
 /// Log-in name, what others read, role, place.
-const PEOPLE: [(&str, &str, Role, Place); 12] = [
+const PEOPLE: [(&str, &str, Role, Place); 13] = [
     ("inspector", "张纪检", Role::Inspector, Place::Discipline),
     ("inspector2", "赵纪检", Role::Inspector, Place::Discipline),
     ("office", "李监管", Role::OfficeSupervisor, Place::Office),
+    ("office2", "孙监管", Role::OfficeSupervisor, Place::Office),
     ("manager", "王主任", Role::FleetManager, Place::Unit),
     ("dispatcher", "陈调度", Role::Dispatcher, Place::Unit),
     ("approver", "刘局长", Role::Approver, Place::Unit),
@@ -114,4 +115,18 @@ fn busiest(units: &[Versioned<Unit>], cars: &[Versioned<Vehicle>]) -> Option<Uni
     let ordinary = units.iter().filter(|row| row.row.kind == UnitKind::Ordinary).map(|row| UnitId(row.id));
     let count = |unit: &UnitId| cars.iter().filter(|row| row.row.unit == *unit).count();
     ordinary.max_by_key(|unit| (count(unit), std::cmp::Reverse(*unit))).filter(|unit| count(unit) > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_office_and_the_inspectors_are_two_each_so_that_four_eyes_can_finish() {
+        for role in [Role::OfficeSupervisor, Role::Inspector] {
+            assert_eq!(PEOPLE.iter().filter(|(_, _, held, _)| *held == role).count(), 2, "{role:?}");
+        }
+        let names: std::collections::BTreeSet<&str> = PEOPLE.iter().map(|(name, ..)| *name).collect();
+        assert_eq!(names.len(), PEOPLE.len());
+    }
 }

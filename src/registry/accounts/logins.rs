@@ -1,13 +1,19 @@
 //! Where people are logged in.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use motorpool_protocols::UtcMillis;
 use sqlx::FromRow;
 
+use super::super::Registry;
 use super::super::db::{Sql, Tx};
 use super::{Account, AccountRow, Error, Grant, GrantRow, People, SELECT_ACCOUNT, SELECT_GRANT, next};
 
 /// The use of a log-in is written down at most so often, milliseconds.
 const LAST_USED_STEP_MS: i64 = 60_000;
+/// Log-ins whose use is noted and not written down yet; beyond that it is noted a little later.
+const NOTED_MAX: usize = 65_536;
 /// Log-ins that one account has open at a time; the one unused for longest ends when there are more.
 const OPEN_MAX: i64 = 20;
 /// Log-ins that a list shows.
@@ -160,8 +166,11 @@ impl People<'_> {
         let mut sql = Sql::new(SELECT_LOGIN);
         sql.push(" AND secret_sha256 = ").push_bind(secret_sha256);
         sql.push(" AND expires_at > ").push_bind(now);
-        sql.push(" AND last_used_at > ").push_bind(now.0.saturating_sub(idle_ms));
         let Some(login): Option<LoginRow> = tx.optional(sql).await? else { return Ok(None) };
+        let noted = self.registry.login_use.pending().get(&login.id).copied();
+        if login.last_used_at.max(noted.unwrap_or(0)) <= now.0.saturating_sub(idle_ms) {
+            return Ok(None);
+        }
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE is_disabled = 0 AND id = ").push_bind(login.account);
         let Some(account): Option<AccountRow> = tx.optional(sql).await? else { return Ok(None) };
@@ -171,9 +180,7 @@ impl People<'_> {
         let grants: Vec<GrantRow> = tx.all(sql).await?;
         tx.rollback().await?;
         if now.0.saturating_sub(login.last_used_at) >= LAST_USED_STEP_MS.min(idle_ms / 4) {
-            let _turn = self.registry.writer.lock().await;
-            let sql = Sql::new("UPDATE logins SET last_used_at = $1 WHERE id = $2 AND last_used_at < $1");
-            self.registry.db.execute(sql.bind(now).bind(login.id)).await?;
+            self.registry.login_use.note(login.id, now);
         }
         let grants = grants.into_iter().map(GrantRow::grant).collect::<Result<_, _>>()?;
         Ok(Some(LoggedIn { login: login.id, account: account.into(), grants }))
@@ -207,5 +214,49 @@ impl People<'_> {
             self.end(tx, format!("login {login}")).await?;
         }
         Ok(is_there)
+    }
+}
+
+/// When log-ins were used, as long as it is not written down: a request notes it here and never waits for who writes.
+#[derive(Debug, Default)]
+pub(in super::super) struct LoginUse(Mutex<HashMap<i64, i64>>);
+
+impl LoginUse {
+    fn pending(&self) -> MutexGuard<'_, HashMap<i64, i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, login: i64, now: UtcMillis) {
+        let mut pending = self.pending();
+        if pending.len() < NOTED_MAX || pending.contains_key(&login) {
+            let used = pending.entry(login).or_insert(now.0);
+            *used = now.0.max(*used);
+        }
+    }
+}
+
+impl Registry {
+    /// Writes down when log-ins were used; of each at most once a minute, because only then it is noted.
+    pub(in super::super) async fn flush_login_use(&self) -> Result<(), Error> {
+        let noted: Vec<(i64, i64)> =
+            self.login_use.pending().iter().map(|(login, used)| (*login, *used)).collect();
+        if noted.is_empty() {
+            return Ok(());
+        }
+        let _turn = self.writer.lock().await;
+        let mut tx = self.db.begin_write().await?;
+        for (login, used) in &noted {
+            let sql = Sql::new("UPDATE logins SET last_used_at = $1 WHERE id = $2 AND last_used_at < $1");
+            tx.execute(sql.bind(*used).bind(*login)).await?;
+        }
+        tx.commit().await?;
+        // What was used again meanwhile stays for the next time.
+        let mut pending = self.login_use.pending();
+        for (login, used) in noted {
+            if pending.get(&login) == Some(&used) {
+                pending.remove(&login);
+            }
+        }
+        Ok(())
     }
 }

@@ -13,6 +13,7 @@ mod tests;
 pub use failures::Admission;
 pub use links::{LINK_HOURS, LinkUse, NewPassword};
 pub use log::{AccessFilter, LogFilter};
+pub(super) use logins::LoginUse;
 pub use logins::{LoggedIn, Login, NewLogin, SignIn};
 pub use purposes::{NewPurpose, Purpose};
 

@@ -40,6 +40,7 @@ on_both! {
     a_name_is_shut_for_the_network_that_guesses_and_for_no_other
     guesses_from_everywhere_delay_and_shut_nothing
     a_shut_row_is_not_given_up_for_newer_ones
+    whoever_is_logged_in_waits_for_no_writer
     links_hold_once_and_for_a_time
     grants_hold_until_their_end_and_exclude_each_other
     codes_hold_once
@@ -165,6 +166,31 @@ async fn a_shut_row_is_not_given_up_for_newer_ones(home: Home) {
     assert_eq!(people.begin_attempt("late", "y", NOW).await.unwrap(), most, "no place: slow, not shut");
     assert_eq!(count().await, full);
     assert_eq!(people.begin_attempt("li", "guesser", NOW).await.unwrap(), shut);
+}
+
+async fn whoever_is_logged_in_waits_for_no_writer(home: Home) {
+    let registry = home.open().await;
+    let li = account(&registry, "li").await;
+    log_in(&registry, li.id, "one").await;
+    let used = async || registry.people().logins(li.id, IDLE, NOW).await.unwrap()[0].last_used_at;
+    // Somebody writes, and goes on writing.
+    let turn = registry.writer.lock().await;
+    for minute in 1..=3 {
+        let read = is_in(&registry, "one", later(minute));
+        assert!(tokio::time::timeout(Duration::from_secs(5), read).await.expect("it waits for the writer"));
+    }
+    drop(turn);
+    assert_eq!(used().await, NOW, "not written down yet");
+    registry.flush_login_use().await.unwrap();
+    assert_eq!(used().await, later(3));
+    for seconds in [1, 59] {
+        assert!(is_in(&registry, "one", UtcMillis(later(3).0 + seconds * 1_000)).await);
+        registry.flush_login_use().await.unwrap();
+        assert_eq!(used().await, later(3), "at most once a minute");
+    }
+    assert!(is_in(&registry, "one", later(4)).await);
+    registry.flush_login_use().await.unwrap();
+    assert_eq!(used().await, later(4));
 }
 
 async fn links_hold_once_and_for_a_time(home: Home) {

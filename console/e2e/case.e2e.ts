@@ -5,8 +5,9 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import { graveFaultsByDayAndNight } from "./axe";
 import { openBrowser, PHONE, Visitor } from "./browser";
 import { employ, OWN_PASSWORD } from "./people";
 
@@ -15,6 +16,8 @@ const ANSWER = "当日为外勤核查，派车单随后补交。";
 const PLACE = "演示县城关镇";
 /** A deed can be taken back for ten seconds. */
 const TAKE_BACK_MOST_MS = 20_000;
+/** No control is further away than this. */
+const TABS_MOST = 40;
 
 let browser: Browser;
 let visitors: Visitor[] = [];
@@ -57,6 +60,15 @@ async function openFirstByKeyboard(visitor: Visitor): Promise<string> {
   return decodeURIComponent(new URL(page.url()).hash.replace("#/case/", ""));
 }
 
+/** Goes to a control with the Tab key. */
+async function tabTo(page: Page, control: Locator): Promise<void> {
+  for (let presses = 0; presses < TABS_MOST; presses += 1) {
+    if (await control.evaluate((one) => one === document.activeElement)) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`${control} is not reached with Tab`);
+}
+
 async function sendNow(page: Page): Promise<void> {
   await page.getByRole("button", { name: "立即提交" }).click();
 }
@@ -78,15 +90,17 @@ async function explainOnPhone(id: string, name: string): Promise<void> {
   const form = page.locator("details form");
   await page.locator("main h1").waitFor();
   await page.locator(`a[href="#/explain/${id}"]`).tap();
-  await manager.statePurpose("说明情况", form);
+  const trip = page.getByRole("button", { name: "说明这次行程" }).first();
+  await manager.statePurpose("说明情况", trip);
   await page.getByText(QUESTION).waitFor();
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   expect(wide, "nothing reaches beyond a phone's edge").toBeLessThanOrEqual(0);
-  await page.getByRole("button", { name: "说明这次行程" }).first().tap();
+  await trip.tap();
   await form.getByLabel("地点名称").first().fill(PLACE);
   await form.getByLabel("编号，例如派车单号、会议通知文号").first().fill("PC000000");
   await form.locator("textarea").fill(ANSWER);
   await form.getByRole("button", { name: "提交说明" }).tap();
+  expect(await graveFaultsByDayAndNight(page)).toEqual([]);
   // It goes when the time for taking it back is over.
   await page.locator("blockquote", { hasText: ANSWER }).waitFor({ timeout: TAKE_BACK_MOST_MS });
 }
@@ -142,6 +156,7 @@ describe("a case", () => {
     // The office's page hears of the answer by itself.
     await stage(desk).filter({ hasText: "已说明" }).waitFor();
     await desk.getByText(ANSWER).first().waitFor();
+    expect(await graveFaultsByDayAndNight(desk)).toEqual([]);
 
     const first = await enter("inspector");
     await proposeViolation(first, id);
@@ -166,11 +181,13 @@ describe("a case", () => {
 
     await page.keyboard.press("v");
     await page.getByText("已排入提交").waitFor();
-    await stage(page).filter({ hasText: "核查" }).waitFor({ timeout: 15_000 });
+    await tabTo(page, page.getByRole("button", { name: "立即提交" }));
+    await page.keyboard.press("Enter");
+    await stage(page).filter({ hasText: "核查" }).waitFor();
     await page.keyboard.press("e");
     await page.locator("dialog[open]").waitFor();
     const reason = page.locator('input[name="reason"]').first();
-    for (let presses = 0; presses < 4 && !(await reason.evaluate((one) => one === document.activeElement)); presses += 1) await page.keyboard.press("Tab");
+    await tabTo(page, reason);
     await page.keyboard.press("Space");
     expect(await reason.isChecked(), "the reason was reached with Tab").toBe(true);
     await page.keyboard.press("Tab");

@@ -67,7 +67,7 @@ describe("a back-dated order", () => {
     await page.getByText("此单将记为补单").waitFor();
     await page.getByRole("button", { name: "保存", exact: true }).click();
     await page.locator("dialog[open]").waitFor({ state: "detached" });
-    await page.getByPlaceholder(/车牌或单号/).fill(NO);
+    await page.getByPlaceholder(/车牌、单号或事由/).fill(NO);
     await page.locator('tr[aria-rowindex="2"]', { hasText: NO }).getByText("补单", { exact: true }).waitFor();
     await dispatcher.close();
 

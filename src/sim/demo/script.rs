@@ -16,7 +16,7 @@ use motorpool_supervision::register::{
 
 use super::patrol::Patrol;
 use crate::sim::enrol::demo_phone;
-use crate::sim::quarter::{Quarter, QuarterOptions, Rate, SHOWN_DAYS, quarter};
+use crate::sim::quarter::{Kind, Quarter, QuarterOptions, Rate, SHOWN_DAYS, quarter};
 use crate::sim::schedule::TIME_OFFSET_S;
 use crate::sim::wire::Phone;
 
@@ -105,6 +105,18 @@ impl Script {
             })
         })
         .collect()
+    }
+
+    /// The plates of the cars that were misused before the show, so that their units have something to explain.
+    #[must_use]
+    pub fn misused(&self) -> BTreeSet<String> {
+        let (first, _) = self.quarter.days();
+        let show = first.saturating_add(jiff::Span::new().days(i64::from(HISTORY_DAYS)));
+        let labels = self.quarter.truth().iter();
+        let guilty = labels.filter(|label| label.kind == Kind::Violation && label.day < show);
+        let guilty: BTreeSet<VehicleId> = guilty.map(|label| label.vehicle).collect();
+        let cars = self.cars().into_iter();
+        cars.filter(|car| guilty.contains(&car.vehicle)).map(|car| car.plate).collect()
     }
 
     /// First and last day.

@@ -39,11 +39,14 @@ pub enum Mode {
 /// Where the server can be reached.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Addresses {
-    /// Terminals, JT/T 808 over TCP.
+    /// Terminals, over TCP.
     pub trackers: SocketAddr,
     /// The same over TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trackers_tls: Option<SocketAddr>,
+    /// Terminals that send datagrams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trackers_udp: Option<SocketAddr>,
     /// The API and the console.
     pub http: SocketAddr,
 }
@@ -107,6 +110,7 @@ impl Server {
         let addresses = Addresses {
             trackers: listener.local_addr()?,
             trackers_tls: listener.tls_addr()?,
+            trackers_udp: listener.datagrams_addr()?,
             http: http_listener.local_addr()?,
         };
 

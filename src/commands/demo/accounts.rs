@@ -123,9 +123,8 @@ fn busiest(
 ) -> Option<UnitId> {
     let ordinary = units.iter().filter(|row| row.row.kind == UnitKind::Ordinary).map(|row| UnitId(row.id));
     let count = |unit: &UnitId| cars.iter().filter(|row| row.row.unit == *unit).count();
-    let is_asked = |unit: &UnitId| {
-        cars.iter().any(|row| row.row.unit == *unit && misused.contains(&row.row.plate))
-    };
+    let is_asked =
+        |unit: &UnitId| cars.iter().any(|row| row.row.unit == *unit && misused.contains(&row.row.plate));
     ordinary
         .max_by_key(|unit| (is_asked(unit), count(unit), std::cmp::Reverse(*unit)))
         .filter(|unit| count(unit) > 0)

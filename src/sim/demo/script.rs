@@ -198,8 +198,7 @@ fn daily_orders(
     let driven: Vec<&Order> =
         register.orders.iter().filter(of_it).filter(overlaps).map(|row| &row.row).collect();
     let Some(usual) = driven.first() else { return Vec::new() };
-    let destinations: Vec<PlaceText> =
-        driven.iter().flat_map(|order| &order.destinations).cloned().collect();
+    let destinations: Vec<PlaceText> = driven.iter().flat_map(|order| &order.destinations).cloned().collect();
     let next_id = register.orders.iter().map(|row| row.id).max().unwrap_or(0) + 1;
     let days = during.to.map_or(0, |to| (to.0 - during.from.0) / DAY_MS);
     let order = |day: i64| {

@@ -122,7 +122,9 @@ impl Cast {
 /// The days on which a story can begin. Before a show, one of two events of each story and all long ones are told already.
 fn days(story: Story, number: u32, period: &Period) -> Vec<i64> {
     let all: Vec<i64> = (period.first..=period.last).filter(|day| suits(story, *day, period)).collect();
-    let Some(show) = period.shown.filter(|_| number % 2 == 1 || story.days() > SEEN_AFTER_DAYS) else { return all };
+    let Some(show) = period.shown.filter(|_| number % 2 == 1 || story.days() > SEEN_AFTER_DAYS) else {
+        return all;
+    };
     let seen_after = story.days().min(SEEN_AFTER_DAYS);
     let before: Vec<i64> = all.iter().copied().filter(|day| day + seen_after < show).collect();
     if before.is_empty() { all } else { before }

@@ -128,10 +128,7 @@ fn still_silent(day: &VehicleDay<'_>, trip: &Trip) -> Option<Finding> {
 fn was_left(day: &VehicleDay<'_>, trip: &Trip) -> bool {
     let tells = day.points(trip.start, trip.end).iter().any(|point| point.ignition == Some(true));
     let last = day.points(trip.end, day.history.known_to).last();
-    tells
-        && last.is_some_and(|last| {
-            last.ignition == Some(false) && !last.signs.contains(Signs::POWER_LOST)
-        })
+    tells && last.is_some_and(|last| last.ignition == Some(false) && !last.signs.contains(Signs::POWER_LOST))
 }
 
 #[cfg(test)]

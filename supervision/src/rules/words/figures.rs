@@ -93,8 +93,7 @@ fn name(rule: Rule, name: &str, lang: Lang) -> String {
 }
 
 /// Rules whose distance lies between the car and a place; that of the others was driven.
-const FROM_A_PLACE: [Rule; 7] =
-    [Rule::R08, Rule::R14, Rule::R15, Rule::R16, Rule::R23, Rule::R26, Rule::R27];
+const FROM_A_PLACE: [Rule; 7] = [Rule::R08, Rule::R14, Rule::R15, Rule::R16, Rule::R23, Rule::R26, Rule::R27];
 
 const NAMES: &[(&str, &str, &str)] = &[
     ("distance_m", "行驶里程", "distance"),

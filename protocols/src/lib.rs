@@ -16,6 +16,7 @@
 
 pub mod gcj02;
 pub mod jt808;
+pub mod mqtt_json;
 pub mod observation;
 pub mod profile;
 pub mod protocol;

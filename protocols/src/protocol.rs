@@ -13,11 +13,17 @@ use crate::{Observations, Profile};
 pub enum Protocol {
     /// JT/T 808-2011, -2013 and -2019.
     Jt808 = 1,
+    /// This project's own JSON, published over MQTT.
+    Json = 30,
+    /// JT/T 808 as the JSON of EMQX's gateway, published over MQTT.
+    EmqxJt808 = 31,
+    /// GB/T 32960 as the JSON of EMQX's gateway, published over MQTT.
+    EmqxGb32960 = 32,
 }
 
 impl Protocol {
     /// Every protocol, in the order of their numbers.
-    pub const ALL: &'static [Self] = &[Self::Jt808];
+    pub const ALL: &'static [Self] = &[Self::Jt808, Self::Json, Self::EmqxJt808, Self::EmqxGb32960];
 
     /// The number stored in the journal.
     #[must_use]
@@ -36,6 +42,9 @@ impl Protocol {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jt808 => "jt808",
+            Self::Json => "json",
+            Self::EmqxJt808 => "emqx-jt808",
+            Self::EmqxGb32960 => "emqx-gb32960",
         }
     }
 
@@ -184,6 +193,9 @@ pub fn observe(
 ) -> Result<(), DecodeError> {
     match protocol {
         Protocol::Jt808 => crate::jt808::observe(raw, profile, out),
+        Protocol::Json => crate::mqtt_json::own::observe(raw, profile, out),
+        Protocol::EmqxJt808 => crate::mqtt_json::emqx_jt808::observe(raw, profile, out),
+        Protocol::EmqxGb32960 => crate::mqtt_json::emqx_gb32960::observe(raw, profile, out),
     }
 }
 
@@ -194,5 +206,8 @@ pub fn observe(
 pub fn describe(protocol: Protocol, raw: &[u8], profile: &Profile) -> Result<Description, DecodeError> {
     match protocol {
         Protocol::Jt808 => crate::jt808::describe(raw, profile),
+        Protocol::Json | Protocol::EmqxJt808 | Protocol::EmqxGb32960 => {
+            crate::mqtt_json::describe(protocol, raw, profile)
+        }
     }
 }

@@ -346,6 +346,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(devices::detail))
         .routes(routes!(devices::approve))
         .routes(routes!(devices::block))
+        .routes(routes!(devices::mqtt_secret))
         .routes(routes!(positions::last))
         .routes(routes!(track::track))
         .routes(routes!(positions::list))

@@ -44,6 +44,12 @@ pub struct Addresses {
     /// The same over TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trackers_tls: Option<SocketAddr>,
+    /// Devices, MQTT.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mqtt: Option<SocketAddr>,
+    /// The same over TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mqtt_tls: Option<SocketAddr>,
     /// The API and the console.
     pub http: SocketAddr,
 }
@@ -102,11 +108,16 @@ impl Server {
         let (supervisor, driver) = parts.follow().await?;
 
         let certificates = Certificates::read(&parts.config)?;
-        let listener = parts.bind_trackers(certificates.trackers.clone())?;
+        let sources = parts.source_context(certificates.trackers.clone());
+        let listener = parts.bind_trackers(&sources)?;
+        let mqtt = parts.bind_mqtt(&sources, certificates.mqtt.clone())?;
+        let subscriber = parts.subscriber(&sources)?;
         let http_listener = parts.bind_http().await?;
         let addresses = Addresses {
             trackers: listener.local_addr()?,
             trackers_tls: listener.tls_addr()?,
+            mqtt: mqtt.local_addr()?,
+            mqtt_tls: mqtt.tls_addr()?,
             http: http_listener.local_addr()?,
         };
 
@@ -122,6 +133,10 @@ impl Server {
         let durable = parts.journal.subscribe_durable();
         acks.run(|stop| parts.acks.clone().run(durable, Arc::clone(&parts.counters), stop));
         trackers.run(|stop| listener.run(stop));
+        trackers.run(|stop| mqtt.run(stop));
+        if let Some(subscriber) = subscriber {
+            trackers.run(|stop| subscriber.run(stop));
+        }
         parts.run_background(&rest);
         for tls in certificates.all() {
             rest.run(|stop| Arc::clone(tls).watch(stop));

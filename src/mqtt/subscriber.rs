@@ -292,7 +292,7 @@ impl Subscriber {
 
     /// Appends a message and queues its acknowledgement, when it may still be acknowledged.
     async fn receive(&mut self, publish: Publish, is_open: bool, stop: &CancellationToken) {
-        let counters = &self.context.counters;
+        let counters = Arc::clone(&self.context.counters);
         counters.bytes_received.fetch_add(publish.payload.len() as u64, Ordering::Relaxed);
         if publish.dup {
             self.counts.repeated.fetch_add(1, Ordering::Relaxed);

@@ -139,7 +139,11 @@ impl Rig {
         let journal = &self.context.sources.journal;
         let mut reader = journal.reader(Lsn(0));
         let mut found = Vec::new();
-        while let Some(chunk) = reader.next(Duration::ZERO).unwrap() {
+        loop {
+            let chunk = reader.next_chunk(Duration::ZERO).unwrap();
+            if chunk.is_empty() {
+                return found;
+            }
             for event in chunk.events() {
                 if let Event::Entry(entry) = event {
                     assert_eq!(entry.batch.device, self.device);
@@ -147,7 +151,6 @@ impl Rig {
                 }
             }
         }
-        found
     }
 }
 

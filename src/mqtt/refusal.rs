@@ -71,7 +71,8 @@ impl Refusal {
         Self::Quota,
     ];
 
-    const fn as_str(self) -> &'static str {
+    /// The word used as a metric label, and told to devices of version 5.
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
             Self::OutOfPlace => "out_of_place",

@@ -100,6 +100,10 @@ impl Session {
         now: UtcMillis,
         out: &mut Outbox,
     ) -> Result<(), End> {
+        // Whoever speaks something else is not waited for until it has said as much as its second byte seems to announce.
+        if self.admitted.is_none() && input.first().is_some_and(|first| *first != wire::CONNECT_BYTE) {
+            return Err(Refusal::OutOfPlace.into());
+        }
         while let Some(packet) = wire::next_packet(input, self.context.config.packet_max.0)? {
             out.has_packet = true;
             let version = self.version();

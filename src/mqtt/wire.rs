@@ -92,6 +92,9 @@ impl From<five::QoS> for Qos {
     }
 }
 
+/// The first byte of a CONNECT.
+pub(super) const CONNECT_BYTE: u8 = CONNECT << 4;
+
 /// Packet types, the upper half of the first byte.
 const CONNECT: u8 = 1;
 const PUBLISH: u8 = 3;
@@ -375,19 +378,19 @@ pub(super) fn goodbye(version: Version, goodbye: Goodbye, out: &mut BytesMut) {
     if version == Version::V4 {
         return;
     }
-    let reason_code = match goodbye {
-        Goodbye::Refused(refusal) => refusal.disconnect_v5(),
-        Goodbye::TakenOver => v5::DisconnectReasonCode::SessionTakenOver,
-        Goodbye::ShuttingDown => v5::DisconnectReasonCode::ServerShuttingDown,
+    let (reason_code, text) = match goodbye {
+        Goodbye::Refused(refusal) => (refusal.disconnect_v5(), refusal.as_str()),
+        Goodbye::TakenOver => (v5::DisconnectReasonCode::SessionTakenOver, "taken_over"),
+        Goodbye::ShuttingDown => (v5::DisconnectReasonCode::ServerShuttingDown, "shutting_down"),
     };
-    // Without properties the codec states a length that is one byte short of what it writes.
-    let nothing = v5::DisconnectProperties {
+    // Without a text in the properties the codec leaves the code out, or states a length that is one byte short.
+    let properties = v5::DisconnectProperties {
         session_expiry_interval: None,
-        reason_string: None,
+        reason_string: Some(text.to_owned()),
         user_properties: Vec::new(),
         server_reference: None,
     };
-    put(v5::Disconnect { reason_code, properties: Some(nothing) }.write(out));
+    put(v5::Disconnect { reason_code, properties: Some(properties) }.write(out));
 }
 
 /// Publishes to a device, with QoS 1 when there is a number for it.

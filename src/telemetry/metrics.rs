@@ -320,6 +320,8 @@ mod tests {
         counters.ack_latency.record(Duration::from_micros(900));
         let mut readings = Readings::default();
         readings.sources.links_closed = vec![("idle_timeout", 3)];
+        readings.mqtt.refused = vec![("topic", 8)];
+        readings.mqtt.broker_messages = vec![("journaled", 9)];
         readings.tracks.writer_waits = 4;
         readings.tracks.frozen_tables = 2;
         counters.http_connection_waits.store(6, Ordering::Relaxed);
@@ -333,6 +335,8 @@ mod tests {
             "motorpool_messages_received_total 7",
             "motorpool_messages_rejected_total{reason=\"checksum\"} 2",
             "motorpool_links_closed_total{reason=\"idle_timeout\"} 3",
+            "motorpool_mqtt_refused_total{reason=\"topic\"} 8",
+            "motorpool_broker_messages_total{outcome=\"journaled\"} 9",
             "motorpool_consumer_lag_bytes 100",
             "motorpool_track_writer_waits_total 4",
             "motorpool_track_tables_waiting 2",

@@ -39,7 +39,7 @@ pub enum Mode {
 /// Where the server can be reached.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Addresses {
-    /// Terminals, JT/T 808 over TCP.
+    /// Terminals, over TCP.
     pub trackers: SocketAddr,
     /// The same over TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +50,9 @@ pub struct Addresses {
     /// The same over TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mqtt_tls: Option<SocketAddr>,
+    /// Terminals that send datagrams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trackers_udp: Option<SocketAddr>,
     /// The API and the console.
     pub http: SocketAddr,
 }
@@ -118,6 +121,7 @@ impl Server {
             trackers_tls: listener.tls_addr()?,
             mqtt: mqtt.local_addr()?,
             mqtt_tls: mqtt.tls_addr()?,
+            trackers_udp: listener.datagrams_addr()?,
             http: http_listener.local_addr()?,
         };
 

@@ -163,11 +163,7 @@ fn client_verifier(
     verifier.allow_unauthenticated().build().map_err(|error| wrong(&error))
 }
 
-fn read(
-    certificate_file: &Path,
-    key_file: &Path,
-    client_ca_file: Option<&Path>,
-) -> io::Result<ServerConfig> {
+fn read(certificate_file: &Path, key_file: &Path, client_ca_file: Option<&Path>) -> io::Result<ServerConfig> {
     let wrong = |path: &Path, error: &dyn fmt::Display| {
         io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display()))
     };
@@ -184,8 +180,8 @@ fn read(
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     }
-        .with_single_cert(chain, key)
-        .map_err(|error| wrong(certificate_file, &error))
+    .with_single_cert(chain, key)
+    .map_err(|error| wrong(certificate_file, &error))
 }
 
 /// Certificates for tests.

@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=${1:-30}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- frame message
+[ $# -gt 0 ] || set -- frame message session
 
 # What `cargo fuzz` passes, without its sanitizer, which only nightly has. With --target the flags reach the
 # fuzzed crates only, not build scripts and macros.

@@ -14,18 +14,41 @@
 //!
 //! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
 
+mod draft;
+pub mod framed;
+pub mod gb32960;
 pub mod gcj02;
+pub mod gt06;
+mod http;
 pub mod jt808;
+pub mod meitrack;
+mod members;
 pub mod mqtt_json;
+mod notes;
 pub mod observation;
+mod octets;
+pub mod osmand;
+pub mod owntracks;
 pub mod profile;
 pub mod protocol;
+pub mod reading;
+pub mod recognise;
 pub mod session;
+pub mod suntech;
+pub mod teltonika;
+pub mod text;
 pub mod time;
+#[cfg(test)]
+mod trial;
 
+use mqtt_json::{emqx_gb32960, emqx_jt808, own as json};
+
+pub use framed::{Fit, Transport};
 pub use observation::{Alarms, Extra, Fix, Observation, Observations, Quality, Status};
 pub use profile::Profile;
 pub use protocol::{DecodeError, Description, Protocol, TerminalId, UnknownItem, describe, observe};
+pub use reading::{Quantity, Reading};
+pub use recognise::Recogniser;
 pub use session::{
     Accepted, Admission, Gate, OpenGate, Outbox, Refusal, Registration, RegistrationVerdict, RejectReason,
     Rejected, Session, SessionError, SessionLimits,

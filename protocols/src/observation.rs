@@ -6,7 +6,11 @@
 
 use std::borrow::Cow;
 
-use crate::{TerminalId, UtcMillis};
+use crate::profile::Datum;
+use crate::{TerminalId, UtcMillis, gcj02};
+
+const LAT_E7_MAX: i32 = 900_000_000;
+const LON_E7_MAX: i32 = 1_800_000_000;
 
 /// One GNSS solution.
 ///
@@ -70,6 +74,60 @@ impl Fix {
             vehicle_speed_dkmh: None,
             engine_rpm: None,
             extra: Extra { start: 0, len: 0 },
+        }
+    }
+
+    /// A fix of a source that tells nothing of its ignition, with what is doubtful about its time and place.
+    ///
+    /// The place is in 1e-7 degrees of `datum` and may be any number: outside the globe it is clamped, in GCJ-02
+    /// it is converted.
+    #[must_use]
+    pub(crate) fn placed(fix_time: Option<UtcMillis>, lat_e7: i64, lon_e7: i64, datum: Datum) -> Self {
+        let mut quality = Quality::IGNITION_UNKNOWN;
+        if fix_time.is_none() {
+            quality = quality.with(Quality::TIME_INVALID);
+        }
+        let within = |value: i64, max: i32| {
+            i32::try_from(value).unwrap_or(if value < 0 { -max } else { max }).clamp(-max, max)
+        };
+        let mut place = (within(lat_e7, LAT_E7_MAX), within(lon_e7, LON_E7_MAX));
+        let is_outside = (i64::from(place.0), i64::from(place.1)) != (lat_e7, lon_e7);
+        if is_outside {
+            quality = quality.with(Quality::OUT_OF_RANGE);
+        }
+        if place == (0, 0) {
+            quality = quality.with(Quality::ZERO_POSITION);
+        } else if datum == Datum::Gcj02 && !is_outside {
+            quality = quality.with(Quality::CRS_CONVERTED);
+            place = gcj02::to_wgs84_e7(place.0, place.1);
+        }
+        let south = if place.0 < 0 { Status::SOUTH } else { Status(0) };
+        let west = if place.1 < 0 { Status::WEST } else { Status(0) };
+        Self {
+            status: south.with(west),
+            quality,
+            ..Self::new(fix_time.unwrap_or_default(), place.0, place.1)
+        }
+    }
+
+    /// Notes whether the source called the solution valid.
+    pub(crate) const fn set_valid(&mut self, is_valid: bool) {
+        let (status, quality) = (Status::POSITIONED.0, Quality::NOT_POSITIONED.0);
+        if is_valid {
+            self.status.0 |= status;
+            self.quality.0 &= !quality;
+        } else {
+            self.status.0 &= !status;
+            self.quality.0 |= quality;
+        }
+    }
+
+    /// Notes that the source knows whether the ignition is on.
+    pub(crate) const fn set_ignition(&mut self, is_on: bool) {
+        self.quality.0 &= !Quality::IGNITION_UNKNOWN.0;
+        self.status.0 &= !Status::IGNITION.0;
+        if is_on {
+            self.status.0 |= Status::IGNITION.0;
         }
     }
 
@@ -254,6 +312,41 @@ bits! {
         ROLLOVER_WARNING = 30, "rollover_warning";
         /// Illegal door opening (reserved in 2019).
         ILLEGAL_DOOR = 31, "illegal_door_opening";
+        /// Harsh acceleration.
+        HARSH_ACCELERATION = 32, "harsh_acceleration";
+        /// Harsh braking.
+        HARSH_BRAKING = 33, "harsh_braking";
+        /// Harsh turn.
+        HARSH_TURN = 34, "harsh_turn";
+        /// Moved without ignition.
+        TOWING = 35, "towing";
+        /// The tracker's own battery is low.
+        LOW_BATTERY = 36, "low_battery";
+        /// The radio or the satellites are jammed.
+        JAMMING = 37, "jamming";
+        /// Idling for too long.
+        IDLING = 38, "idling";
+        /// A temperature outside its bounds.
+        TEMPERATURE = 39, "temperature";
+        /// The housing was opened or the tracker taken off.
+        TAMPER = 40, "tamper";
+        /// Shaken while parked.
+        VIBRATION = 41, "vibration";
+        /// The traction battery raised an alarm (GB/T 32960.3 general alarm flags).
+        TRACTION_BATTERY = 42, "traction_battery";
+        /// Thermal event of the traction battery (GB/T 32960.3-2025).
+        THERMAL_EVENT = 43, "thermal_event";
+        /// Insulation of the high-voltage system.
+        INSULATION = 44, "insulation";
+        /// Brake system of an electric vehicle.
+        BRAKE_SYSTEM = 45, "brake_system";
+        /// Drive motor or its controller.
+        DRIVE_MOTOR = 46, "drive_motor";
+        /// Fuel taken out of the tank.
+        FUEL_THEFT = 47, "fuel_theft";
+        /// Driving with too little speed or standing where that is not allowed, or any other that only the
+        /// maker names.
+        OTHER = 48, "other";
     }
 }
 
@@ -280,6 +373,8 @@ bits! {
         ITEM_MALFORMED = 8, "item_malformed";
         /// The datum was GCJ-02 and was converted by the device profile.
         CRS_CONVERTED = 9, "crs_converted";
+        /// The source says that its datum is neither WGS-84 nor GCJ-02; the coordinates are kept as sent.
+        CRS_UNKNOWN = 10, "crs_unknown";
     }
 }
 
@@ -289,8 +384,8 @@ bits! {
 pub struct Observations {
     /// GNSS solutions in the order of the message.
     pub fixes: Vec<Fix>,
-    /// Bytes of items without a field, one after another; [`Fix::extra`] points in here. Their form is the
-    /// protocol's own (JT/T 808: `id BYTE, length BYTE, value` items as sent).
+    /// Bytes of items without a field, one after another; [`Fix::extra`] points in here: readings as
+    /// [`crate::reading`] writes them, and for JT/T 808 its `id BYTE, length BYTE, value` items as sent.
     pub extra: Vec<u8>,
     /// Everything that is not a position.
     pub other: Vec<Observation>,
@@ -305,6 +400,16 @@ impl Observations {
         self.extra.clear();
         self.other.clear();
         self.malformed_items = 0;
+    }
+
+    /// Adds a fix whose items without a field are all bytes of [`Self::extra`] from `extra_start` on.
+    pub(crate) fn push_fix(&mut self, mut fix: Fix, extra_start: usize) {
+        let len = self.extra.len().saturating_sub(extra_start);
+        // More than 4 GiB can't be: the buffer is cleared for each batch of messages.
+        if let (Ok(start), Ok(len @ 1..)) = (u32::try_from(extra_start), u32::try_from(len)) {
+            fix.extra = Extra { start, len };
+        }
+        self.fixes.push(fix);
     }
 
     /// The bytes of `fix`'s items that have no field.
@@ -341,9 +446,67 @@ pub enum Observation {
         /// Number of the qualification certificate.
         licence: String,
     },
+    /// Measured without a position.
+    Readings {
+        /// When, by the terminal's clock.
+        at: Option<UtcMillis>,
+        /// What.
+        readings: Vec<crate::Reading>,
+    },
+    /// Trouble codes of the vehicle (SAE J2012), `P0D14` each; empty when it said that there are none.
+    TroubleCodes {
+        /// When, by the terminal's clock.
+        at: Option<UtcMillis>,
+        /// The codes.
+        codes: Vec<String>,
+    },
+    /// The vehicle identification number (ISO 3779), as the vehicle or the terminal tells it.
+    Vin(String),
     /// A message kept for its content but without a common meaning.
     Other {
         /// The protocol's message number.
         message_id: u16,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_outside_the_globe_is_clamped_and_marked() {
+        let fix = Fix::placed(None, -900_000_001, i64::MAX, Datum::Gcj02);
+        assert_eq!((fix.lat_e7, fix.lon_e7), (-900_000_000, 1_800_000_000));
+        assert_eq!(
+            fix.quality,
+            Quality::OUT_OF_RANGE.with(Quality::TIME_INVALID).with(Quality::IGNITION_UNKNOWN)
+        );
+        assert_eq!(fix.status, Status::SOUTH);
+    }
+
+    #[test]
+    fn gcj_02_is_converted_and_nothing_else_is_touched() {
+        let time = Some(UtcMillis(1_531_620_610_000));
+        let sent = Fix::placed(time, 399_000_000, 1_163_000_000, Datum::Wgs84);
+        assert_eq!(
+            (sent.lat_e7, sent.lon_e7, sent.quality),
+            (399_000_000, 1_163_000_000, Quality::IGNITION_UNKNOWN)
+        );
+        let converted = Fix::placed(time, 399_000_000, 1_163_000_000, Datum::Gcj02);
+        assert_eq!((converted.lat_e7, converted.lon_e7), gcj02::to_wgs84_e7(399_000_000, 1_163_000_000));
+        assert!(converted.quality.contains(Quality::CRS_CONVERTED));
+        let zero = Fix::placed(time, 0, 0, Datum::Gcj02);
+        assert_eq!(zero.quality, Quality::IGNITION_UNKNOWN.with(Quality::ZERO_POSITION));
+    }
+
+    #[test]
+    fn what_the_source_says_of_ignition_and_validity_is_kept() {
+        let mut fix = Fix::placed(Some(UtcMillis(0)), 1, 1, Datum::Wgs84);
+        fix.set_ignition(true);
+        fix.set_valid(true);
+        assert_eq!((fix.status, fix.quality), (Status::IGNITION.with(Status::POSITIONED), Quality(0)));
+        fix.set_ignition(false);
+        fix.set_valid(false);
+        assert_eq!((fix.status, fix.quality), (Status(0), Quality::NOT_POSITIONED));
+    }
 }

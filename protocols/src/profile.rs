@@ -13,8 +13,9 @@ pub struct Profile {
     pub lenient_checksum: bool,
     /// Datum of the coordinates as sent.
     pub datum: Datum,
-    /// Seconds east of UTC of the terminal's clock. JT/T 808 says GMT+8: 28,800.
-    pub clock_offset_s: i32,
+    /// Seconds east of UTC of the terminal's clock, when it is not what the protocol says (GMT+8, 28,800, for the
+    /// Chinese standards; UTC for most others).
+    pub clock_offset_s: Option<i32>,
     /// How the identity field of the header is to be read.
     pub id_form: IdForm,
     /// Whether the altitude WORD is signed (real places lie below sea level). Default `true`.
@@ -31,7 +32,7 @@ impl Default for Profile {
             name: "standard".to_owned(),
             lenient_checksum: false,
             datum: Datum::Wgs84,
-            clock_offset_s: 28_800,
+            clock_offset_s: None,
             id_form: IdForm::AsSent,
             signed_altitude: true,
             vendor_items: VendorItems::Raw,
@@ -40,7 +41,16 @@ impl Default for Profile {
     }
 }
 
+/// The clock of the Chinese standards: GMT+8, seconds east of UTC.
+pub const CHINA_CLOCK_OFFSET_S: i32 = 28_800;
+
 impl Profile {
+    /// Seconds east of UTC of the terminal's clock, where the protocol says `standard`.
+    #[must_use]
+    pub fn clock_offset_or(&self, standard: i32) -> i32 {
+        self.clock_offset_s.unwrap_or(standard)
+    }
+
     /// The names that [`Profile::built_in`] knows.
     pub const BUILT_IN: &'static [&'static str] = &["standard", "lenient", "gcj02", "gps51"];
 

@@ -1,30 +1,117 @@
-//! The list of protocols, and decoding of one stored message of any of them.
+//! The list of protocols: the one place that leads from a protocol to its module.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::{Observations, Profile};
+use crate::framed::{Fit, Transport};
+use crate::{Observations, Profile, Session, SessionLimits};
 
-/// A tracker protocol. The number is stored in the journal and never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-#[repr(u8)]
-pub enum Protocol {
+macro_rules! protocols {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal, $module:ident;)*) => {
+        /// A tracker protocol. The number is stored in the journal and never reused.
+        ///
+        /// The module of a protocol has `observe`, `describe`, `session`, `fit` and `TERMINATOR`, which this list
+        /// leads to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        #[repr(u8)]
+        pub enum Protocol {
+            $($(#[$doc])* $name = $number,)*
+        }
+
+        impl Protocol {
+            /// Every protocol, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The name used on the command line and in JSON, for example `jt808`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+
+            /// What ends a message of a protocol whose messages are text; nothing for a binary one.
+            #[must_use]
+            pub const fn terminator(self) -> &'static [u8] {
+                match self {
+                    $(Self::$name => crate::$module::TERMINATOR,)*
+                }
+            }
+
+            /// A session at the beginning of a link.
+            #[must_use]
+            pub fn session(self, transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
+                match self {
+                    $(Self::$name => crate::$module::session(transport, limits),)*
+                }
+            }
+
+            /// Whether the first bytes of a link are of this protocol.
+            #[must_use]
+            pub fn fit(self, transport: Transport, input: &[u8]) -> Fit {
+                match self {
+                    $(Self::$name => crate::$module::fit(transport, input),)*
+                }
+            }
+        }
+
+        /// Decodes one complete raw message as the journal holds it and adds what it says to `out` (not cleared).
+        ///
+        /// This is the one function behind the live path and replay.
+        ///
+        /// # Errors
+        /// When the message breaks its standard so far that nothing can be said about it.
+        pub fn observe(
+            protocol: Protocol,
+            raw: &[u8],
+            profile: &Profile,
+            out: &mut Observations,
+        ) -> Result<(), DecodeError> {
+            match protocol {
+                $(Protocol::$name => crate::$module::observe(raw, profile, out),)*
+            }
+        }
+
+        /// Decodes one complete raw message with every field it has.
+        ///
+        /// # Errors
+        /// As [`observe`].
+        pub fn describe(protocol: Protocol, raw: &[u8], profile: &Profile) -> Result<Description, DecodeError> {
+            match protocol {
+                $(Protocol::$name => crate::$module::describe(raw, profile),)*
+            }
+        }
+    };
+}
+
+protocols! {
     /// JT/T 808-2011, -2013 and -2019.
-    Jt808 = 1,
+    Jt808 = 1, "jt808", jt808;
+    /// GB/T 32960.3-2016 and -2025.
+    Gb32960 = 2, "gb32960", gb32960;
+    /// The GT06 family: Concox, Jimi and many others.
+    Gt06 = 3, "gt06", gt06;
+    /// Teltonika's codecs 8, 8 Extended, 16, 12 and 14.
+    Teltonika = 4, "teltonika", teltonika;
+    /// Meitrack, MVT, T and TC series.
+    Meitrack = 8, "meitrack", meitrack;
+    /// Suntech, ST200 to ST900, SA200 and the universal series.
+    Suntech = 9, "suntech", suntech;
+    /// The HTTP requests of OsmAnd and of Traccar's clients.
+    Osmand = 10, "osmand", osmand;
     /// This project's own JSON, published over MQTT.
-    Json = 30,
+    Json = 30, "json", json;
     /// JT/T 808 as the JSON of EMQX's gateway, published over MQTT.
-    EmqxJt808 = 31,
+    EmqxJt808 = 31, "emqx-jt808", emqx_jt808;
     /// GB/T 32960 as the JSON of EMQX's gateway, published over MQTT.
-    EmqxGb32960 = 32,
+    EmqxGb32960 = 32, "emqx-gb32960", emqx_gb32960;
+    /// OwnTracks, over HTTP and as the payload of MQTT.
+    OwnTracks = 33, "owntracks", owntracks;
 }
 
 impl Protocol {
-    /// Every protocol, in the order of their numbers.
-    pub const ALL: &'static [Self] = &[Self::Jt808, Self::Json, Self::EmqxJt808, Self::EmqxGb32960];
-
     /// The number stored in the journal.
     #[must_use]
     pub const fn number(self) -> u8 {
@@ -37,15 +124,14 @@ impl Protocol {
         Self::ALL.iter().copied().find(|protocol| protocol.number() == number)
     }
 
-    /// The name used on the command line and in JSON, for example `jt808`.
+    /// The list of this protocol alone.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Jt808 => "jt808",
-            Self::Json => "json",
-            Self::EmqxJt808 => "emqx-jt808",
-            Self::EmqxGb32960 => "emqx-gb32960",
-        }
+    pub fn alone(self) -> &'static [Self] {
+        Self::ALL
+            .iter()
+            .position(|protocol| *protocol == self)
+            .and_then(|at| Self::ALL.get(at..=at))
+            .unwrap_or(&[])
     }
 
     /// The protocol with that name.
@@ -177,37 +263,4 @@ pub struct UnknownItem {
     pub id: String,
     /// Its value in lower-case hex.
     pub hex: String,
-}
-
-/// Decodes one complete raw message as the journal holds it and adds what it says to `out` (not cleared).
-///
-/// This is the one function behind the live path and replay.
-///
-/// # Errors
-/// When the message breaks its standard so far that nothing can be said about it.
-pub fn observe(
-    protocol: Protocol,
-    raw: &[u8],
-    profile: &Profile,
-    out: &mut Observations,
-) -> Result<(), DecodeError> {
-    match protocol {
-        Protocol::Jt808 => crate::jt808::observe(raw, profile, out),
-        Protocol::Json => crate::mqtt_json::own::observe(raw, profile, out),
-        Protocol::EmqxJt808 => crate::mqtt_json::emqx_jt808::observe(raw, profile, out),
-        Protocol::EmqxGb32960 => crate::mqtt_json::emqx_gb32960::observe(raw, profile, out),
-    }
-}
-
-/// Decodes one complete raw message with every field it has.
-///
-/// # Errors
-/// As [`observe`].
-pub fn describe(protocol: Protocol, raw: &[u8], profile: &Profile) -> Result<Description, DecodeError> {
-    match protocol {
-        Protocol::Jt808 => crate::jt808::describe(raw, profile),
-        Protocol::Json | Protocol::EmqxJt808 | Protocol::EmqxGb32960 => {
-            crate::mqtt_json::describe(protocol, raw, profile)
-        }
-    }
 }

@@ -158,6 +158,10 @@ pub enum RejectReason {
     Limit,
     /// The server can't store anything at the moment.
     Unavailable,
+    /// A field that the protocol needs is missing or is not what it must be.
+    Malformed,
+    /// Two protocols fit: the port must be pinned to one.
+    Ambiguous,
 }
 
 impl RejectReason {
@@ -178,6 +182,8 @@ impl RejectReason {
             Self::Abandoned => "abandoned",
             Self::Limit => "limit",
             Self::Unavailable => "unavailable",
+            Self::Malformed => "malformed",
+            Self::Ambiguous => "ambiguous",
         }
     }
 }
@@ -195,6 +201,9 @@ pub enum SessionError {
     /// The terminal was refused too often.
     #[error("the terminal was not admitted")]
     NotAdmitted,
+    /// Nobody can tell where the next frame begins.
+    #[error("the stream can't be read any further")]
+    Unreadable,
 }
 
 /// Who may come in. Implemented by the server over its registry; called synchronously and must not block.
@@ -205,6 +214,13 @@ pub trait Gate {
     /// A terminal logs in with the code it was given; `None` when it reports without ever logging in, which
     /// only a profile with `skips_authentication` allows.
     fn admit(&mut self, terminal: &TerminalId, protocol: Protocol, code: Option<&[u8]>) -> Admission;
+
+    /// The device and profile of frames that nobody has logged in for. `None`, and they are refused, everywhere
+    /// but where nothing is stored and nothing is promised: `motorpool decode` reads a frame out of the middle
+    /// of a link.
+    fn anonymous(&self) -> Option<(u32, Arc<Profile>)> {
+        None
+    }
 }
 
 /// What a terminal says about itself when it registers (JT/T 808-2019 table 8).
@@ -340,5 +356,9 @@ impl Gate for OpenGate {
 
     fn admit(&mut self, _terminal: &TerminalId, _protocol: Protocol, _code: Option<&[u8]>) -> Admission {
         Admission::Admitted { device: 0, profile: Arc::clone(&self.profile) }
+    }
+
+    fn anonymous(&self) -> Option<(u32, Arc<Profile>)> {
+        Some((0, Arc::clone(&self.profile)))
     }
 }

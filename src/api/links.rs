@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
-use motorpool_protocols::UtcMillis;
+use motorpool_protocols::{Protocol, UtcMillis};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -26,9 +26,9 @@ pub(super) struct LinkView {
     /// That device's identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     terminal: Option<String>,
-    /// The protocol spoken on it.
+    /// The protocol spoken on it; nothing until it is recognised.
     #[schema(value_type = String)]
-    protocol: &'static str,
+    protocol: Option<&'static str>,
     /// The other end; its host part is masked unless the token may do everything.
     peer: String,
     /// When it was accepted.
@@ -49,7 +49,7 @@ impl LinkView {
             link: state.id.0,
             device: state.device.map(|device| device.0),
             terminal: device.map(|device| device.terminal.to_string()),
-            protocol: state.protocol.name(),
+            protocol: state.protocol.map(Protocol::name),
             peer: if shows_peers { state.peer.to_string() } else { masked_ip(state.peer.ip()) },
             opened_at: state.opened_at,
             last_byte_at: state.last_byte_at,

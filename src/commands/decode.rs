@@ -16,9 +16,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use motorpool_protocols::jt808::Jt808Session;
 use motorpool_protocols::{
-    OpenGate, Outbox, Profile, Protocol, Session, SessionError, SessionLimits, UtcMillis, describe,
+    OpenGate, Outbox, Profile, Protocol, Recogniser, Session, SessionError, SessionLimits, Transport,
+    UtcMillis, describe,
 };
 
 use super::Outcome;
@@ -72,10 +72,9 @@ fn instant(text: &str) -> Result<UtcMillis, String> {
 /// # Errors
 /// When the input can't be read or an option names nothing; that is exit code 2.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let protocol = match args.protocol.as_str() {
-        // One protocol is spoken here: what is not it is rejected by it.
-        "auto" => Protocol::Jt808,
-        name => Protocol::from_name(name).with_context(|| format!("there is no protocol `{name}`"))?,
+    let protocols = match args.protocol.as_str() {
+        "auto" => Protocol::ALL,
+        name => Protocol::from_name(name).with_context(|| format!("there is no protocol `{name}`"))?.alone(),
     };
     let profile = Profile::built_in(&args.profile)
         .with_context(|| format!("there is no profile `{}`", args.profile))?;
@@ -85,7 +84,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         let file = File::open(&args.file).with_context(|| format!("can't open {}", args.file.display()))?;
         Box::new(BufReader::new(file))
     };
-    let mut decoder = Decoder::new(args, protocol, profile, BufWriter::new(std::io::stdout().lock()));
+    let mut decoder = Decoder::new(args, protocols, profile, BufWriter::new(std::io::stdout().lock()));
     let mut line = Vec::new();
     let mut number = 0_u64;
     loop {
@@ -107,34 +106,28 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
 }
 
-fn session(protocol: Protocol) -> Box<dyn Session> {
+fn session(protocols: &'static [Protocol], transport: Transport) -> Recogniser {
     // Nothing is closed here because of what came before, and any number of terminals may share the input.
     let limits = SessionLimits {
         terminals_per_link_max: usize::MAX,
         rejects_in_a_row_max: u32::MAX,
         ..SessionLimits::default()
     };
-    match protocol {
-        Protocol::Jt808 => Box::new(Jt808Session::new(limits)),
-        _ => unreachable!("every protocol of the list has a session here"),
-    }
+    Recogniser::new(protocols, transport, limits)
 }
 
-/// What ends a message of a protocol whose messages are text.
-const fn terminator(_protocol: Protocol) -> &'static [u8] {
-    // JT/T 808 is binary: its delimiters are part of the message.
-    b""
-}
+/// What ends a line of text when nobody has said which protocol it is of.
+const LINE_END: &[u8] = b"\r\n";
 
 /// A session and the beginning of a message whose end has not come yet.
 struct Link {
-    session: Box<dyn Session>,
+    session: Recogniser,
     pending: Vec<u8>,
 }
 
 impl Link {
-    fn new(protocol: Protocol) -> Self {
-        Self { session: session(protocol), pending: Vec::new() }
+    fn new(protocols: &'static [Protocol], transport: Transport) -> Self {
+        Self { session: session(protocols, transport), pending: Vec::new() }
     }
 
     fn receive(
@@ -153,12 +146,13 @@ impl Link {
 }
 
 struct Decoder<W> {
-    protocol: Protocol,
+    /// Which the input may be of.
+    protocols: &'static [Protocol],
+    transport: Transport,
     profile: Profile,
     gate: OpenGate,
     now: UtcMillis,
     is_text: bool,
-    is_udp: bool,
     is_independent: bool,
     link: Link,
     scout: Link,
@@ -172,17 +166,18 @@ struct Decoder<W> {
 }
 
 impl<W: Write> Decoder<W> {
-    fn new(args: &Args, protocol: Protocol, profile: Profile, output: W) -> Self {
+    fn new(args: &Args, protocols: &'static [Protocol], profile: Profile, output: W) -> Self {
+        let transport = if args.udp { Transport::Datagram } else { Transport::Stream };
         Self {
-            protocol,
+            protocols,
+            transport,
             gate: OpenGate { code: args.auth_code.clone(), profile: Arc::new(profile.clone()) },
             profile,
             now: args.received_at.unwrap_or_else(wall_now),
             is_text: args.text,
-            is_udp: args.udp,
             is_independent: args.independent,
-            link: Link::new(protocol),
-            scout: Link::new(protocol),
+            link: Link::new(protocols, transport),
+            scout: Link::new(protocols, transport),
             out: Outbox::default(),
             terminals_2011: HashSet::new(),
             output,
@@ -200,7 +195,11 @@ impl<W: Write> Decoder<W> {
         }
         self.printed = 0;
         let bytes = if self.is_text {
-            [line, terminator(self.protocol)].concat()
+            let terminator = match self.protocols {
+                [one] => one.terminator(),
+                _ => LINE_END,
+            };
+            [line, terminator].concat()
         } else {
             match from_hex(line) {
                 Ok(bytes) => bytes,
@@ -215,8 +214,8 @@ impl<W: Write> Decoder<W> {
     }
 
     fn restart(&mut self) {
-        self.link = Link::new(self.protocol);
-        self.scout = Link::new(self.protocol);
+        self.link = Link::new(self.protocols, self.transport);
+        self.scout = Link::new(self.protocols, self.transport);
         self.terminals_2011.clear();
     }
 
@@ -242,7 +241,7 @@ impl<W: Write> Decoder<W> {
 
     /// How many bytes of `rest` end the next message or make up the next refusal; all when nothing ends.
     fn first_message(&mut self, rest: &[u8]) -> usize {
-        if self.is_udp {
+        if self.transport == Transport::Datagram {
             return rest.len();
         }
         for (before, byte) in rest.chunks(1).enumerate() {
@@ -275,11 +274,14 @@ impl<W: Write> Decoder<W> {
     }
 
     fn message(&mut self, number: u64, start: usize, raw: &[u8], reply: &[u8]) -> std::io::Result<()> {
-        let mut description = match describe(self.protocol, raw, &self.profile) {
+        let protocol = self.link.session.protocol();
+        let mut description = match describe(protocol, raw, &self.profile) {
             Ok(description) => description,
             // It is stored all the same, and answered.
             Err(error) => return self.answered(number, "rejected", start + error.at, error.reason, reply),
         };
+        // Most protocols name the terminal once, in the log-in.
+        description.terminal = description.terminal.or_else(|| self.link.session.terminal());
         if let Some(terminal) = description.terminal {
             match description.version {
                 "2011" => drop(self.terminals_2011.insert(terminal.key().to_owned())),
@@ -288,7 +290,7 @@ impl<W: Write> Decoder<W> {
             }
         }
         self.printed += 1;
-        writeln!(self.output, "{}", json::message(number, self.protocol, &description, reply))
+        writeln!(self.output, "{}", json::message(number, protocol, &description, reply))
     }
 
     fn error(&mut self, number: u64, kind: &str, at: usize, reason: &str) -> std::io::Result<()> {
@@ -313,7 +315,7 @@ impl<W: Write> Decoder<W> {
     fn conclude(&mut self, number: u64, line_bytes: usize, held: u32) -> std::io::Result<()> {
         if !self.link.pending.is_empty() {
             let at = line_bytes.saturating_sub(self.link.pending.len());
-            if self.is_udp {
+            if self.transport == Transport::Datagram {
                 self.link.pending.clear();
             }
             self.error(number, "incomplete", at, "frame")?;

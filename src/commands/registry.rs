@@ -66,11 +66,9 @@ enum DeviceCommand {
     #[command(after_help = "Example:\n  motorpool registry device block 013912345678")]
     Block(BlockArgs),
     /// Make secrets with which devices log in over MQTT; each is shown this once
-    #[command(
-        after_help = "Examples:\n  motorpool registry device approve --protocol json car-7\n  \
+    #[command(after_help = "Examples:\n  motorpool registry device approve --protocol json car-7\n  \
                       motorpool registry device secret car-7\n\nThe user name is the terminal's identity. The \
-                      secret before becomes worthless; blocking a device takes its secret away."
-    )]
+                      secret before becomes worthless; blocking a device takes its secret away.")]
     Secret(SecretArgs),
 }
 

@@ -63,7 +63,10 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 #[expect(clippy::print_stdout, reason = "the first thing an operator reads")]
 pub(super) fn announce(server: &Server) {
     let addresses = server.addresses();
-    println!("trackers (JT/T 808 over TCP)  {}", addresses.trackers);
+    println!("trackers (TCP)                {}", addresses.trackers);
+    if let Some(address) = addresses.trackers_udp {
+        println!("trackers (UDP)                {address}");
+    }
     match server.new_token() {
         // The page takes the token out of the address at once.
         Some(token) => println!("console and API               http://{}/#token={token}", addresses.http),

@@ -6,6 +6,7 @@
 mod accounts;
 mod load;
 mod mqtt;
+mod trackers;
 mod values;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use motorpool_protocols::Profile;
-use motorpool_protocols::SessionLimits;
 use motorpool_supervision::trips::TripSettings;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,7 @@ pub use crate::outbound::guard::Network;
 pub use accounts::{Accounts, CookieMode};
 pub use load::{ConfigError, FILES_RESERVED, load};
 pub use mqtt::{Broker, BrokerAddress, Mqtt};
+pub use trackers::{Port, SecondLink, Sessions, Spoken, Trackers};
 pub use values::{Bytes, Listen, Seconds, SecretUrl};
 
 /// Everything that can be set.
@@ -86,124 +87,6 @@ impl Default for Config {
             profiles: BTreeMap::new(),
         }
     }
-}
-
-/// `[trackers]`: the TCP listener for terminals.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Trackers {
-    /// Where terminals connect.
-    pub listen: SocketAddr,
-    /// Where terminals connect that speak TLS; empty = nowhere.
-    pub tls_listen: Listen,
-    /// The certificate chain for them, PEM.
-    pub tls_cert: PathBuf,
-    /// Its key, PEM.
-    pub tls_key: PathBuf,
-    /// Links open at one time. At most the process may open files, less 1,000.
-    pub links_max: usize,
-    /// Links from one address that have not logged in yet.
-    pub unauthenticated_links_per_ip_max: usize,
-    /// A link that sent nothing for so long after it was accepted is closed.
-    pub first_byte_timeout: Seconds,
-    /// A link that has not logged in for so long is closed.
-    pub login_timeout: Seconds,
-    /// A frame that is not complete so long after its first byte closes the link.
-    pub frame_timeout: Seconds,
-    /// A logged-in link that is silent for so long is closed.
-    pub idle_timeout: Seconds,
-    /// Bytes of one link that may wait for their acknowledgement before reading stops.
-    pub unacked_bytes_per_link_max: Bytes,
-    /// The largest read buffer a link may grow to while it has a backlog.
-    pub read_buffer_max: Bytes,
-    /// What happens when a terminal that is connected logs in over a second link.
-    pub second_link: SecondLink,
-}
-
-impl Default for Trackers {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([0, 0, 0, 0], 5808)),
-            tls_listen: Listen(None),
-            tls_cert: PathBuf::new(),
-            tls_key: PathBuf::new(),
-            links_max: 18_000,
-            unauthenticated_links_per_ip_max: 1_000,
-            first_byte_timeout: Seconds(Duration::from_secs(30)),
-            login_timeout: Seconds(Duration::from_secs(60)),
-            frame_timeout: Seconds(Duration::from_secs(30)),
-            idle_timeout: Seconds(Duration::from_secs(900)),
-            unacked_bytes_per_link_max: Bytes(1 << 20),
-            read_buffer_max: Bytes(256 << 10),
-            second_link: SecondLink::Replace,
-        }
-    }
-}
-
-/// `[sessions]`: limits of what is spoken on one link.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Sessions {
-    /// Terminals that may speak over one link.
-    pub terminals_per_link_max: usize,
-    /// Messages being put together from packets at one time, for each link.
-    pub partial_messages_max: usize,
-    /// Bytes of packets held for the unfinished messages of one link.
-    pub partial_bytes_max: Bytes,
-    /// Memory that unfinished messages of all links may take; the link that passes it is closed.
-    pub partial_bytes_total_max: Bytes,
-    /// Packets of one message.
-    pub packets_max: u16,
-    /// How long to wait for a missing packet before asking for it.
-    pub packet_wait: Seconds,
-    /// How often to ask before giving up.
-    pub packet_requests_max: u8,
-    /// Refused frames in a row after which the link is closed.
-    pub rejects_in_a_row_max: u32,
-}
-
-impl Default for Sessions {
-    fn default() -> Self {
-        let limits = SessionLimits::default();
-        Self {
-            terminals_per_link_max: limits.terminals_per_link_max,
-            partial_messages_max: limits.partial_messages_max,
-            partial_bytes_max: Bytes(limits.partial_bytes_max),
-            partial_bytes_total_max: Bytes(64 << 20),
-            packets_max: limits.packets_max,
-            packet_wait: Seconds(Duration::from_millis(limits.packet_wait_ms.unsigned_abs())),
-            packet_requests_max: limits.packet_requests_max,
-            rejects_in_a_row_max: limits.rejects_in_a_row_max,
-        }
-    }
-}
-
-impl Sessions {
-    /// These settings as a session takes them.
-    #[must_use]
-    pub fn limits(&self) -> SessionLimits {
-        SessionLimits {
-            terminals_per_link_max: self.terminals_per_link_max,
-            partial_messages_max: self.partial_messages_max,
-            partial_bytes_max: self.partial_bytes_max.0,
-            packets_max: self.packets_max,
-            packet_wait_ms: i64::try_from(self.packet_wait.0.as_millis()).unwrap_or(i64::MAX),
-            packet_requests_max: self.packet_requests_max,
-            rejects_in_a_row_max: self.rejects_in_a_row_max,
-        }
-    }
-}
-
-/// What to do with two links of one terminal. Both stay visible in the API either way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SecondLink {
-    /// The new link wins and the old one is closed: what JT/T 808 expects after a lost connection.
-    Replace,
-    /// The new link is refused while the old one lives.
-    Refuse,
-    /// Both stay.
-    Keep,
 }
 
 /// `[journal]`: the log that everything else is derived from.

@@ -58,7 +58,10 @@ impl Mqtt {
             return Some("mqtt.tls_listen needs mqtt.tls_cert".to_owned());
         }
         if !(1 << 10..=256 << 10).contains(&self.packet_max.0) {
-            return Some(format!("mqtt.packet_max = \"{}\" must be between 1KiB and 256KiB", self.packet_max));
+            return Some(format!(
+                "mqtt.packet_max = \"{}\" must be between 1KiB and 256KiB",
+                self.packet_max
+            ));
         }
         (self.in_flight_max == 0).then(|| "mqtt.in_flight_max must be at least 1".to_owned())
     }
@@ -88,7 +91,8 @@ pub struct Broker {
 
 impl Default for Broker {
     fn default() -> Self {
-        let topics = ["motorpool/+/up", "motorpool/+/raw/+", "jt808/+/+/up", "gbt32960/+/upstream/#"];
+        let topics =
+            ["motorpool/+/up", "motorpool/+/raw/+", "owntracks/+/+", "jt808/+/+/up", "gbt32960/+/upstream/#"];
         Self {
             url: SecretUrl::default(),
             ca_file: PathBuf::new(),
@@ -112,7 +116,8 @@ impl Broker {
             "mqtts" => true,
             _ => return None,
         };
-        let (login, place) = rest.rsplit_once('@').map_or((None, rest), |(login, place)| (Some(login), place));
+        let (login, place) =
+            rest.rsplit_once('@').map_or((None, rest), |(login, place)| (Some(login), place));
         let place = place.trim_end_matches('/');
         let (host, port) = match place.rsplit_once(':') {
             Some((host, port)) => (host, port.parse().ok()?),

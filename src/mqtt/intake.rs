@@ -5,10 +5,9 @@
 
 use std::sync::Arc;
 
-use motorpool_protocols::jt808::Jt808Session;
 use motorpool_protocols::{
     Admission, Gate, Observations, Outbox, Profile, Protocol, Refusal as GateRefusal, Registration,
-    RegistrationVerdict, Session, SessionLimits, TerminalId, UtcMillis, observe,
+    RegistrationVerdict, SessionLimits, TerminalId, Transport, UtcMillis, observe,
 };
 
 use super::refusal::Refusal;
@@ -72,7 +71,7 @@ impl Intake {
         limits: SessionLimits,
         now: UtcMillis,
     ) -> Result<(), Refusal> {
-        let mut session = session_of(protocol, limits).ok_or(Refusal::Topic)?;
+        let mut session = protocol.session(Transport::Stream, limits);
         let mut frames = std::mem::take(&mut self.frames);
         frames.clear();
         let mut gate = OnlyGate { device, is_admitting: true };
@@ -143,14 +142,6 @@ pub(super) struct Run<'a> {
     pub(super) is_last: bool,
 }
 
-/// A session for one publish.
-fn session_of(protocol: Protocol, limits: SessionLimits) -> Option<Box<dyn Session>> {
-    match protocol {
-        Protocol::Jt808 => Some(Box::new(Jt808Session::new(limits))),
-        _ => None,
-    }
-}
-
 /// Admits one device, which has proved over MQTT who it is, and nobody else.
 struct OnlyGate<'a> {
     device: &'a Device,
@@ -176,7 +167,11 @@ impl Gate for OnlyGate<'_> {
             return RegistrationVerdict::NoSuchTerminal;
         }
         // Nobody hears the code: this link needs none.
-        RegistrationVerdict::Accepted { device: self.device.id.0, profile: self.profile(), code: String::new() }
+        RegistrationVerdict::Accepted {
+            device: self.device.id.0,
+            profile: self.profile(),
+            code: String::new(),
+        }
     }
 
     fn admit(&mut self, terminal: &TerminalId, _protocol: Protocol, _code: Option<&[u8]>) -> Admission {

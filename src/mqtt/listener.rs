@@ -128,7 +128,9 @@ impl Listener {
 
     fn open(&self, write: WriteHalf, peer: SocketAddr) -> Option<Arc<Link>> {
         let sources = &self.context.sources;
-        sources.links.open(write, peer, Protocol::Json, sources.clock.now(), &sources.config)
+        let link = sources.links.open(write, peer, sources.clock.now(), &sources.config)?;
+        link.speaks(Protocol::Json);
+        Some(link)
     }
 
     /// Begins a link under TLS. It is in the table, with its deadlines, before the peer has proved that it speaks TLS at all.

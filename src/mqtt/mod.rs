@@ -26,7 +26,8 @@
 //! It logs in with its identity as the user name and its secret as the password, or with a certificate whose common
 //! name is its identity. It publishes to `motorpool/IDENTITY/up` (see [`motorpool_protocols::mqtt_json::own`]), to
 //! `motorpool/IDENTITY/raw/PROTOCOL` (whole frames of a binary protocol, those of a message in packets all in one
-//! publish), and to the topics of EMQX's gateways with its own identity in them. It subscribes to
+//! publish), to `owntracks/USER/DEVICE` as the
+//! terminal `USER/DEVICE`, and to the topics of EMQX's gateways with its own identity in them. It subscribes to
 //! `motorpool/IDENTITY/down`. Everything else is refused with the protocol's own code, or by closing the link where
 //! the protocol has none.
 //!

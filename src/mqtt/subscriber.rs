@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use motorpool_protocols::{Protocol, RejectReason, TerminalId};
-use rumqttc::mqttbytes::v4::{Packet, Publish, SubscribeFilter};
 use rumqttc::mqttbytes::QoS;
+use rumqttc::mqttbytes::v4::{Packet, Publish, SubscribeFilter};
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError, TlsConfiguration, Transport,
 };

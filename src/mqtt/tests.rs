@@ -454,7 +454,10 @@ async fn a_device_hears_only_its_own_topic_and_its_answer_is_told() {
     );
     let answer = downlinks.publish(rig.device, b"{\"set\":1}").unwrap();
     let Some(v5::Packet::Publish(publish)) = client.v5().await else { panic!() };
-    assert_eq!((publish.topic.as_ref(), publish.payload.as_ref()), (paths[0].as_bytes(), &b"{\"set\":1}"[..]));
+    assert_eq!(
+        (publish.topic.as_ref(), publish.payload.as_ref()),
+        (paths[0].as_bytes(), &b"{\"set\":1}"[..])
+    );
     let mut bytes = BytesMut::new();
     v5::PubAck::new(publish.pkid, None).write(&mut bytes).unwrap();
     client.send(&bytes).await;
@@ -485,7 +488,9 @@ async fn frames_of_another_protocol_are_taken_whole_and_only_of_the_device_itsel
     let own = frame("013912345678");
     let mut client = rig.socket().await;
     client.send(&connect_v5("a", "013912345678", &secret)).await;
-    assert!(matches!(client.v5().await, Some(v5::Packet::ConnAck(ack)) if ack.code == v5::ConnectReturnCode::Success));
+    assert!(
+        matches!(client.v5().await, Some(v5::Packet::ConnAck(ack)) if ack.code == v5::ConnectReturnCode::Success)
+    );
     let topic = "motorpool/013912345678/raw/jt808";
     let two = [own.clone(), own.clone()].concat();
     let cut = own.get(..own.len() - 1).unwrap();

@@ -21,6 +21,11 @@ pub(super) struct Address<'a> {
 
 /// Takes a topic apart: `None` when it is none of those that mean something here.
 pub(super) fn address(topic: &str) -> Option<Address<'_>> {
+    if let Some(terminal) = topic.strip_prefix("owntracks/") {
+        // USER/DEVICE, as OwnTracks is known by over HTTP as well.
+        let is_both = terminal.split('/').count() == 2 && !terminal.split('/').any(str::is_empty);
+        return is_both.then_some(Address { terminal, kind: Kind::Json(Protocol::OwnTracks) });
+    }
     let mut levels = topic.split('/');
     let mut next = || levels.next();
     let found = match (next()?, next()?, next()?, next(), next()) {
@@ -39,11 +44,12 @@ pub(super) fn address(topic: &str) -> Option<Address<'_>> {
     Some(found).filter(|address| !address.terminal.is_empty())
 }
 
-/// A protocol whose frames can be published: all but those that are published anyway.
+/// A protocol whose frames can be published: all but those that are published anyway, or are requests of HTTP.
 fn raw_protocol(name: &str) -> Option<Protocol> {
-    let is_json =
-        |protocol: &Protocol| matches!(protocol, Protocol::Json | Protocol::EmqxJt808 | Protocol::EmqxGb32960);
-    Protocol::from_name(name).filter(|protocol| !is_json(protocol))
+    use Protocol::{EmqxGb32960, EmqxJt808, Json, Osmand, OwnTracks};
+    let is_text =
+        |protocol: &Protocol| matches!(protocol, Json | EmqxJt808 | EmqxGb32960 | Osmand | OwnTracks);
+    Protocol::from_name(name).filter(|protocol| !is_text(protocol))
 }
 
 /// Where a device hears from the server.
@@ -63,11 +69,33 @@ mod tests {
         is("motorpool/car-7/up", "car-7", Kind::Json(Protocol::Json));
         is("motorpool/013912345678/raw/jt808", "013912345678", Kind::Raw(Protocol::Jt808));
         is("jt808/gw-1/013912345678/up", "013912345678", Kind::Json(Protocol::EmqxJt808));
-        is("gbt32960/1G1BL52P7TR115520/upstream/info", "1G1BL52P7TR115520", Kind::Json(Protocol::EmqxGb32960));
+        is(
+            "gbt32960/1G1BL52P7TR115520/upstream/info",
+            "1G1BL52P7TR115520",
+            Kind::Json(Protocol::EmqxGb32960),
+        );
+        is("owntracks/jane/phone", "jane/phone", Kind::Json(Protocol::OwnTracks));
         for topic in [
-            "", "/", "motorpool", "motorpool/car-7", "motorpool//up", "motorpool/car-7/up/", "motorpool/car-7/down",
-            "motorpool/car-7/raw/json", "motorpool/car-7/raw/x", "Motorpool/car-7/up", "/motorpool/car-7/up",
-            "jt808/gw-1/1/dn", "jt808/gw-1//up", "gbt32960//upstream/info", "gbt32960/x/upstream/a/b", "$SYS/x/up",
+            "owntracks/jane",
+            "owntracks/jane/",
+            "owntracks/jane/phone/event",
+            "motorpool/car-7/raw/osmand",
+            "",
+            "/",
+            "motorpool",
+            "motorpool/car-7",
+            "motorpool//up",
+            "motorpool/car-7/up/",
+            "motorpool/car-7/down",
+            "motorpool/car-7/raw/json",
+            "motorpool/car-7/raw/x",
+            "Motorpool/car-7/up",
+            "/motorpool/car-7/up",
+            "jt808/gw-1/1/dn",
+            "jt808/gw-1//up",
+            "gbt32960//upstream/info",
+            "gbt32960/x/upstream/a/b",
+            "$SYS/x/up",
         ] {
             assert_eq!(address(topic), None, "{topic}");
         }

@@ -24,9 +24,18 @@ pub(super) enum Incoming {
     Connect(Box<Connect>),
     Publish(Publish),
     /// Our publish was taken (or refused).
-    PubAck { pkid: u16, is_taken: bool },
-    Subscribe { pkid: u16, filters: Vec<Filter> },
-    Unsubscribe { pkid: u16, filters: Vec<String> },
+    PubAck {
+        pkid: u16,
+        is_taken: bool,
+    },
+    Subscribe {
+        pkid: u16,
+        filters: Vec<Filter>,
+    },
+    Unsubscribe {
+        pkid: u16,
+        filters: Vec<String>,
+    },
     Ping,
     Disconnect,
     /// A packet that a device has no business to send here.

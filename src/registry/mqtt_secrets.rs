@@ -47,11 +47,11 @@ impl Snapshot {
     /// another protocol and has a secret for MQTT.
     #[must_use]
     pub fn find_over_mqtt(&self, terminal: &TerminalId) -> Option<&std::sync::Arc<Device>> {
-        let spoken_here = [Protocol::Json, Protocol::EmqxJt808, Protocol::EmqxGb32960];
+        let spoken_here = [Protocol::Json, Protocol::EmqxJt808, Protocol::EmqxGb32960, Protocol::OwnTracks];
         let first = spoken_here.iter().find_map(|protocol| self.find(*protocol, terminal));
         first.or_else(|| {
             let others = Protocol::ALL.iter().filter_map(|protocol| self.find(*protocol, terminal));
-            others.into_iter().find(|device| device.mqtt_secret.is_some())
+            others.into_iter().find(|device: &&std::sync::Arc<Device>| device.mqtt_secret.is_some())
         })
     }
 }

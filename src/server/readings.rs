@@ -13,7 +13,8 @@ use crate::sources::Links;
 use crate::sources::acks::AckQueue;
 use crate::supervision::Status;
 use crate::telemetry::{
-    FoldReading, HistogramReading, JournalReading, MqttReading, Readings, SourceReading, SupervisionReading, TrackReading,
+    FoldReading, HistogramReading, JournalReading, MqttReading, Readings, SourceReading, SupervisionReading,
+    TrackReading,
 };
 use crate::tracks::Tracks;
 

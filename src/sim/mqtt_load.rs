@@ -68,7 +68,9 @@ pub fn run(
     mut on_progress: impl FnMut(&Progress),
 ) -> Result<Report, LoadError> {
     if load.vehicles == 0 || drives.is_empty() || !(1..=SPAN_MAX).contains(&load.pipeline) {
-        return Err(LoadError::Setting(format!("vehicles, drives and a pipeline of 1 to {SPAN_MAX} are needed")));
+        return Err(LoadError::Setting(format!(
+            "vehicles, drives and a pipeline of 1 to {SPAN_MAX} are needed"
+        )));
     }
     let threads = load.threads.clamp(1, load.vehicles);
     let start = watch::Sender::new(None);

@@ -109,8 +109,8 @@ pub(crate) struct Link {
     pub(crate) id: LinkId,
     /// The other end.
     pub(crate) peer: SocketAddr,
-    /// What is spoken on it.
-    pub(crate) protocol: Protocol,
+    /// The number of the protocol that is spoken on it; 0 until it is recognised.
+    protocol: AtomicU8,
     /// When it was accepted, for people.
     pub(crate) opened_at: UtcMillis,
     /// When it was accepted, for deadlines; the times below count from here.
@@ -146,14 +146,13 @@ impl Link {
         id: LinkId,
         socket: WriteHalf,
         peer: SocketAddr,
-        protocol: Protocol,
         now: UtcMillis,
         drains: TaskTracker,
     ) -> Self {
         Self {
             id,
             peer,
-            protocol,
+            protocol: AtomicU8::new(0),
             opened_at: now,
             opened: Instant::now(),
             is_logged_in: AtomicBool::new(false),
@@ -229,6 +228,16 @@ impl Link {
             NEVER => None,
             ms => Some(UtcMillis(self.opened_at.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))),
         }
+    }
+
+    /// What is spoken on it, once that is known.
+    pub(crate) fn protocol(&self) -> Option<Protocol> {
+        Protocol::from_number(self.protocol.load(Ordering::Relaxed))
+    }
+
+    /// Notes what is spoken on it.
+    pub(crate) fn speaks(&self, protocol: Protocol) {
+        self.protocol.store(protocol.number(), Ordering::Relaxed);
     }
 
     /// Notes that a terminal was admitted. Whether it is the first on this link.

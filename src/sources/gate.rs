@@ -33,16 +33,17 @@ impl<'a> LinkGate<'a> {
     fn lookup(
         &self,
         terminal: &TerminalId,
+        protocol: Protocol,
         registration: Option<&Registration>,
     ) -> Result<Arc<Device>, Refusal> {
         let registry = &self.context.registry;
         let snapshot = registry.snapshot();
-        match snapshot.find(self.link.protocol, terminal) {
+        match snapshot.find(protocol, terminal) {
             Some(device) if device.state == DeviceState::Approved => Ok(Arc::clone(device)),
             Some(_) => Err(Refusal::Blocked),
             None => {
                 let peer = self.link.peer.ip();
-                registry.quarantine_seen(self.link.protocol, terminal, peer, self.now, registration);
+                registry.quarantine_seen(protocol, terminal, peer, self.now, registration);
                 Err(Refusal::Unknown)
             }
         }
@@ -59,7 +60,7 @@ impl Gate for LinkGate<'_> {
         if self.context.journal.health() != Health::Ok {
             return RegistrationVerdict::Unavailable;
         }
-        match self.lookup(terminal, Some(registration)) {
+        match self.lookup(terminal, Protocol::Jt808, Some(registration)) {
             Err(Refusal::Blocked) => RegistrationVerdict::NoSuchVehicle,
             Err(_) => RegistrationVerdict::NoSuchTerminal,
             Ok(device) if self.is_taken(device.id) => RegistrationVerdict::TerminalTaken,
@@ -74,17 +75,20 @@ impl Gate for LinkGate<'_> {
         }
     }
 
-    fn admit(&mut self, terminal: &TerminalId, _protocol: Protocol, code: Option<&[u8]>) -> Admission {
+    fn admit(&mut self, terminal: &TerminalId, protocol: Protocol, code: Option<&[u8]>) -> Admission {
         if self.context.journal.health() != Health::Ok {
             return Admission::Unavailable;
         }
-        let device = match self.lookup(terminal, None) {
+        let device = match self.lookup(terminal, protocol, None) {
             Ok(device) => device,
             Err(refusal) => return Admission::Refused(refusal),
         };
-        let refusal = match code {
+        // Only JT/T 808 gives a terminal a code of ours. The others name themselves, and that is all they can do;
+        // the password that some of them send is the maker's default on nearly all.
+        let has_code = protocol == Protocol::Jt808;
+        let refusal = match code.filter(|_| has_code) {
             Some(code) if !self.context.registry.check_code(&device, code) => Some(Refusal::WrongCode),
-            None if !device.profile.skips_authentication => Some(Refusal::NotLoggedIn),
+            None if has_code && !device.profile.skips_authentication => Some(Refusal::NotLoggedIn),
             _ if self.is_taken(device.id) => Some(Refusal::AlreadyConnected),
             _ => None,
         };

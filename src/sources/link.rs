@@ -95,8 +95,13 @@ pub(super) async fn serve(
         }
         wait_for_replies(&link, &context).await;
     }
+    ended(&link, &context);
+}
+
+/// Takes a link that is over out of every table.
+pub(super) fn ended(link: &Link, context: &SourceContext) {
     context.held_bytes.fetch_sub(link.held_bytes(0), Ordering::Relaxed);
-    for device in context.links.ended(&link) {
+    for device in context.links.ended(link) {
         context.live.link_closed(device, link.id);
     }
 }
@@ -169,37 +174,21 @@ fn read_once(
         let is_full = filled == capacity;
         context.counters.bytes_received.fetch_add(count as u64, Ordering::Relaxed);
 
-        let now = context.clock.now();
         let input = buffer.get(..filled).unwrap_or(&[]);
-        outbox.clear();
-        let outcome = {
-            let mut gate = LinkGate::new(link, context, now);
-            session.receive(now, input, &mut gate, outbox)
-        };
-        let done = *outcome.as_ref().unwrap_or(&filled);
-        keep_rest(partial, input.get(done..).unwrap_or(&[]));
-        link.read(done > 0, !partial.is_empty());
-
-        settle_refusals(outbox, link, context);
-        note_logins(outbox, link, context, now);
-        let mut progress = Progress::default();
-        let appended = append(outbox, &mut progress, ends, link, context, now, received);
-        if let Err(error) = outcome {
-            tracing::debug!(link = link.id.0, %error, "session ended");
-            if appended == Err(AppendError::Full) {
-                let left = outbox.messages.len() - progress.messages;
-                context.counters.rejected(RejectReason::Unavailable, left as u64);
-            }
-            link.close(CloseReason::Misbehaved);
+        let digested = digest(input, link, session, outbox, ends, context, received);
+        let rest = input.get(digested.done..).unwrap_or(&[]);
+        keep_rest(partial, rest);
+        link.read(digested.done > 0, !partial.is_empty());
+        if digested.is_over {
             return Poll::Ready(Next::Close);
         }
         if !hold(session, link, context) {
             link.close(CloseReason::PacketsHeld);
             return Poll::Ready(Next::Close);
         }
-        Poll::Ready(match appended {
+        Poll::Ready(match digested.appended {
             Err(AppendError::Full) => {
-                Next::Retry(Box::new(std::mem::replace(outbox, new_outbox())), progress)
+                Next::Retry(Box::new(std::mem::replace(outbox, new_outbox())), digested.progress)
             }
             // The session believes that it has answered: what it remembers of the messages must go with the link.
             Err(_) => {
@@ -209,6 +198,82 @@ fn read_once(
             Ok(()) if is_full => Next::Yield,
             Ok(()) => Next::Read,
         })
+    })
+}
+
+/// What became of some input.
+struct Digested {
+    /// How many bytes the session is done with.
+    done: usize,
+    /// Whether the session wants no more.
+    is_over: bool,
+    appended: Result<(), AppendError>,
+    progress: Progress,
+}
+
+/// Runs the session over `input`, sends the refusals, and appends what was accepted.
+fn digest(
+    input: &[u8],
+    link: &Arc<Link>,
+    session: &mut dyn Session,
+    outbox: &mut Outbox,
+    ends: &mut Vec<u32>,
+    context: &SourceContext,
+    received: Instant,
+) -> Digested {
+    let now = context.clock.now();
+    outbox.clear();
+    let outcome = session.receive(now, input, &mut LinkGate::new(link, context, now), outbox);
+    if !outbox.messages.is_empty() || !outbox.logged_in.is_empty() {
+        link.speaks(session.protocol());
+    }
+    settle_refusals(outbox, link, context);
+    note_logins(outbox, link, context, now);
+    let mut progress = Progress::default();
+    let appended = append(outbox, &mut progress, ends, link, context, now, received);
+    if let Err(error) = &outcome {
+        tracing::debug!(link = link.id.0, %error, "session ended");
+        if appended == Err(AppendError::Full) {
+            left_unstored(outbox, &progress, context);
+        }
+        link.close(CloseReason::Misbehaved);
+    }
+    Digested {
+        done: *outcome.as_ref().unwrap_or(&input.len()),
+        is_over: outcome.is_err(),
+        appended,
+        progress,
+    }
+}
+
+/// Counts what an outbox holds and nobody will store.
+fn left_unstored(outbox: &Outbox, progress: &Progress, context: &SourceContext) {
+    let left = outbox.messages.len() - progress.messages;
+    context.counters.rejected(RejectReason::Unavailable, left as u64);
+}
+
+/// Handles one datagram of a sender. What it leaves unfinished is dropped: a datagram holds whole frames. `false`
+/// when the sender's session is over.
+pub(super) fn datagram(
+    input: &[u8],
+    link: &Arc<Link>,
+    session: &mut dyn Session,
+    context: &SourceContext,
+) -> bool {
+    let received = Instant::now();
+    context.counters.bytes_received.fetch_add(input.len() as u64, Ordering::Relaxed);
+    SCRATCH.with_borrow_mut(|Scratch { outbox, ends, .. }| {
+        let digested = digest(input, link, session, outbox, ends, context, received);
+        link.read(true, false);
+        if digested.done < input.len() && !digested.is_over {
+            context.counters.rejected(RejectReason::Truncated, 1);
+            context.counters.messages_received.fetch_add(1, Ordering::Relaxed);
+        }
+        if digested.appended == Err(AppendError::Full) && !digested.is_over {
+            // There is nobody to wait for: no answer, and the terminal sends it again.
+            left_unstored(outbox, &digested.progress, context);
+        }
+        !digested.is_over && digested.appended.is_ok() && hold(session, link, context)
     })
 }
 
@@ -289,10 +354,12 @@ fn append(
         ends.clear();
         ends.extend(rest.iter().take(run).map(|message| message.end - progress.raw_bytes));
         let raw_end = progress.raw_bytes + ends.last().copied().unwrap_or(0);
+        // Nothing is accepted before it is known what is spoken.
+        let Some(protocol) = link.protocol() else { break };
         let batch = Batch {
             device: DeviceId(device),
             link: link.id,
-            protocol: link.protocol,
+            protocol,
             received_at: now,
             ends,
             raw: outbox.raw.get(progress.raw_bytes as usize..raw_end as usize).unwrap_or(&[]),

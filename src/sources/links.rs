@@ -26,8 +26,8 @@ pub struct LinkState {
     pub id: LinkId,
     /// The other end.
     pub peer: SocketAddr,
-    /// What is spoken on it.
-    pub protocol: Protocol,
+    /// What is spoken on it, once that is known.
+    pub protocol: Option<Protocol>,
     /// When it was accepted.
     pub opened_at: UtcMillis,
     /// The device that logged in last, if one did.
@@ -91,7 +91,6 @@ impl Links {
         &self,
         socket: impl Into<WriteHalf>,
         peer: SocketAddr,
-        protocol: Protocol,
         now: UtcMillis,
         limits: &config::Trackers,
     ) -> Option<Arc<Link>> {
@@ -103,7 +102,7 @@ impl Links {
         }
         *strangers += 1;
         let id = self.new_id();
-        let link = Arc::new(Link::new(id, socket.into(), peer, protocol, now, self.drains.clone()));
+        let link = Arc::new(Link::new(id, socket.into(), peer, now, self.drains.clone()));
         table.open.insert(id, Entry { link: Arc::clone(&link), devices: Vec::new() });
         Some(link)
     }
@@ -245,7 +244,7 @@ fn state_of(entry: &Entry, device: Option<DeviceId>) -> LinkState {
     LinkState {
         id: link.id,
         peer: link.peer,
-        protocol: link.protocol,
+        protocol: link.protocol(),
         opened_at: link.opened_at,
         device,
         last_byte_at: link.last_byte_at(),

@@ -1,4 +1,5 @@
-//! The TCP listener: a permit before every `accept`, one task per link, one sweep a second for deadlines.
+//! The addresses for terminals: a permit before every `accept`, one task per link, one sweep a second for
+//! deadlines.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,8 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use motorpool_protocols::Protocol;
-use motorpool_protocols::jt808::Jt808Session;
+use motorpool_protocols::{Protocol, Recogniser, Transport};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -25,6 +25,7 @@ use crate::tls::ServerTls;
 
 use super::acks::AckQueue;
 use super::connection::Link;
+use super::datagrams::Datagrams;
 use super::link;
 use super::links::Links;
 use super::socket::{ReadHalf, WriteHalf, split_inner, split_tcp};
@@ -68,13 +69,22 @@ pub struct Context {
     pub tls: Option<Arc<ServerTls>>,
 }
 
-/// The bound tracker ports.
+/// The bound addresses for terminals: at least one for streams.
 #[derive(Debug)]
 pub struct Listener {
-    listener: TcpListener,
-    /// The port for terminals that speak TLS.
-    private: Option<(TcpListener, Arc<ServerTls>)>,
+    ports: Vec<Port>,
+    datagrams: Vec<Datagrams>,
     context: Arc<Context>,
+}
+
+/// One address for streams.
+#[derive(Debug)]
+struct Port {
+    listener: TcpListener,
+    /// What may be spoken there.
+    spoken: &'static [Protocol],
+    /// The certificate, where terminals speak TLS.
+    tls: Option<Arc<ServerTls>>,
 }
 
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -90,12 +100,22 @@ impl Listener {
     /// # Errors
     /// When the address is taken or not ours.
     pub fn bind(context: Arc<Context>) -> io::Result<Self> {
-        let listener = bind(context.config.listen)?;
-        let private = match (context.config.tls_listen.0, &context.tls) {
-            (Some(address), Some(tls)) => Some((bind(address)?, Arc::clone(tls))),
-            _ => None,
-        };
-        Ok(Self { listener, private, context })
+        let config = &context.config;
+        let main =
+            config::Port { listen: config.listen, protocol: config.protocol, datagrams: config.datagrams };
+        let (mut ports, mut datagrams) = (Vec::new(), Vec::new());
+        for port in std::iter::once(&main).chain(&config.ports) {
+            let spoken = port.protocol.protocols();
+            ports.push(Port { listener: bind(port.listen)?, spoken, tls: None });
+            if port.datagrams {
+                datagrams.push(Datagrams::bind(port.listen, spoken, Arc::clone(&context))?);
+            }
+        }
+        if let (Some(address), Some(tls)) = (config.tls_listen.0, &context.tls) {
+            let spoken = config.protocol.protocols();
+            ports.push(Port { listener: bind(address)?, spoken, tls: Some(Arc::clone(tls)) });
+        }
+        Ok(Self { ports, datagrams, context })
     }
 
     /// The address it listens on for TLS, if it does.
@@ -103,58 +123,93 @@ impl Listener {
     /// # Errors
     /// When the socket is gone.
     pub fn tls_addr(&self) -> io::Result<Option<SocketAddr>> {
-        self.private.as_ref().map(|(listener, _)| listener.local_addr()).transpose()
+        let private = self.ports.iter().find(|port| port.tls.is_some());
+        private.map(|port| port.listener.local_addr()).transpose()
     }
 
-    /// The address it listens on.
+    /// The address it takes datagrams at, if it does.
+    ///
+    /// # Errors
+    /// When the socket is gone.
+    pub fn datagrams_addr(&self) -> io::Result<Option<SocketAddr>> {
+        self.datagrams.first().map(Datagrams::local_addr).transpose()
+    }
+
+    /// The first address it listens on.
     ///
     /// # Errors
     /// When the socket is gone.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.ports.first().ok_or(io::ErrorKind::NotConnected)?.listener.local_addr()
     }
 
     /// Accepts links until `stop`; then closes them and returns when the last one has ended.
     pub async fn run(self, stop: CancellationToken) {
-        let permits = Arc::new(Semaphore::new(self.context.config.links_max));
+        let Self { ports, datagrams, context } = self;
+        let permits = Arc::new(Semaphore::new(context.config.links_max));
         let links = TaskTracker::new();
+        let accepting = TaskTracker::new();
+        for port in ports {
+            let context = Arc::clone(&context);
+            let door = Door { port, context, permits: Arc::clone(&permits), links: links.clone() };
+            accepting.spawn(door.accept_all(stop.clone()));
+        }
+        for socket in datagrams {
+            accepting.spawn(socket.run(stop.clone()));
+        }
+        accepting.close();
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = sweep.tick() => close_overdue(&context),
+            }
+        }
+        accepting.wait().await;
+        context.links.close_all();
+        links.close();
+        links.wait().await;
+        context.links.drained().await;
+    }
+}
+
+/// Closes links that are overdue, and those of devices that were blocked since they logged in.
+fn close_overdue(context: &Context) {
+    let snapshot = context.registry.snapshot();
+    let is_blocked = |device| snapshot.device(device).is_none_or(|known| known.state == DeviceState::Blocked);
+    context.links.sweep(&context.config, is_blocked);
+}
+
+/// One address at which links begin.
+#[derive(Debug)]
+struct Door {
+    port: Port,
+    context: Arc<Context>,
+    permits: Arc<Semaphore>,
+    links: TaskTracker,
+}
+
+impl Door {
+    async fn accept_all(self, stop: CancellationToken) {
         loop {
             let accepted = tokio::select! {
-                () = stop.cancelled() => break,
-                _ = sweep.tick() => {
-                    self.sweep();
-                    continue;
-                }
-                accepted = self.accept(&permits) => accepted,
+                () = stop.cancelled() => return,
+                accepted = self.accept() => accepted,
             };
-            match accepted {
-                Ok((stream, peer, permit, None)) => {
-                    self.start(split_tcp(stream), peer, permit, &links);
+            match (accepted, &self.port.tls) {
+                (Ok((stream, peer, permit)), None) => {
+                    self.start(split_tcp(stream), peer, permit);
                 }
-                Ok((stream, peer, permit, Some(tls))) => {
-                    self.start_private(stream, peer, permit, tls, &links)
+                (Ok((stream, peer, permit)), Some(tls)) => {
+                    self.start_private(stream, peer, permit, Arc::clone(tls));
                 }
-                Err(error) => {
+                (Err(error), _) => {
                     // Out of descriptors, or a connection that died in the queue: neither is a reason to stop.
                     tracing::warn!(%error, "accept failed");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
-        drop((self.listener, self.private));
-        self.context.links.close_all();
-        links.close();
-        links.wait().await;
-        self.context.links.drained().await;
-    }
-
-    /// Closes links that are overdue, and those of devices that were blocked since they logged in.
-    fn sweep(&self) {
-        let snapshot = self.context.registry.snapshot();
-        let is_blocked =
-            |device| snapshot.device(device).is_none_or(|known| known.state == DeviceState::Blocked);
-        self.context.links.sweep(&self.context.config, is_blocked);
     }
 
     /// Begins a link over a socket; nothing when its address has too many.
@@ -163,13 +218,13 @@ impl Listener {
         (read, write): (ReadHalf, WriteHalf),
         peer: SocketAddr,
         permit: OwnedSemaphorePermit,
-        links: &TaskTracker,
     ) -> Option<Arc<Link>> {
         let now = self.context.clock.now();
-        let link = self.context.links.open(write, peer, Protocol::Jt808, now, &self.context.config)?;
+        let link = self.context.links.open(write, peer, now, &self.context.config)?;
         let (context, served) = (Arc::clone(&self.context), Arc::clone(&link));
-        let session = Box::new(Jt808Session::new(self.context.sessions.limits()));
-        links.spawn(async move {
+        let limits = self.context.sessions.limits();
+        let session = Box::new(Recogniser::new(self.port.spoken, Transport::Stream, limits));
+        self.links.spawn(async move {
             link::serve(read, served, session, context).await;
             drop(permit);
         });
@@ -183,15 +238,14 @@ impl Listener {
         peer: SocketAddr,
         permit: OwnedSemaphorePermit,
         tls: Arc<ServerTls>,
-        links: &TaskTracker,
     ) {
         let (inner, outer) = match UnixStream::pair() {
             Ok(pair) => pair,
             Err(error) => return tracing::warn!(%error, "no pair of sockets for a link under TLS"),
         };
-        let Some(link) = self.start(split_inner(inner), peer, permit, links) else { return };
+        let Some(link) = self.start(split_inner(inner), peer, permit) else { return };
         let limit = self.context.config.first_byte_timeout.0;
-        links.spawn(async move {
+        self.links.spawn(async move {
             // Without a handshake the outer end is dropped, and the link ends.
             match tokio::time::timeout(limit, tls.accept(stream)).await {
                 Ok(Ok(private)) => pump(private, outer).await,
@@ -200,27 +254,16 @@ impl Listener {
         });
     }
 
-    /// The next connection of either port. Takes a permit first, so that a connection above the limit waits in the kernel instead of
-    /// costing memory.
-    async fn accept(&self, permits: &Arc<Semaphore>) -> io::Result<Accepted> {
-        let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
-        let (stream, peer, tls) = match &self.private {
-            None => {
-                let (stream, peer) = self.listener.accept().await?;
-                (stream, peer, None)
-            }
-            Some((listener, tls)) => tokio::select! {
-                accepted = self.listener.accept() => accepted.map(|(stream, peer)| (stream, peer, None))?,
-                accepted = listener.accept() => {
-                    accepted.map(|(stream, peer)| (stream, peer, Some(Arc::clone(tls))))?
-                }
-            },
-        };
+    /// The next connection. Takes a permit first, so that a connection above the limit waits in the kernel
+    /// instead of costing memory.
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, peer) = self.port.listener.accept().await?;
         // A reply is one small write: it must not wait for the next one.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
-        Ok((stream, peer, permit, tls))
+        Ok((stream, peer, permit))
     }
 }
 
@@ -244,9 +287,6 @@ pub(crate) async fn pump(private: TlsStream<TcpStream>, outer: UnixStream) {
     }
     drop(tokio::time::timeout(GOODBYE_MAX, to_terminal.shutdown()).await);
 }
-
-/// A connection, its peer, its permit, and the certificate when it came over the port for TLS.
-type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit, Option<Arc<ServerTls>>);
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@
 //! ```
 //!
 //! - [`listener`]: accepts, with a permit taken before `accept` and caps on strangers per address.
+//! - `datagrams`: the same for UDP, with a session for each sender.
 //! - `link`: one link's task: read, run the session, append, back-pressure.
 //! - [`acks`]: replies waiting for the durable mark, in journal order.
 //! - [`links`]: the table of open links; two links of one terminal; the sweep.
@@ -21,6 +22,7 @@
 
 pub mod acks;
 pub(crate) mod connection;
+mod datagrams;
 mod gate;
 mod link;
 pub mod links;

@@ -5,12 +5,14 @@
 //! the others for nothing but a branch.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustix::net::{Shutdown, shutdown};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::{TcpStream, UnixStream, tcp, unix};
+use tokio::net::{TcpStream, UdpSocket, UnixStream, tcp, unix};
 
 /// What comes from the terminal.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(crate) enum ReadHalf {
 pub(crate) enum WriteHalf {
     Tcp(tcp::OwnedWriteHalf),
     Inner(unix::OwnedWriteHalf),
+    /// The socket of all datagrams, and the sender that is answered.
+    Datagram(Arc<UdpSocket>, SocketAddr),
 }
 
 pub(crate) fn split_tcp(socket: TcpStream) -> (ReadHalf, WriteHalf) {
@@ -61,6 +65,13 @@ impl WriteHalf {
         match self {
             Self::Tcp(socket) => socket.try_write(bytes),
             Self::Inner(socket) => socket.try_write(bytes),
+            Self::Datagram(socket, peer) => {
+                // A datagram goes out whole or is lost, as on the way: the terminal asks again.
+                if let Err(error) = socket.try_send_to(bytes, *peer) {
+                    tracing::trace!(%error, "an answer was lost");
+                }
+                Ok(bytes.len())
+            }
         }
     }
 
@@ -69,6 +80,7 @@ impl WriteHalf {
         match self {
             Self::Tcp(socket) => socket.writable().await,
             Self::Inner(socket) => socket.writable().await,
+            Self::Datagram(socket, _) => socket.writable().await,
         }
     }
 
@@ -77,6 +89,8 @@ impl WriteHalf {
         let done = match self {
             Self::Tcp(socket) => shutdown(socket.as_ref(), Shutdown::Both),
             Self::Inner(socket) => shutdown(socket.as_ref(), Shutdown::Both),
+            // The socket is everybody's. Who is closed is not listened to any more.
+            Self::Datagram(..) => Ok(()),
         };
         done.map_err(io::Error::from)
     }

@@ -1,5 +1,5 @@
-//! Current trips and flags do not depend on the order in which fixes came, on repetition, on how often the supervisor passed, or on
-//! restarts.
+//! Current trips and flags do not depend on the order in which fixes came, on repetition, on how often the supervisor passed, on
+//! restarts, or on the number of workers.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -227,6 +227,15 @@ async fn an_order_that_comes_late_does_not_clear_the_case() {
     );
 }
 
+/// A runtime with so many threads.
+fn workshop(workers: usize) -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     /// Fixes at these places of the day come, in this order.
@@ -247,11 +256,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
     #[test]
-    fn order_repetition_passes_and_restarts_do_not_matter(steps in steps(), is_backwards in any::<bool>()) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-        let (expected, found) = runtime.block_on(async {
-            let (left, right) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-            let expected = once(left.path()).await;
+    fn order_repetition_passes_restarts_and_workers_do_not_matter(
+        steps in steps(),
+        is_backwards in any::<bool>(),
+        workers in 1_usize..=4,
+    ) {
+        let (left, right) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let expected = workshop(1).block_on(once(left.path()));
+        let found = workshop(workers).block_on(async {
             let mut house = House::open(right.path()).await;
             house.furnish().await;
             let fixes = day();
@@ -283,7 +295,7 @@ proptest! {
                 house.receive(part, LATER);
                 house.pass().await;
             }
-            (expected, house.result().await)
+            house.result().await
         });
         prop_assert_eq!(&found.0, &expected.0);
         prop_assert_eq!(&found.1, &expected.1);

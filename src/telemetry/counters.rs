@@ -7,7 +7,7 @@ use motorpool_protocols::RejectReason;
 use super::Histogram;
 
 /// Every reason for which a message is refused; what a protocol adds later is counted as `other`.
-const REASONS: [RejectReason; 13] = [
+const REASONS: [RejectReason; 15] = [
     RejectReason::Garbage,
     RejectReason::TooLong,
     RejectReason::Truncated,
@@ -21,6 +21,8 @@ const REASONS: [RejectReason; 13] = [
     RejectReason::Abandoned,
     RejectReason::Limit,
     RejectReason::Unavailable,
+    RejectReason::Malformed,
+    RejectReason::Ambiguous,
 ];
 
 /// What happened since the process started. All only grow, but for `messages_waiting`.

@@ -37,7 +37,10 @@ fn an_acknowledgement_before_the_sync_is_found_out_by_kill_9() {
     for protocol in ["jt808", "mqtt"] {
         let outcome = survive_kills(protocol, 3, &[("MOTORPOOL_UNSAFE_ACK_BEFORE_SYNC_MS", "100")]);
         assert!(outcome.acked > 0, "{protocol}: the load did nothing: {outcome:?}");
-        assert!(outcome.missing > 0, "{protocol}: what was acknowledged before the sync all survived: {outcome:?}");
+        assert!(
+            outcome.missing > 0,
+            "{protocol}: what was acknowledged before the sync all survived: {outcome:?}"
+        );
     }
 }
 
@@ -57,10 +60,8 @@ fn survive_kills(protocol: &str, rounds: u64, variables: &[(&str, &str)]) -> Out
     let mut server = Served::start_with(&data, variables);
     let trackers = server.trackers.to_string();
     let mqtt = server.mqtt.to_string();
-    let ports = [
-        ("MOTORPOOL__TRACKERS__LISTEN", trackers.as_str()),
-        ("MOTORPOOL__MQTT__LISTEN", mqtt.as_str()),
-    ];
+    let ports =
+        [("MOTORPOOL__TRACKERS__LISTEN", trackers.as_str()), ("MOTORPOOL__MQTT__LISTEN", mqtt.as_str())];
     let restart_on = [variables, &ports].concat();
     let life = Duration::from_millis(LIFE_MS);
     // Longer than the lives together take, so that each kill hits a busy server.

@@ -38,9 +38,8 @@ fn mosquittos_clients_publish_and_subscribe_as_the_device_they_are() {
         )
     };
     let own = (CAR, secret.as_str());
-    for (second, (version, qos)) in [("mqttv311", "1"), ("mqttv5", "1"), ("mqttv311", "0"), ("mqttv5", "0")]
-        .into_iter()
-        .enumerate()
+    for (second, (version, qos)) in
+        [("mqttv311", "1"), ("mqttv5", "1"), ("mqttv311", "0"), ("mqttv5", "0")].into_iter().enumerate()
     {
         let second = u32::try_from(second).unwrap();
         let done = publish(own, version, "motorpool/car-7/up", qos, &report(second));

@@ -3,19 +3,17 @@
 //! Frames of other projects are added when they lie in the folder that `MOTORPOOL_FUZZ_VECTORS` names. Nothing
 //! is written unless `MOTORPOOL_FUZZ_SEEDS` names a folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use motorpool_protocols::jt808::{Header, Packet, Version, encode_frame, encode_location};
-use motorpool_protocols::{Fix, Profile, Status, TerminalId, UtcMillis};
+use motorpool_protocols::{Fix, Profile, Protocol, Status, TerminalId, UtcMillis};
 
 /// The code that logs a terminal in.
 pub const CODE: &[u8] = b"secret";
 
 /// Writes the seeds that `wrap` makes of each stream of frames and each message.
 pub fn plant(wrap: impl Fn(&[u8]) -> Vec<Vec<u8>>) {
-    let Some(folder) = std::env::var_os("MOTORPOOL_FUZZ_SEEDS") else { return };
-    let folder = Path::new(&folder);
-    std::fs::create_dir_all(folder).expect("the folder of seeds can be made");
+    let Some(folder) = seeds_folder() else { return };
     let mut streams = own_streams();
     if let Some(vectors) = std::env::var_os("MOTORPOOL_FUZZ_VECTORS") {
         for name in ["jt808.jsonl", "traccar-jt808.jsonl"] {
@@ -23,17 +21,55 @@ pub fn plant(wrap: impl Fn(&[u8]) -> Vec<Vec<u8>>) {
             streams.extend(text.lines().filter_map(hex_of));
         }
     }
-    for (number, seed) in streams.iter().flat_map(|stream| wrap(stream)).enumerate() {
+    write(&folder, streams.iter().flat_map(|stream| wrap(stream)));
+}
+
+/// Writes a seed for each row of vectors of each protocol: what `head` makes of the protocol's place in
+/// [`Protocol::ALL`], then the row's bytes.
+pub fn plant_rows(head: impl Fn(usize) -> Vec<u8>) {
+    let Some((folder, vectors)) = seeds_folder().zip(std::env::var_os("MOTORPOOL_FUZZ_VECTORS")) else { return };
+    let mut seeds = Vec::new();
+    for (place, protocol) in Protocol::ALL.iter().enumerate() {
+        for name in [format!("{protocol}.jsonl"), format!("traccar-{protocol}.jsonl")] {
+            let text = std::fs::read_to_string(Path::new(&vectors).join(name)).unwrap_or_default();
+            let rows = text.lines().filter_map(|line| bytes_of(line, *protocol));
+            seeds.extend(rows.map(|bytes| [head(place), bytes].concat()));
+        }
+    }
+    write(&folder, seeds.into_iter());
+}
+
+fn seeds_folder() -> Option<PathBuf> {
+    let folder = PathBuf::from(std::env::var_os("MOTORPOOL_FUZZ_SEEDS")?);
+    std::fs::create_dir_all(&folder).expect("the folder of seeds can be made");
+    Some(folder)
+}
+
+fn write(folder: &Path, seeds: impl Iterator<Item = Vec<u8>>) {
+    for (number, seed) in seeds.enumerate() {
         std::fs::write(folder.join(format!("seed-{number}")), seed).expect("a seed can be written");
     }
+}
+
+/// The bytes of one row of vectors: its hex, or its text with what ends a message.
+fn bytes_of(line: &str, protocol: Protocol) -> Option<Vec<u8>> {
+    let row: serde_json::Value = serde_json::from_str(line).ok()?;
+    match (row["hex"].as_str(), row["text"].as_str()) {
+        (Some(hex), _) => unhex(hex),
+        (None, text) => Some([text?.as_bytes(), protocol.terminator()].concat()),
+    }
+}
+
+fn unhex(hex: &str) -> Option<Vec<u8>> {
+    let pairs = hex.as_bytes().chunks_exact(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 /// The frame of one line of vectors: the value of its first `"hex"` that is a frame.
 fn hex_of(line: &str) -> Option<Vec<u8>> {
     let start = line.find("\"7e")? + 1;
     let hex = line.get(start..)?.split('"').next()?;
-    let pairs = hex.as_bytes().chunks_exact(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    unhex(hex)
 }
 
 fn own_streams() -> Vec<Vec<u8>> {

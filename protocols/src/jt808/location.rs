@@ -16,7 +16,7 @@
 //! bytes. A position is never dropped: what is doubtful is marked in [`Fix::quality`].
 
 use crate::jt808::bcd;
-use crate::profile::Datum;
+use crate::profile::{CHINA_CLOCK_OFFSET_S, Datum};
 use crate::{Alarms, DecodeError, Extra, Fix, Observations, Profile, Quality, Status, UtcMillis, gcj02};
 
 /// Bytes before the first item.
@@ -60,10 +60,11 @@ fn decode_basic(basic: &[u8; BASIC_BYTES], profile: &Profile) -> Fix {
     let altitude = [h0, h1];
     let course_deg = u16::from_be_bytes([c0, c1]);
     let mut quality = 0;
-    let fix_time = bcd::decode_time(time, profile.clock_offset_s).unwrap_or_else(|| {
-        quality |= Quality::TIME_INVALID.0;
-        UtcMillis(0)
-    });
+    let fix_time =
+        bcd::decode_time(time, profile.clock_offset_or(CHINA_CLOCK_OFFSET_S)).unwrap_or_else(|| {
+            quality |= Quality::TIME_INVALID.0;
+            UtcMillis(0)
+        });
     if !status.contains(Status::POSITIONED) {
         quality |= Quality::NOT_POSITIONED.0;
     }
@@ -222,7 +223,7 @@ pub fn encode_location(fix: &Fix, items: &[u8], profile: &Profile, out: &mut Vec
     let time = if fix.quality.contains(Quality::TIME_INVALID) {
         [0; 6]
     } else {
-        bcd::encode_time(fix.fix_time, profile.clock_offset_s)
+        bcd::encode_time(fix.fix_time, profile.clock_offset_or(CHINA_CLOCK_OFFSET_S))
     };
     out.extend_from_slice(&alarms.to_be_bytes());
     out.extend_from_slice(&status.to_be_bytes());

@@ -13,6 +13,7 @@ use crate::jt808::location::{BASIC_BYTES, decode_location};
 use crate::jt808::message::Message;
 use crate::jt808::registration::{decode_registration, edition_of, text};
 use crate::jt808::{bcd, ids};
+use crate::profile::CHINA_CLOCK_OFFSET_S;
 use crate::{DecodeError, Observation, Observations, Profile, Quality, RejectReason};
 
 /// Payloads up to this size are unescaped on the stack without clearing a kilobyte first.
@@ -307,7 +308,7 @@ fn driver_card(body: &[u8], profile: &Profile) -> Option<Observation> {
         Some((text(bytes.get(1..1 + len)?), 1 + len))
     };
     if let Some((&[status @ (1 | 2), ref time @ ..], rest)) = body.split_first_chunk::<7>() {
-        let at = bcd::decode_time(*time, profile.clock_offset_s);
+        let at = bcd::decode_time(*time, profile.clock_offset_or(CHINA_CLOCK_OFFSET_S));
         let inserted = status == 1;
         let (mut name, mut licence) = (String::new(), String::new());
         if let ([0, card @ ..], true) = (rest, inserted) {

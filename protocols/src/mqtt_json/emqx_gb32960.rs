@@ -7,9 +7,13 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{parse, place};
+use super::{lines, parse, place};
+use crate::framed::{Fit, Transport};
 use crate::time::Civil;
-use crate::{DecodeError, Fix, Observation, Observations, Profile, Quality, Status, TerminalId, UtcMillis};
+use crate::{
+    DecodeError, Description, Fix, Observation, Observations, Profile, Protocol, Quality, Session,
+    SessionLimits, Status, TerminalId, UtcMillis,
+};
 
 const LOGIN: u16 = 1;
 const REAL_TIME: u16 = 2;
@@ -195,6 +199,23 @@ pub(super) fn heading(whole: &Value) -> (Option<TerminalId>, String, &'static st
     (vin, format!("{number:#04x}"), name)
 }
 
+/// Decodes one payload with every field it has.
+pub(crate) fn describe(raw: &[u8], profile: &Profile) -> Result<Description, DecodeError> {
+    super::describe(Protocol::EmqxGb32960, raw, profile)
+}
+
+/// A message ends with its line.
+pub(crate) const TERMINATOR: &[u8] = lines::TERMINATOR;
+
+pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
+    lines::session::<32>(limits)
+}
+
+/// No link is recognised by it.
+pub(crate) const fn fit(_transport: Transport, _input: &[u8]) -> Fit {
+    Fit::No
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,7 +237,8 @@ mod tests {
     #[test]
     fn a_report_with_a_location_is_a_fix_with_the_vehicles_numbers() {
         let location = r#"{"Type":"Location","Status":2,"Longitude":119085960,"Latitude":33572300}"#;
-        let out = observed(&report(2, &format!("{VEHICLE},{location},{{\"Type\":\"Alarm\",\"X\":[]}}"))).unwrap();
+        let out =
+            observed(&report(2, &format!("{VEHICLE},{location},{{\"Type\":\"Alarm\",\"X\":[]}}"))).unwrap();
         let fix = out.fixes[0];
         assert_eq!((fix.lat_e7, fix.lon_e7), (-335_723_000, 1_190_859_600));
         assert_eq!(fix.fix_time.to_string(), "2015-12-31T18:59:00Z");
@@ -230,7 +252,9 @@ mod tests {
     fn other_commands_are_named_and_broken_ones_refused() {
         assert_eq!(observed(&report(2, VEHICLE)).unwrap().other.len(), 1);
         let login = observed(&report(1, "")).unwrap().other;
-        assert!(matches!(login[..], [Observation::LoggedIn { terminal }] if terminal.as_str() == "1G1BL52P7TR115520"));
+        assert!(
+            matches!(login[..], [Observation::LoggedIn { terminal }] if terminal.as_str() == "1G1BL52P7TR115520")
+        );
         for text in ["{}", r#"{"Cmd":2,"Vin":"x"}"#, r#"{"Cmd":2,"Vin":"x","Data":{"Time":{"Year":300}}}"#] {
             assert_eq!(observed(text).map(|_| ()).map_err(|error| error.reason), Err("field"), "{text}");
         }

@@ -7,16 +7,20 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{parse, place};
+use super::{lines, parse, place};
+use crate::framed::{Fit, Transport};
 use crate::time::Civil;
 use crate::{
-    Alarms, DecodeError, Fix, Observation, Observations, Profile, Quality, Status, TerminalId, UtcMillis,
+    Alarms, DecodeError, Description, Fix, Observation, Observations, Profile, Protocol, Quality, Session,
+    SessionLimits, Status, TerminalId, UtcMillis,
 };
 
 const LOCATION: u16 = 0x0200;
 const LOCATION_BATCH: u16 = 0x0704;
 const HEARTBEAT: u16 = 0x0002;
 
+/// The clock of JT/T 808 is eight hours east of UTC, unless the profile says otherwise.
+const CLOCK_OFFSET_S: i32 = 28_800;
 /// Longer batches than a frame can hold (1,023 bytes a packet, 512 packets) are not believed.
 const BATCH_MAX: usize = 18_000;
 
@@ -102,7 +106,7 @@ fn observe_batch(mut body: Value, profile: &Profile, out: &mut Observations) -> 
 fn fix(body: Value, quality: Quality, profile: &Profile) -> Result<Fix, DecodeError> {
     let location: Location = serde_json::from_value(body).map_err(|_| DecodeError::new(0, "field"))?;
     let status = Status(location.status);
-    let time = location.time.and_then(|digits| clock(&digits, profile.clock_offset_s));
+    let time = location.time.and_then(|digits| clock(&digits, profile.clock_offset_or(CLOCK_OFFSET_S)));
     let mut fix = Fix::new(time.unwrap_or_default(), 0, 0);
     fix.quality = quality;
     if time.is_none() {
@@ -166,6 +170,23 @@ pub(super) fn heading(whole: &Value) -> (Option<TerminalId>, String, &'static st
     (phone, format!("{id:#06x}"), crate::jt808::message::Message::name_of(id))
 }
 
+/// Decodes one payload with every field it has.
+pub(crate) fn describe(raw: &[u8], profile: &Profile) -> Result<Description, DecodeError> {
+    super::describe(Protocol::EmqxJt808, raw, profile)
+}
+
+/// A message ends with its line.
+pub(crate) const TERMINATOR: &[u8] = lines::TERMINATOR;
+
+pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
+    lines::session::<31>(limits)
+}
+
+/// No link is recognised by it.
+pub(crate) const fn fit(_transport: Transport, _input: &[u8]) -> Fit {
+    Fit::No
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,7 +229,9 @@ mod tests {
             observed(r#"{"header":{"msg_id":1}}"#).unwrap().other,
             [Observation::Other { message_id: 1 }]
         );
-        for text in ["{}", r#"{"header":{"msg_id":512},"body":{}}"#, r#"{"header":{"msg_id":1796},"body":{}}"#] {
+        for text in
+            ["{}", r#"{"header":{"msg_id":512},"body":{}}"#, r#"{"header":{"msg_id":1796},"body":{}}"#]
+        {
             assert_eq!(observed(text).map(|_| ()).map_err(|error| error.reason), Err("field"), "{text}");
         }
     }

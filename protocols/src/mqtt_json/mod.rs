@@ -11,6 +11,7 @@
 
 pub mod emqx_gb32960;
 pub mod emqx_jt808;
+mod lines;
 pub mod own;
 pub mod time;
 
@@ -107,11 +108,7 @@ fn place(fix: &mut Fix, lat: f64, lon: f64, profile: &Profile) {
 }
 
 /// Everything a payload says, for people.
-pub(crate) fn describe(
-    protocol: Protocol,
-    raw: &[u8],
-    profile: &Profile,
-) -> Result<Description, DecodeError> {
+fn describe(protocol: Protocol, raw: &[u8], profile: &Profile) -> Result<Description, DecodeError> {
     let mut observations = Observations::default();
     observe(protocol, raw, profile, &mut observations)?;
     let whole: Value = parse(raw)?;

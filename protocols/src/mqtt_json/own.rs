@@ -20,6 +20,7 @@
 //! | `vehicle_speed_kmh` | km/h | by the vehicle's own sensor |
 //! | `rpm` | 1/min | of the engine |
 //! | `alarms` | | names as in the API: `emergency`, `overspeed`, `main_power_lost`, … |
+//! | `terminal` | | whose it is, where no topic says so (lines of JSON on a stream) |
 //! | `backfill` | | `true`: out of the memory, sent late; so is every report of an array but the last |
 //!
 //! A report without `lat` and `lon` is a sign of life. Other members are kept in the stored message and change
@@ -33,8 +34,12 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::time::Instant;
-use super::{FIXES_MAX, parse, place, scaled};
-use crate::{Alarms, DecodeError, Fix, Observation, Observations, Profile, Quality, Status};
+use super::{FIXES_MAX, lines, parse, place, scaled};
+use crate::framed::{Fit, Transport};
+use crate::{
+    Alarms, DecodeError, Description, Fix, Observation, Observations, Profile, Protocol, Quality, Session,
+    SessionLimits, Status,
+};
 
 /// Decodes one payload and adds what it says to `out`.
 ///
@@ -48,7 +53,9 @@ pub fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> Result<
     }
     for (at, report) in payload.reports.iter().enumerate() {
         match report.lat.zip(report.lon) {
-            Some((lat, lon)) => out.fixes.push(report.fix(lat, lon, at < last, profile, &mut out.malformed_items)),
+            Some((lat, lon)) => {
+                out.fixes.push(report.fix(lat, lon, at < last, profile, &mut out.malformed_items))
+            }
             None => out.other.push(Observation::Heartbeat),
         }
     }
@@ -82,15 +89,15 @@ impl Report<'_> {
         let mut fix = Fix::new(time, 0, 0);
         place(&mut fix, lat, lon, profile);
         let mut misfits = 0;
-        fix.altitude_m = fit(self.altitude_m, 1.0, &mut misfits);
-        fix.speed_dkmh = fit(self.speed_kmh, 10.0, &mut misfits);
+        fix.altitude_m = fitted(self.altitude_m, 1.0, &mut misfits);
+        fix.speed_dkmh = fitted(self.speed_kmh, 10.0, &mut misfits);
         fix.course_deg = course(self.course_deg, &mut misfits);
-        fix.satellites = fit(self.satellites, 1.0, &mut misfits);
-        fix.signal = fit(self.signal, 1.0, &mut misfits);
-        fix.odometer_m = fit(self.odometer_m, 1.0, &mut misfits);
-        fix.fuel_dl = fit(self.fuel_l, 10.0, &mut misfits);
-        fix.vehicle_speed_dkmh = fit(self.vehicle_speed_kmh, 10.0, &mut misfits);
-        fix.engine_rpm = fit(self.rpm, 1.0, &mut misfits);
+        fix.satellites = fitted(self.satellites, 1.0, &mut misfits);
+        fix.signal = fitted(self.signal, 1.0, &mut misfits);
+        fix.odometer_m = fitted(self.odometer_m, 1.0, &mut misfits);
+        fix.fuel_dl = fitted(self.fuel_l, 10.0, &mut misfits);
+        fix.vehicle_speed_dkmh = fitted(self.vehicle_speed_kmh, 10.0, &mut misfits);
+        fix.engine_rpm = fitted(self.rpm, 1.0, &mut misfits);
         fix.alarms = self.alarms(&mut misfits);
         if misfits > 0 {
             fix.quality = fix.quality.with(Quality::ITEM_MALFORMED);
@@ -135,14 +142,14 @@ impl Report<'_> {
 }
 
 /// A number in its unit, or nothing when it does not fit.
-fn fit<T: TryFrom<i64>>(value: Option<f64>, scale: f64, misfits: &mut u32) -> Option<T> {
-    let fitted = scaled(value?, scale);
-    *misfits += u32::from(fitted.is_none());
-    fitted
+fn fitted<T: TryFrom<i64>>(value: Option<f64>, scale: f64, misfits: &mut u32) -> Option<T> {
+    let whole = scaled(value?, scale);
+    *misfits += u32::from(whole.is_none());
+    whole
 }
 
 fn course(value: Option<f64>, misfits: &mut u32) -> Option<u16> {
-    match fit::<u16>(value, 1.0, misfits)? {
+    match fitted::<u16>(value, 1.0, misfits)? {
         course @ 0..=359 => Some(course),
         360 => Some(0),
         _ => {
@@ -219,7 +226,9 @@ impl<'de> Visitor<'de> for ReportVisitor {
                 "fuel_l" => report.fuel_l = map.next_value()?,
                 "vehicle_speed_kmh" => report.vehicle_speed_kmh = map.next_value()?,
                 "rpm" => report.rpm = map.next_value()?,
-                "alarms" => report.alarms = map.next_value::<Vec<Key<'de>>>()?.into_iter().map(|k| k.0).collect(),
+                "alarms" => {
+                    report.alarms = map.next_value::<Vec<Key<'de>>>()?.into_iter().map(|k| k.0).collect()
+                }
                 "backfill" => report.backfill = map.next_value()?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -234,6 +243,23 @@ impl<'de> Visitor<'de> for ReportVisitor {
 /// A text that is borrowed where it holds no escape.
 #[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Decodes one payload with every field it has.
+pub(crate) fn describe(raw: &[u8], profile: &Profile) -> Result<Description, DecodeError> {
+    super::describe(Protocol::Json, raw, profile)
+}
+
+/// A message ends with its line.
+pub(crate) const TERMINATOR: &[u8] = lines::TERMINATOR;
+
+pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
+    lines::session::<30>(limits)
+}
+
+/// No link is recognised by it.
+pub(crate) const fn fit(_transport: Transport, _input: &[u8]) -> Fit {
+    Fit::No
+}
 
 #[cfg(test)]
 mod tests {
@@ -285,10 +311,14 @@ mod tests {
 
     #[test]
     fn odd_numbers_are_marked_and_odd_shapes_refused() {
-        let out = observed(r#"{"time":1,"lat":91,"lon":0,"speed_kmh":1e9,"course_deg":361,"alarms":["x"]}"#).unwrap();
+        let out = observed(r#"{"time":1,"lat":91,"lon":0,"speed_kmh":1e9,"course_deg":361,"alarms":["x"]}"#)
+            .unwrap();
         let fix = out.fixes[0];
         assert!(fix.quality.contains(Quality::OUT_OF_RANGE.with(Quality::ITEM_MALFORMED)));
-        assert_eq!((fix.lat_e7, fix.speed_dkmh, fix.course_deg, out.malformed_items), (900_000_000, None, None, 3));
+        assert_eq!(
+            (fix.lat_e7, fix.speed_dkmh, fix.course_deg, out.malformed_items),
+            (900_000_000, None, None, 3)
+        );
         for (text, reason) in [
             ("", "truncated"),
             ("{\"time\":1", "truncated"),

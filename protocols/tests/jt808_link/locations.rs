@@ -78,7 +78,7 @@ fn a_course_of_a_full_circle_is_north_and_beyond_is_none() {
 fn profiles_change_clock_altitude_and_datum() {
     let mut body = position();
     body[16] = 0xff;
-    let utc = Profile { clock_offset_s: 0, signed_altitude: false, ..Profile::default() };
+    let utc = Profile { clock_offset_s: Some(0), signed_altitude: false, ..Profile::default() };
     let (fix, _) = fix_of(&body, &utc);
     assert_eq!(fix.fix_time.to_string(), "2025-10-09T16:53:20Z");
     assert_eq!(fix.altitude_m, None, "65,332 m is no height");

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
-use motorpool_protocols::{Fix, Protocol, UtcMillis};
+use motorpool_protocols::{Fix, UtcMillis};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -252,7 +252,7 @@ impl TestApp {
         let (_, socket) = socket.into_split();
         let peer = SocketAddr::from(([192, 0, 2, 5], 700));
         let now = UtcMillis(1_700_000_000_000);
-        let link = self.links.open(socket, peer, Protocol::Jt808, now, &Trackers::default()).unwrap();
+        let link = self.links.open(socket, peer, now, &Trackers::default()).unwrap();
         if let Some(device) = device {
             self.links.logged_in(&link, DeviceId(device), SecondLink::Keep);
         }

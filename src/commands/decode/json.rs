@@ -86,11 +86,25 @@ fn fix(fix: &Fix, attributes: &Map<String, Value>) -> String {
         object.raw("fuel_l", format_args!("{}", Scaled(i64::from(fuel), 1)));
     }
     object.field("alarms", &fix.alarms.labels().collect::<Vec<_>>());
-    if let Some(rpm) = fix.engine_rpm {
-        object.field("obd", &json!({ "rpm": rpm }));
+    let mut attributes = all_attributes(fix, attributes);
+    let obd = obd(fix, attributes.remove("obd"));
+    if !obd.is_empty() {
+        object.field("obd", &obd);
     }
-    object.field("attributes", &all_attributes(fix, attributes));
+    object.field("attributes", &attributes);
     object.finish()
+}
+
+/// What the vehicle's own network told: the engine's speed, which has a column, and what the decoder found.
+fn obd(fix: &Fix, found: Option<Value>) -> Map<String, Value> {
+    let mut obd = Map::new();
+    if let Some(rpm) = fix.engine_rpm {
+        obd.insert("rpm".to_owned(), json!(rpm));
+    }
+    if let Some(Value::Object(found)) = found {
+        obd.extend(found);
+    }
+    obd
 }
 
 /// The items without a column, and the columns that have no place in the line.

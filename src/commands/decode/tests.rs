@@ -18,7 +18,7 @@ fn args() -> Args {
 /// The objects that lines of input give, and whether one of them was an error.
 fn decode(args: &Args, lines: &[&str]) -> (Vec<String>, bool) {
     let profile = Profile::built_in(&args.profile).unwrap();
-    let mut decoder = Decoder::new(args, Protocol::Jt808, profile, Vec::new());
+    let mut decoder = Decoder::new(args, Protocol::Jt808.alone(), profile, Vec::new());
     for (number, line) in (1..).zip(lines) {
         decoder.line(number, line.as_bytes()).unwrap();
     }

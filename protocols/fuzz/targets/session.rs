@@ -1,0 +1,101 @@
+//! The session of every protocol over arbitrary bytes, whole and in chunks: it must not panic, must say the same
+//! both ways, must leave little, and what it stores must be read without harm. The same bytes then come over a
+//! link of which nobody knows the protocol.
+//!
+//! First byte: the protocol, its place in the list. Second byte: bits 0 to 4 length of the chunks, bit 5 lenient
+//! checksum, bit 6 datagrams, bit 7 nobody needs to log in. The rest is the stream.
+
+#![no_main]
+
+use std::sync::Arc;
+
+use libfuzzer_sys::fuzz_target;
+use motorpool_protocols::{
+    Admission, Gate, Observations, Outbox, Profile, Protocol, Recogniser, Refusal, Registration,
+    RegistrationVerdict, Session, SessionLimits, TerminalId, Transport, UtcMillis, describe, observe,
+};
+use motorpool_protocols_fuzz::plant_rows;
+
+const NOW: UtcMillis = UtcMillis(1_760_000_000_000);
+
+/// A gate that knows everybody whose number does not end with 9.
+struct FuzzGate {
+    profile: Arc<Profile>,
+    is_open: bool,
+}
+
+impl Gate for FuzzGate {
+    fn register(&mut self, terminal: &TerminalId, _registration: &Registration) -> RegistrationVerdict {
+        let profile = Arc::clone(&self.profile);
+        RegistrationVerdict::Accepted { device: 1, profile, code: terminal.as_str().to_owned() }
+    }
+
+    fn admit(&mut self, terminal: &TerminalId, _protocol: Protocol, _code: Option<&[u8]>) -> Admission {
+        if terminal.key().ends_with('9') {
+            return Admission::Refused(Refusal::Unknown);
+        }
+        Admission::Admitted { device: 1, profile: Arc::clone(&self.profile) }
+    }
+
+    fn anonymous(&self) -> Option<(u32, Arc<Profile>)> {
+        self.is_open.then(|| (0, Arc::clone(&self.profile)))
+    }
+}
+
+/// Everything one stream brings in chunks of one length.
+fn run(session: &mut dyn Session, stream: &[u8], chunk: usize, gate: &mut FuzzGate) -> Outbox {
+    let mut out = Outbox::default();
+    let mut buffer = Vec::new();
+    for part in stream.chunks(chunk.max(1)) {
+        buffer.extend_from_slice(part);
+        match session.receive(NOW, &buffer, gate, &mut out) {
+            Ok(used) => drop(buffer.drain(..used)),
+            Err(_) => break,
+        }
+        assert!(buffer.len() <= session.frame_bytes_max());
+    }
+    out
+}
+
+/// Reads one stored message both ways.
+fn read(protocol: Protocol, raw: &[u8], profile: &Profile) {
+    let mut out = Observations::default();
+    let _ = observe(protocol, raw, profile, &mut out);
+    for fix in &out.fixes {
+        assert!(fix.lat_e7.abs() <= 900_000_000 && fix.lon_e7.abs() <= 1_800_000_000, "{fix:?}");
+        assert!(fix.course_deg.is_none_or(|course| course < 360), "{fix:?}");
+        assert_eq!(out.extra_of(fix).len(), fix.extra.len as usize);
+    }
+    if let Ok(description) = describe(protocol, raw, profile) {
+        assert!(!description.message.is_empty());
+        assert_eq!(description.attributes.len(), description.observations.fixes.len());
+    }
+}
+
+fuzz_target!(init: plant_rows(|place| vec![u8::try_from(place).unwrap_or(0), 0x87]), |data: &[u8]| {
+    let Some((&[place, options], stream)) = data.split_first_chunk::<2>() else { return };
+    let Some(protocol) = Protocol::ALL.get(usize::from(place) % Protocol::ALL.len()).copied() else { return };
+    let profile = Arc::new(Profile { lenient_checksum: options & 0x20 != 0, ..Profile::default() });
+    let transport = if options & 0x40 == 0 { Transport::Stream } else { Transport::Datagram };
+    let mut gate = FuzzGate { profile: Arc::clone(&profile), is_open: options & 0x80 != 0 };
+    // Garbage counts once in one piece and several times in many: the end of the link is not compared here.
+    let limits = SessionLimits { rejects_in_a_row_max: u32::MAX, ..SessionLimits::default() };
+    let whole = run(protocol.session(transport, limits).as_mut(), stream, stream.len(), &mut gate);
+    if transport == Transport::Stream {
+        let chunk = usize::from(options & 0x1f);
+        let chunked = run(protocol.session(transport, limits).as_mut(), stream, chunk, &mut gate);
+        assert_eq!(whole.raw, chunked.raw);
+        assert_eq!(whole.messages, chunked.messages);
+        assert_eq!(whole.replies, chunked.replies);
+        assert_eq!(whole.immediate, chunked.immediate);
+    }
+    let mut start = 0;
+    for accepted in &whole.messages {
+        let end = accepted.end as usize;
+        read(protocol, &whole.raw[start..end], &profile);
+        start = end;
+    }
+    assert_eq!(start, whole.raw.len());
+    read(protocol, stream, &profile);
+    run(&mut Recogniser::new(Protocol::ALL, transport, limits), stream, stream.len(), &mut gate);
+});

@@ -1,0 +1,192 @@
+//! Suntech: ST200 to ST900 and SA200, and the "universal" ST4000 series.
+//!
+//! Written from the maker's public "ST300/340 Operation Manual" (normal and zip forms), from Traccar's test
+//! vectors, from Traccar's published decoder for the masks of the universal form, and from general knowledge.
+//! Four forms share a link:
+//!
+//! | begins | form |
+//! |---|---|
+//! | `ST300STT;`, `SA200EMG;` … | fields between `;`, up to CR; the kind is the last three letters |
+//! | `STT;`, `ALT;` … | universal: fields that a mask names, up to CR |
+//! | `02` | zip: length WORD, one fixed form for each kind, `03` |
+//! | `81`, `82` … | universal in binary: length WORD, fields that a mask names |
+//!
+//! Within `UEX` the data of an external device may be any bytes; they are as long as the field before them says.
+//! Models add fields at the end, in an order of their own: the hour meter, the backup battery and the kind of
+//! message are found by their form, a driver's card and probes too; everything else stays in `further_fields`.
+//! Inputs and outputs are read where there are the six of the manual; with more of them only the ignition is.
+//!
+//! **No answer.** Reports are not acknowledged and nothing logs in, so nothing can wait for the disk: what is
+//! lost when the machine fails is what lay in the buffers of the socket and in one commit group. Times are UTC.
+//! Crash reports (`CRR`), which carry bytes without a length, are not read.
+
+mod alarm;
+mod binary;
+mod frame;
+mod legacy;
+mod universal;
+
+use crate::framed::{self, Cut, Dialect, Fit, FramedSession, Heard, Transport, Verdict};
+use crate::notes::{NoNotes, Notebook, Notes, Title};
+use crate::octets::readable;
+use crate::text::Fields;
+use crate::{
+    DecodeError, Description, Observation, Observations, Profile, Protocol, RejectReason, Session,
+    SessionLimits, TerminalId, UtcMillis,
+};
+use frame::Form;
+
+pub use legacy::encode_report;
+
+/// A report as text ends with CR alone.
+pub(crate) const TERMINATOR: &[u8] = b"\r";
+
+/// More fields than any model sends.
+const FIELDS_MAX: usize = 96;
+
+type Row<'a> = Fields<'a, FIELDS_MAX>;
+
+#[derive(Debug)]
+struct Suntech;
+
+impl Dialect for Suntech {
+    const PROTOCOL: Protocol = Protocol::Suntech;
+    const FRAME_BYTES_MAX: usize = frame::FRAME_BYTES_MAX;
+
+    fn cut(&self, input: &[u8]) -> Cut {
+        frame::cut(input)
+    }
+
+    fn hear(&self, frame: &[u8]) -> Result<Heard, RejectReason> {
+        let form = Form::of(frame).ok_or(RejectReason::Malformed)?;
+        let terminal = terminal_of(&form).ok_or(RejectReason::Malformed)?;
+        read(&form, &Profile::default(), &mut Observations::default(), &mut NoNotes)
+            .map_err(|_| RejectReason::Malformed)?;
+        Ok(Heard::report(Some(terminal)))
+    }
+
+    fn answer(
+        &mut self,
+        _now: UtcMillis,
+        _frame: &[u8],
+        _heard: &Heard,
+        _verdict: Verdict,
+        _out: &mut Vec<u8>,
+    ) {
+    }
+}
+
+pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
+    Box::new(FramedSession::new(Suntech, limits))
+}
+
+pub(crate) fn fit(_transport: Transport, input: &[u8]) -> Fit {
+    framed::fit(&Suntech, input)
+}
+
+pub(crate) fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {
+    read(&form_of(raw)?, profile, out, &mut NoNotes)
+}
+
+pub(crate) fn describe(raw: &[u8], profile: &Profile) -> Result<Description, DecodeError> {
+    let form = form_of(raw)?;
+    let mut observations = Observations::default();
+    let mut notes = Notebook::default();
+    read(&form, profile, &mut observations, &mut notes)?;
+    let (version, message, kind) = match form {
+        Form::Text(text) => {
+            let header = text.split(|byte| *byte == b';').next().unwrap_or(&[]);
+            let version = if header.len() < 5 { "universal" } else { "normal" };
+            (version, readable(header), kind_of(header))
+        }
+        Form::Zip { header, .. } => ("zip", format!("{header:#04x}"), binary::zip_kind(header)),
+        Form::Universal { header, .. } => {
+            ("universal", format!("{header:#04x}"), if header == 0x82 { "ALT" } else { "STT" })
+        }
+    };
+    let name = match kind {
+        "STT" => "status_report",
+        "EMG" => "emergency_report",
+        "EVT" => "event_report",
+        "ALT" => "alert_report",
+        "UEX" => "external_data_report",
+        "ALV" => "keep_alive",
+        _ => "message",
+    };
+    Ok(notes
+        .describe(Title { version, terminal: terminal_of(&form), message, name, serial: None }, observations))
+}
+
+fn form_of(raw: &[u8]) -> Result<Form<'_>, DecodeError> {
+    Form::of(raw).ok_or_else(|| DecodeError::new(0, "malformed"))
+}
+
+/// The three letters that say what a text is; nothing for those that mean nothing here.
+fn kind_of(header: &[u8]) -> &'static str {
+    let letters = if header.len() < 5 { header } else { header.get(5..).unwrap_or(&[]) };
+    let known = [("STT", &b"STT"[..]), ("EMG", b"EMG"), ("EVT", b"EVT"), ("ALT", b"ALT"), ("UEX", b"UEX")];
+    let kinds = known.into_iter().chain([("ALV", &b"ALV"[..]), ("RES", b"RES")]);
+    kinds.into_iter().find(|(_, kind)| *kind == letters).map_or("", |(name, _)| name)
+}
+
+fn terminal_of(form: &Form<'_>) -> Option<TerminalId> {
+    let digits = match form {
+        Form::Text(text) => {
+            let mut fields = text.split(|byte| *byte == b';');
+            let id_at = if fields.next()?.starts_with(b"ST9") { 1 } else { 0 };
+            let id = fields.nth(id_at)?;
+            return if id.iter().all(u8::is_ascii_alphanumeric) { crate::text::terminal(id) } else { None };
+        }
+        // Nine digits and a filler.
+        Form::Zip { id, .. } => crate::octets::hex(*id).get(..9)?.to_owned(),
+        Form::Universal { id, .. } => crate::octets::hex(*id),
+    };
+    TerminalId::new(&digits)
+}
+
+fn read(
+    form: &Form<'_>,
+    profile: &Profile,
+    out: &mut Observations,
+    notes: &mut impl Notes,
+) -> Result<(), DecodeError> {
+    match form {
+        Form::Text(text) => read_text(text, profile, out, notes),
+        Form::Zip { header, body, .. } => binary::read_zip(*header, body, profile, out, notes),
+        Form::Universal { header, body, .. } => binary::read_universal(*header, body, profile, out, notes),
+    }
+}
+
+fn read_text(
+    text: &[u8],
+    profile: &Profile,
+    out: &mut Observations,
+    notes: &mut impl Notes,
+) -> Result<(), DecodeError> {
+    let header = text.split(|byte| *byte == b';').next().unwrap_or(&[]);
+    match (kind_of(header), header) {
+        (_, [b'S', b'T', b'9', ..]) => legacy::read_nine(&row(text)?, profile, out, notes),
+        ("ALV", _) => {
+            out.other.push(Observation::Heartbeat);
+            Ok(())
+        }
+        ("STT" | "ALT", [_, _, _]) => universal::read(&row(text)?, profile, out, notes),
+        ("STT" | "ALT", [b'S', b'T', b'4', ..]) => legacy::read_four(&row(text)?, profile, out, notes),
+        ("STT" | "EMG" | "EVT" | "ALT" | "UEX", [_, _, _, _, _, ..]) => {
+            legacy::read(text, profile, out, notes)
+        }
+        (kind, _) => {
+            out.other.push(Observation::Other { message_id: 0 });
+            let after = text.splitn(3, |byte| *byte == b';').nth(2).unwrap_or(&[]);
+            notes.of_message(if kind == "RES" { "result" } else { "text" }, || readable(after).into());
+            Ok(())
+        }
+    }
+}
+
+fn row(text: &[u8]) -> Result<Row<'_>, DecodeError> {
+    Fields::split(text, b';').ok_or_else(|| DecodeError::new(text.len(), "malformed"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -77,7 +77,7 @@ pub struct Broker {
     pub ca_file: PathBuf,
     /// The name of this server there; the broker keeps messages for it under that name.
     pub client_id: String,
-    /// The group of servers that share the messages; empty = this one gets all.
+    /// The group of servers that divide the messages between them; empty = this one gets all.
     pub share: String,
     /// What is subscribed to.
     pub topics: Vec<String>,
@@ -97,7 +97,7 @@ impl Default for Broker {
             url: SecretUrl::default(),
             ca_file: PathBuf::new(),
             client_id: "motorpool".to_owned(),
-            share: "motorpool".to_owned(),
+            share: String::new(),
             topics: topics.map(str::to_owned).to_vec(),
             packet_max: Bytes(256 << 10),
             keep_alive: Seconds(Duration::from_secs(15)),

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use motorpool_protocols::{Protocol, RejectReason, TerminalId};
 use rumqttc::mqttbytes::QoS;
-use rumqttc::mqttbytes::v4::{Packet, Publish, SubscribeFilter};
+use rumqttc::mqttbytes::v4::{Packet, Publish, SubscribeFilter, SubscribeReasonCode};
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError, TlsConfiguration, Transport,
 };
@@ -44,7 +44,7 @@ const COLLISIONS_MAX: u32 = 2;
 /// What the subscriber counts.
 #[derive(Debug, Default)]
 pub struct BrokerCounts {
-    /// Whether there is a connection.
+    /// Whether there is a connection with a subscription.
     pub is_connected: AtomicBool,
     /// Connections so far.
     pub connections: AtomicU64,
@@ -192,6 +192,7 @@ impl Subscriber {
                     pause = RETRY_MIN;
                     self.connected(&connection, ack.session_present);
                 }
+                Ok(Event::Incoming(Packet::SubAck(ack))) => self.subscribed(&ack.return_codes),
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
                     collisions = 0;
                     self.receive(publish, true, &stop).await;
@@ -256,8 +257,16 @@ impl Subscriber {
         self.counts.unacked.fetch_sub(acked, Ordering::Relaxed);
     }
 
-    fn connected(&mut self, connection: &Connection, session_present: bool) {
+    /// Only now do messages come.
+    fn subscribed(&self, codes: &[SubscribeReasonCode]) {
         self.counts.is_connected.store(true, Ordering::Relaxed);
+        let refused = codes.iter().filter(|code| **code == SubscribeReasonCode::Failure).count();
+        if refused > 0 {
+            tracing::error!(refused, "the broker does not let this server subscribe to all of broker.topics");
+        }
+    }
+
+    fn connected(&mut self, connection: &Connection, session_present: bool) {
         let before = self.counts.connections.fetch_add(1, Ordering::Relaxed);
         self.link = self.context.links.new_id();
         if before > 0 && !session_present {

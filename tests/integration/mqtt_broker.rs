@@ -118,8 +118,6 @@ fn what_the_broker_kept_arrives_after_it_was_killed() {
     let server = serve(&data, &broker);
     enrol(&server);
     wait_until(|| (server.metric("motorpool_broker_connected") == 1.0).then_some(()));
-    // The subscription is there once something has come through.
-    mark(&server, &broker);
     signal(server.pid(), "STOP");
     let published = publish(&broker, &ledger, 1).wait().unwrap();
     assert!(published.success(), "the broker did not acknowledge everything: {published}");

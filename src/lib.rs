@@ -22,6 +22,7 @@ pub mod folds;
 pub mod ids;
 pub mod journal;
 pub mod live;
+pub mod mqtt;
 pub mod notify;
 pub mod outbound;
 pub mod registers;

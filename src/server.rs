@@ -46,6 +46,12 @@ pub struct Addresses {
     /// The same over TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trackers_tls: Option<SocketAddr>,
+    /// Devices, MQTT.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mqtt: Option<SocketAddr>,
+    /// The same over TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mqtt_tls: Option<SocketAddr>,
     /// Terminals that send datagrams.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trackers_udp: Option<SocketAddr>,
@@ -108,11 +114,16 @@ impl Server {
 
         let certificates = Certificates::read(&parts.config)?;
         let (post, post_news) = mpsc::channel(ANSWERS_MAX);
-        let listener = parts.bind_trackers(certificates.trackers.clone(), post)?;
+        let sources = parts.source_context(certificates.trackers.clone(), post);
+        let listener = parts.bind_trackers(&sources)?;
+        let mqtt = parts.bind_mqtt(&sources, certificates.mqtt.clone())?;
+        let subscriber = parts.subscriber(&sources)?;
         let http_listener = parts.bind_http().await?;
         let addresses = Addresses {
             trackers: listener.local_addr()?,
             trackers_tls: listener.tls_addr()?,
+            mqtt: mqtt.local_addr()?,
+            mqtt_tls: mqtt.tls_addr()?,
             trackers_udp: listener.datagrams_addr()?,
             http: http_listener.local_addr()?,
         };
@@ -129,6 +140,10 @@ impl Server {
         let durable = parts.journal.subscribe_durable();
         acks.run(|stop| parts.acks.clone().run(durable, Arc::clone(&parts.counters), stop));
         trackers.run(|stop| listener.run(stop));
+        trackers.run(|stop| mqtt.run(stop));
+        if let Some(subscriber) = subscriber {
+            trackers.run(|stop| subscriber.run(stop));
+        }
         parts.run_background(&rest);
         for tls in certificates.all() {
             rest.run(|stop| Arc::clone(tls).watch(stop));

@@ -30,6 +30,7 @@ pub mod jt808;
 pub mod jt809;
 pub mod meitrack;
 mod members;
+pub mod mqtt_json;
 mod nmea;
 mod notes;
 pub mod obd;
@@ -58,6 +59,8 @@ pub mod xexun;
 
 pub use can_signal::CanSignal;
 pub use command::{Command, CommandError, CommandKey, CommandResult, Confirmed};
+use mqtt_json::{emqx_gb32960, emqx_jt808, own as json};
+
 pub use framed::{Fit, Transport};
 pub use observation::{Alarms, Extra, Fix, Observation, Observations, Quality, Status};
 pub use profile::Profile;

@@ -123,6 +123,12 @@ protocols! {
     Ruptela = 18, "ruptela", ruptela;
     /// JT/T 809-2011 and -2019, between platforms.
     Jt809 = 20, "jt809", jt809;
+    /// This project's own JSON, published over MQTT.
+    Json = 30, "json", json;
+    /// JT/T 808 as the JSON of EMQX's gateway, published over MQTT.
+    EmqxJt808 = 31, "emqx-jt808", emqx_jt808;
+    /// GB/T 32960 as the JSON of EMQX's gateway, published over MQTT.
+    EmqxGb32960 = 32, "emqx-gb32960", emqx_gb32960;
     /// OwnTracks, over HTTP and as the payload of MQTT.
     OwnTracks = 33, "owntracks", owntracks;
 }

@@ -355,6 +355,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(devices::approve))
         .routes(routes!(devices::block))
         .routes(routes!(commands::list, commands::create))
+        .routes(routes!(devices::mqtt_secret))
         .routes(routes!(positions::last))
         .routes(routes!(track::track))
         .routes(routes!(positions::list))

@@ -8,6 +8,7 @@ use sqlx::FromRow;
 
 use super::accounts::log::tell;
 use super::db::{Sql, Tx};
+use super::mqtt_secrets::hash_of;
 use super::snapshot::{Device, DeviceState, fingerprint};
 use super::{CHUNK_ROWS, Error, Registry, Write};
 use crate::accounts::chain::Deed;
@@ -121,7 +122,7 @@ pub struct DeviceChange {
     pub recorded_at: UtcMillis,
     /// Who changed it.
     pub who: String,
-    /// `enrolled`, `approved`, `blocked` or `registered`.
+    /// `enrolled`, `approved`, `blocked`, `registered` or `mqtt_secret`.
     pub what: String,
     /// The new values as a JSON object.
     pub detail: String,
@@ -150,6 +151,7 @@ struct Row {
     state: String,
     profile: String,
     code_generation: i64,
+    mqtt_secret_hash: Option<String>,
     province: Option<i64>,
     city: Option<i64>,
     maker: Option<String>,
@@ -166,7 +168,7 @@ struct Row {
 
 /// Numbers that the first migration made INTEGER are read as what every other number is.
 const SELECT: &str = "SELECT CAST(id AS BIGINT) AS id, protocol, terminal, name, state, profile, \
-    CAST(code_generation AS BIGINT) AS code_generation, CAST(province AS BIGINT) AS province, \
+    CAST(code_generation AS BIGINT) AS code_generation, mqtt_secret_hash, CAST(province AS BIGINT) AS province, \
     CAST(city AS BIGINT) AS city, maker, model, terminal_id, CAST(plate_colour AS BIGINT) AS plate_colour, plate, \
     registered_at, created_at, created_by, approved_at, approved_by FROM devices";
 
@@ -269,6 +271,7 @@ impl Registry {
             plate: None,
             profile: self.profiles.named(enrol.profile.as_deref().unwrap_or("standard")),
             code_generation: 1,
+            mqtt_secret: None,
             registration: 0,
         }
     }
@@ -481,6 +484,7 @@ impl Registry {
             profile: self.profiles.named(&row.profile),
             code_generation: u32::try_from(row.code_generation)
                 .map_err(|_| Error::Corrupt("a code generation"))?,
+            mqtt_secret: row.mqtt_secret_hash.as_deref().map(hash_of).transpose()?,
             registration,
         })
     }

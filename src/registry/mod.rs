@@ -24,6 +24,7 @@ pub(crate) mod hex;
 mod idempotency;
 mod inbox;
 mod judgements;
+mod mqtt_secrets;
 mod news;
 mod profiles;
 mod proposals;

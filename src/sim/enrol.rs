@@ -5,13 +5,14 @@
 //! | made by | number | name |
 //! | --- | --- | --- |
 //! | `simulate` | `0139` and the vehicle's place from 1, 8 digits | `sim-00001`, … |
+//! | `simulate --protocol json` | `0137` and the vehicle's place from 1, 8 digits | `mqtt-00001`, … |
 //! | `demo` | `0138` and the car's place from 1, 8 digits | the car's plate |
 //! | `replay` | a name of 11 or 12 digits is the number itself; else `02` and 10 digits of a hash of the name | the name in the file |
 //!
 //! The hash is FNV-1a (64 bits) with a final mix, so a name has the same number in every file and on every
 //! machine. Two names of one file with one number are an error: rename one of them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::http_client::{HttpError, post_json};
 use super::rng::mix;
@@ -38,6 +39,12 @@ struct Request<'a> {
 }
 
 impl Enrolment {
+    /// A device that publishes JSON over MQTT.
+    #[must_use]
+    pub fn json(phone: Phone, name: impl Into<String>) -> Self {
+        Self { terminal: phone.to_string(), protocol: "json", name: name.into() }
+    }
+
     /// A JT/T 808 terminal.
     #[must_use]
     pub fn jt808(phone: Phone, name: impl Into<String>) -> Self {
@@ -61,6 +68,32 @@ pub async fn enrol(api: &str, token: &str, devices: &[Enrolment]) -> Result<(), 
 #[must_use]
 pub fn simulated_phone(index: usize) -> Option<Phone> {
     numbered(13_900_000_000, index)
+}
+
+/// The number of vehicle `index` (from 0) of `simulate` over MQTT.
+#[must_use]
+pub fn simulated_mqtt_phone(index: usize) -> Option<Phone> {
+    numbered(13_700_000_000, index)
+}
+
+/// Makes a secret for MQTT for each of the devices, in order.
+///
+/// # Errors
+/// When a request fails.
+pub async fn make_secrets(api: &str, token: &str, devices: &[Enrolment]) -> Result<Vec<String>, HttpError> {
+    #[derive(Deserialize)]
+    struct Made {
+        secret: String,
+    }
+    let mut secrets = Vec::with_capacity(devices.len());
+    for device in devices {
+        let path = format!("/api/v1/devices/{}/mqtt-secret", device.terminal);
+        let answer = post_json(api, &path, token, "{}".to_owned()).await?;
+        let made: Made = serde_json::from_slice(&answer)
+            .map_err(|error| HttpError::Failed { url: path, reason: error.to_string() })?;
+        secrets.push(made.secret);
+    }
+    Ok(secrets)
 }
 
 /// The number of car `index` (from 0) of `demo`.

@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod load;
 pub mod load_frames;
 pub mod load_report;
+pub mod mqtt_load;
 pub mod quarter;
 pub mod quarter_score;
 pub mod replay;

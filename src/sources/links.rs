@@ -105,10 +105,15 @@ impl Links {
             return None;
         }
         *strangers += 1;
-        let id = LinkId(self.next.fetch_add(1, Ordering::Relaxed));
+        let id = self.new_id();
         let link = Arc::new(Link::new(id, socket.into(), peer, now, self.drains.clone()));
         table.open.insert(id, Entry { link: Arc::clone(&link), devices: Vec::new() });
         Some(link)
+    }
+
+    /// A number for a link, also for one that is not in this table.
+    pub(crate) fn new_id(&self) -> LinkId {
+        LinkId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Notes that `device` logged in over `link`, and closes its other links when the policy says so. Returns how
@@ -165,12 +170,12 @@ impl Links {
     }
 
     /// Whether `device` has a live link other than `link`.
-    pub(super) fn has_other(&self, device: DeviceId, link: LinkId) -> bool {
+    pub(crate) fn has_other(&self, device: DeviceId, link: LinkId) -> bool {
         lock(&self.table).of_device(device).any(|entry| entry.link.id != link && !entry.link.is_closing())
     }
 
     /// Takes a link that ended out of the table, counts why, and returns the devices that were on it.
-    pub(super) fn ended(&self, link: &Link) -> Vec<DeviceId> {
+    pub(crate) fn ended(&self, link: &Link) -> Vec<DeviceId> {
         if let Some(reason) = link.close_reason() {
             self.count_closed(reason);
         }
@@ -208,7 +213,7 @@ impl Links {
     }
 
     /// Closes every link: the server is stopping.
-    pub(super) fn close_all(&self) {
+    pub(crate) fn close_all(&self) {
         let links: Vec<Arc<Link>> =
             lock(&self.table).open.values().map(|entry| Arc::clone(&entry.link)).collect();
         for link in links {
@@ -218,7 +223,7 @@ impl Links {
     }
 
     /// Waits until no reply is being sent any more.
-    pub(super) async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         self.drains.wait().await;
     }
 

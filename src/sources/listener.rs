@@ -90,7 +90,7 @@ struct Port {
     tls: Option<Arc<ServerTls>>,
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -271,7 +271,7 @@ impl Door {
 }
 
 /// Copies both ways between a terminal's TLS and its link, until the link has ended and everything it said is out.
-async fn pump(private: TlsStream<TcpStream>, outer: UnixStream) {
+pub(crate) async fn pump(private: TlsStream<TcpStream>, outer: UnixStream) {
     let (mut from_terminal, mut to_terminal) = tokio::io::split(private);
     let (mut from_link, mut to_link) = outer.into_split();
     let up = async {

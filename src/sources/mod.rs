@@ -37,6 +37,6 @@ pub use links::{LinkState, Links};
 pub use listener::Listener;
 
 /// Every change under these locks is whole after each statement, so a panic of another task can't have broken it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

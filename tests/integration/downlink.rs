@@ -121,9 +121,13 @@ fn what_can_not_be_said_is_refused_or_fails_and_cutting_the_engine_is_not_offere
         let answer = server.request("POST", &path, Some(&server.token), Some(&wrong));
         assert!((400..500).contains(&answer.status), "{wrong}: {} {}", answer.status, answer.body);
     }
-    let nobody = server.request("POST", "/api/v1/devices/999/commands", Some(&server.token), Some(&json!({})));
+    let nobody =
+        server.request("POST", "/api/v1/devices/999/commands", Some(&server.token), Some(&json!({})));
     assert_eq!(nobody.status, 404, "{}", nobody.body);
-    let id = tell(&server, &json!({"command": {"command": "set_circles", "action": "append", "circles": []}}));
+    let id =
+        tell(&server, &json!({"command": {"command": "set_circles", "action": "append", "circles": []}}));
     let _terminal = Terminal::logged_in(&server, TERMINAL);
-    assert!(wait_for_state(&server, id, "failed")["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
+    assert!(
+        wait_for_state(&server, id, "failed")["detail"].as_str().is_some_and(|detail| !detail.is_empty())
+    );
 }

@@ -22,39 +22,50 @@ const LOAD_S: u64 = 3;
 #[test]
 fn no_acknowledged_frame_is_lost_or_doubled_by_kill_9() {
     let rounds = std::env::var("KILL_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
-    let outcome = survive_kills(rounds, &[]);
-    assert!(outcome.acked > 0 && outcome.stored >= outcome.acked, "{outcome:?}");
-    assert_eq!((outcome.missing, outcome.doubled), (0, 0), "{outcome:?}");
-    println!("{rounds} kills: {outcome:?}");
+    for protocol in ["jt808", "mqtt"] {
+        let outcome = survive_kills(protocol, rounds, &[]);
+        assert!(outcome.acked > 0 && outcome.stored >= outcome.acked, "{protocol}: {outcome:?}");
+        assert_eq!((outcome.missing, outcome.doubled), (0, 0), "{protocol}: {outcome:?}");
+        println!("{protocol}, {rounds} kills: {outcome:?}");
+    }
 }
 
 /// The negative control: with the acknowledgement sent before the sync the same test must go red.
 #[cfg(feature = "fault-injection")]
 #[test]
 fn an_acknowledgement_before_the_sync_is_found_out_by_kill_9() {
-    let outcome = survive_kills(3, &[("MOTORPOOL_UNSAFE_ACK_BEFORE_SYNC_MS", "100")]);
-    assert!(outcome.acked > 0, "the load did nothing: {outcome:?}");
-    assert!(outcome.missing > 0, "frames acknowledged before the sync all survived: {outcome:?}");
+    for protocol in ["jt808", "mqtt"] {
+        let outcome = survive_kills(protocol, 3, &[("MOTORPOOL_UNSAFE_ACK_BEFORE_SYNC_MS", "100")]);
+        assert!(outcome.acked > 0, "{protocol}: the load did nothing: {outcome:?}");
+        assert!(
+            outcome.missing > 0,
+            "{protocol}: what was acknowledged before the sync all survived: {outcome:?}"
+        );
+    }
 }
 
+/// What a ledger and a history have to do with each other.
 #[derive(Debug)]
-struct Outcome {
-    acked: usize,
-    stored: usize,
-    missing: usize,
-    doubled: usize,
+pub(crate) struct Outcome {
+    pub(crate) acked: usize,
+    pub(crate) stored: usize,
+    pub(crate) missing: usize,
+    pub(crate) doubled: usize,
 }
 
-fn survive_kills(rounds: u64, variables: &[(&str, &str)]) -> Outcome {
+fn survive_kills(protocol: &str, rounds: u64, variables: &[(&str, &str)]) -> Outcome {
     let folder = scratch();
     let data = folder.path().join("data");
     let ledger = folder.path().join("ledger.csv");
     let mut server = Served::start_with(&data, variables);
     let trackers = server.trackers.to_string();
-    let restart_on = [variables, &[("MOTORPOOL__TRACKERS__LISTEN", trackers.as_str())]].concat();
+    let mqtt = server.mqtt.to_string();
+    let ports =
+        [("MOTORPOOL__TRACKERS__LISTEN", trackers.as_str()), ("MOTORPOOL__MQTT__LISTEN", mqtt.as_str())];
+    let restart_on = [variables, &ports].concat();
     let life = Duration::from_millis(LIFE_MS);
     // Longer than the lives together take, so that each kill hits a busy server.
-    let mut load = simulate(&server, &ledger, LOAD_S * rounds);
+    let mut load = simulate(protocol, &server, &ledger, LOAD_S * rounds);
     let seed = u64::from(std::process::id());
     println!("moments from seed {seed}");
     for round in 0..rounds {
@@ -74,10 +85,11 @@ fn survive_kills(rounds: u64, variables: &[(&str, &str)]) -> Outcome {
     compare(&ledger, &data)
 }
 
-fn simulate(server: &Served, ledger: &Path, duration_s: u64) -> Child {
+fn simulate(protocol: &str, server: &Served, ledger: &Path, duration_s: u64) -> Child {
+    let to = if protocol == "mqtt" { server.mqtt } else { server.trackers };
     Command::new(MOTORPOOL)
-        .args(["simulate", "--protocol", "jt808", "--vehicles", "40", "--interval", "0", "--pipeline", "4"])
-        .args(["--to", &server.trackers.to_string(), "--duration", &duration_s.to_string()])
+        .args(["simulate", "--protocol", protocol, "--vehicles", "40", "--interval", "0", "--pipeline", "4"])
+        .args(["--to", &to.to_string(), "--duration", &duration_s.to_string()])
         .args(["--api", &format!("http://{}", server.http), "--enrol", &server.token, "--json"])
         .arg("--ledger")
         .arg(ledger)
@@ -98,7 +110,8 @@ fn fraction(seed: u64, round: u64) -> f64 {
 /// A frame as ledger and history both know it: terminal and time of its fix.
 type Key = (String, String);
 
-fn compare(ledger: &Path, data: &Path) -> Outcome {
+/// Holds what the ledger says was acknowledged against the history.
+pub(crate) fn compare(ledger: &Path, data: &Path) -> Outcome {
     let export = motorpool_ok(&["tracks", "export", "--data", data.to_str().unwrap(), "--format", "csv"]);
     let mut stored: HashMap<Key, usize> = HashMap::new();
     let mut reader = csv::Reader::from_reader(export.as_bytes());

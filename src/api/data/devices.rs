@@ -124,6 +124,15 @@ impl Data {
         serde_json::from_value(present.row).map_err(|error| Problem::internal(&error))
     }
 
+    /// Makes a new secret for MQTT for a device that was looked up here.
+    pub(in super::super) async fn make_mqtt_secret(&self, device: &Device) -> Result<String, Problem> {
+        let secret =
+            self.registry().make_mqtt_secret(device.id, &self.granted.recorded_as(), self.now).await?;
+        let object = format!("device {}", device.id);
+        super::note(&self.state, &self.granted, "device.write", object, "mqtt_secret".to_owned()).await?;
+        Ok(secret)
+    }
+
     /// Makes devices known; they sit in no car yet.
     pub(in super::super) async fn enrol(&self, wanted: &[Enrol]) -> Result<Vec<Enrolled>, Problem> {
         self.everything()?;

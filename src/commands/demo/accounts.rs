@@ -140,7 +140,7 @@ mod tests {
         for role in [Role::OfficeSupervisor, Role::Inspector] {
             assert_eq!(PEOPLE.iter().filter(|(_, _, held, _)| *held == role).count(), 2, "{role:?}");
         }
-        let names: std::collections::BTreeSet<&str> = PEOPLE.iter().map(|(name, ..)| *name).collect();
+        let names: BTreeSet<&str> = PEOPLE.iter().map(|(name, ..)| *name).collect();
         assert_eq!(names.len(), PEOPLE.len());
     }
 }

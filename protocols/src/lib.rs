@@ -14,6 +14,7 @@
 //!
 //! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
 
+pub mod castel;
 mod draft;
 pub mod framed;
 pub mod gb32960;

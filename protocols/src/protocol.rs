@@ -111,6 +111,8 @@ protocols! {
     T800x = 16, "t800x", t800x;
     /// Ruptela's FM protocol.
     Ruptela = 18, "ruptela", ruptela;
+    /// Castel's SC protocol of OBD trackers.
+    Castel = 19, "castel", castel;
     /// OwnTracks, over HTTP and as the payload of MQTT.
     OwnTracks = 33, "owntracks", owntracks;
 }

@@ -12,6 +12,7 @@ fn golden() -> Vec<(Protocol, Vec<Vec<u8>>)> {
         (Protocol::Teltonika, teltonika::golden()),
         (Protocol::Ruptela, ruptela::golden()),
         (Protocol::T800x, t800x::golden()),
+        (Protocol::Castel, castel::golden()),
     ]
 }
 

@@ -16,6 +16,7 @@
 
 pub mod castel;
 mod draft;
+pub mod eelink;
 pub mod framed;
 pub mod gb32960;
 pub mod gcj02;

@@ -109,6 +109,8 @@ protocols! {
     Osmand = 10, "osmand", osmand;
     /// TopFlyTech's T8 series.
     T800x = 16, "t800x", t800x;
+    /// Eelink's trackers.
+    Eelink = 17, "eelink", eelink;
     /// Ruptela's FM protocol.
     Ruptela = 18, "ruptela", ruptela;
     /// Castel's SC protocol of OBD trackers.

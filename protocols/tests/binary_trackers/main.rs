@@ -3,6 +3,7 @@
 //! The frames are examples of the makers' own documents, or encoded by hand with made-up names and places.
 
 mod castel;
+mod eelink;
 mod gt06;
 mod properties;
 mod ruptela;

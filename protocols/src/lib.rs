@@ -25,6 +25,7 @@ pub mod gt06;
 pub mod h02;
 mod http;
 pub mod jt808;
+pub mod jt809;
 pub mod meitrack;
 mod members;
 mod notes;

@@ -115,6 +115,8 @@ protocols! {
     Ruptela = 18, "ruptela", ruptela;
     /// Castel's SC protocol of OBD trackers.
     Castel = 19, "castel", castel;
+    /// JT/T 809-2011 and -2019, between platforms.
+    Jt809 = 20, "jt809", jt809;
     /// OwnTracks, over HTTP and as the payload of MQTT.
     OwnTracks = 33, "owntracks", owntracks;
 }

@@ -28,7 +28,6 @@ pub struct Package<'a> {
 
 /// A frame taken apart: one package, or an envelope with some.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "the parts of a frame")]
 pub struct Frame<'a> {
     /// Who sent it, if the envelope says.
     pub terminal: Option<TerminalId>,

@@ -30,8 +30,16 @@ impl<'a> Draft<'a> {
     }
 
     /// The index that the fix will have: what its notes are written under.
-    pub(crate) const fn index(&self) -> usize {
+    const fn index(&self) -> usize {
         self.out.fixes.len()
+    }
+
+    /// Notes something under the fix, or under the message where there is none.
+    pub(crate) fn note<N: Notes>(&self, notes: &mut N, name: &str, value: impl FnOnce() -> Value) {
+        match self.fix {
+            Some(_) => notes.of_fix(self.index(), name, value),
+            None => notes.of_message(name, value),
+        }
     }
 
     /// Something that is not a position.

@@ -15,8 +15,10 @@
 //! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
 
 pub mod can_signal;
+pub mod castel;
 pub mod command;
 mod draft;
+pub mod eelink;
 pub mod framed;
 pub mod gb32960;
 pub mod gcj02;

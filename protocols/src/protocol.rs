@@ -119,8 +119,12 @@ protocols! {
     Jt600 = 15, "jt600", jt600;
     /// TopFlyTech's T8 series.
     T800x = 16, "t800x", t800x;
+    /// Eelink's trackers.
+    Eelink = 17, "eelink", eelink;
     /// Ruptela's FM protocol.
     Ruptela = 18, "ruptela", ruptela;
+    /// Castel's SC protocol of OBD trackers.
+    Castel = 19, "castel", castel;
     /// JT/T 809-2011 and -2019, between platforms.
     Jt809 = 20, "jt809", jt809;
     /// This project's own JSON, published over MQTT.

@@ -43,10 +43,10 @@ impl Elements {
             127 | 156 => self.card[1] = number,
             34 => {
                 if number != 0 {
-                    note(draft, notes, "driver_id", hex(value));
+                    draft.note(notes, "driver_id", || hex(value).into());
                 }
             }
-            150 => note(draft, notes, "operator", number.to_string()),
+            150 => draft.note(notes, "operator", || number.into()),
             _ => match measured(id) {
                 Some((quantity, Scale::Unsigned(each))) => draft.scaled(quantity, number, each),
                 Some((quantity, Scale::Signed(each))) => {
@@ -68,19 +68,12 @@ impl Elements {
         }
         if self.card != [0, 0] {
             let bytes = self.card.map(u64::to_be_bytes).concat();
-            note(draft, notes, "driver_id", readable(&bytes).trim_matches('\0').to_owned());
+            draft.note(notes, "driver_id", || readable(&bytes).trim_matches('\0').into());
         }
         if self.vin != [[0; 8]; 3] {
             let text: Vec<u8> = self.vin.concat().into_iter().filter(|byte| *byte != 0).collect();
             draft.tell(Observation::Vin(readable(&text)));
         }
-    }
-}
-
-fn note<N: Notes>(draft: &Draft<'_>, notes: &mut N, name: &str, text: String) {
-    match draft.fix {
-        Some(_) => notes.of_fix(draft.index(), name, || text.into()),
-        None => notes.of_message(name, || text.into()),
     }
 }
 

@@ -122,9 +122,6 @@ impl<N: Notes> Reader<'_, N> {
 
     /// Puts something under the fix, or under the message where there is none.
     pub(super) fn note(&mut self, name: &str, value: impl FnOnce() -> Value) {
-        match self.draft.fix {
-            Some(_) => self.notes.of_fix(self.draft.index(), name, value),
-            None => self.notes.of_message(name, value),
-        }
+        self.draft.note(self.notes, name, value);
     }
 }

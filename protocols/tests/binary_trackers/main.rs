@@ -2,6 +2,8 @@
 //!
 //! The frames are examples of the makers' own documents, or encoded by hand with made-up names and places.
 
+mod castel;
+mod eelink;
 mod gt06;
 mod properties;
 mod ruptela;

@@ -6,7 +6,8 @@
 //! its own.)
 //!
 //! - A terminal is known by the name in its log-in, or by the name in each frame. A frame without a name is the
-//!   terminal's that spoke last on the link.
+//!   terminal's that spoke last on the link: where frames carry a name, one that can't be read is refused by the
+//!   dialect and is never taken for none.
 //! - Every accepted frame is stored, log-ins too; its answer goes to [`Outbox::replies`]. A refusal goes to
 //!   [`Outbox::immediate`]. When the gate says `Unavailable` there is no answer: the terminal keeps what it has.
 //! - A wrong checksum is refused without an answer; under a profile with a lenient one it is accepted and counted.
@@ -89,6 +90,8 @@ pub enum Kind {
     Report,
     /// To be stored, and to leave.
     LogOut,
+    /// To be stored, and to leave with everybody on the link: a platform.
+    LogOutOfAll,
 }
 
 /// What became of a frame, for whoever writes its answer.
@@ -101,12 +104,31 @@ pub enum Verdict {
     Refused(Refusal),
 }
 
+/// So many vehicles may speak over the link of a platform.
+pub const VEHICLES_PER_PLATFORM_MAX: usize = 5_000;
+
+/// The limits of a platform's link, with so many vehicles at most. Vehicles that nobody enrolled are refused one by one
+/// and are no reason to close it for all.
+pub(crate) fn limits_of_platform(limits: SessionLimits, vehicles_max: usize) -> SessionLimits {
+    let rejects_max = u32::try_from(vehicles_max).unwrap_or(u32::MAX);
+    SessionLimits {
+        terminals_per_link_max: limits.terminals_per_link_max.max(vehicles_max),
+        rejects_in_a_row_max: limits.rejects_in_a_row_max.max(rejects_max),
+        ..limits
+    }
+}
+
 /// A protocol whose link is a row of frames. Pure: the same bytes and answers give the same output.
 pub trait Dialect: Send + std::fmt::Debug {
     /// Which protocol it is.
     const PROTOCOL: Protocol;
     /// The longest frame, with everything around it: what is longer is refused.
     const FRAME_BYTES_MAX: usize;
+
+    /// The limits of the link as it is now: one that turned out to be a platform's carries more.
+    fn limits(&self, limits: SessionLimits) -> SessionLimits {
+        limits
+    }
 
     /// Finds the frame at the front of `input`, which is not empty. Looks at lengths and ends only. Must not
     /// answer `Frame` or `Space` of more bytes than there are.
@@ -247,8 +269,10 @@ impl<D: Dialect> FramedSession<D> {
                 if let Some((key, result)) = self.dialect.confirmation(frame, &heard) {
                     out.confirmed.push(Confirmed { device, key, result });
                 }
-                if heard.kind == Kind::LogOut {
-                    self.forget_current();
+                match heard.kind {
+                    Kind::LogOut => self.forget_current(),
+                    Kind::LogOutOfAll => self.forget_all(),
+                    Kind::LogIn | Kind::Report => {}
                 }
                 Ok(())
             }
@@ -293,7 +317,7 @@ impl<D: Dialect> FramedSession<D> {
         gate: &mut dyn Gate,
         out: &mut Outbox,
     ) -> Judged {
-        if known.is_none() && self.terminals.len() >= self.limits.terminals_per_link_max {
+        if known.is_none() && self.terminals.len() >= self.limits().terminals_per_link_max {
             return Judged::Refuse(RejectReason::Limit, None);
         }
         let admission = match &heard.terminal {
@@ -336,6 +360,16 @@ impl<D: Dialect> FramedSession<D> {
             }
             Admission::Unavailable => Judged::Refuse(RejectReason::Unavailable, None),
         }
+    }
+
+    fn limits(&self) -> SessionLimits {
+        self.dialect.limits(self.limits)
+    }
+
+    fn forget_all(&mut self) {
+        self.terminals.clear();
+        self.places.clear();
+        self.current = None;
     }
 
     fn forget_current(&mut self) {
@@ -387,7 +421,7 @@ impl<D: Dialect> FramedSession<D> {
     ) -> Result<(), SessionError> {
         out.rejected.push(Rejected { reason, at, bytes });
         self.rejects_in_a_row = self.rejects_in_a_row.saturating_add(1);
-        if self.rejects_in_a_row > self.limits.rejects_in_a_row_max {
+        if self.rejects_in_a_row > self.limits().rejects_in_a_row_max {
             return Err(SessionError::TooManyRejects);
         }
         Ok(())
@@ -493,6 +527,8 @@ pub fn fit<D: Dialect>(dialect: &D, input: &[u8]) -> Fit {
                 return match dialect.hear(rest.get(..bytes).unwrap_or(rest)) {
                     Ok(heard) if heard.check_is_right => Fit::Whole,
                     Ok(_) => Fit::Broken,
+                    // It is one of the protocol all the same.
+                    Err(RejectReason::Encrypted) => Fit::Whole,
                     Err(_) => Fit::No,
                 };
             }

@@ -114,6 +114,12 @@ impl<'a> Frame<'a> {
         self.answer == IS_COMMAND
     }
 
+    /// Whether the field of the vehicle is filled with nothing.
+    #[must_use]
+    pub fn is_nameless(&self) -> bool {
+        self.vin.iter().all(|byte| matches!(byte, 0 | b' ' | 0xff))
+    }
+
     /// The vehicle as a terminal; `None` when the field holds none.
     #[must_use]
     pub fn terminal(&self) -> Option<TerminalId> {

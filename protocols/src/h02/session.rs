@@ -31,7 +31,12 @@ impl Dialect for H02Dialect {
             return Ok(Heard::report(Some(binary.terminal)));
         }
         let row = frame::row(frame).ok_or(RejectReason::Malformed)?;
-        Ok(Heard::report(frame::terminal(&row)))
+        let terminal = frame::terminal(&row);
+        // No name at all is that of the terminal that spoke last.
+        if terminal.is_none() && !row.at(1).is_empty() {
+            return Err(RejectReason::Malformed);
+        }
+        Ok(Heard::report(terminal))
     }
 
     fn decline(

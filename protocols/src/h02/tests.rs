@@ -224,3 +224,13 @@ fn no_cut_and_no_damage_does_harm() {
         ],
     );
 }
+
+#[test]
+fn a_name_that_cannot_be_read_is_not_the_one_who_spoke_last() {
+    let (out, _) = receive(
+        new_session().as_mut(),
+        b"*HQ,7000000001,HTBT#*HQ,13 8,V1,101510,A,3030.3000,S,11415.1500,W,19.60,90,010324,FFFFFFFF#*HQ,1 ,HTBT#",
+    );
+    let reasons: Vec<_> = out.rejected.iter().map(|rejected| rejected.reason).collect();
+    assert_eq!((out.messages.len(), reasons), (1, vec![crate::RejectReason::Malformed; 2]));
+}

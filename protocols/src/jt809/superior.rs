@@ -30,7 +30,9 @@ use super::message::link::{LogIn, LogInReply, Notice, PositionCount, SubLogIn};
 use super::message::{Business, Link, Message, is_business};
 use super::plate::{Vehicle, platform};
 use super::wire::UtcSeconds;
-use crate::framed::{Cut, Dialect, FramedSession, Heard, Kind, Verdict};
+use crate::framed::{
+    Cut, Dialect, FramedSession, Heard, Kind, VEHICLES_PER_PLATFORM_MAX, Verdict, limits_of_platform,
+};
 use crate::{
     Gate, Outbox, Protocol, Refusal, RejectReason, Session, SessionError, SessionLimits, TerminalId,
     UtcMillis,
@@ -54,7 +56,13 @@ pub struct SuperiorSettings {
 
 impl Default for SuperiorSettings {
     fn default() -> Self {
-        Self { verify_code: 0, count_every: 10_000, vehicles_max: 5_000, cipher: None, keep_alive_ms: 60_000 }
+        Self {
+            verify_code: 0,
+            count_every: 10_000,
+            vehicles_max: VEHICLES_PER_PLATFORM_MAX,
+            cipher: None,
+            keep_alive_ms: 60_000,
+        }
     }
 }
 
@@ -306,11 +314,7 @@ impl Superior {
     /// A lower platform at the beginning of its main link.
     #[must_use]
     pub fn new(settings: SuperiorSettings, limits: SessionLimits) -> Self {
-        let terminals_per_link_max = limits.terminals_per_link_max.max(settings.vehicles_max);
-        // Vehicles that nobody enrolled are refused one by one and are no reason to close the platform's link.
-        let vehicles_max = u32::try_from(settings.vehicles_max).unwrap_or(u32::MAX);
-        let rejects_in_a_row_max = limits.rejects_in_a_row_max.max(vehicles_max);
-        let limits = SessionLimits { terminals_per_link_max, rejects_in_a_row_max, ..limits };
+        let limits = limits_of_platform(limits, settings.vehicles_max);
         Self { main: FramedSession::new(MainLink { settings, ..MainLink::default() }, limits) }
     }
 

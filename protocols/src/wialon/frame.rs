@@ -74,6 +74,8 @@ impl Kind {
 pub(crate) struct Frame<'a> {
     /// The terminal in front of a datagram.
     pub(crate) terminal: Option<TerminalId>,
+    /// Whether anything stands in front of the first `#`.
+    pub(crate) has_prefix: bool,
     pub(crate) kind: Kind,
     /// The type as sent.
     pub(crate) type_text: &'a str,
@@ -168,7 +170,15 @@ impl<'a> Frame<'a> {
             }
             None => (body, None),
         };
-        Some(Self { terminal, kind, type_text: std::str::from_utf8(type_bytes).ok()?, body, block, check })
+        Some(Self {
+            terminal,
+            has_prefix: !prefix.is_empty(),
+            kind,
+            type_text: std::str::from_utf8(type_bytes).ok()?,
+            body,
+            block,
+            check,
+        })
     }
 }
 

@@ -8,6 +8,9 @@
 //! #P#  ping -> #AP#    #M#text -> #AM#1    #I#size;block;last;...  block of a picture -> #AI#block;1
 //! ```
 //!
+//! A report that can't be read is answered -1 (a batch 0), one of version 2.0 with a wrong checksum or without one 13
+//! (a log-in 10), at once and without being stored.
+//!
 //! Every message ends with CR LF; each answer goes out when the message is durable. In version 2.0 a last field
 //! holds the CRC-16/ARC, in hex, of all between the second `#` and itself. A frame shows by its number of fields
 //! whether it has one, so that a stored frame is read without its log-in. Over datagrams the terminal's number

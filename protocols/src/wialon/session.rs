@@ -2,19 +2,21 @@
 
 use crate::framed::{Cut, Dialect, Heard, Kind as Wish, Transport, Verdict};
 use crate::wialon::frame::{self, FRAME_BYTES_MAX, Frame, Kind, SHORT_FIELDS};
-use crate::{Protocol, Refusal, RejectReason, TerminalId, UtcMillis, text};
+use crate::{Protocol, Refusal, RejectReason, SessionError, TerminalId, UtcMillis, text};
 
-/// Wialon IPS on a link. It keeps nothing: every frame says all of itself.
+/// Wialon IPS on a link.
 #[derive(Clone, Copy, Debug)]
 pub struct WialonDialect {
     transport: Transport,
+    /// Whether the last log-in that was accepted was of version 2.0: reports must have their checksums.
+    is_v2: bool,
 }
 
 impl WialonDialect {
     /// The dialect over such a transport.
     #[must_use]
     pub const fn new(transport: Transport) -> Self {
-        Self { transport }
+        Self { transport, is_v2: false }
     }
 }
 
@@ -28,6 +30,9 @@ impl Dialect for WialonDialect {
 
     fn hear(&self, frame: &[u8]) -> Result<Heard, RejectReason> {
         let frame = Frame::parse(frame).ok_or(RejectReason::Malformed)?;
+        if frame.has_prefix && frame.terminal.is_none() {
+            return Err(RejectReason::Malformed);
+        }
         let check_is_right = frame.check.unwrap_or(true);
         match frame.kind {
             Kind::LogIn => {
@@ -38,14 +43,36 @@ impl Dialect for WialonDialect {
             Kind::Short | Kind::Extended if field_count(frame.body) < SHORT_FIELDS => {
                 Err(RejectReason::Malformed)
             }
+            Kind::Short | Kind::Extended | Kind::Batch if self.is_v2 && frame.check.is_none() => {
+                Err(RejectReason::Checksum)
+            }
             _ => Ok(Heard::report(frame.terminal).checked(check_is_right)),
         }
+    }
+
+    /// A report that can't be taken as it is is answered with its code: without an answer it is sent for ever.
+    fn decline(&mut self, frame: &[u8], reason: RejectReason, out: &mut Vec<u8>) -> Result<(), SessionError> {
+        let kind = Frame::parse(frame).map(|frame| frame.kind);
+        let answer: &[u8] = match (reason, kind) {
+            (RejectReason::Malformed, Some(Kind::Short)) => b"#ASD#-1\r\n",
+            (RejectReason::Malformed, Some(Kind::Extended)) => b"#AD#-1\r\n",
+            (RejectReason::Malformed | RejectReason::Checksum, Some(Kind::Batch)) => b"#AB#0\r\n",
+            (RejectReason::Checksum, Some(Kind::Short)) => b"#ASD#13\r\n",
+            (RejectReason::Checksum, Some(Kind::Extended)) => b"#AD#13\r\n",
+            (RejectReason::Checksum, Some(Kind::LogIn)) => b"#AL#10\r\n",
+            _ => b"",
+        };
+        out.extend_from_slice(answer);
+        Ok(())
     }
 
     fn answer(&mut self, _now: UtcMillis, frame: &[u8], heard: &Heard, verdict: Verdict, out: &mut Vec<u8>) {
         match verdict {
             Verdict::Accepted => {
                 if let Some(frame) = Frame::parse(frame) {
+                    if frame.kind == Kind::LogIn {
+                        self.is_v2 = is_v2(frame.body);
+                    }
                     out.extend_from_slice(answer_of(&frame).as_bytes());
                 }
             }
@@ -57,6 +84,11 @@ impl Dialect for WialonDialect {
             Verdict::Refused(_) => {}
         }
     }
+}
+
+/// Whether a log-in is of version 2.0.
+fn is_v2(body: &[u8]) -> bool {
+    body.starts_with(b"2.0;")
 }
 
 /// The terminal and the password of a log-in, of either version.

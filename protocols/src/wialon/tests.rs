@@ -70,12 +70,12 @@ fn whoever_may_not_come_in_is_told_at_once_and_reports_get_no_answer() {
 }
 
 #[test]
-fn a_wrong_checksum_is_refused_unanswered() {
+fn a_log_in_with_a_wrong_checksum_is_refused_with_10() {
     let mut frame = encode_log_in(Edition::V2, &TerminalId::new("7001").expect("a number"), Some("1234"));
     assert_eq!(receive(&frame, &mut OneTerminal).replies, b"#AL#1\r\n");
     frame[8] ^= 1;
     let out = receive(&frame, &mut OneTerminal);
-    assert_eq!((out.replies.len(), out.immediate.len()), (0, 0));
+    assert_eq!((&out.replies[..], &out.immediate[..]), (&b""[..], &b"#AL#10\r\n"[..]));
     assert_eq!(out.rejected[0].reason, RejectReason::Checksum);
 }
 
@@ -206,9 +206,47 @@ fn no_cut_and_no_damage_does_harm() {
             &encode_log_in(Edition::V2, &terminal, None),
             &encode_report(Edition::V2, &fix, "SOS:1:1,gear:1:4", &profile),
             &encode_batch(Edition::V2, &[fix, fix], &profile),
-            &encode_report(Edition::V1, &fix, "motion:3:true", &profile),
+            &encode_report(Edition::V2, &fix, "motion:3:true", &profile),
             &encode_ping(),
             b"#M#on the way\r\n",
         ],
     );
+}
+
+#[test]
+fn a_name_in_front_that_cannot_be_read_is_refused() {
+    let mut link = session(Transport::Datagram, SessionLimits::default());
+    let mut out = Outbox::default();
+    for datagram in [&b"7001#P#\r\n"[..], b"2.0;#P#\r\n", b"123456789012345678901234567890123#P#\r\n"] {
+        link.receive(UtcMillis(0), datagram, &mut OpenGate::default(), &mut out).expect("the link stays");
+    }
+    let reasons: Vec<_> = out.rejected.iter().map(|rejected| rejected.reason).collect();
+    assert_eq!((out.messages.len(), reasons), (1, vec![RejectReason::Malformed; 2]));
+}
+
+#[test]
+fn a_report_that_cannot_be_read_is_answered_and_not_stored() {
+    let input = b"#L#7001;1234\r\n#SD#010324;101500\r\n#D#x\r\n#SD#010324;101500;3030.3000;N;11415.1500;E;36;90;25;9\r\n";
+    let out = receive(input, &mut OneTerminal);
+    assert_eq!((out.messages.len(), out.rejected.len()), (2, 2));
+    assert_eq!(out.immediate, b"#ASD#-1\r\n#AD#-1\r\n");
+}
+
+#[test]
+fn a_report_of_version_2_without_its_checksum_is_refused_with_13() {
+    let log_in = encode_log_in(Edition::V2, &TerminalId::new("7001").expect("a number"), Some("1234"));
+    let row = "010324;101500;3030.3000;N;11415.1500;E;36;90;25;9";
+    let input = [
+        log_in,
+        format!("#SD#{row}\r\n").into_bytes(),
+        format!("#SD#{row};0000\r\n").into_bytes(),
+        format!("#D#{row};0.9;5;1;12.5;NA;note:3:a\r\n").into_bytes(),
+        format!("#B#{row}\r\n").into_bytes(),
+        frame::finish(Edition::V2, ';', format!("#SD#{row}")),
+    ]
+    .concat();
+    let out = receive(&input, &mut OneTerminal);
+    assert_eq!(out.immediate, b"#ASD#13\r\n#ASD#13\r\n#AD#13\r\n#AB#0\r\n");
+    assert_eq!(out.replies, b"#AL#1\r\n#ASD#1\r\n");
+    assert!(out.rejected.iter().all(|rejected| rejected.reason == RejectReason::Checksum));
 }

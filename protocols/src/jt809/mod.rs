@@ -40,5 +40,5 @@ pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn S
 }
 
 pub(crate) fn fit(_transport: Transport, input: &[u8]) -> Fit {
-    crate::framed::fit(&superior::MainLink::default(), input)
+    crate::framed::fit(&superior::MainLink::open(), input)
 }

@@ -4,7 +4,8 @@
 //! A [`Superior`] is the state of one lower platform. Over the main link it is a [`Session`] like any other: the driver
 //! hands it bytes, stores what it accepted, and sends [`Outbox::replies`] when that is durable. A platform is admitted
 //! by `platform-ACCESSCODE` with its password as the code; each vehicle behind it by its plate (see
-//! [`crate::jt809::plate`]), and only after the platform has logged in: until then every message is the platform's own.
+//! [`crate::jt809::plate`]). Before the platform has logged in everything else is refused, and so is afterwards whatever
+//! does not bear the access code of the log-in. (An open gate, which stores nothing, reads a link from its middle.)
 //!
 //! | heard | answered |
 //! |---|---|
@@ -38,12 +39,17 @@ use crate::{
     UtcMillis,
 };
 
+/// The number of a log-in, and the result of one that there are no resources for.
+const LOG_IN: u16 = 0x1001;
+const NO_RESOURCES: u8 = 5;
+
 /// How a superior platform behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "settings, built by name with a default")]
 pub struct SuperiorSettings {
-    /// What the platform shows on the sub link.
-    pub verify_code: u32,
+    /// What the platform shows on the sub link. Without one, as on a port that nobody set up for platforms, log-ins
+    /// are refused everywhere but where the gate is an open one.
+    pub verify_code: Option<u32>,
     /// So many positions are counted to the lower platform at a time.
     pub count_every: u32,
     /// Vehicles behind one lower platform, at most.
@@ -57,7 +63,7 @@ pub struct SuperiorSettings {
 impl Default for SuperiorSettings {
     fn default() -> Self {
         Self {
-            verify_code: 0,
+            verify_code: None,
             count_every: 10_000,
             vehicles_max: VEHICLES_PER_PLATFORM_MAX,
             cipher: None,
@@ -95,6 +101,8 @@ pub enum SubLinkError {
 #[derive(Debug, Default)]
 pub struct MainLink {
     settings: SuperiorSettings,
+    /// Whether the gate lets in who never logged in.
+    is_open: bool,
     /// The header of the log-in, once there was one: answers are written like it.
     log_in: Option<Header>,
     sub_address: Option<SubAddress>,
@@ -116,6 +124,19 @@ struct SubLink {
 }
 
 impl MainLink {
+    /// One behind an open gate: it reads a link from its middle.
+    pub(crate) fn open() -> Self {
+        Self { is_open: true, ..Self::default() }
+    }
+
+    /// Whether a message may be heard at all: log-ins of a platform that can be answered, then what is of its link.
+    fn is_heard(&self, header: &Header, is_log_in: bool) -> bool {
+        match &self.log_in {
+            Some(log_in) => header.access_code == log_in.access_code,
+            None => self.is_open || (is_log_in && self.settings.verify_code.is_some()),
+        }
+    }
+
     /// Appends a message in the form of the link.
     fn write(&mut self, now: UtcMillis, heard: &Header, message: &Message, out: &mut Vec<u8>) -> Option<u32> {
         let form = self.log_in.unwrap_or(*heard);
@@ -160,11 +181,13 @@ impl MainLink {
         };
         let mut verify_code = 0;
         if verdict == Verdict::Accepted {
-            verify_code = self.settings.verify_code;
+            verify_code = self.settings.verify_code.unwrap_or(0);
             self.log_in = Some(*heard);
             self.uncounted = 0;
             let (host, port) = (body.sub_address.to_string(), body.sub_port);
             self.sub_address = (!host.is_empty() && port != 0).then_some(SubAddress { host, port });
+        } else {
+            self.log_in = None;
         }
         let reply = Message::Link(Link::LogInReply(LogInReply { result, verify_code }));
         self.write(now, heard, &reply, out);
@@ -219,9 +242,18 @@ impl Dialect for MainLink {
             return Ok(Heard::report(platform(frame.header.access_code)).checked(false));
         }
         let body = self.clear(&frame)?;
-        let terminal = self.sender(&frame.header, &body)?;
         let message = Message::decode(frame.header.message_id, frame.header.edition(), &body);
+        let is_log_in = matches!(message, Ok((Message::Link(Link::LogIn(_)), _)));
+        if !self.is_heard(&frame.header, is_log_in) {
+            return Err(RejectReason::NotAdmitted);
+        }
+        let terminal = self.sender(&frame.header, &body)?;
         Ok(match message {
+            Ok((Message::Link(Link::LogIn(log_in)), _))
+                if log_in.access_code.is_some_and(|code| code != frame.header.access_code) =>
+            {
+                return Err(RejectReason::Malformed);
+            }
             Ok((Message::Link(Link::LogIn(log_in)), _)) => Heard {
                 code: Some(log_in.password.as_bytes().to_vec()),
                 ..Heard::log_in(terminal.ok_or(RejectReason::Malformed)?)
@@ -268,6 +300,18 @@ impl Dialect for MainLink {
             }
             _ => {}
         }
+    }
+
+    /// A log-in that can't be taken here hears that there are no resources for it.
+    fn decline(&mut self, raw: &[u8], reason: RejectReason, out: &mut Vec<u8>) -> Result<(), SessionError> {
+        if reason == RejectReason::NotAdmitted
+            && let Ok(frame) = Frame::parse(raw)
+            && frame.header.message_id == LOG_IN
+        {
+            let reply = LogInReply { result: NO_RESOURCES, verify_code: 0 };
+            self.write(self.heard, &frame.header, &Message::Link(Link::LogInReply(reply)), out);
+        }
+        Ok(())
     }
 
     /// The message id is the sub-type, the body its content; the terminal a vehicle, or the platform for what is
@@ -326,7 +370,7 @@ impl Superior {
 
     /// The sub link is connected: writes its log-in.
     pub fn sub_opened(&mut self, now: UtcMillis, sub: &mut Vec<u8>) {
-        let verify_code = self.main.dialect().settings.verify_code;
+        let verify_code = self.main.dialect().settings.verify_code.unwrap_or(0);
         self.write(now, &Message::Link(Link::SubLogIn(SubLogIn { verify_code })), sub);
     }
 
@@ -438,6 +482,9 @@ impl Session for Superior {
         gate: &mut dyn Gate,
         out: &mut Outbox,
     ) -> Result<usize, SessionError> {
+        let link = self.main.dialect_mut();
+        link.is_open = gate.anonymous().is_some();
+        link.heard = now;
         self.main.receive(now, input, gate, out)
     }
 

@@ -238,7 +238,7 @@ fn a_short_model_of_the_first_print_is_read() {
 fn a_platform_logs_in_and_its_vehicles_are_admitted_by_their_plates() {
     for edition in [Edition::E2011, Edition::E2019] {
         let settings =
-            SuperiorSettings { verify_code: 0xabcd, count_every: 4, ..SuperiorSettings::default() };
+            SuperiorSettings { verify_code: Some(0xabcd), count_every: 4, ..SuperiorSettings::default() };
         let mut link = Superior::new(settings, SessionLimits::default());
         let (mut gate, mut out) = (Doorman::default(), Outbox::default());
         let stream = [log_in(edition), live(edition), Message::Link(Link::KeepAlive), late(edition)];
@@ -262,7 +262,7 @@ fn a_platform_logs_in_and_its_vehicles_are_admitted_by_their_plates() {
 
 #[test]
 fn counts_go_over_the_sub_link_while_it_is_up() {
-    let settings = SuperiorSettings { verify_code: 5, count_every: 3, ..SuperiorSettings::default() };
+    let settings = SuperiorSettings { verify_code: Some(5), count_every: 3, ..SuperiorSettings::default() };
     let mut link = Superior::new(settings, SessionLimits::default());
     let (mut gate, mut out, mut sub) = (OpenGate::default(), Outbox::default(), Vec::new());
     let edition = Edition::E2011;
@@ -293,7 +293,7 @@ fn counts_go_over_the_sub_link_while_it_is_up() {
 fn a_refused_vehicle_is_not_counted_and_a_refused_platform_hears_why() {
     let edition = Edition::E2011;
     let mut link = Superior::new(
-        SuperiorSettings { count_every: 1, ..SuperiorSettings::default() },
+        SuperiorSettings { verify_code: Some(5), count_every: 1, ..SuperiorSettings::default() },
         SessionLimits::default(),
     );
     let mut gate = Doorman { refuses: Some(("44A00001-1", Refusal::Unknown)), ..Doorman::default() };
@@ -302,12 +302,54 @@ fn a_refused_vehicle_is_not_counted_and_a_refused_platform_hears_why() {
     link.receive(NOW, &bytes, &mut gate, &mut out).unwrap();
     assert_eq!(messages(&out.replies).len(), 1);
     assert_eq!(out.rejected[0].reason, RejectReason::UnknownTerminal);
-    let mut link = Superior::new(SuperiorSettings::default(), SessionLimits::default());
+    let settings = SuperiorSettings { verify_code: Some(5), ..SuperiorSettings::default() };
+    let mut link = Superior::new(settings, SessionLimits::default());
     let mut gate = Doorman { refuses: Some(("platform-5002", Refusal::WrongCode)), ..Doorman::default() };
     let mut out = Outbox::default();
     link.receive(NOW, &bytes, &mut gate, &mut out).unwrap();
     assert_eq!(messages(&out.immediate)[0].to_json()["result"], 4);
     assert!(out.messages.is_empty(), "no vehicle comes in behind a refused platform");
+}
+
+#[test]
+fn nothing_is_taken_before_a_log_in_nor_with_another_access_code() {
+    let edition = Edition::E2011;
+    let settings = SuperiorSettings { verify_code: Some(5), ..SuperiorSettings::default() };
+    let mut link = Superior::new(settings, SessionLimits::default());
+    let (mut gate, mut out) = (Doorman::default(), Outbox::default());
+    let other = {
+        let mut body = Vec::new();
+        live(edition).encode(edition, &mut body).unwrap();
+        let mut header = Frame::parse(&framed(edition, &live(edition))).unwrap().header;
+        header.access_code += 1;
+        let mut raw = Vec::new();
+        encode_frame(&header, &body, None, &mut raw);
+        raw
+    };
+    let stream = [
+        framed(edition, &live(edition)),
+        framed(edition, &Message::Link(Link::KeepAlive)),
+        framed(edition, &log_in(edition)),
+        other,
+        framed(edition, &live(edition)),
+    ];
+    link.receive(NOW, &stream.concat(), &mut gate, &mut out).unwrap();
+    let reasons: Vec<_> = out.rejected.iter().map(|rejected| rejected.reason).collect();
+    assert_eq!((out.messages.len(), reasons), (2, vec![RejectReason::NotAdmitted; 3]));
+    assert_eq!(gate.asked.len(), 2);
+}
+
+#[test]
+fn a_link_without_settings_refuses_log_ins_but_behind_an_open_gate() {
+    let edition = Edition::E2011;
+    let raw = framed(edition, &log_in(edition));
+    let (mut gate, mut out) = (Doorman::default(), Outbox::default());
+    session(Transport::Stream, SessionLimits::default()).receive(NOW, &raw, &mut gate, &mut out).unwrap();
+    assert!(out.messages.is_empty() && out.replies.is_empty() && gate.asked.is_empty());
+    assert_eq!(messages(&out.immediate)[0].to_json(), json!({"result": 5, "verify_code": 0}));
+    let (mut gate, mut out) = (OpenGate::default(), Outbox::default());
+    session(Transport::Stream, SessionLimits::default()).receive(NOW, &raw, &mut gate, &mut out).unwrap();
+    assert_eq!(out.messages.len(), 1);
 }
 
 #[test]

@@ -171,7 +171,7 @@ impl World {
     fn connect(&mut self) {
         self.links += 1;
         let settings = SuperiorSettings {
-            verify_code: self.links,
+            verify_code: Some(self.links),
             count_every: 7,
             cipher: self.cipher,
             ..SuperiorSettings::default()
@@ -439,7 +439,10 @@ fn a_refused_log_in_waits_longest_before_it_is_tried_again() {
     assert_eq!(out.events, [LowerEvent::Connect]);
     out.clear();
     lower.main_opened(UtcMillis(START), &mut out);
-    let mut superior = Superior::new(SuperiorSettings::default(), SessionLimits::default());
+    let mut superior = Superior::new(
+        SuperiorSettings { verify_code: Some(1), ..SuperiorSettings::default() },
+        SessionLimits::default(),
+    );
     let mut answer = Outbox::default();
     superior.receive(UtcMillis(START), &out.main, &mut Closed, &mut answer).expect("no limit");
     out.clear();

@@ -14,6 +14,9 @@
 //! not yet on disk when the power fails (the socket's buffer and one group of commits) is lost, unless the
 //! terminal repeats it.
 //!
+//! What answers `V0` and `HTBT` can't be told from what a terminal sends. When somebody forges the sender of a datagram
+//! two servers could answer each other for ever: nothing but the limit on messages of one sender ends that.
+//!
 //! The bits of `status` are active when 0, except that 0 of bit 10 says that the ignition is off. [`status`] has
 //! those whose meaning the documents agree upon.
 //!

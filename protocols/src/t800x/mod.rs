@@ -16,6 +16,10 @@
 //! Every message is answered when it is durable, with its header, type, serial and IMEI; an alarm with its number
 //! too. Without an answer the terminal keeps it and sends it again.
 //!
+//! A datagram that is what the answer to it would be is not answered, lest two servers answer each other for ever when
+//! somebody forges the sender. A heartbeat can't be told from its answer: over datagrams nothing but the limit on
+//! messages of one sender ends such a loop.
+//!
 //! # What differs in the wild
 //! - `23 23` begins other protocols too. A frame is one of these only when its length is possible and its IMEI is
 //!   fifteen decimal digits behind a zero.
@@ -40,8 +44,8 @@ pub(crate) use observe::{describe, observe};
 /// Binary: nothing ends a message but its length.
 pub(crate) const TERMINATOR: &[u8] = b"";
 
-pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
-    Box::new(FramedSession::new(T800x::default(), limits))
+pub(crate) fn session(transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
+    Box::new(FramedSession::new(T800x::new(transport), limits))
 }
 
 pub(crate) fn fit(_transport: Transport, input: &[u8]) -> Fit {

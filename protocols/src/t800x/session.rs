@@ -1,12 +1,14 @@
 //! One link of a terminal of the T8 series: every frame names it and is answered.
 
-use crate::framed::{Cut, Dialect, Heard, Verdict};
+use crate::framed::{Cut, Dialect, Heard, Transport, Verdict};
 use crate::t800x::frame::{self, FRAME_BYTES_MAX, Frame, HEAD_BYTES, Series};
 use crate::t800x::position;
 use crate::{Protocol, RejectReason, TerminalId, UtcMillis};
 
 /// The type of a log-in.
 pub const LOG_IN: u8 = 0x01;
+/// The type of a sign of life, which holds nothing.
+const HEARTBEAT: u8 = 0x03;
 /// The type of a command to the terminal, and of its answer.
 pub const COMMAND: u8 = 0x81;
 /// The longest text of a command.
@@ -17,8 +19,17 @@ pub const COMMAND_BYTES_MAX: usize = 1 << 10;
 pub struct T800x {
     /// What the terminal's frames begin with.
     series: Option<Series>,
+    transport: Transport,
     /// Serial number of the last command.
     serial: u16,
+}
+
+impl T800x {
+    /// The dialect over such a transport.
+    #[must_use]
+    pub fn new(transport: Transport) -> Self {
+        Self { transport, ..Self::default() }
+    }
 }
 
 impl Dialect for T800x {
@@ -61,6 +72,12 @@ impl Dialect for T800x {
         }
         let alarm = position::alarm_of(&frame).filter(|alarm| *alarm > 0);
         let content: &[u8] = alarm.as_slice();
+        // A datagram may come from anywhere: another server's answer, or one that was forged as its, must not be
+        // answered in turn. A heartbeat looks the same both ways.
+        let is_answer = content == frame.content && frame.kind != HEARTBEAT;
+        if self.transport == Transport::Datagram && is_answer {
+            return;
+        }
         frame::write(&Frame { content, ..frame }, out);
     }
 

@@ -75,6 +75,19 @@ fn every_message_is_answered_with_its_own_head_and_an_alarm_with_its_number() {
 }
 
 #[test]
+fn the_answer_to_a_datagram_is_not_answered_in_turn() {
+    let mut link = Link::new(Protocol::T800x, Transport::Datagram);
+    link.receive(&golden()[0]).unwrap();
+    let answer = std::mem::take(&mut link.out.replies);
+    assert_eq!(answer, bytes("2525 01 000F 0005 0350000000000017"));
+    link.receive(&answer).unwrap();
+    assert_eq!(link.out.replies, b"");
+    // A heartbeat holds nothing: it is answered all the same.
+    link.receive(&frame(Series::Inputs, 0x03, &[])).unwrap();
+    assert_eq!(link.out.replies, bytes("2525 03 000F 0005 0350000000000017"));
+}
+
+#[test]
 fn nobody_who_is_refused_is_answered_or_stored() {
     for door in [Door::closed(), Door::unavailable()] {
         let mut link = Link::at(Protocol::T800x, Transport::Stream, door);

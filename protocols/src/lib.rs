@@ -14,17 +14,26 @@
 //!
 //! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
 
+pub mod castel;
 mod draft;
+pub mod eelink;
 pub mod framed;
 pub mod gb32960;
 pub mod gcj02;
+pub mod gl200;
+pub mod gps103;
 pub mod gt06;
+pub mod h02;
 mod http;
+pub mod jt600;
 pub mod jt808;
+pub mod jt809;
 pub mod meitrack;
 mod members;
 pub mod mqtt_json;
+mod nmea;
 mod notes;
+pub mod obd;
 pub mod observation;
 mod octets;
 pub mod osmand;
@@ -33,13 +42,20 @@ pub mod profile;
 pub mod protocol;
 pub mod reading;
 pub mod recognise;
+pub mod ruptela;
+pub mod scale;
 pub mod session;
 pub mod suntech;
+pub mod t800x;
 pub mod teltonika;
 pub mod text;
 pub mod time;
+pub mod tk103;
+pub mod totem;
 #[cfg(test)]
 mod trial;
+pub mod wialon;
+pub mod xexun;
 
 use mqtt_json::{emqx_gb32960, emqx_jt808, own as json};
 

@@ -95,12 +95,38 @@ protocols! {
     Gt06 = 3, "gt06", gt06;
     /// Teltonika's codecs 8, 8 Extended, 16, 12 and 14.
     Teltonika = 4, "teltonika", teltonika;
+    /// Queclink @Track, in text.
+    Gl200 = 5, "gl200", gl200;
+    /// H02, in text and in binary.
+    H02 = 6, "h02", h02;
+    /// Wialon IPS 1.1 and 2.0.
+    Wialon = 7, "wialon", wialon;
     /// Meitrack, MVT, T and TC series.
     Meitrack = 8, "meitrack", meitrack;
     /// Suntech, ST200 to ST900, SA200 and the universal series.
     Suntech = 9, "suntech", suntech;
     /// The HTTP requests of OsmAnd and of Traccar's clients.
     Osmand = 10, "osmand", osmand;
+    /// Coban's GPS103 and TK303.
+    Gps103 = 11, "gps103", gps103;
+    /// Messages between parentheses: TK103-2 and others.
+    Tk103 = 12, "tk103", tk103;
+    /// Xexun, TK101 and TK102.
+    Xexun = 13, "xexun", xexun;
+    /// Totem, both generations.
+    Totem = 14, "totem", totem;
+    /// Jointech's JT600 and JT700.
+    Jt600 = 15, "jt600", jt600;
+    /// TopFlyTech's T8 series.
+    T800x = 16, "t800x", t800x;
+    /// Eelink's trackers.
+    Eelink = 17, "eelink", eelink;
+    /// Ruptela's FM protocol.
+    Ruptela = 18, "ruptela", ruptela;
+    /// Castel's SC protocol of OBD trackers.
+    Castel = 19, "castel", castel;
+    /// JT/T 809-2011 and -2019, between platforms.
+    Jt809 = 20, "jt809", jt809;
     /// This project's own JSON, published over MQTT.
     Json = 30, "json", json;
     /// JT/T 808 as the JSON of EMQX's gateway, published over MQTT.

@@ -32,6 +32,18 @@ impl<'a, const MAX: usize> Fields<'a, MAX> {
         Some(Self { fields, len })
     }
 
+    /// The first fields of a row; where there are more than `MAX`, the last one is the rest of the row.
+    #[must_use]
+    pub fn split_first(row: &'a [u8], separator: u8) -> Self {
+        let mut fields = [&[][..]; MAX];
+        let mut len = 0;
+        for (place, field) in fields.iter_mut().zip(row.splitn(MAX, |byte| *byte == separator)) {
+            *place = field;
+            len += 1;
+        }
+        Self { fields, len }
+    }
+
     /// Number of fields, 1 at least.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -232,6 +244,24 @@ fn two(text: &[u8; 2]) -> Option<u8> {
     u8::try_from(digits(text)?).ok()
 }
 
+/// The magnitude of a place as degrees and minutes, `2309.928300` for 23 degrees and two digits of degrees: what
+/// [`degrees_minutes_e7`] reads back exactly.
+#[must_use]
+pub fn degrees_minutes(value_e7: i32, degree_digits: usize) -> String {
+    let minutes_e6 = (u64::from(value_e7.unsigned_abs()) * 60 + 5) / 10;
+    let (degrees, minutes_e6) = (minutes_e6 / 60_000_000, minutes_e6 % 60_000_000);
+    let (whole, fraction) = (minutes_e6 / 1_000_000, minutes_e6 % 1_000_000);
+    format!("{degrees:0degree_digits$}{whole:02}.{fraction:06}")
+}
+
+/// Decimal degrees, `-23.1654710`: what [`degrees_e7`] reads back exactly.
+#[must_use]
+pub fn degrees(value_e7: i32) -> String {
+    let sign = if value_e7 < 0 { "-" } else { "" };
+    let magnitude = value_e7.unsigned_abs();
+    format!("{sign}{}.{:07}", magnitude / 10_000_000, magnitude % 10_000_000)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -318,6 +348,7 @@ mod tests {
             (&b"c"[..], &b"a"[..], &b""[..])
         );
         assert!(Fields::<2>::split(b"a,,c", b',').is_none());
+        assert_eq!(Fields::<2>::split_first(b"a,,c", b',').as_slice(), [&b"a"[..], b",c"]);
     }
 
     proptest! {
@@ -334,6 +365,13 @@ mod tests {
             let exact_e8_of_60 = degrees * 60 * 10_000_000 + minutes_e5 * 100;
             let read = degrees_minutes_e7(text.as_bytes()).expect("a place");
             prop_assert!((read * 60 - exact_e8_of_60).abs() <= 30);
+        }
+
+        #[test]
+        fn a_place_that_is_written_is_read(value_e7 in -1_800_000_000..=1_800_000_000_i32) {
+            prop_assert_eq!(degrees_e7(degrees(value_e7).as_bytes()), Some(i64::from(value_e7)));
+            let read = degrees_minutes_e7(degrees_minutes(value_e7, 3).as_bytes());
+            prop_assert_eq!(read, Some(i64::from(value_e7).abs()));
         }
 
         #[test]

@@ -2,12 +2,12 @@
 //! both ways, must leave little, and what it stores must be read without harm. The same bytes then come over a
 //! link of which nobody knows the protocol.
 //!
-//! First byte: the protocol, its place in the list. Second byte: bits 0 to 4 length of the chunks, bit 5 lenient
+//! First byte: the protocol, its place in the list, unless `MOTORPOOL_FUZZ_PROTOCOL` names the only one. Second byte: bits 0 to 4 length of the chunks, bit 5 lenient
 //! checksum, bit 6 datagrams, bit 7 nobody needs to log in. The rest is the stream.
 
 #![no_main]
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use motorpool_protocols::{
@@ -17,6 +17,10 @@ use motorpool_protocols::{
 use motorpool_protocols_fuzz::plant_rows;
 
 const NOW: UtcMillis = UtcMillis(1_760_000_000_000);
+
+/// The only protocol to try, if one is named.
+static ONLY: LazyLock<Option<Protocol>> =
+    LazyLock::new(|| Protocol::from_name(&std::env::var("MOTORPOOL_FUZZ_PROTOCOL").unwrap_or_default()));
 
 /// A gate that knows everybody whose number does not end with 9.
 struct FuzzGate {
@@ -74,7 +78,8 @@ fn read(protocol: Protocol, raw: &[u8], profile: &Profile) {
 
 fuzz_target!(init: plant_rows(|place| vec![u8::try_from(place).unwrap_or(0), 0x87]), |data: &[u8]| {
     let Some((&[place, options], stream)) = data.split_first_chunk::<2>() else { return };
-    let Some(protocol) = Protocol::ALL.get(usize::from(place) % Protocol::ALL.len()).copied() else { return };
+    let of_place = Protocol::ALL.get(usize::from(place) % Protocol::ALL.len()).copied();
+    let Some(protocol) = ONLY.or(of_place) else { return };
     let profile = Arc::new(Profile { lenient_checksum: options & 0x20 != 0, ..Profile::default() });
     let transport = if options & 0x40 == 0 { Transport::Stream } else { Transport::Datagram };
     let mut gate = FuzzGate { profile: Arc::clone(&profile), is_open: options & 0x80 != 0 };

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::link::{Links, Said, is_of_frames};
 use crate::{Outcome, attributes};
 
-/// How far a place may lie from the source's, which has five decimals, 1e-7 degrees.
-const PLACE_E7: f64 = 60.0;
+/// How far a place may lie from the source's, which has five decimals, cut or rounded: 1e-7 degrees.
+const PLACE_E7: f64 = 100.0;
 
 /// Sends a row and compares what came of it.
 pub(crate) fn row(row: &Value, links: &mut Links) -> Outcome {
@@ -34,8 +34,10 @@ fn input(row: &Value) -> Vec<u8> {
     };
     let protocol = row["protocol"].as_str().and_then(Protocol::from_name);
     let end = protocol.map_or(&[][..], Protocol::terminator);
-    // Rows that are not about frames are without what ends them, in hex too.
-    if !is_of_frames(row) && !input.ends_with(end) {
+    // Rows that are not about frames are without what ends them. In hex, an end that can be seen is one of text
+    // alone; a line's end does a binary frame no harm.
+    let has_end = row["text"].is_string() || end.iter().all(u8::is_ascii_whitespace);
+    if !is_of_frames(row) && has_end && !input.ends_with(end) {
         input.extend_from_slice(end);
     }
     input

@@ -107,7 +107,9 @@ fn receive(session: &mut dyn Session, protocol: Protocol, profile: &Profile, inp
             Err(fault) => said.fault = Some(fault),
         }
     }
-    if let (true, Some(rejected)) = (said.frame.is_empty(), out.rejected.first()) {
+    // A frame that is refused was cut; garbage was not.
+    let refused = out.rejected.iter().find(|rejected| rejected.reason != RejectReason::Garbage);
+    if let (true, Some(rejected)) = (said.frame.is_empty(), refused) {
         said.frame = input[rejected.at..rejected.at + rejected.bytes].to_vec();
     }
     said

@@ -48,9 +48,9 @@ pub(super) fn address(topic: &str) -> Option<Address<'_>> {
 /// spoken between platforms.
 fn raw_protocol(name: &str) -> Option<Protocol> {
     use Protocol::{EmqxGb32960, EmqxJt808, Json, Jt809, Osmand, OwnTracks};
-    let is_text =
-        |protocol: &Protocol| matches!(protocol, Json | EmqxJt808 | EmqxGb32960 | Osmand | OwnTracks);
-    Protocol::from_name(name).filter(|protocol| !is_text(protocol))
+    let is_other =
+        |protocol: &Protocol| matches!(protocol, Json | EmqxJt808 | EmqxGb32960 | Jt809 | Osmand | OwnTracks);
+    Protocol::from_name(name).filter(|protocol| !is_other(protocol))
 }
 
 /// Where a device hears from the server.

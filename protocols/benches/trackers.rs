@@ -104,7 +104,10 @@ fn trackers(criterion: &mut Criterion) {
         framed(&|out| eelink::encode_package(0x12, step, &position, out))
     });
     time(criterion, Protocol::T800x, |step, fix| {
-        framed(&|out| t800x::encode_position(&terminal, fix, step, out))
+        let position = framed(&|out| t800x::encode_position(fix, out));
+        framed(&|out| {
+            assert!(t800x::encode_frame(t800x::frame::Series::First, 2, step, &terminal, &position, out))
+        })
     });
 }
 

@@ -152,7 +152,9 @@ fn replaced(content: &str, number: &str) -> Vec<String> {
     let mut all = Vec::new();
     for start in starts {
         let end = (start..content.len()).find(|at| !is_digit(*at)).unwrap_or(content.len());
-        all.push([&content[..start], number, &content[end..]].concat());
+        let (before, rest) = content.split_at(start);
+        let (_, after) = rest.split_at(end - start);
+        all.push([before, number, after].concat());
     }
     all
 }

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::link::Link;
 use super::terminal::{Frames, Options, Terminal, TerminalError};
 use super::wire::{self, BODY_MAX, Phone};
 use crate::clock::wall_now;

@@ -218,8 +218,8 @@ impl Reports for LoadFrames {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use motorpool_protocols::jt808::frame::{Piece, Splitter, unescape, xor};
     use motorpool_protocols::Status;
+    use motorpool_protocols::jt808::frame::{Piece, Splitter, unescape, xor};
     use motorpool_protocols::jt808::header::Header;
     use std::collections::HashSet;
 

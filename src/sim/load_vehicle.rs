@@ -238,4 +238,3 @@ fn source_of(load: &Load, index: usize) -> Option<IpAddr> {
     let block = u8::try_from(index / VEHICLES_PER_SOURCE % 250).ok()?;
     Some(IpAddr::V4(Ipv4Addr::new(127, 0, block + 1, 1)))
 }
-

@@ -22,7 +22,7 @@ const LOAD_S: u64 = 3;
 #[test]
 fn no_acknowledged_frame_is_lost_or_doubled_by_kill_9() {
     let rounds = std::env::var("KILL_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
-    let outcome = survive_kills(rounds, &[]);
+    let outcome = survive_kills("jt808", rounds, &[]);
     assert!(outcome.acked > 0 && outcome.stored >= outcome.acked, "{outcome:?}");
     assert_eq!((outcome.missing, outcome.doubled), (0, 0), "{outcome:?}");
     println!("{rounds} kills: {outcome:?}");
@@ -32,20 +32,21 @@ fn no_acknowledged_frame_is_lost_or_doubled_by_kill_9() {
 #[cfg(feature = "fault-injection")]
 #[test]
 fn an_acknowledgement_before_the_sync_is_found_out_by_kill_9() {
-    let outcome = survive_kills(3, &[("MOTORPOOL_UNSAFE_ACK_BEFORE_SYNC_MS", "100")]);
+    let outcome = survive_kills("jt808", 3, &[("MOTORPOOL_UNSAFE_ACK_BEFORE_SYNC_MS", "100")]);
     assert!(outcome.acked > 0, "the load did nothing: {outcome:?}");
     assert!(outcome.missing > 0, "frames acknowledged before the sync all survived: {outcome:?}");
 }
 
 #[derive(Debug)]
-struct Outcome {
-    acked: usize,
-    stored: usize,
-    missing: usize,
-    doubled: usize,
+pub(crate) struct Outcome {
+    pub(crate) acked: usize,
+    pub(crate) stored: usize,
+    pub(crate) missing: usize,
+    pub(crate) doubled: usize,
 }
 
-fn survive_kills(rounds: u64, variables: &[(&str, &str)]) -> Outcome {
+/// Kills a server under the load of a protocol so many times, and compares the load's ledger with what the server has.
+pub(crate) fn survive_kills(protocol: &str, rounds: u64, variables: &[(&str, &str)]) -> Outcome {
     let folder = scratch();
     let data = folder.path().join("data");
     let ledger = folder.path().join("ledger.csv");
@@ -54,7 +55,7 @@ fn survive_kills(rounds: u64, variables: &[(&str, &str)]) -> Outcome {
     let restart_on = [variables, &[("MOTORPOOL__TRACKERS__LISTEN", trackers.as_str())]].concat();
     let life = Duration::from_millis(LIFE_MS);
     // Longer than the lives together take, so that each kill hits a busy server.
-    let mut load = simulate(&server, &ledger, LOAD_S * rounds);
+    let mut load = simulate(&server, protocol, &ledger, LOAD_S * rounds);
     let seed = u64::from(std::process::id());
     println!("moments from seed {seed}");
     for round in 0..rounds {
@@ -74,9 +75,9 @@ fn survive_kills(rounds: u64, variables: &[(&str, &str)]) -> Outcome {
     compare(&ledger, &data)
 }
 
-fn simulate(server: &Served, ledger: &Path, duration_s: u64) -> Child {
+fn simulate(server: &Served, protocol: &str, ledger: &Path, duration_s: u64) -> Child {
     Command::new(MOTORPOOL)
-        .args(["simulate", "--protocol", "jt808", "--vehicles", "40", "--interval", "0", "--pipeline", "4"])
+        .args(["simulate", "--protocol", protocol, "--vehicles", "40", "--interval", "0", "--pipeline", "4"])
         .args(["--to", &server.trackers.to_string(), "--duration", &duration_s.to_string()])
         .args(["--api", &format!("http://{}", server.http), "--enrol", &server.token, "--json"])
         .arg("--ledger")
@@ -98,7 +99,8 @@ fn fraction(seed: u64, round: u64) -> f64 {
 /// A frame as ledger and history both know it: terminal and time of its fix.
 type Key = (String, String);
 
-fn compare(ledger: &Path, data: &Path) -> Outcome {
+/// Counts what the ledger says was acknowledged and the history does not have.
+pub(crate) fn compare(ledger: &Path, data: &Path) -> Outcome {
     let export = motorpool_ok(&["tracks", "export", "--data", data.to_str().unwrap(), "--format", "csv"]);
     let mut stored: HashMap<Key, usize> = HashMap::new();
     let mut reader = csv::Reader::from_reader(export.as_bytes());

@@ -6,6 +6,7 @@ mod audit;
 mod bad_input;
 mod commands;
 mod kill;
+mod mixed;
 mod restart;
 mod roundtrip;
 mod supervision;

@@ -76,7 +76,8 @@ impl Speaker for Teltonika {
             self.is_admitted = true;
             done = 1;
         }
-        while let Some((count, behind)) = input.get(done..).and_then(<[u8]>::split_first_chunk::<COUNT_BYTES>) {
+        while let Some((count, behind)) = input.get(done..).and_then(<[u8]>::split_first_chunk::<COUNT_BYTES>)
+        {
             let count = u32::from_be_bytes(*count);
             if count > 0 {
                 answers.push(Answer::Oldest(u64::from(count)));

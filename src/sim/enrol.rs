@@ -80,12 +80,6 @@ pub fn simulated_phone(index: usize) -> Option<Phone> {
     Phone::from_number(13_900_000_000 + place(index)?)
 }
 
-/// The number of car `index` (from 0) of `demo`.
-#[must_use]
-pub fn demo_phone(index: usize) -> Option<Phone> {
-    Phone::from_number(13_800_000_000 + place(index)?)
-}
-
 /// What vehicle `index` (from 0) of `simulate` calls itself; `None` from 99,999,999 on, and for protocols that can't be
 /// simulated.
 #[must_use]
@@ -139,7 +133,7 @@ mod tests {
         assert_eq!(simulated_phone(0).unwrap().to_string(), "013900000001");
         assert_eq!(simulated_phone(14_999).unwrap().to_string(), "013900015000");
         assert_eq!(simulated_phone(99_999_999), None);
-        assert_eq!(demo_phone(252).unwrap().to_string(), "013800000253");
+        assert_eq!(demo_terminal(Protocol::Jt808, 252).unwrap().as_str(), "013800000253");
         for (protocol, name) in [
             (Protocol::Jt808, "013900000007"),
             (Protocol::Gb32960, "OIQ32960S00000007"),

@@ -27,6 +27,8 @@ pub mod replay;
 pub mod rng;
 pub mod roads;
 pub mod schedule;
+#[cfg(test)]
+pub(crate) mod session_server;
 pub mod speakers;
 pub mod terminal;
 pub mod tracks_file;

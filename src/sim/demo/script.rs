@@ -7,16 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use motorpool_protocols::{Alarms, Fix, Quality, Status, UtcMillis};
+use motorpool_protocols::{Alarms, Fix, Protocol, Quality, Status, TerminalId, UtcMillis};
 use motorpool_supervision::ids::{UnitId, VehicleId};
 use motorpool_supervision::point::{Point, Signs};
 use motorpool_supervision::register::{Class, Duty, Register, Row, Span, Versioned};
 
 use super::patrol::Patrol;
-use crate::sim::enrol::demo_phone;
+use crate::sim::enrol::demo_terminal;
 use crate::sim::quarter::{Quarter, QuarterOptions, Rate, quarter};
 use crate::sim::schedule::TIME_OFFSET_S;
-use crate::sim::wire::Phone;
 
 /// Days of history before the day of the show.
 pub const HISTORY_DAYS: u16 = 21;
@@ -46,6 +45,7 @@ pub struct Script {
     quarter: Quarter,
     patrols: BTreeMap<VehicleId, Patrol>,
     register: Register,
+    cars: Vec<DemoCar>,
 }
 
 /// A car of the script.
@@ -54,8 +54,10 @@ pub struct Script {
 pub struct DemoCar {
     /// The car's number in the register.
     pub vehicle: VehicleId,
-    /// Its terminal, 12 digits.
-    pub terminal: Phone,
+    /// What its terminal speaks.
+    pub protocol: Protocol,
+    /// What its terminal calls itself.
+    pub terminal: TerminalId,
     /// Its impossible plate.
     pub plate: String,
     /// The name of its unit.
@@ -76,7 +78,9 @@ impl Script {
             .collect();
         let mut register = quarter.register().clone();
         put_on_duty(&mut register, &patrols.keys().copied().collect(), Span::new(begins, end));
-        Self { quarter, patrols, register }
+        let mut script = Self { quarter, patrols, register, cars: Vec::new() };
+        script.cars = script.cast();
+        script
     }
 
     /// What is on paper, each row with the time at which people wrote it in `recorded_at`. Some of it lies ahead.
@@ -87,20 +91,46 @@ impl Script {
 
     /// The cars, in order.
     #[must_use]
-    pub fn cars(&self) -> Vec<DemoCar> {
+    pub fn cars(&self) -> &[DemoCar] {
+        &self.cars
+    }
+
+    fn cast(&self) -> Vec<DemoCar> {
         let units: BTreeMap<i64, &str> =
             self.register.units.iter().map(|unit| (unit.id, unit.row.name.as_str())).collect();
+        let told = cars_with_a_story(&self.quarter);
         let cars = self.register.vehicles.iter().enumerate();
         cars.filter_map(|(index, car)| {
             let UnitId(unit) = car.row.unit;
+            let vehicle = VehicleId(car.id);
+            let protocol =
+                if told.contains(&vehicle) { Protocol::Jt808 } else { self.protocol(index, vehicle) };
             Some(DemoCar {
-                vehicle: VehicleId(car.id),
-                terminal: demo_phone(index)?,
+                vehicle,
+                protocol,
+                terminal: demo_terminal(protocol, index)?,
                 plate: car.row.plate.clone(),
                 unit: (*units.get(&unit)?).to_owned(),
             })
         })
         .collect()
+    }
+
+    /// What a car about which no story is told speaks: by its place in the county, as long as its tracker tells
+    /// nothing that the protocol has no word for. What is judged must not depend on what is spoken.
+    fn protocol(&self, index: usize, vehicle: VehicleId) -> Protocol {
+        let wanted = match index % 16 {
+            1 | 5 | 9 | 13 => Protocol::Gb32960,
+            3 | 11 => Protocol::Gt06,
+            7 | 15 => Protocol::Teltonika,
+            _ => return Protocol::Jt808,
+        };
+        // What a tracker can tell it tells on the first day on which it says anything.
+        let (first, last) = self.days();
+        let mut days = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last);
+        let day = days.find_map(|day| Some(self.fixes(vehicle, day)).filter(|fixes| !fixes.is_empty()));
+        let has_words = day.is_some_and(|fixes| fixes.iter().all(|fix| has_words(wanted, fix)));
+        if has_words { wanted } else { Protocol::Jt808 }
     }
 
     /// First and last day.
@@ -131,9 +161,27 @@ pub fn local_day(at: UtcMillis) -> Date {
     jiff::civil::date(1970, 1, 1).saturating_add(seconds)
 }
 
+/// Whether a protocol can tell all that judgement needs of a fix. None but JT/T 808 has these trackers' alarms; GB/T 32960 has
+/// only the vehicle's own speed, and an electric car has no tank; GT06 has none either.
+fn has_words(protocol: Protocol, fix: &Fix) -> bool {
+    let is_plain = fix.alarms == Alarms(0);
+    match protocol {
+        Protocol::Gb32960 => {
+            let is_counted = fix.vehicle_speed_dkmh.is_some() || fix.speed_dkmh.is_none();
+            is_plain && is_counted && fix.fuel_dl.is_none()
+        }
+        Protocol::Gt06 => is_plain && fix.fuel_dl.is_none(),
+        _ => is_plain,
+    }
+}
+
+fn cars_with_a_story(quarter: &Quarter) -> BTreeSet<VehicleId> {
+    quarter.truth().iter().map(|label| label.vehicle).collect()
+}
+
 /// Law-enforcement cars about which no story is told.
 fn fit_for_patrol(quarter: &Quarter) -> impl Iterator<Item = VehicleId> {
-    let told: BTreeSet<VehicleId> = quarter.truth().iter().map(|label| label.vehicle).collect();
+    let told = cars_with_a_story(quarter);
     let cars = quarter.register().vehicles.iter();
     cars.filter(|car| car.row.class == Class::LawEnforcement)
         .map(|car| VehicleId(car.id))
@@ -251,6 +299,23 @@ mod tests {
             let read: Vec<u32> =
                 days.flat_map(|day| script.fixes(*vehicle, day)).filter_map(|fix| fix.odometer_m).collect();
             assert!(read.is_sorted());
+        }
+    }
+
+    #[test]
+    fn the_fleet_is_mixed_and_nobody_speaks_what_lacks_a_word() {
+        let script = script();
+        let cars = script.cars();
+        let speaking = |protocol| cars.iter().filter(move |car| car.protocol == protocol);
+        let others = [Protocol::Gb32960, Protocol::Gt06, Protocol::Teltonika];
+        let counts = others.map(|protocol| speaking(protocol).count());
+        assert!(counts.iter().all(|count| *count >= 3), "{counts:?}");
+        assert!(speaking(Protocol::Jt808).count() > cars.len() / 2, "{counts:?}");
+        for protocol in others {
+            let car = speaking(protocol).next().unwrap();
+            let days = script.days().0.series(jiff::Span::new().days(1)).take(21);
+            let fixes: Vec<Fix> = days.flat_map(|day| script.fixes(car.vehicle, day)).collect();
+            assert!(!fixes.is_empty() && fixes.iter().all(|fix| has_words(protocol, fix)), "{}", car.plate);
         }
     }
 

@@ -128,12 +128,7 @@ struct Driver<'a, L> {
 }
 
 impl<'a, L: Packing> Driver<'a, L> {
-    fn new(
-        terminal: L,
-        script: &'a Script,
-        car: &'a DemoCar,
-        counts: &'a watch::Sender<Counts>,
-    ) -> Self {
+    fn new(terminal: L, script: &'a Script, car: &'a DemoCar, counts: &'a watch::Sender<Counts>) -> Self {
         let next_day = script.days().0;
         Self {
             terminal,

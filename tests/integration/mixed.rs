@@ -35,7 +35,7 @@ const KILLS: u64 = 3;
 fn simulate(server: &Served, protocol: &str, ledger: &Path) -> Child {
     Command::new(MOTORPOOL)
         .args(["simulate", "--protocol", protocol, "--vehicles", &VEHICLES.to_string()])
-        .args(["--interval", "0", "--pipeline", "40", "--duration", LOAD_S, "--json"])
+        .args(["--interval", "0.02", "--duration", LOAD_S, "--json"])
         .args(["--to", &server.trackers.to_string(), "--enrol", &server.token])
         .args(["--api", &format!("http://{}", server.http), "--ledger"])
         .arg(ledger)

@@ -14,7 +14,7 @@ use motorpool_supervision::register::{Class, Duty, Register, Row, Span, Versione
 
 use super::patrol::Patrol;
 use crate::sim::enrol::demo_terminal;
-use crate::sim::quarter::{Quarter, QuarterOptions, Rate, quarter};
+use crate::sim::quarter::{Label, Quarter, QuarterOptions, Rate, Story, quarter};
 use crate::sim::schedule::TIME_OFFSET_S;
 
 /// Days of history before the day of the show.
@@ -98,13 +98,13 @@ impl Script {
     fn cast(&self) -> Vec<DemoCar> {
         let units: BTreeMap<i64, &str> =
             self.register.units.iter().map(|unit| (unit.id, unit.row.name.as_str())).collect();
-        let told = cars_with_a_story(&self.quarter);
+        let bound = bound_to_jt808(&self.quarter);
         let cars = self.register.vehicles.iter().enumerate();
         cars.filter_map(|(index, car)| {
             let UnitId(unit) = car.row.unit;
             let vehicle = VehicleId(car.id);
-            let protocol =
-                if told.contains(&vehicle) { Protocol::Jt808 } else { self.protocol(index, vehicle) };
+            let is_bound = bound.contains(&vehicle);
+            let protocol = if is_bound { Protocol::Jt808 } else { self.protocol(index, vehicle) };
             Some(DemoCar {
                 vehicle,
                 protocol,
@@ -116,13 +116,13 @@ impl Script {
         .collect()
     }
 
-    /// What a car about which no story is told speaks: by its place in the county, as long as its tracker tells
-    /// nothing that the protocol has no word for. What is judged must not depend on what is spoken.
+    /// What a car speaks: by its place in the county, as long as its tracker tells nothing that the protocol has no
+    /// word for. What is judged must not depend on what is spoken.
     fn protocol(&self, index: usize, vehicle: VehicleId) -> Protocol {
-        let wanted = match index % 16 {
-            1 | 5 | 9 | 13 => Protocol::Gb32960,
-            3 | 11 => Protocol::Gt06,
-            7 | 15 => Protocol::Teltonika,
+        let wanted = match index % 12 {
+            1 | 4 | 7 | 10 => Protocol::Gb32960,
+            2 => Protocol::Gt06,
+            5 => Protocol::Teltonika,
             _ => return Protocol::Jt808,
         };
         // What a tracker can tell it tells on the first day on which it says anything.
@@ -175,13 +175,25 @@ fn has_words(protocol: Protocol, fix: &Fix) -> bool {
     }
 }
 
-fn cars_with_a_story(quarter: &Quarter) -> BTreeSet<VehicleId> {
-    quarter.truth().iter().map(|label| label.vehicle).collect()
+/// Cars with a story that shows in what only JT/T 808 tells: power lost, satellites lost, the speed at a school, and the tank.
+fn bound_to_jt808(quarter: &Quarter) -> BTreeSet<VehicleId> {
+    let is_bound = |label: &&Label| {
+        matches!(
+            label.story,
+            Story::Unplugged
+                | Story::WiringFault
+                | Story::Jammed
+                | Story::SchoolRun
+                | Story::FuelCardElsewhere
+                | Story::OverTank
+        )
+    };
+    quarter.truth().iter().filter(is_bound).map(|label| label.vehicle).collect()
 }
 
 /// Law-enforcement cars about which no story is told.
 fn fit_for_patrol(quarter: &Quarter) -> impl Iterator<Item = VehicleId> {
-    let told = cars_with_a_story(quarter);
+    let told: BTreeSet<VehicleId> = quarter.truth().iter().map(|label| label.vehicle).collect();
     let cars = quarter.register().vehicles.iter();
     cars.filter(|car| car.row.class == Class::LawEnforcement)
         .map(|car| VehicleId(car.id))
@@ -265,9 +277,14 @@ fn course(from: &Point, to: &Point) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::speakers::tests::heard;
     use motorpool_protocols::Profile;
     use motorpool_protocols::jt808;
+    use motorpool_supervision::calendar::builtin;
+    use motorpool_supervision::judge::{VehicleHistory, judge_vehicle};
     use motorpool_supervision::point::Position;
+    use motorpool_supervision::trips::{TripSettings, cut};
+    use motorpool_supervision::world::World;
 
     fn script() -> Script {
         Script::new(ScriptOptions { seed: 1, from: jiff::civil::date(2026, 4, 1), cars: 130 })
@@ -311,12 +328,40 @@ mod tests {
         let counts = others.map(|protocol| speaking(protocol).count());
         assert!(counts.iter().all(|count| *count >= 3), "{counts:?}");
         assert!(speaking(Protocol::Jt808).count() > cars.len() / 2, "{counts:?}");
-        for protocol in others {
-            let car = speaking(protocol).next().unwrap();
-            let days = script.days().0.series(jiff::Span::new().days(1)).take(21);
+        assert!((cars.len() / 14..cars.len() / 7).contains(&counts[0]), "{counts:?}");
+    }
+
+    /// The history of a car and what is found in it, by rule, outcome and day.
+    fn judged(world: &World, script: &Script, car: &DemoCar, fixes: &[Fix]) -> BTreeSet<String> {
+        let points: Vec<Point> = fixes.iter().map(Point::from).collect();
+        let segments = cut(&points, &TripSettings::default());
+        let known_to = script.quarter.span().1;
+        let history = VehicleHistory { vehicle: car.vehicle, segments: &segments, points: &points, known_to };
+        let (first, _) = script.days();
+        let last = first.saturating_add(jiff::Span::new().days(i64::from(HISTORY_DAYS)));
+        let findings = judge_vehicle(world, history, first..=last);
+        findings.iter().map(|found| format!("{:?} {:?} {}", found.rule, found.outcome, found.day)).collect()
+    }
+
+    #[test]
+    fn what_is_found_does_not_depend_on_what_is_spoken() {
+        let script = Script::new(ScriptOptions { seed: 1, from: jiff::civil::date(2026, 4, 1), cars: 48 });
+        let mut register = script.register().clone();
+        let years = (1..).zip(builtin("cn").unwrap());
+        register.calendar_years =
+            years.map(|(id, year)| Versioned::first(id, script.quarter.span().0, year)).collect();
+        let world = World::new(register, "Asia/Shanghai").unwrap();
+        let (mut cars, mut found) = (0, 0);
+        for car in script.cars().iter().filter(|car| car.protocol != Protocol::Jt808) {
+            let days = script.days().0.series(jiff::Span::new().days(1)).take(HISTORY_DAYS.into());
             let fixes: Vec<Fix> = days.flat_map(|day| script.fixes(car.vehicle, day)).collect();
-            assert!(!fixes.is_empty() && fixes.iter().all(|fix| has_words(protocol, fix)), "{}", car.plate);
+            assert!(fixes.iter().all(|fix| has_words(car.protocol, fix)), "{}", car.plate);
+            let usual = judged(&world, &script, car, &heard(Protocol::Jt808, &fixes));
+            let spoken = judged(&world, &script, car, &heard(car.protocol, &fixes));
+            assert_eq!(spoken, usual, "{} speaks {}", car.plate, car.protocol);
+            (cars, found) = (cars + 1, found + usual.len());
         }
+        assert!(cars >= 5 && found > 0, "{cars} cars, {found} findings");
     }
 
     #[test]

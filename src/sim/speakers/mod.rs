@@ -23,7 +23,7 @@ mod gt06;
 mod teltonika;
 mod terminal;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use motorpool_protocols::{Fix, Protocol, TerminalId, UtcMillis};
 

@@ -30,8 +30,16 @@ impl<'a> Draft<'a> {
     }
 
     /// The index that the fix will have: what its notes are written under.
-    pub(crate) const fn index(&self) -> usize {
+    const fn index(&self) -> usize {
         self.out.fixes.len()
+    }
+
+    /// Notes something under the fix, or under the message where there is none.
+    pub(crate) fn note<N: Notes>(&self, notes: &mut N, name: &str, value: impl FnOnce() -> Value) {
+        match self.fix {
+            Some(_) => notes.of_fix(self.index(), name, value),
+            None => notes.of_message(name, value),
+        }
     }
 
     /// Something that is not a position.
@@ -82,15 +90,6 @@ impl<'a> Draft<'a> {
     pub(crate) const fn state(&mut self, status: Status) {
         if let Some(fix) = &mut self.fix {
             fix.status = fix.status.with(status);
-        }
-    }
-
-    /// Satellites used.
-    #[inline]
-    pub(crate) fn satellites(&mut self, count: u8) {
-        match &mut self.fix {
-            Some(fix) if fix.satellites.is_none() => fix.satellites = Some(count),
-            _ => self.whole(Quantity::Satellites, count),
         }
     }
 
@@ -151,6 +150,11 @@ impl<'a> Draft<'a> {
         if let Some(milli) = i64::try_from(value).ok().and_then(|value| value.checked_mul(milli_each)) {
             self.reading(quantity, milli);
         }
+    }
+
+    /// Gives the report up: its readings are gone.
+    pub(crate) fn discard(&mut self) {
+        self.out.extra.truncate(self.extra_start);
     }
 
     /// Ends the report: a fix with its readings, or readings alone, or nothing.

@@ -11,6 +11,7 @@
 //!   [`Outbox::immediate`]. When the gate says `Unavailable` there is no answer: the terminal keeps what it has.
 //! - A wrong checksum is refused without an answer; under a profile with a lenient one it is accepted and counted.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::{
@@ -166,6 +167,8 @@ pub struct FramedSession<D> {
     dialect: D,
     limits: SessionLimits,
     terminals: Vec<Terminal>,
+    /// Where in `terminals` a terminal with a name is, by its key: a platform's link has thousands.
+    places: HashMap<TerminalId, usize>,
     /// The one that spoke last, if it is still admitted.
     current: Option<usize>,
     last_logged_in: Option<TerminalId>,
@@ -181,15 +184,26 @@ enum Judged {
 impl<D: Dialect> FramedSession<D> {
     /// A session at the beginning of a link.
     #[must_use]
-    pub const fn new(dialect: D, limits: SessionLimits) -> Self {
+    pub fn new(dialect: D, limits: SessionLimits) -> Self {
         Self {
             dialect,
             limits,
             terminals: Vec::new(),
+            places: HashMap::new(),
             current: None,
             last_logged_in: None,
             rejects_in_a_row: 0,
         }
+    }
+
+    /// The protocol's own state.
+    pub const fn dialect(&self) -> &D {
+        &self.dialect
+    }
+
+    /// The protocol's own state, for a session that speaks over a second link as well.
+    pub const fn dialect_mut(&mut self) -> &mut D {
+        &mut self.dialect
     }
 
     fn frame(
@@ -228,10 +242,7 @@ impl<D: Dialect> FramedSession<D> {
     /// Whether a frame comes in, and for which device.
     fn judge(&mut self, heard: &Heard, gate: &mut dyn Gate, out: &mut Outbox) -> Judged {
         let known = match &heard.terminal {
-            Some(id) => self
-                .terminals
-                .iter()
-                .position(|known| known.id.as_ref().is_some_and(|it| it.key() == id.key())),
+            Some(id) => self.place_of(id),
             None => self.current,
         };
         if !heard.check_is_right {
@@ -275,6 +286,9 @@ impl<D: Dialect> FramedSession<D> {
             Admission::Admitted { device, profile } => {
                 let terminal = Terminal { id: heard.terminal, device, profile };
                 let at = known.unwrap_or(self.terminals.len());
+                if let Some(key) = terminal.id.as_ref().and_then(key_of) {
+                    self.places.insert(key, at);
+                }
                 match self.terminals.get_mut(at) {
                     Some(known) => *known = terminal,
                     None => self.terminals.push(terminal),
@@ -288,7 +302,7 @@ impl<D: Dialect> FramedSession<D> {
             }
             Admission::Refused(refusal) => {
                 if let Some(at) = known {
-                    self.terminals.remove(at);
+                    self.forget(at);
                 }
                 // Whoever speaks without a name after a refused log-in must not pass as the terminal before.
                 self.current = None;
@@ -303,11 +317,32 @@ impl<D: Dialect> FramedSession<D> {
     }
 
     fn forget_current(&mut self) {
-        if let Some(at) = self.current.take()
-            && at < self.terminals.len()
-        {
-            self.terminals.remove(at);
+        if let Some(at) = self.current.take() {
+            self.forget(at);
         }
+    }
+
+    /// Takes a terminal off the list; the last one takes its place.
+    fn forget(&mut self, at: usize) {
+        if at >= self.terminals.len() {
+            return;
+        }
+        let gone = self.terminals.swap_remove(at);
+        if let Some(key) = gone.id.as_ref().and_then(key_of) {
+            self.places.remove(&key);
+        }
+        if let Some(key) = self.terminals.get(at).and_then(|moved| moved.id.as_ref()).and_then(key_of) {
+            self.places.insert(key, at);
+        }
+        self.current = None;
+    }
+
+    /// Where a terminal is on the list: most often it is the one that spoke last.
+    fn place_of(&self, id: &TerminalId) -> Option<usize> {
+        let is_it = |at: &usize| {
+            self.terminals.get(*at).and_then(|known| known.id.as_ref()).is_some_and(|it| it.key() == id.key())
+        };
+        self.current.filter(is_it).or_else(|| self.places.get(&key_of(id)?).copied())
     }
 
     fn decline(
@@ -382,12 +417,14 @@ impl<D: Dialect> Session for FramedSession<D> {
     }
 
     fn send(&mut self, terminal: &TerminalId, message_id: u16, body: &[u8], out: &mut Outbox) -> Option<u16> {
-        let admitted = |known: &Terminal| known.id.as_ref().is_some_and(|id| id.key() == terminal.key());
-        if !self.terminals.iter().any(admitted) {
-            return None;
-        }
+        self.place_of(terminal)?;
         self.dialect.send(terminal, message_id, body, &mut out.immediate)
     }
+}
+
+/// A terminal by what devices are keyed by.
+fn key_of(id: &TerminalId) -> Option<TerminalId> {
+    TerminalId::new(id.key())
 }
 
 /// Whether bytes are of a protocol.

@@ -14,18 +14,25 @@
 //!
 //! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
 
+pub mod castel;
 mod draft;
+pub mod eelink;
 pub mod framed;
 pub mod gb32960;
 pub mod gcj02;
 pub mod gl200;
+pub mod gps103;
 pub mod gt06;
 pub mod h02;
 mod http;
+pub mod jt600;
 pub mod jt808;
+pub mod jt809;
 pub mod meitrack;
 mod members;
+mod nmea;
 mod notes;
+pub mod obd;
 pub mod observation;
 mod octets;
 pub mod osmand;
@@ -34,14 +41,20 @@ pub mod profile;
 pub mod protocol;
 pub mod reading;
 pub mod recognise;
+pub mod ruptela;
+pub mod scale;
 pub mod session;
 pub mod suntech;
+pub mod t800x;
 pub mod teltonika;
 pub mod text;
 pub mod time;
+pub mod tk103;
+pub mod totem;
 #[cfg(test)]
 mod trial;
 pub mod wialon;
+pub mod xexun;
 
 pub use framed::{Fit, Transport};
 pub use observation::{Alarms, Extra, Fix, Observation, Observations, Quality, Status};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::jt809::Cipher;
+
 /// How to read one make of terminal. [`Profile::default`] is the standard to the letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -24,6 +26,8 @@ pub struct Profile {
     pub vendor_items: VendorItems,
     /// Whether the terminal may report without registration and authentication. Default `false`.
     pub skips_authentication: bool,
+    /// The numbers that a lower platform of JT/T 809 encrypts with. Default: it does not.
+    pub cipher: Option<Cipher>,
 }
 
 impl Default for Profile {
@@ -37,6 +41,7 @@ impl Default for Profile {
             signed_altitude: true,
             vendor_items: VendorItems::Raw,
             skips_authentication: false,
+            cipher: None,
         }
     }
 }

@@ -107,6 +107,26 @@ protocols! {
     Suntech = 9, "suntech", suntech;
     /// The HTTP requests of OsmAnd and of Traccar's clients.
     Osmand = 10, "osmand", osmand;
+    /// Coban's GPS103 and TK303.
+    Gps103 = 11, "gps103", gps103;
+    /// Messages between parentheses: TK103-2 and others.
+    Tk103 = 12, "tk103", tk103;
+    /// Xexun, TK101 and TK102.
+    Xexun = 13, "xexun", xexun;
+    /// Totem, both generations.
+    Totem = 14, "totem", totem;
+    /// Jointech's JT600 and JT700.
+    Jt600 = 15, "jt600", jt600;
+    /// TopFlyTech's T8 series.
+    T800x = 16, "t800x", t800x;
+    /// Eelink's trackers.
+    Eelink = 17, "eelink", eelink;
+    /// Ruptela's FM protocol.
+    Ruptela = 18, "ruptela", ruptela;
+    /// Castel's SC protocol of OBD trackers.
+    Castel = 19, "castel", castel;
+    /// JT/T 809-2011 and -2019, between platforms.
+    Jt809 = 20, "jt809", jt809;
     /// OwnTracks, over HTTP and as the payload of MQTT.
     OwnTracks = 33, "owntracks", owntracks;
 }

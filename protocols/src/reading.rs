@@ -5,6 +5,8 @@
 //! another: `quantity BYTE, value` with the value as a zigzag LEB128 number. (JT/T 808 keeps its own items there
 //! instead.) A reading never has a guessed value: what was not sent, or was sent as "invalid", is not there.
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
 macro_rules! quantities {
@@ -36,6 +38,12 @@ macro_rules! quantities {
                 match self {
                     $(Self::$name => $text,)*
                 }
+            }
+
+            /// The quantity with that name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|quantity| quantity.name() == name)
             }
 
             /// Whether it comes out of the vehicle's own network (OBD, CAN) and not out of the tracker.
@@ -124,6 +132,11 @@ quantities! {
     Vdop = 37, "vdop", tracker;
     /// Current of the tracker's own battery.
     BatteryCurrent = 38, "battery_a", tracker;
+    /// What the tracker took for a running engine, one bit each: 0 the ACC line, 1 its own watch, 2 the GNSS speed, 3
+    /// the voltage, 4 the engine speed, 5 an interrupt of the ACC line.
+    IgnitionSources = 46, "ignition_sources", tracker;
+    /// The cabin.
+    CabinTemperature = 47, "cabin_temperature_c", tracker;
 
     /// Calculated engine load (J1979 PID 04).
     EngineLoad = 64, "engine_load_percent", vehicle;
@@ -241,6 +254,32 @@ quantities! {
     DcDcState = 124, "dc_dc_state", vehicle;
     /// Greatest pressure in the hydrogen system.
     HydrogenPressure = 125, "hydrogen_mpa", vehicle;
+    /// How long the trip took.
+    TripTime = 137, "trip_time_s", vehicle;
+    /// How long the engine idled on the trip.
+    TripIdleTime = 138, "trip_idle_time_s", vehicle;
+    /// How long the trip was too fast.
+    TripOverspeedTime = 139, "trip_overspeed_time_s", vehicle;
+    /// Highest speed of the trip.
+    TripSpeedMax = 140, "trip_speed_max_kmh", vehicle;
+    /// Mean speed of the trip.
+    TripSpeedMean = 141, "trip_speed_mean_kmh", vehicle;
+    /// Harsh accelerations of the trip.
+    HarshAccelerations = 142, "harsh_accelerations", vehicle;
+    /// Harsh brakings of the trip.
+    HarshBrakings = 143, "harsh_brakings", vehicle;
+    /// Harsh turns of the trip.
+    HarshTurns = 144, "harsh_turns", vehicle;
+    /// Fuel temperature.
+    FuelTemperature = 145, "fuel_temperature_c", vehicle;
+    /// Pressure of the engine oil.
+    OilPressure = 146, "oil_pressure_kpa", vehicle;
+    /// What the engine burns, as J1979 numbers it: 1 petrol, 4 diesel, 8 electricity, ... (PID 51).
+    FuelType = 148, "fuel_type", vehicle;
+    /// Actual engine torque (PID 62).
+    Torque = 149, "torque_percent", vehicle;
+    /// How long the engine has idled since ever.
+    IdleTime = 150, "idle_time_s", vehicle;
 }
 
 impl Quantity {
@@ -249,6 +288,19 @@ impl Quantity {
         if let Some(milli) = milli {
             Reading::new(self, milli).write(out);
         }
+    }
+}
+
+impl Serialize for Quantity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Quantity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| D::Error::custom(format!("there is no quantity `{name}`")))
     }
 }
 
@@ -341,16 +393,24 @@ impl Iterator for Readings<'_> {
 /// Puts readings into the attributes that people read; those of the vehicle's own network into the object
 /// `obd` of them.
 pub fn show(extra: &[u8], attributes: &mut Map<String, Value>) {
-    for reading in readings(extra) {
-        let name = reading.quantity.name().to_owned();
-        if !reading.quantity.is_of_the_vehicle() {
-            attributes.insert(name, reading.value());
-            continue;
-        }
-        let obd = attributes.entry("obd").or_insert_with(|| Value::Object(Map::new()));
-        if let Value::Object(obd) = obd {
-            obd.insert(name, reading.value());
-        }
+    readings(extra).for_each(|reading| show_one(reading, attributes));
+}
+
+/// Puts one reading where [`show`] puts them.
+pub fn show_one(reading: Reading, attributes: &mut Map<String, Value>) {
+    let name = reading.quantity.name();
+    if reading.quantity.is_of_the_vehicle() {
+        show_of_the_vehicle(name, reading.value(), attributes);
+    } else {
+        attributes.insert(name.to_owned(), reading.value());
+    }
+}
+
+/// Puts something that the vehicle's own network says into the object `obd` of the attributes.
+pub(crate) fn show_of_the_vehicle(name: &str, value: Value, attributes: &mut Map<String, Value>) {
+    let obd = attributes.entry("obd").or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(obd) = obd {
+        obd.insert(name.to_owned(), value);
     }
 }
 

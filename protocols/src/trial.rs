@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+use crate::recognise::{Recognition, recognise};
 use crate::{
     Description, Observations, OpenGate, Outbox, Profile, Protocol, SessionError, SessionLimits, Transport,
     UtcMillis, describe, observe,
@@ -62,8 +63,8 @@ pub(crate) fn read_both_ways(protocol: Protocol, raw: &[u8]) -> Option<Descripti
     described
 }
 
-/// Frames that must be stored one by one however the stream is cut, and whose damage must do no harm: every
-/// prefix, every flipped bit, and any bytes at all.
+/// Frames that must be recognised among all protocols and stored one by one however the stream is cut, and whose
+/// damage must do no harm: every prefix, every flipped bit, and any bytes at all.
 pub(crate) fn holds(protocol: Protocol, frames: &[&[u8]]) {
     let stream = frames.concat();
     let (whole, ended) = hear(protocol, &stream, stream.len());
@@ -73,6 +74,10 @@ pub(crate) fn holds(protocol: Protocol, frames: &[&[u8]]) {
         assert_eq!(ended, Ok(()));
         assert_eq!((&cut.raw, &cut.messages, &cut.replies), (&whole.raw, &whole.messages, &whole.replies));
         assert_eq!(cut.immediate, whole.immediate);
+    }
+    for frame in frames {
+        let found = recognise(Protocol::ALL, Transport::Stream, frame);
+        assert_eq!(found, Recognition::Of(protocol), "{}", String::from_utf8_lossy(frame));
     }
     for raw in stored(&whole) {
         assert!(read_both_ways(protocol, raw).is_some(), "{}", String::from_utf8_lossy(raw));

@@ -1,6 +1,6 @@
 //! Reading, writing and showing the fields of GB/T 32960.3 data units.
 //!
-//! A structure is declared once, field by field, by the `block!` macro; [`Field`] reads it, passes over it,
+//! A structure is declared once, field by field, by the `block!` macro; `Field` reads it, passes over it,
 //! writes it and shows it to people from that declaration. A count is believed only as far as there are bytes.
 
 use std::marker::PhantomData;

@@ -78,13 +78,17 @@ fn read<N: Notes>(
     // A message number without content is a question or a sign of life.
     let is_read = if frame.content.is_empty() { Ok(false) } else { reader.message(frame) };
     let is_read = match is_read {
+        Ok(is_read) => is_read,
         // What was read of a position before its tail broke off is kept.
         Err(_) if reader.draft.fix.is_some() => {
             reader.draft.item_is_malformed();
-            Ok(true)
+            true
         }
-        other => other,
-    }?;
+        Err(error) => {
+            reader.draft.discard();
+            return Err(error);
+        }
+    };
     if !is_read {
         reader.draft.tell(Observation::Other { message_id: u16::from(frame.number) });
     }
@@ -167,10 +171,7 @@ impl<N: Notes> Reader<'_, N> {
 
     /// Puts something under the fix, or under the message where there is none.
     pub(super) fn note(&mut self, name: &str, value: impl FnOnce() -> Value) {
-        match self.draft.fix {
-            Some(_) => self.notes.of_fix(self.draft.index(), name, value),
-            None => self.notes.of_message(name, value),
-        }
+        self.draft.note(self.notes, name, value);
     }
 
     /// Whether the fix was sent late, out of memory.

@@ -63,7 +63,7 @@ fn add_places_of_media(message: &Message, profile: &Profile, observations: &mut 
 }
 
 /// The items of one fix that have no column, by name; bytes that nobody can read go to `unknown`.
-fn attributes_of(
+pub(crate) fn attributes_of(
     fix: &Fix,
     extra: &[u8],
     profile: &Profile,

@@ -26,7 +26,7 @@ pub use session::Jt808Session;
 use crate::framed::{Fit, Transport};
 use crate::{Session, SessionLimits};
 
-pub(crate) use describe::describe;
+pub(crate) use describe::{attributes_of, describe};
 pub(crate) use observe::observe;
 
 /// Binary: its delimiters are part of the message.

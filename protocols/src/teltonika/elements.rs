@@ -204,14 +204,6 @@ fn set_bit(bits: &mut Option<u8>, bit: u16, value: u64) {
     }
 }
 
-/// Notes something about the record.
-fn note<N: Notes>(draft: &Draft<'_>, notes: &mut N, name: &str, value: impl FnOnce() -> Value) {
-    match draft.fix {
-        Some(_) => notes.of_fix(draft.index(), name, value),
-        None => notes.of_message(name, value),
-    }
-}
-
 /// Everything that is not a number with a scale.
 fn other<N: Notes>(id: u16, value: &[u8], draft: &mut Draft<'_>, notes: &mut N) {
     match (id, value.len()) {
@@ -219,13 +211,13 @@ fn other<N: Notes>(id: u16, value: &[u8], draft: &mut Draft<'_>, notes: &mut N) 
         (25..=28, 2) => bluetooth_temperature(id, value, draft, notes),
         (10_800..=10_803, 2) => {
             let name = format!("eye_temperature_{}_c", id - 10_799);
-            note(draft, notes, &name, || thousandths(be_signed(value) * 10));
+            draft.note(notes, &name, || thousandths(be_signed(value) * 10));
         }
-        (11, 8) => note(draft, notes, "iccid_1", || Value::from(be(value))),
-        (14, 8) => note(draft, notes, "iccid_2", || Value::from(be(value))),
+        (11, 8) => draft.note(notes, "iccid_1", || Value::from(be(value))),
+        (14, 8) => draft.note(notes, "iccid_2", || Value::from(be(value))),
         (78 | 207 | 238, 8) => {
             if be(value) != 0 {
-                note(draft, notes, "driver_id", || Value::from(hex(value)));
+                draft.note(notes, "driver_id", || Value::from(hex(value)));
             }
         }
         (256, _) => {
@@ -242,7 +234,7 @@ fn other<N: Notes>(id: u16, value: &[u8], draft: &mut Draft<'_>, notes: &mut N) 
         (90, _) => doors(value, draft),
         (10_831, _) => beacons(value, draft, notes),
         _ => match number_name(id) {
-            Some(name) if value.len() <= 8 => note(draft, notes, name, || Value::from(be(value))),
+            Some(name) if value.len() <= 8 => draft.note(notes, name, || Value::from(be(value))),
             _ => notes.unknown(|| id.to_string(), value),
         },
     }
@@ -252,7 +244,7 @@ fn other<N: Notes>(id: u16, value: &[u8], draft: &mut Draft<'_>, notes: &mut N) 
 fn dallas<N: Notes>(id: u16, value: &[u8], draft: &mut Draft<'_>, notes: &mut N) {
     let tenths = be_signed(value);
     if tenths == DALLAS_POWER_ON || tenths >= DALLAS_ERROR {
-        note(draft, notes, &format!("temperature_{}_error", id - 71), || Value::from(tenths));
+        draft.note(notes, &format!("temperature_{}_error", id - 71), || Value::from(tenths));
         return;
     }
     let probes = [Quantity::Temperature1, Quantity::Temperature2, Quantity::Temperature3];
@@ -265,11 +257,11 @@ fn bluetooth_temperature<N: Notes>(id: u16, value: &[u8], draft: &Draft<'_>, not
     let (number, hundredths) = (id - 24, be_signed(value));
     // 4000 abnormal, 3000 not found, 2000 no data: no real temperature is such a round thousand of hundredths.
     if hundredths >= BLUETOOTH_ERROR && hundredths % 1_000 == 0 {
-        note(draft, notes, &format!("bluetooth_temperature_{number}_error"), || Value::from(hundredths));
+        draft.note(notes, &format!("bluetooth_temperature_{number}_error"), || Value::from(hundredths));
         return;
     }
     let name = format!("bluetooth_temperature_{number}_c");
-    note(draft, notes, &name, || thousandths(hundredths * 10));
+    draft.note(notes, &name, || thousandths(hundredths * 10));
 }
 
 /// Doors of the vehicle's own network: front left, front right, rear left, rear right, bonnet, boot.
@@ -292,10 +284,10 @@ fn beacons<N: Notes>(value: &[u8], draft: &Draft<'_>, notes: &mut N) {
         while let [id, length, tail @ ..] = beacon {
             let Some((value, after)) = tail.split_at_checked(usize::from(*length)) else { break };
             match id {
-                0x00 => note(draft, notes, &format!("tag_{number}_rssi"), || json!(be_signed(value))),
-                0x01 => note(draft, notes, &format!("tag_{number}_id"), || json!(hex(value))),
+                0x00 => draft.note(notes, &format!("tag_{number}_rssi"), || json!(be_signed(value))),
+                0x01 => draft.note(notes, &format!("tag_{number}_id"), || json!(hex(value))),
                 0x0e if value.len() <= 8 => {
-                    note(draft, notes, &format!("tag_{number}_battery_mv"), || json!(be(value)));
+                    draft.note(notes, &format!("tag_{number}_battery_mv"), || json!(be(value)));
                 }
                 _ => notes.unknown(|| format!("10831.{id:#04x}"), value),
             }

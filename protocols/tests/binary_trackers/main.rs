@@ -2,8 +2,12 @@
 //!
 //! The frames are examples of the makers' own documents, or encoded by hand with made-up names and places.
 
+mod castel;
+mod eelink;
 mod gt06;
 mod properties;
+mod ruptela;
+mod t800x;
 mod teltonika;
 
 use std::sync::Arc;

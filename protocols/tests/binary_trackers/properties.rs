@@ -1,5 +1,6 @@
 //! What holds for every protocol here: cuts change nothing, and no bytes panic.
 
+use motorpool_protocols::recognise::{Recognition, recognise};
 use motorpool_protocols::{Observations, Profile, Protocol, RejectReason, SessionError, Transport};
 use proptest::prelude::*;
 
@@ -7,7 +8,14 @@ use super::*;
 
 /// Frames of each protocol, a log-in first where there is one.
 fn golden() -> Vec<(Protocol, Vec<Vec<u8>>)> {
-    vec![(Protocol::Gt06, gt06::golden()), (Protocol::Teltonika, teltonika::golden())]
+    vec![
+        (Protocol::Gt06, gt06::golden()),
+        (Protocol::Teltonika, teltonika::golden()),
+        (Protocol::Ruptela, ruptela::golden()),
+        (Protocol::T800x, t800x::golden()),
+        (Protocol::Castel, castel::golden()),
+        (Protocol::Eelink, eelink::golden()),
+    ]
 }
 
 /// All that a stream brings when it comes in chunks of these lengths, over and over.
@@ -56,6 +64,14 @@ fn every_golden_frame_is_stored_and_recognised() {
         assert_eq!(link.stored().concat(), frames.concat(), "{protocol}");
         let fit = protocol.fit(Transport::Stream, &frames[0]);
         assert_eq!(fit, motorpool_protocols::Fit::Whole, "{protocol}");
+    }
+}
+
+#[test]
+fn a_log_in_is_taken_for_no_other_protocol() {
+    for (protocol, frames) in golden() {
+        let found = recognise(Protocol::ALL, Transport::Stream, &frames[0]);
+        assert_eq!(found, Recognition::Of(protocol));
     }
 }
 

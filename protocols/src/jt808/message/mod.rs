@@ -26,7 +26,7 @@ pub mod text;
 pub mod value;
 pub mod vendor;
 pub mod video;
-mod wire;
+pub(crate) mod wire;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -48,6 +48,9 @@ pub enum EncodeError {
         /// How much fits.
         limit: usize,
     },
+    /// A field that the edition has is not given.
+    #[error("a field of this edition is not given")]
+    Missing,
 }
 
 macro_rules! messages {

@@ -1,0 +1,284 @@
+//! One stored message: its positions, each with the trip in front of them, or the values alone.
+//!
+//! A position: `day, month, year from 2000, hour, minute, second BYTE each, latitude DWORD, longitude DWORD` (1/3,600,000
+//! degrees), `speed WORD` (cm/s), `course WORD` (0.1 degrees), `state BYTE`: bit 0 east, 1 north, 2 and 3 the solution
+//! (0 none), 4 to 7 satellites.
+
+use serde_json::{Value, json};
+
+use crate::castel::engine::{Trip, tell_alarm};
+use crate::castel::frame::{Frame, HEAD_BYTES};
+use crate::castel::session::{ALARM, HEARTBEAT, LOG_IN, LOG_OUT};
+use crate::draft::Draft;
+use crate::notes::{NoNotes, Notebook, Notes, Title};
+use crate::octets::{Octets, hex, readable};
+use crate::time::Civil;
+use crate::{
+    DecodeError, Description, Fix, Observation, Observations, Profile, Quality, Quantity, UtcMillis,
+};
+
+/// Bytes of a position.
+const POSITION_BYTES: usize = 19;
+
+/// What is at hand while a message is read.
+pub(super) struct Reader<'a, N> {
+    pub(super) octets: Octets<'a>,
+    profile: &'a Profile,
+    pub(super) out: &'a mut Observations,
+    pub(super) notes: &'a mut N,
+}
+
+/// Decodes one stored frame; see [`crate::observe`].
+///
+/// # Errors
+/// When it is no frame, or ends within its fixed part.
+pub(crate) fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {
+    read(&parse(raw)?, profile, out, &mut NoNotes)
+}
+
+/// Decodes one stored frame with every field it has.
+///
+/// # Errors
+/// As [`observe`].
+pub(crate) fn describe(raw: &[u8], profile: &Profile) -> Result<Description, DecodeError> {
+    let frame = parse(raw)?;
+    let mut observations = Observations::default();
+    let mut notes = Notebook::default();
+    read(&frame, profile, &mut observations, &mut notes)?;
+    let title = Title {
+        version: if frame.version == 3 { "3" } else { "4" },
+        terminal: frame.terminal(),
+        message: format!("{:#06x}", frame.kind),
+        name: name_of(frame.kind),
+        serial: None,
+    };
+    Ok(notes.describe(title, observations))
+}
+
+const fn name_of(kind: u16) -> &'static str {
+    match kind {
+        LOG_IN => "log_in",
+        LOG_OUT => "log_out",
+        HEARTBEAT => "heartbeat",
+        0x4001 | 0x401f => "position",
+        0x4002 | 0x4005 => "engine",
+        0x4003 => "acceleration",
+        0x4004 => "supported_parameters",
+        0x4006 | 0x400b => "trouble_codes",
+        ALARM => "alarm",
+        0x4008 => "cell",
+        0x4009 => "position_asleep",
+        0x400e => "fuel",
+        0xa002 => "query_answer",
+        0xb001 => "current_position",
+        _ => "unknown",
+    }
+}
+
+fn parse(raw: &[u8]) -> Result<Frame<'_>, DecodeError> {
+    Frame::parse(raw).map_err(|reason| DecodeError::new(0, reason.as_str()))
+}
+
+fn read<N: Notes>(
+    frame: &Frame<'_>,
+    profile: &Profile,
+    out: &mut Observations,
+    notes: &mut N,
+) -> Result<(), DecodeError> {
+    let octets = Octets::new(frame.content, HEAD_BYTES);
+    let mut reader = Reader { octets, profile, out, notes };
+    reader.message(frame)?;
+    let (at, rest) = (reader.octets.at(), reader.octets.rest());
+    if !rest.is_empty() {
+        reader.notes.unknown(|| format!("rest_at_{at}"), rest);
+    }
+    Ok(())
+}
+
+impl<N: Notes> Reader<'_, N> {
+    fn message(&mut self, frame: &Frame<'_>) -> Result<(), DecodeError> {
+        match frame.kind {
+            LOG_IN => {
+                if let Some(terminal) = frame.terminal() {
+                    self.out.other.push(Observation::LoggedIn { terminal });
+                }
+                self.positions(0)?;
+                self.versions()
+            }
+            LOG_OUT => {
+                self.out.other.push(Observation::LoggedOut);
+                self.positions(0)
+            }
+            HEARTBEAT => {
+                self.out.other.push(Observation::Heartbeat);
+                Ok(())
+            }
+            0x4001 => {
+                let late = self.octets.u8()?;
+                self.positions(late)
+            }
+            0x401f => self.positions_with_items(),
+            0xb001 => {
+                self.octets.take(2)?;
+                self.positions(0)
+            }
+            0x400e => self.positions(0),
+            ALARM => self.alarm(),
+            0x4009 => {
+                self.octets.take(4)?;
+                self.lone_position()
+            }
+            0x5101 => self.lone_position(),
+            0x4002..=0x4006 | 0x4008 | 0x400b => self.values(frame.kind),
+            0xa002 => self.query_answer(),
+            kind => {
+                self.out.other.push(Observation::Other { message_id: kind });
+                Ok(())
+            }
+        }
+    }
+
+    /// The trip, and as many positions as it says.
+    fn positions(&mut self, late: u8) -> Result<(), DecodeError> {
+        let trip = Trip::read(&mut self.octets, self.profile)?;
+        let count = self.octets.u8()?;
+        let fixes = self.fixes(count, late)?;
+        self.report(&trip, &fixes, &[], None);
+        Ok(())
+    }
+
+    /// A number, the trip, positions, and items `id WORD, length WORD, value`.
+    fn positions_with_items(&mut self) -> Result<(), DecodeError> {
+        let late = self.octets.u8()?;
+        let number = self.octets.u32_le()?;
+        self.notes.of_message("number", || json!(number));
+        let trip = Trip::read(&mut self.octets, self.profile)?;
+        let count = self.octets.u8()?;
+        let fixes = self.fixes(count, late)?;
+        let mut battery = None;
+        while self.octets.left() >= 4 {
+            let id = self.octets.u16_le()?;
+            let length = usize::from(self.octets.u16_le()?);
+            match (id, self.octets.take(length)?) {
+                (0x21, &[low, high]) => battery = Some(u16::from_le_bytes([low, high])),
+                (_, value) => self.notes.unknown(|| format!("{id:#06x}"), value),
+            }
+        }
+        self.report(&trip, &fixes, &[], battery);
+        Ok(())
+    }
+
+    /// The number of an alarm, the trip, positions, and what is raised.
+    fn alarm(&mut self) -> Result<(), DecodeError> {
+        let number = self.octets.u32_le()?;
+        self.notes.of_message("number", || json!(number));
+        let trip = Trip::read(&mut self.octets, self.profile)?;
+        let count = self.octets.u8()?;
+        let fixes = self.fixes(count, 0)?;
+        let alarms = self.alarms()?;
+        self.report(&trip, &fixes, &alarms, None);
+        Ok(())
+    }
+
+    /// One report for each fix, or one without.
+    fn report(&mut self, trip: &Trip, fixes: &[Fix], alarms: &[u8], battery: Option<u16>) {
+        let state = trip.state();
+        self.notes.of_message("state", || json!(format!("{state:08x}")));
+        let reports = fixes.iter().copied().map(Some).chain(fixes.is_empty().then_some(None));
+        for fix in reports {
+            let mut draft = Draft::new(self.out);
+            draft.fix = fix;
+            trip.tell(&mut draft);
+            for alarm in alarms {
+                tell_alarm(*alarm, &mut draft);
+            }
+            if let Some(centivolts) = battery {
+                draft.reading(Quantity::Battery, i64::from(centivolts) * 10);
+            }
+            draft.finish(self.notes);
+        }
+    }
+
+    fn fixes(&mut self, count: u8, late: u8) -> Result<Vec<Fix>, DecodeError> {
+        let backfill = if late > 0 { Quality::BACKFILL } else { Quality(0) };
+        let mut fixes = Vec::new();
+        for _ in 0..count {
+            let mut fix = self.position()?;
+            fix.quality = fix.quality.with(backfill);
+            fixes.push(fix);
+        }
+        Ok(fixes)
+    }
+
+    fn lone_position(&mut self) -> Result<(), DecodeError> {
+        let fix = self.position()?;
+        let start = self.out.extra.len();
+        self.out.push_fix(fix, start);
+        Ok(())
+    }
+
+    fn position(&mut self) -> Result<Fix, DecodeError> {
+        let [day, month, year, hour, minute, second, place @ ..] = self.octets.array::<POSITION_BYTES>()?;
+        let year = 2_000 + i32::from(year);
+        let civil = Civil { year, month, day, hour, minute, second, millisecond: 0 };
+        let time = UtcMillis::from_civil(civil, self.profile.clock_offset_or(0));
+        let [a, b, c, d, e, f, g, h, v0, v1, c0, c1, state] = place;
+        let degrees_e7 = |sent: u32, is_positive: bool| {
+            let magnitude = (i64::from(sent) * 25 + 4) / 9;
+            if is_positive { magnitude } else { -magnitude }
+        };
+        let lat = degrees_e7(u32::from_le_bytes([a, b, c, d]), state & 2 != 0);
+        let lon = degrees_e7(u32::from_le_bytes([e, f, g, h]), state & 1 != 0);
+        let mut fix = Fix::placed(time, lat, lon, self.profile.datum);
+        fix.set_valid(state & 0x0c != 0);
+        fix.satellites = Some(state >> 4);
+        let speed = u32::from(u16::from_le_bytes([v0, v1]));
+        fix.speed_dkmh = u16::try_from((speed * 9 + 12) / 25).ok();
+        fix.course_deg = Some(u16::from_le_bytes([c0, c1]) / 10).filter(|course| *course < 360);
+        Ok(fix)
+    }
+
+    /// The trip, and what the vehicle tells.
+    fn values(&mut self, kind: u16) -> Result<(), DecodeError> {
+        let trip = Trip::read(&mut self.octets, self.profile)?;
+        let state = trip.state();
+        self.notes.of_message("state", || json!(format!("{state:08x}")));
+        let mut found = Observations::default();
+        let mut draft = Draft::new(&mut found);
+        trip.tell(&mut draft);
+        let result = match kind {
+            0x4002 => self.octets.take(2).and_then(|_| self.parameters(&mut draft, true)),
+            0x4005 => self.octets.take(1).and_then(|_| self.parameters(&mut draft, false)),
+            0x4006 | 0x400b => self.trouble_codes(&trip, kind == 0x400b),
+            _ => {
+                let content = self.octets.take(self.octets.left())?;
+                self.notes.unknown(|| format!("{kind:#06x}"), content);
+                Ok(())
+            }
+        };
+        draft.finish(self.notes);
+        self.out.malformed_items = self.out.malformed_items.saturating_add(found.malformed_items);
+        self.out.other.append(&mut found.other);
+        if result.is_err() {
+            // The trip is read: what broke off behind it is counted.
+            self.out.malformed_items = self.out.malformed_items.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Versions of software and hardware, texts that end with a zero, and the parameters that are sent.
+    fn versions(&mut self) -> Result<(), DecodeError> {
+        for name in ["software", "hardware"] {
+            let rest = self.octets.rest();
+            let Some(end) = rest.iter().position(|byte| *byte == 0) else { break };
+            let text = self.octets.take(end + 1)?;
+            let text = text.strip_suffix(&[0]).unwrap_or(text);
+            self.notes.of_message(name, || Value::from(readable(text)));
+        }
+        let rest = self.octets.take(self.octets.left())?;
+        if !rest.is_empty() {
+            self.notes.of_message("parameters", || Value::from(hex(rest)));
+        }
+        Ok(())
+    }
+}

@@ -32,6 +32,9 @@ pub use script::{DemoCar, HISTORY_DAYS, Script, ScriptOptions, local_day};
 
 /// Cars that log in at one time.
 const LOGINS_MAX: usize = 64;
+/// Reports of one car that may be unacknowledged: of many fixes, and of one fix each.
+const BATCHES_OPEN_MAX: usize = 32;
+const FIXES_OPEN_MAX: usize = 512;
 /// Bytes that may wait for the socket before more is encoded.
 const QUEUED_BYTES_MAX: usize = 32 << 10;
 /// How long a car tries to get a link before it says that it has none, and tries again; also how long it waits for what
@@ -104,8 +107,10 @@ async fn drive(
     counts: &watch::Sender<Counts>,
     logins: &Semaphore,
 ) -> Result<(), DemoError> {
-    let options = Options { pipeline: 32, ..Options::default() };
+    let options = Options { pipeline: BATCHES_OPEN_MAX, ..Options::default() };
     if let Some(speaker) = speaker(car.protocol, &car.terminal) {
+        let pipeline = if speaker.fixes_max() > 1 { BATCHES_OPEN_MAX } else { FIXES_OPEN_MAX };
+        let options = Options { pipeline, ..options };
         let terminal = SpeakingTerminal::new(car.terminal, speaker, target, Batches, options);
         return Driver::new(terminal, script, car, counts).drive(logins).await;
     }

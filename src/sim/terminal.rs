@@ -508,18 +508,12 @@ impl<F: Frames> Link for Terminal<F> {
     async fn connect(&mut self) -> Result<(), TerminalError> {
         self.disconnect();
         let result = self.log_in().await;
-        if result.is_err() {
-            self.disconnect();
-        }
-        result
+        result.inspect_err(|_| self.disconnect())
     }
 
     async fn turn(&mut self, until: Instant) -> Result<(), TerminalError> {
         let result = self.turn_inner(until).await;
-        if result.is_err() {
-            self.disconnect();
-        }
-        result
+        result.inspect_err(|_| self.disconnect())
     }
 }
 

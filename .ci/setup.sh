@@ -18,7 +18,11 @@ node_is_new_enough() {
         node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
 }
 browser() { command -v chromium >/dev/null 2>&1; }
+mosquitto_programs() {
+    command -v mosquitto_pub >/dev/null 2>&1 && { [[ -x /usr/sbin/mosquitto ]] || command -v mosquitto >/dev/null 2>&1; }
+}
 if may_install; then
+    mosquitto_programs || missing+=(mosquitto mosquitto-clients)
     postgres_programs || missing+=(postgresql)
     node_is_new_enough || missing+=(nodejs npm)
     browser || missing+=(chromium fonts-wqy-microhei)
@@ -35,6 +39,10 @@ fi
 
 if ! postgres_programs; then
     echo "Without PostgreSQL its tests are skipped (Debian: sudo apt-get install postgresql)." >&2
+fi
+
+if ! mosquitto_programs; then
+    echo "Without Mosquitto its tests are skipped (Debian: sudo apt-get install mosquitto mosquitto-clients)." >&2
 fi
 
 if ! node_is_new_enough; then

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde::Serialize;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,6 +26,7 @@ use crate::config::Config;
 use crate::folds::Driver;
 use crate::journal::Journal;
 use crate::registry::{self, Registry};
+use crate::sources::post::ANSWERS_MAX;
 use crate::tracks::Tracks;
 
 /// What the server is run for.
@@ -44,6 +46,12 @@ pub struct Addresses {
     /// The same over TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trackers_tls: Option<SocketAddr>,
+    /// Devices, MQTT.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mqtt: Option<SocketAddr>,
+    /// The same over TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mqtt_tls: Option<SocketAddr>,
     /// Terminals that send datagrams.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trackers_udp: Option<SocketAddr>,
@@ -105,11 +113,17 @@ impl Server {
         let (supervisor, driver) = parts.follow().await?;
 
         let certificates = Certificates::read(&parts.config)?;
-        let listener = parts.bind_trackers(certificates.trackers.clone())?;
+        let (post, post_news) = mpsc::channel(ANSWERS_MAX);
+        let sources = parts.source_context(certificates.trackers.clone(), post.clone());
+        let listener = parts.bind_trackers(&sources)?;
+        let mqtt = parts.bind_mqtt(&sources, certificates.mqtt.clone())?;
+        let subscriber = parts.subscriber(&sources)?;
         let http_listener = parts.bind_http().await?;
         let addresses = Addresses {
             trackers: listener.local_addr()?,
             trackers_tls: listener.tls_addr()?,
+            mqtt: mqtt.local_addr()?,
+            mqtt_tls: mqtt.tls_addr()?,
             trackers_udp: listener.datagrams_addr()?,
             http: http_listener.local_addr()?,
         };
@@ -126,12 +140,17 @@ impl Server {
         let durable = parts.journal.subscribe_durable();
         acks.run(|stop| parts.acks.clone().run(durable, Arc::clone(&parts.counters), stop));
         trackers.run(|stop| listener.run(stop));
+        trackers.run(|stop| mqtt.run(stop));
+        if let Some(subscriber) = subscriber {
+            trackers.run(|stop| subscriber.run(stop));
+        }
         parts.run_background(&rest);
         for tls in certificates.all() {
             rest.run(|stop| Arc::clone(tls).watch(stop));
         }
         rest.run(|stop| supervisor.run(stop));
         rest.run(|stop| keeper.run(stop));
+        rest.run(|stop| parts.downlink((post, post_news)).run(stop));
         http.run(|stop| http_server.run(stop));
 
         write_addresses(&parts.config.data, addresses)?;

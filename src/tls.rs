@@ -11,14 +11,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// How often the files are looked at, besides SIGHUP.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -27,6 +30,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 pub struct ServerTls {
     certificate_file: PathBuf,
     key_file: PathBuf,
+    /// Who may certify clients, if anybody.
+    client_ca_file: Option<PathBuf>,
     config: ArcSwap<ServerConfig>,
 }
 
@@ -45,8 +50,25 @@ impl ServerTls {
     /// # Errors
     /// When a file can't be read, is not PEM, or the two do not belong together.
     pub fn open(certificate_file: &Path, key_file: &Path) -> io::Result<Self> {
-        let config = ArcSwap::from_pointee(read(certificate_file, key_file)?);
-        Ok(Self { certificate_file: certificate_file.to_owned(), key_file: key_file.to_owned(), config })
+        Self::open_for(certificate_file, key_file, None)
+    }
+
+    /// As [`ServerTls::open`]; clients may come with a certificate of one of the authorities in a file.
+    ///
+    /// # Errors
+    /// As [`ServerTls::open`].
+    pub fn open_for(
+        certificate_file: &Path,
+        key_file: &Path,
+        client_ca_file: Option<&Path>,
+    ) -> io::Result<Self> {
+        let config = ArcSwap::from_pointee(read(certificate_file, key_file, client_ca_file)?);
+        Ok(Self {
+            certificate_file: certificate_file.to_owned(),
+            key_file: key_file.to_owned(),
+            client_ca_file: client_ca_file.map(Path::to_owned),
+            config,
+        })
     }
 
     /// What the configuration names; `None` when it names nothing.
@@ -73,7 +95,8 @@ impl ServerTls {
     /// # Errors
     /// As [`ServerTls::open`]; then the old certificate stays in force.
     pub fn reload(&self) -> io::Result<()> {
-        self.config.store(Arc::new(read(&self.certificate_file, &self.key_file)?));
+        let client_ca_file = self.client_ca_file.as_deref();
+        self.config.store(Arc::new(read(&self.certificate_file, &self.key_file, client_ca_file)?));
         Ok(())
     }
 
@@ -114,7 +137,33 @@ async fn hangup(hangups: Option<&mut tokio::signal::unix::Signal>) {
     }
 }
 
-fn read(certificate_file: &Path, key_file: &Path) -> io::Result<ServerConfig> {
+/// The common name of the client's certificate, which the handshake has verified; `None` when it came without one.
+#[must_use]
+pub fn common_name<S>(socket: &TlsStream<S>) -> Option<String> {
+    let (_, session) = socket.get_ref();
+    let certificate = session.peer_certificates()?.first()?;
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let name = certificate.subject().iter_common_name().next()?;
+    name.as_str().ok().map(str::to_owned)
+}
+
+/// Verifies clients that come with a certificate, and lets others come without.
+fn client_verifier(
+    file: &Path,
+    provider: &Arc<CryptoProvider>,
+) -> io::Result<Arc<dyn rustls::server::danger::ClientCertVerifier>> {
+    let wrong = |error: &dyn fmt::Display| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", file.display()))
+    };
+    let mut roots = RootCertStore::empty();
+    for authority in CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))? {
+        roots.add(authority.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    verifier.allow_unauthenticated().build().map_err(|error| wrong(&error))
+}
+
+fn read(certificate_file: &Path, key_file: &Path, client_ca_file: Option<&Path>) -> io::Result<ServerConfig> {
     let wrong = |path: &Path, error: &dyn fmt::Display| {
         io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display()))
     };
@@ -123,12 +172,16 @@ fn read(certificate_file: &Path, key_file: &Path) -> io::Result<ServerConfig> {
         .map_err(|error| wrong(certificate_file, &error))?;
     let key = PrivateKeyDer::from_pem_file(key_file).map_err(|error| wrong(key_file, &error))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ServerConfig::builder_with_provider(provider)
+    let verifier = client_ca_file.map(|file| client_verifier(file, &provider)).transpose()?;
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| wrong(certificate_file, &error))
+        .map_err(io::Error::other)?;
+    match verifier {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    }
+    .with_single_cert(chain, key)
+    .map_err(|error| wrong(certificate_file, &error))
 }
 
 /// Certificates for tests.

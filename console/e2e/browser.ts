@@ -23,6 +23,7 @@ const BUILD = process.env.CONSOLE_BUILD;
 const STEP_MOST_MS = 12_000;
 const PASSWORD = "motorpool-demo";
 export const DESK = { width: 1440, height: 900 };
+export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
 /** A page that comes from a build has no address on the network, from where the browser would let it reach the program. */
 const BUILD_FLAGS = BUILD ? ["--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests"] : [];

@@ -12,7 +12,11 @@ declare module "vitest" {
   export interface ProvidedContext {
     /** Where the demonstration's console answers, without a slash at the end. */
     address: string;
-    /** The program, for its offline commands. */
+    /** Where trackers report to, HOST:PORT. */
+    trackers: string;
+    /** The token of programs. */
+    token: string;
+    /** The program, for its other commands. */
     program: string;
   }
 }
@@ -47,7 +51,7 @@ async function judged(address: string, token: string): Promise<void> {
   const deadline = Date.now() + START_MOST_MS;
   let before = "";
   while (Date.now() < deadline) {
-    const answer = await fetch(`${address}/api/v1/cases?limit=1`, { headers: { authorization: `Bearer ${token.trim()}` } });
+    const answer = await fetch(`${address}/api/v1/cases?limit=1`, { headers: { authorization: `Bearer ${token}` } });
     const { items, counts } = (await answer.json()) as { items: unknown[]; counts: unknown };
     const now = JSON.stringify(counts);
     if (items.length && now === before) return;
@@ -73,10 +77,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
   try {
     await readiness(demo);
-    const { http } = JSON.parse(await readFile(join(data, "addresses.json"), "utf8")) as { http: string };
+    const { http, trackers } = JSON.parse(await readFile(join(data, "addresses.json"), "utf8")) as { http: string; trackers: string };
     const address = `http://${http}`;
-    await judged(address, await readFile(join(data, "api-token"), "utf8"));
+    const token = (await readFile(join(data, "api-token"), "utf8")).trim();
+    await judged(address, token);
     project.provide("address", address);
+    project.provide("trackers", trackers);
+    project.provide("token", token);
     project.provide("program", program);
   } catch (error) {
     await stop();

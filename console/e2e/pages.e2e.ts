@@ -1,19 +1,19 @@
 /** Every main page, for those who use it: nothing thrown, nothing refused, the policy unbroken, and usable by everybody. */
 
-import axe from "axe-core";
-import type { AxeResults } from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { openBrowser, Visitor } from "./browser";
+import { graveFaultsByDayAndNight } from "./axe";
+import { openBrowser, PHONE, Visitor } from "./browser";
 
-const PAGES: Readonly<Record<string, readonly string[]>> = {
-  inspector: ["queue", "explain", "map", "map?view=list", "orders", "orders/proposals", "sealing", "devices", "month", "accounts"],
-  manager: ["queue", "explain", "explain?tab=report", "map?view=list", "orders", "sealing", "devices", "month", "accounts"],
-  security: ["accounts", "accounts/people", "accounts/logins"],
-  audit: ["accounts/audit"],
-  system: ["devices", "accounts/webhooks"],
-};
-const GRAVE = new Set(["serious", "critical"]);
+/** Who looks at what, in one go. */
+const PAGES: readonly (readonly [name: string, routes: readonly string[]])[] = [
+  ["inspector", ["queue", "explain", "map", "map?view=list", "month"]],
+  ["inspector", ["orders", "orders/proposals", "sealing", "devices", "accounts"]],
+  ["manager", ["queue", "explain", "explain?tab=report", "map?view=list", "orders", "sealing", "devices", "month", "accounts"]],
+  ["security", ["accounts", "accounts/people", "accounts/logins"]],
+  ["audit", ["accounts/audit"]],
+  ["system", ["devices", "accounts/webhooks"]],
+];
 const HAN = /\p{Script=Han}/u;
 
 let browser: Browser;
@@ -29,15 +29,15 @@ async function settled(page: Page): Promise<void> {
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
 
-/** The grave faults of accessibility that axe finds, each in one line. */
-async function graveFaults(page: Page): Promise<string[]> {
-  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => (window as unknown as { axe: { run(what: Document, how: object): Promise<AxeResults> } }).axe.run(document, { resultTypes: ["violations"] }));
-  return violations.filter(({ impact }) => GRAVE.has(impact ?? "")).map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 160)} ${any[0]?.message ?? ""}`).slice(0, 4).join(" | ")}`);
-}
+/** What is wider than the room that it has: the page itself, its menu, a column beside the map. */
+const cutOff = (page: Page): Promise<string[]> =>
+  page.evaluate(() => {
+    const watched = [document.documentElement, ...document.querySelectorAll("header nav, main aside")];
+    return watched.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => `${one.tagName} ${one.scrollWidth} > ${one.clientWidth}`);
+  });
 
 describe("the main pages", () => {
-  it.each(Object.entries(PAGES))("do nothing wrong for %s, and axe finds no grave fault, by day and by night", async (name, routes) => {
+  it.each(PAGES)("do nothing wrong for %s (%j), and axe finds no grave fault, by day and by night", async (name, routes) => {
     const visitor = await Visitor.logIn(browser, name, { colorScheme: "light", reducedMotion: "reduce" });
     const { page } = visitor;
     const found: Record<string, string[]> = {};
@@ -45,13 +45,8 @@ describe("the main pages", () => {
       await visitor.go(route);
       await settled(page);
       expect(await page.locator('main [role="alert"]').allInnerTexts(), route).toEqual([]);
-      for (const colorScheme of ["light", "dark"] as const) {
-        await page.emulateMedia({ colorScheme });
-        await page.locator(`html[data-theme="${colorScheme}"]`).waitFor();
-        const grave = await graveFaults(page);
-        if (grave.length) found[`${route} ${colorScheme}`] = grave;
-      }
-      await page.emulateMedia({ colorScheme: "light" });
+      const grave = await graveFaultsByDayAndNight(page);
+      if (grave.length) found[route] = grave;
     }
     await visitor.close();
     expect(found).toEqual({});
@@ -69,6 +64,25 @@ describe("the main pages", () => {
     for (const label of await page.locator("nav#menu a, main th, main header button").allInnerTexts()) expect(HAN.test(label), label).toBe(false);
     await visitor.close();
     expect(visitor.faults).toEqual([]);
+  });
+
+  it.each([
+    ["a desk, in English", "inspector", { viewport: { width: 1360, height: 900 } }],
+    ["a small desk, in English", "inspector", { viewport: { width: 1100, height: 800 } }],
+    ["a phone, in Chinese", "manager", PHONE],
+  ])("fit %s", async (where, name, options) => {
+    const visitor = await Visitor.logIn(browser, name, { reducedMotion: "reduce", ...options });
+    const { page } = visitor;
+    if (where.includes("English")) await page.getByRole("button", { name: "English" }).click();
+    const cut: Record<string, string[]> = {};
+    for (const route of PAGES.flatMap(([who, routes]) => (who === name ? routes : [])).filter((one) => one !== "map" || options !== PHONE)) {
+      await visitor.go(route);
+      await settled(page);
+      const found = await cutOff(page);
+      if (found.length) cut[route] = found;
+    }
+    await visitor.close();
+    expect(cut).toEqual({});
   });
 
   it("are dark for those who want it, and stay so", async () => {

@@ -14,6 +14,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::command::{Command, CommandError, CommandKey, CommandResult, Confirmed};
 use crate::{
     Accepted, Admission, Gate, Outbox, Profile, Protocol, Refusal, RejectReason, Rejected, Session,
     SessionError, SessionLimits, TerminalId, UtcMillis,
@@ -151,6 +152,24 @@ pub trait Dialect: Send + std::fmt::Debug {
     ) -> Option<u16> {
         None
     }
+
+    /// Writes a command to the terminal; see [`Session::command`]. How many keys wait for an answer must be bounded.
+    ///
+    /// # Errors
+    /// As [`Session::command`].
+    fn command(
+        &mut self,
+        _terminal: &TerminalId,
+        _command: &Command,
+        _out: &mut Vec<u8>,
+    ) -> Result<CommandKey, CommandError> {
+        Err(CommandError::NotSupported)
+    }
+
+    /// The command that an accepted frame answers, if it answers one. Called after [`Dialect::answer`].
+    fn confirmation(&mut self, _frame: &[u8], _heard: &Heard) -> Option<(CommandKey, CommandResult)> {
+        None
+    }
 }
 
 /// A terminal admitted on the link.
@@ -225,6 +244,9 @@ impl<D: Dialect> FramedSession<D> {
                 let end = u32::try_from(out.raw.len()).unwrap_or(u32::MAX);
                 out.messages.push(Accepted { end, device });
                 self.dialect.answer(now, frame, &heard, Verdict::Accepted, &mut out.replies);
+                if let Some((key, result)) = self.dialect.confirmation(frame, &heard) {
+                    out.confirmed.push(Confirmed { device, key, result });
+                }
                 if heard.kind == Kind::LogOut {
                     self.forget_current();
                 }
@@ -419,6 +441,16 @@ impl<D: Dialect> Session for FramedSession<D> {
     fn send(&mut self, terminal: &TerminalId, message_id: u16, body: &[u8], out: &mut Outbox) -> Option<u16> {
         self.place_of(terminal)?;
         self.dialect.send(terminal, message_id, body, &mut out.immediate)
+    }
+
+    fn command(
+        &mut self,
+        terminal: &TerminalId,
+        command: &Command,
+        out: &mut Outbox,
+    ) -> Result<CommandKey, CommandError> {
+        self.place_of(terminal).ok_or(CommandError::NotHere)?;
+        self.dialect.command(terminal, command, &mut out.immediate)
     }
 }
 

@@ -37,6 +37,13 @@ pub(crate) fn to_wgs84_e7(lat_e7: i32, lon_e7: i32) -> (i32, i32) {
     ((lat * 1e7).round() as i32, (lon * 1e7).round() as i32)
 }
 
+/// [`from_wgs84`] in 1e-7 degrees. Both must be within the globe.
+pub(crate) fn from_wgs84_e7(lat_e7: i32, lon_e7: i32) -> (i32, i32) {
+    let (lat, lon) = from_wgs84(f64::from(lat_e7) / 1e7, f64::from(lon_e7) / 1e7);
+    // A float cast saturates, and an offset is less than a hundredth of a degree.
+    ((lat * 1e7).round() as i32, (lon * 1e7).round() as i32)
+}
+
 /// How far GCJ-02 lies north and east of WGS-84, in degrees; nothing outside the rectangle.
 fn offset_deg(lat_deg: f64, lon_deg: f64) -> (f64, f64) {
     if !(0.8293..=55.8271).contains(&lat_deg) || !(72.004..=137.8347).contains(&lon_deg) {

@@ -14,7 +14,9 @@
 //!
 //! Nothing here panics on outside bytes; every limit is a field of [`SessionLimits`].
 
+pub mod can_signal;
 pub mod castel;
+pub mod command;
 mod draft;
 pub mod eelink;
 pub mod framed;
@@ -30,6 +32,7 @@ pub mod jt808;
 pub mod jt809;
 pub mod meitrack;
 mod members;
+pub mod mqtt_json;
 mod nmea;
 mod notes;
 pub mod obd;
@@ -56,10 +59,16 @@ mod trial;
 pub mod wialon;
 pub mod xexun;
 
+pub use can_signal::CanSignal;
+pub use command::{Command, CommandError, CommandKey, CommandResult, Confirmed};
+use mqtt_json::{emqx_gb32960, emqx_jt808, own as json};
+
 pub use framed::{Fit, Transport};
 pub use observation::{Alarms, Extra, Fix, Observation, Observations, Quality, Status};
 pub use profile::Profile;
-pub use protocol::{DecodeError, Description, Protocol, TerminalId, UnknownItem, describe, observe};
+pub use protocol::{
+    DecodeError, Description, Protocol, TerminalId, UnknownItem, describe, observe, readings_of,
+};
 pub use reading::{Quantity, Reading};
 pub use recognise::Recogniser;
 pub use session::{

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::can_signal::{self, CanSignal};
 use crate::jt809::Cipher;
+use crate::obd::Fuel;
 
 /// How to read one make of terminal. [`Profile::default`] is the standard to the letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,11 @@ pub struct Profile {
     pub skips_authentication: bool,
     /// The numbers that a lower platform of JT/T 809 encrypts with. Default: it does not.
     pub cipher: Option<Cipher>,
+    /// What the engine burns, for the fuel rate that is worked out from the air flow. Default: petrol.
+    pub fuel: Fuel,
+    /// What lies where in the CAN frames that the terminal passes on (JT/T 808 0x0705). Default: nothing is known.
+    #[serde(deserialize_with = "can_signal::bounded")]
+    pub can_signals: Vec<CanSignal>,
 }
 
 impl Default for Profile {
@@ -42,6 +49,8 @@ impl Default for Profile {
             vendor_items: VendorItems::Raw,
             skips_authentication: false,
             cipher: None,
+            fuel: Fuel::Petrol,
+            can_signals: Vec::new(),
         }
     }
 }
@@ -57,10 +66,22 @@ impl Profile {
     }
 
     /// The names that [`Profile::built_in`] knows.
-    pub const BUILT_IN: &'static [&'static str] = &["standard", "lenient", "gcj02", "gps51"];
+    pub const BUILT_IN: &'static [&'static str] = &[
+        "standard",
+        "lenient",
+        "gcj02",
+        "gps51",
+        "seeworld",
+        "obd_list_f3",
+        "obd_ascii_e6",
+        "obd_list_80",
+        "obd_900_f0",
+        "list_eb",
+    ];
 
     /// The profile with this name among those that need no configuration: `standard`, `lenient` (wrong
-    /// checksums are accepted), `gcj02` (coordinates are GCJ-02), `gps51` (GPS51's items).
+    /// checksums are accepted), `gcj02` (coordinates are GCJ-02), and one of the same name for each of
+    /// [`VendorItems`].
     #[must_use]
     pub fn built_in(name: &str) -> Option<Self> {
         let mut profile = Self { name: name.to_owned(), ..Self::default() };
@@ -69,6 +90,12 @@ impl Profile {
             "lenient" => profile.lenient_checksum = true,
             "gcj02" => profile.datum = Datum::Gcj02,
             "gps51" => profile.vendor_items = VendorItems::Gps51,
+            "seeworld" => profile.vendor_items = VendorItems::Seeworld,
+            "obd_list_f3" => profile.vendor_items = VendorItems::ObdListF3,
+            "obd_ascii_e6" => profile.vendor_items = VendorItems::ObdAsciiE6,
+            "obd_list_80" => profile.vendor_items = VendorItems::ObdList80,
+            "obd_900_f0" => profile.vendor_items = VendorItems::Obd900F0,
+            "list_eb" => profile.vendor_items = VendorItems::ListEb,
             _ => return None,
         }
         Some(profile)
@@ -99,7 +126,8 @@ pub enum IdForm {
     PackedImei,
 }
 
-/// Whose vendor items a terminal sends.
+/// Whose vendor items a terminal sends. The same byte means different things to different makers, so that none of these
+/// is ever guessed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -109,4 +137,42 @@ pub enum VendorItems {
     Raw,
     /// GPS51: items 0x51, 0x52, 0x54, 0x61, 0xE1, 0xE2, 0xF6, 0xFA and 0xFB.
     Gps51,
+    /// SEEWORLD ("VJT"): OBD in items 0xEA to 0xEE and 0xFA, trips, trouble codes and collisions in 0x0900 types 0xF1,
+    /// 0xF2 and 0xF7, text in 0x6006.
+    Seeworld,
+    /// OBD as a list in item 0xF3.
+    #[serde(rename = "obd_list_f3")]
+    ObdListF3,
+    /// OBD as text `$OBD-RT,...` in item 0xE6 and in 0x0900 type 0x41.
+    #[serde(rename = "obd_ascii_e6")]
+    ObdAsciiE6,
+    /// OBD as a list in and behind item 0x80, and as a fixed record in item 0x91.
+    #[serde(rename = "obd_list_80")]
+    ObdList80,
+    /// OBD in 0x0900 type 0xF0: values, trouble codes, alarms, trips, identification number.
+    #[serde(rename = "obd_900_f0")]
+    Obd900F0,
+    /// Battery, supply and state of small trackers as a list in item 0xEB.
+    ListEb,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_profile_is_there_under_its_name() {
+        for name in Profile::BUILT_IN {
+            assert_eq!(Profile::built_in(name).unwrap().name, *name);
+        }
+        assert_eq!(Profile::built_in("nobody"), None);
+    }
+
+    #[test]
+    fn vendor_items_have_the_names_of_their_profiles() {
+        for name in Profile::BUILT_IN.iter().skip(3) {
+            let items = Profile::built_in(name).unwrap().vendor_items;
+            assert_eq!(serde_json::to_value(items).unwrap(), *name);
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::framed::{Fit, Transport};
-use crate::{Observations, Profile, Session, SessionLimits};
+use crate::{Observations, Profile, Reading, Session, SessionLimits};
 
 macro_rules! protocols {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal, $module:ident;)*) => {
@@ -127,6 +127,12 @@ protocols! {
     Castel = 19, "castel", castel;
     /// JT/T 809-2011 and -2019, between platforms.
     Jt809 = 20, "jt809", jt809;
+    /// This project's own JSON, published over MQTT.
+    Json = 30, "json", json;
+    /// JT/T 808 as the JSON of EMQX's gateway, published over MQTT.
+    EmqxJt808 = 31, "emqx-jt808", emqx_jt808;
+    /// GB/T 32960 as the JSON of EMQX's gateway, published over MQTT.
+    EmqxGb32960 = 32, "emqx-gb32960", emqx_gb32960;
     /// OwnTracks, over HTTP and as the payload of MQTT.
     OwnTracks = 33, "owntracks", owntracks;
 }
@@ -165,6 +171,17 @@ impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// The readings in the stored bytes of a fix ([`Observations::extra_of`]), in whichever form its protocol keeps them: as
+/// [`crate::reading`] writes them, or as JT/T 808's own items, which the profile must explain. The columns of the fix are
+/// not among them where the standard has them; those that came out of a maker's items are.
+#[must_use]
+pub fn readings_of(protocol: Protocol, extra: &[u8], profile: &Profile) -> Vec<Reading> {
+    if protocol == Protocol::Jt808 {
+        return crate::jt808::obd::readings(extra, profile);
+    }
+    crate::reading::readings(extra).collect()
 }
 
 /// A terminal's identity as it was sent, at most 31 bytes of ASCII.

@@ -5,6 +5,7 @@
 //! Until then nothing is answered and nothing is stored. Where two protocols both accept the frame the link is
 //! refused: such a port must be pinned to one of them.
 
+use crate::command::{Command, CommandError, CommandKey};
 use crate::framed::{Fit, Transport};
 use crate::{
     Gate, Outbox, Protocol, RejectReason, Rejected, Session, SessionError, SessionLimits, TerminalId,
@@ -173,5 +174,17 @@ impl Session for Recogniser {
 
     fn send(&mut self, terminal: &TerminalId, message_id: u16, body: &[u8], out: &mut Outbox) -> Option<u16> {
         self.inner.as_mut()?.send(terminal, message_id, body, out)
+    }
+
+    fn command(
+        &mut self,
+        terminal: &TerminalId,
+        command: &Command,
+        out: &mut Outbox,
+    ) -> Result<CommandKey, CommandError> {
+        match &mut self.inner {
+            Some(session) => session.command(terminal, command, out),
+            None => Err(CommandError::NotHere),
+        }
     }
 }

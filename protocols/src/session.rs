@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::command::{Command, CommandError, CommandKey, Confirmed};
 use crate::{Profile, Protocol, TerminalId, UtcMillis};
 
 /// One protocol's state machine on one link.
@@ -65,6 +66,21 @@ pub trait Session: Send + std::fmt::Debug {
     ) -> Option<u16> {
         None
     }
+
+    /// Writes a command to a terminal that is admitted on this link into [`Outbox::immediate`], and returns the key under
+    /// which [`Outbox::confirmed`] tells what the terminal made of it.
+    ///
+    /// # Errors
+    /// When the protocol has no such command, the terminal is not admitted here, or the command can't be written. Then
+    /// nothing was written.
+    fn command(
+        &mut self,
+        _terminal: &TerminalId,
+        _command: &Command,
+        _out: &mut Outbox,
+    ) -> Result<CommandKey, CommandError> {
+        Err(CommandError::NotSupported)
+    }
 }
 
 /// What a session produced. Reuse it: [`Outbox::clear`] keeps the memory.
@@ -89,6 +105,8 @@ pub struct Outbox {
     pub lenient_frames: u32,
     /// Packets of unfinished messages that are being held, in this call.
     pub held_packets: u32,
+    /// Commands that terminals have answered, in order. The answer is among `messages` like every other message.
+    pub confirmed: Vec<Confirmed>,
 }
 
 impl Outbox {
@@ -102,6 +120,7 @@ impl Outbox {
         self.logged_in.clear();
         self.lenient_frames = 0;
         self.held_packets = 0;
+        self.confirmed.clear();
     }
 }
 

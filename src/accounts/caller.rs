@@ -298,6 +298,7 @@ const fn of_scope(scope: TokenScope) -> &'static [Permission] {
             P::OrdersWrite,
             P::OrdersApprove,
             P::RegistersWrite,
+            P::UnitsWrite,
             P::LedgersWrite,
             P::ZonesWrite,
             P::RulesWrite,

@@ -190,6 +190,12 @@ impl Default for Checker {
 }
 
 impl Checker {
+    /// Goes on behind an entry that is known to be good.
+    #[must_use]
+    pub fn behind(seq: i64, hash: &str) -> Self {
+        Self { next: seq.saturating_add(1), hash: hash.to_owned() }
+    }
+
     /// Takes the next entry.
     ///
     /// # Errors

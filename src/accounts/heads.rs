@@ -21,7 +21,7 @@ use crate::registry::hex;
 const DOMAIN: &str = "motorpool audit head 1";
 /// The only algorithm so far.
 const ALGORITHM: &str = "ed25519";
-/// The file of heads is read up to this size, bytes: a thousand years of days.
+/// The file of heads is read up to this size, bytes: seventy years of hours.
 pub const HEADS_BYTES_MAX: u64 = 256 << 20;
 
 /// A signed head.
@@ -30,7 +30,7 @@ pub const HEADS_BYTES_MAX: u64 = 256 << 20;
 pub struct Head {
     /// How it is signed.
     pub alg: String,
-    /// The day (UTC) that it closes.
+    /// The day (UTC) on which it was signed.
     pub day: String,
     /// The last entry.
     pub seq: i64,
@@ -124,6 +124,52 @@ impl HeadKey {
     }
 }
 
+/// The whole lines of a file of heads, and what comes behind the last of them: a line that a crash tore.
+#[must_use]
+pub fn whole_lines(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once('\n') {
+        _ if text.is_empty() => (text, None),
+        Some((_, "")) => (text, None),
+        Some((lines, torn)) => (lines, Some(torn)),
+        None => ("", Some(text)),
+    }
+}
+
+/// Makes the file end with a whole line: a torn one is cut off, one that lacks nothing but its end gets it. Answers what was cut off.
+///
+/// # Errors
+/// When the file can't be read or changed; one that is not there is whole.
+pub fn mend(path: &Path) -> io::Result<Option<String>> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let torn = bytes.get(end..).unwrap_or_default();
+    if torn.is_empty() {
+        return Ok(None);
+    }
+    let is_whole = serde_json::from_slice::<Head>(torn).is_ok_and(|head| head.is_signed(None));
+    if is_whole {
+        let mut file = OpenOptions::new().append(true).open(path)?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        return Ok(None);
+    }
+    let file = OpenOptions::new().write(true).open(path)?;
+    file.set_len(end as u64)?;
+    file.sync_all()?;
+    Ok(Some(String::from_utf8_lossy(torn).into_owned()))
+}
+
+/// The last head of a file that this key signed, whatever else is in it.
+#[must_use]
+pub fn last_of(text: &str, key: &str) -> Option<Head> {
+    let heads = text.lines().rev().filter_map(|line| serde_json::from_str::<Head>(line).ok());
+    heads.into_iter().find(|head| head.is_signed(Some(key)))
+}
+
 /// Adds a line to the file of heads, durably.
 ///
 /// # Errors
@@ -179,6 +225,35 @@ mod tests {
             hex::encode(&key.0.sign(b"").to_bytes())
                 .starts_with("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974")
         );
+    }
+
+    #[test]
+    fn a_torn_line_is_cut_off_wherever_it_was_torn() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = HeadKey::open(&folder.path().join("key")).unwrap();
+        let file = folder.path().join("heads");
+        assert_eq!(mend(&file).unwrap(), None, "there is none");
+        append(&file, &key.sign("2026-03-04", 7, "ab", UtcMillis(1))).unwrap();
+        let first = fs::read(&file).unwrap();
+        append(&file, &key.sign("2026-03-04", 9, "cd", UtcMillis(2))).unwrap();
+        let both = fs::read(&file).unwrap();
+        for length in first.len() + 1..both.len() - 1 {
+            fs::write(&file, &both[..length]).unwrap();
+            let text = fs::read_to_string(&file).unwrap();
+            let (whole, torn) = whole_lines(&text);
+            assert_eq!((whole.len() + 1, torn.unwrap().len()), (first.len(), length - first.len()));
+            assert_eq!(mend(&file).unwrap().unwrap().len(), length - first.len(), "{length}");
+            assert_eq!(fs::read(&file).unwrap(), first, "{length}");
+        }
+        for bytes in [&both[..both.len() - 1], &both[..]] {
+            fs::write(&file, bytes).unwrap();
+            assert_eq!(mend(&file).unwrap(), None, "it lacks nothing but its end");
+            assert_eq!(fs::read(&file).unwrap(), both);
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(whole_lines(&text), (&*text, None));
+        let garbled = format!("{text}{{}}\n");
+        assert_eq!(last_of(&garbled, &key.public()).unwrap().seq, 9);
     }
 
     #[test]

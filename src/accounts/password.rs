@@ -211,6 +211,13 @@ impl Hasher {
         self.run(move || verify(&password, &stored)).await?
     }
 
+    /// Leaves nobody a place, as a crowd does.
+    #[cfg(test)]
+    pub(crate) fn take_all_places(&self) -> tokio::sync::OwnedSemaphorePermit {
+        let all = u32::try_from(WAITING_MAX).unwrap();
+        Arc::clone(&self.places).try_acquire_many_owned(all).unwrap()
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

@@ -7,7 +7,7 @@
 //! | audit-admin | read the audit log and who has an account; change nothing |
 //! | dispatcher | positions, tracks, trips, orders, answer in cases |
 //! | approver | positions, trips, read and approve orders, answer in cases |
-//! | fleet-manager | as dispatcher, with the registers and zones of the unit |
+//! | fleet-manager | as dispatcher, with the registers and zones of the unit, but no units: those are the office's |
 //! | driver | the own orders, the trips under them, reports from the road, statements |
 //! | office-supervisor | everything about cars, registers and cases of the mandate |
 //! | inspector, resident-inspector | read everything about cars, act in cases |
@@ -88,6 +88,9 @@ pub enum Permission {
     /// Write them.
     #[serde(rename = "registers:write")]
     RegistersWrite,
+    /// Units: which there are, what they are called, where they stand.
+    #[serde(rename = "units:write")]
+    UnitsWrite,
     /// Fuel, tolls, repairs, rentals, mileage.
     #[serde(rename = "ledgers:write")]
     LedgersWrite,
@@ -142,6 +145,7 @@ impl Permission {
         Self::OrdersApprove,
         Self::RegistersRead,
         Self::RegistersWrite,
+        Self::UnitsWrite,
         Self::LedgersWrite,
         Self::ZonesWrite,
         Self::RulesWrite,
@@ -171,6 +175,7 @@ impl Permission {
             Self::OrdersApprove => "orders:approve",
             Self::RegistersRead => "registers:read",
             Self::RegistersWrite => "registers:write",
+            Self::UnitsWrite => "units:write",
             Self::LedgersWrite => "ledgers:write",
             Self::ZonesWrite => "zones:write",
             Self::RulesWrite => "rules:write",
@@ -230,6 +235,7 @@ const OFFICE: &[Permission] = &[
     P::OrdersApprove,
     P::RegistersRead,
     P::RegistersWrite,
+    P::UnitsWrite,
     P::LedgersWrite,
     P::ZonesWrite,
     P::RulesWrite,

@@ -451,6 +451,36 @@ pub(super) async fn block(
     change(&state.data(&granted).await?, &id, &headers, DeviceState::Blocked).await
 }
 
+/// A new secret with which a device logs in over MQTT.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MqttSecret {
+    /// The user name: the terminal's identity.
+    user: String,
+    /// The password, 32 hex digits. It is shown this once.
+    secret: String,
+}
+
+/// Make a device's secret for MQTT
+///
+/// The secret before it becomes worthless; blocking the device takes the new one away as well. The answer is the only
+/// time at which it is shown.
+#[utoipa::path(post, path = "/api/v1/devices/{id}/mqtt-secret", tag = "devices",
+    params(("id" = String, Path, description = "Our number, or the terminal's identity")),
+    responses(
+        (status = 200, body = MqttSecret),
+        (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn mqtt_secret(
+    DevicesWriter(granted): DevicesWriter,
+    State(state): State<ApiState>,
+    Id(id): Id,
+) -> Result<Json<MqttSecret>, Problem> {
+    let data = state.data(&granted).await?;
+    let device = data.present_device(&id)?;
+    let secret = data.make_mqtt_secret(&device).await?;
+    Ok(Json(MqttSecret { user: device.terminal.as_str().to_owned(), secret }))
+}
+
 async fn change(
     data: &Data,
     id: &str,

@@ -15,6 +15,7 @@ mod auth;
 mod backtests;
 mod basemaps;
 mod cases;
+mod commands;
 mod crs;
 mod data;
 mod density;
@@ -135,6 +136,7 @@ struct Inner {
     stop: CancellationToken,
     exporter: Exporter,
     throttle: Throttle,
+    guesses: Throttle,
     requests_by_caller: Throttle<String>,
     jobs: Jobs,
     feed: Feed,
@@ -184,6 +186,7 @@ impl ApiState {
                 stop: parts.stop,
                 exporter,
                 throttle,
+                guesses: Throttle::of_guesses(),
                 requests_by_caller,
                 jobs: Jobs::new(),
                 feed,
@@ -263,6 +266,11 @@ impl ApiState {
 
     fn exporter(&self) -> &Exporter {
         &self.inner.exporter
+    }
+
+    /// Attempts at passwords, by network.
+    fn guesses(&self) -> &Throttle {
+        &self.inner.guesses
     }
 
     fn throttle(&self) -> &Throttle {
@@ -346,6 +354,8 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(devices::detail))
         .routes(routes!(devices::approve))
         .routes(routes!(devices::block))
+        .routes(routes!(commands::list, commands::create))
+        .routes(routes!(devices::mqtt_secret))
         .routes(routes!(positions::last))
         .routes(routes!(track::track))
         .routes(routes!(positions::list))

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 use motorpool_protocols::UtcMillis;
@@ -11,8 +11,22 @@ use motorpool_protocols::UtcMillis;
 const BURST: f64 = 10.0;
 /// How long until another one may come, milliseconds.
 const REFILL_MS: f64 = 6_000.0;
+/// Passwords that may be tried at once from a network; right ones don't count.
+const GUESSES_BURST: f64 = 20.0;
+/// How long until another one may be tried, milliseconds.
+const GUESSES_REFILL_MS: f64 = 6_000.0;
+/// The part of an IPv6 address that its subscriber can't choose.
+const NETWORK_MASK: u128 = !0 << 64;
 /// Keys remembered; when all of them are in use, strangers share one bucket.
 const ADDRESSES_MAX: usize = 4_096;
+
+/// The network that an address stands for when attempts are counted: a subscriber of IPv6 has 2^64 addresses to try from.
+pub(super) fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & NETWORK_MASK)),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
 
 #[derive(Debug)]
 struct Bucket {
@@ -63,9 +77,14 @@ pub(super) struct Throttle<K = IpAddr> {
 }
 
 impl Throttle {
-    /// Wrong attempts by address.
+    /// Wrong tokens by address.
     pub(super) fn new() -> Self {
         Self::sized(Size { burst: BURST, refill_ms: REFILL_MS })
+    }
+
+    /// Attempts at passwords by network.
+    pub(super) fn of_guesses() -> Self {
+        Self::sized(Size { burst: GUESSES_BURST, refill_ms: GUESSES_REFILL_MS })
     }
 }
 
@@ -76,6 +95,14 @@ impl<K: Hash + Eq> Throttle<K> {
             burst: f64::from(burst.max(1)),
             refill_ms: 1_000.0 / f64::from(per_second.max(1)),
         })
+    }
+
+    /// Gives one back: it was none of those that are counted.
+    pub(super) fn give_back(&self, key: &K) {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = table.buckets.get_mut(key) {
+            bucket.tokens = (bucket.tokens + 1.0).min(self.size.burst);
+        }
     }
 
     fn sized(size: Size) -> Self {
@@ -132,6 +159,26 @@ mod tests {
         let later = UtcMillis(now.0 + 60_000);
         assert!(throttle.allow(address(200_000), later));
         assert_eq!(throttle.table.lock().unwrap().buckets.len(), 1, "full buckets are forgotten");
+    }
+
+    #[test]
+    fn one_that_is_given_back_was_none() {
+        let throttle = Throttle::new();
+        let now = UtcMillis(1_000_000);
+        for _ in 0..20 {
+            assert!(throttle.allow(address(1), now));
+            throttle.give_back(&address(1));
+        }
+        throttle.give_back(&address(1));
+        assert_eq!((0..20).filter(|_| throttle.allow(address(1), now)).count(), 10, "never more than full");
+    }
+
+    #[test]
+    fn a_network_is_an_address_of_ipv4_and_64_bits_of_ipv6() {
+        let network = |text: &str| network_of(text.parse().unwrap()).to_string();
+        assert_eq!(network("192.0.2.9"), "192.0.2.9");
+        assert_eq!(network("::ffff:192.0.2.9"), "192.0.2.9");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
     }
 
     #[test]

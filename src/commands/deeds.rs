@@ -9,6 +9,11 @@ use crate::registry::{Error, Registry};
 /// Who the audit log and the rows name.
 pub(super) const WHO: &str = "command line";
 
+/// What the audit log is told of a change that is made with it.
+pub(super) fn telling(action: &str, detail: String) -> Deed {
+    Deed { actor: WHO.to_owned(), action: action.to_owned(), detail, ..Deed::default() }
+}
+
 /// Appends a deed to the audit log.
 pub(super) async fn note(
     registry: &Registry,
@@ -17,6 +22,6 @@ pub(super) async fn note(
     detail: String,
     now: UtcMillis,
 ) -> Result<(), Error> {
-    let deed = Deed { actor: WHO.to_owned(), action: action.to_owned(), object, detail, ..Deed::default() };
+    let deed = Deed { object, ..telling(action, detail) };
     registry.people().note(deed, now).await.map(drop)
 }

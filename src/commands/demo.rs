@@ -131,7 +131,7 @@ async fn show(
     let mut papers = Papers::open(Arc::clone(&registry), script.register().clone(), devices).await?;
     let rows = papers.write_due(clock::wall_now()).await?;
     tracing::info!(rows, "the registers are written");
-    accounts::make(&registry, clock::wall_now()).await?;
+    accounts::make(&registry, &script.misused(), clock::wall_now()).await?;
     let (counts, progress) = watch::channel(Counts::default());
     let clerk = tokio::spawn(write_on(papers, stop.clone()));
     let herald = tokio::spawn(announce_arrival(progress, cars.len()));

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::Outcome;
 use super::deeds;
 use super::registry::{Place, with_registry_and_config};
+use crate::accounts::chain::Deed;
 use crate::clock::wall_now;
 use crate::config::Config;
 use crate::registers::{
@@ -143,9 +144,15 @@ async fn import(args: &ImportArgs, registry: &Registry, config: &Config) -> anyh
         time_zone: &config.supervision.time_zone,
         judge_back_days: config.supervision.judge_back_days,
     };
-    let clerk = Clerk { person: &args.who, recorded_by: &args.who, known: None, is_trusted_with_dates: true };
+    let deed = deed_of(args);
+    let clerk = Clerk {
+        person: &args.who,
+        recorded_by: &args.who,
+        known: None,
+        told: Some(&deed),
+        is_trusted_with_dates: true,
+    };
     let submitted = (Office { sources, now }).submit(args.kind, changes, clerk).await?;
-    note(args, registry, &submitted, now).await?;
     match submitted {
         Submitted::Written(_) => {
             tell(args, &report, "taken", None)?;
@@ -158,19 +165,10 @@ async fn import(args: &ImportArgs, registry: &Registry, config: &Config) -> anyh
     }
 }
 
-/// Tells the audit log what became of a file.
-async fn note(
-    args: &ImportArgs,
-    registry: &Registry,
-    submitted: &Submitted,
-    now: UtcMillis,
-) -> anyhow::Result<()> {
-    let object = match submitted {
-        Submitted::Written(written) => format!("{} rows of {}", written.len(), args.kind.name),
-        Submitted::Proposed { id, .. } => format!("proposal {id}"),
-    };
-    let detail = json!({ "kind": args.kind.name, "file": args.file, "as": args.who }).to_string();
-    Ok(deeds::note(registry, "register.write", object, detail, now).await?)
+/// What the audit log is told of a file.
+fn deed_of(args: &ImportArgs) -> Deed {
+    let detail = json!({ "kind": args.kind.name, "file": args.file, "as": args.who });
+    deeds::telling("register.write", detail.to_string())
 }
 
 /// Says what became of a file.

@@ -65,6 +65,11 @@ enum DeviceCommand {
     /// Shut devices out and take their codes away
     #[command(after_help = "Example:\n  motorpool registry device block 013912345678")]
     Block(BlockArgs),
+    /// Make secrets with which devices log in over MQTT; each is shown this once
+    #[command(after_help = "Examples:\n  motorpool registry device approve --protocol json car-7\n  \
+                      motorpool registry device secret car-7\n\nThe user name is the terminal's identity. The \
+                      secret before becomes worthless; blocking a device takes its secret away.")]
+    Secret(SecretArgs),
 }
 
 /// Where the registry is.
@@ -129,6 +134,18 @@ struct BlockArgs {
     json: bool,
 }
 
+#[derive(Debug, clap::Args)]
+struct SecretArgs {
+    #[command(flatten)]
+    place: Place,
+    /// The devices' numbers or their terminals' identities
+    #[arg(value_name = "DEVICE", required = true)]
+    devices: Vec<String>,
+    /// One JSON object a line for each device
+    #[arg(long)]
+    json: bool,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -151,6 +168,9 @@ fn run_device(command: &DeviceCommand) -> anyhow::Result<Outcome> {
         }
         DeviceCommand::Block(args) => {
             with_registry(&args.place, async |registry| block(args, registry).await)
+        }
+        DeviceCommand::Secret(args) => {
+            with_registry(&args.place, async |registry| make_secrets(args, registry).await)
         }
     }
 }
@@ -295,6 +315,27 @@ async fn block(args: &BlockArgs, registry: &Registry) -> anyhow::Result<Outcome>
     }
     registry.set_state(&devices, DeviceState::Blocked, WHO, wall_now()).await?;
     finish(registry, &devices, DeviceState::Blocked, args.json).await
+}
+
+async fn make_secrets(args: &SecretArgs, registry: &Registry) -> anyhow::Result<Outcome> {
+    let snapshot = registry.snapshot();
+    let mut devices = Vec::with_capacity(args.devices.len());
+    for text in &args.devices {
+        devices.push(snapshot.resolve(text).with_context(|| format!("there is no device `{text}`"))?);
+    }
+    for device in devices {
+        let secret = registry.make_mqtt_secret(device.id, WHO, wall_now()).await?;
+        let object = format!("device {}", device.id);
+        deeds::note(registry, "device.write", object, "mqtt_secret".to_owned(), wall_now()).await?;
+        let (id, user) = (device.id.0, device.terminal.as_str());
+        let mut out = std::io::stdout().lock();
+        if args.json {
+            writeln!(out, "{}", json!({ "id": id, "user": user, "secret": secret }))?;
+        } else {
+            writeln!(out, "{id:>6}  {user:<20}  {secret}")?;
+        }
+    }
+    Ok(Outcome::Good)
 }
 
 /// Tells the audit log and the caller which devices were let in or shut out.

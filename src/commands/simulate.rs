@@ -13,10 +13,11 @@ use motorpool_protocols::Protocol;
 
 use super::Outcome;
 use crate::sim::drives::drives;
-use crate::sim::enrol::{Enrolment, enrol, simulated_terminal};
+use crate::sim::enrol::{Enrolment, enrol, make_secrets, simulated_mqtt_phone, simulated_terminal};
 use crate::sim::ledger::Ledger;
-use crate::sim::load::{self, Load};
+use crate::sim::load::{self, Load, Progress};
 use crate::sim::load_report::{AckMs, Report};
+use crate::sim::mqtt_load;
 use crate::sim::quarter::{QuarterOptions, Rate, Written, quarter};
 
 /// Send distinct position reports from many simulated terminals and check every acknowledgement.
@@ -31,6 +32,7 @@ use crate::sim::quarter::{QuarterOptions, Rate, Written, quarter};
   motorpool simulate --to 127.0.0.1:5808 --vehicles 200 --interval 0 --duration 10 --json
   motorpool simulate --to 127.0.0.1:5808 --vehicles 100 --interval 0 --pipeline 8192 --duration 60
   motorpool simulate --to 127.0.0.1:5808 --protocol gb32960 --vehicles 100 --interval 1 --enrol TOKEN
+  motorpool simulate --to 127.0.0.1:1883 --protocol mqtt --vehicles 100 --interval 0 --pipeline 1024 --enrol TOKEN
   motorpool simulate --quarter county --seed 7 --rate enriched")]
 #[expect(clippy::exhaustive_structs, reason = "the command line")]
 pub struct Args {
@@ -44,7 +46,7 @@ pub struct Args {
     /// How often cars of the quarter are misused: as counted in a real county, or every way five times
     #[arg(long, value_name = "RATE", default_value = "real", value_parser = ["real", "enriched"], requires = "quarter")]
     pub rate: String,
-    /// The protocol to speak
+    /// The protocol to speak; `mqtt` publishes JSON with QoS 1, and without --enrol nobody logs in
     #[arg(long, value_name = "P", default_value = "jt808", value_parser = protocol())]
     pub protocol: Protocol,
     /// Number of vehicles, one link each
@@ -91,9 +93,10 @@ pub struct Args {
 
 /// A parser for the names of protocols that can be simulated.
 pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
+    // Over MQTT it is JSON that is published.
     let simulated = Protocol::ALL.iter().filter(|protocol| simulated_terminal(**protocol, 0).is_some());
-    PossibleValuesParser::new(simulated.map(|protocol| protocol.name()))
-        .map(|name| Protocol::from_name(&name).expect("one of the possible values"))
+    let names: Vec<&str> = simulated.map(|protocol| protocol.name()).chain(["mqtt"]).collect();
+    PossibleValuesParser::new(names).map(|name| Protocol::from_name(&name).unwrap_or(Protocol::Json))
 }
 
 /// Runs the command. Blocks until the load is over.
@@ -106,9 +109,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     let load = settings(args)?;
     load::allow_links(load.vehicles)?;
-    if let Some(token) = &args.enrol {
-        enrol_vehicles(args, token, load.vehicles)?;
-    }
+    let secrets = match &args.enrol {
+        Some(token) => enrol_vehicles(args, token, load.vehicles)?,
+        None => Vec::new(),
+    };
     let (ledger, writer) = match &args.ledger {
         Some(path) => {
             let opened =
@@ -118,7 +122,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         None => (None, None),
     };
     let bar = progress_bar(load.duration, args.json);
-    let result = load::run(&load, drives(args.seed), ledger, |progress| {
+    let show = |progress: &Progress| {
         bar.set_position(progress.elapsed.as_millis() as u64);
         let open = progress.sent - progress.acked.min(progress.sent);
         bar.set_message(if progress.elapsed.is_zero() {
@@ -126,7 +130,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         } else {
             format!("{} frames acknowledged, {open} open", progress.acked)
         });
-    });
+    };
+    let result = match args.protocol {
+        Protocol::Json => mqtt_load::run(&load, drives(args.seed), secrets, ledger, show),
+        _ => load::run(&load, drives(args.seed), ledger, show),
+    };
     bar.finish_and_clear();
     if let Some(writer) = writer {
         writer.finish().context("the ledger is incomplete")?;
@@ -205,14 +213,26 @@ pub(super) fn enrol_now(api: &str, token: &str, devices: &[Enrolment]) -> anyhow
     runtime.block_on(enrol(api, token, devices)).context("enrolling failed")
 }
 
-fn enrol_vehicles(args: &Args, token: &str, vehicles: usize) -> anyhow::Result<()> {
-    let devices: Vec<Enrolment> = (0..vehicles)
-        .filter_map(|index| {
+/// Enrols the vehicles; over MQTT each gets a secret as well.
+fn enrol_vehicles(args: &Args, token: &str, vehicles: usize) -> anyhow::Result<Vec<String>> {
+    let is_mqtt = args.protocol == Protocol::Json;
+    let device = |index: usize| {
+        let place = index + 1;
+        Some(if is_mqtt {
+            Enrolment::json(simulated_mqtt_phone(index)?, format!("mqtt-{place:05}"))
+        } else {
             let terminal = simulated_terminal(args.protocol, index)?;
-            Some(Enrolment::new(args.protocol, terminal, format!("sim-{:05}", index + 1)))
+            Enrolment::new(args.protocol, terminal, format!("sim-{place:05}"))
         })
-        .collect();
-    enrol_now(&api_url(args.api.as_deref(), server(args)?), token, &devices)
+    };
+    let devices: Vec<Enrolment> = (0..vehicles).filter_map(device).collect();
+    let api = api_url(args.api.as_deref(), server(args)?);
+    enrol_now(&api, token, &devices)?;
+    if !is_mqtt {
+        return Ok(Vec::new());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(make_secrets(&api, token, &devices)).context("making secrets for MQTT failed")
 }
 
 fn progress_bar(duration: Duration, is_quiet: bool) -> ProgressBar {

@@ -12,7 +12,7 @@ use motorpool_supervision::register::{Unit, Versioned};
 use serde_json::json;
 
 use super::Outcome;
-use super::deeds::{self, WHO};
+use super::deeds::{WHO, telling};
 use super::registry::{Place, with_registry};
 use crate::accounts::Role;
 use crate::clock::wall_now;
@@ -165,16 +165,6 @@ async fn unit(registry: &Registry, code: Option<&str>, now: UtcMillis) -> anyhow
     Ok(Some(UnitId(unit.id)))
 }
 
-async fn note(
-    registry: &Registry,
-    action: &str,
-    account: i64,
-    detail: String,
-    now: UtcMillis,
-) -> anyhow::Result<()> {
-    Ok(deeds::note(registry, action, format!("account {account}"), detail, now).await?)
-}
-
 async fn list(args: &ListArgs, registry: &Registry) -> anyhow::Result<Outcome> {
     let mut out = std::io::stdout().lock();
     let mut after = 0;
@@ -234,13 +224,12 @@ async fn add(args: &AddArgs, registry: &Registry) -> anyhow::Result<Outcome> {
         unit: unit(registry, args.unit.as_deref(), now).await?,
         ..NewAccount::default()
     };
-    let account = registry.people().create_account(&new, WHO, now).await?;
-    note(registry, "account.create", account.id, account.name.clone(), now).await?;
-    print_link(registry, account.id, now).await
+    let deed = telling("account.create", new.name.clone());
+    let account = registry.people().telling(&deed, now).create_account(&new, WHO, now).await?;
+    print_link(&registry.people().create_link(Some(account.id), WHO, now).await?)
 }
 
-async fn print_link(registry: &Registry, account: i64, now: UtcMillis) -> anyhow::Result<Outcome> {
-    let link = registry.people().create_link(Some(account), WHO, now).await?;
+fn print_link(link: &str) -> anyhow::Result<Outcome> {
     let mut out = std::io::stdout();
     writeln!(out, "Open this within {LINK_HOURS} hours, behind the address of the console; it works once:")?;
     writeln!(out, "#/setup/{link}")?;
@@ -264,34 +253,34 @@ async fn grant(args: &GrantArgs, registry: &Registry) -> anyhow::Result<Outcome>
         is_secret: args.secret,
         until,
     };
-    let grant = registry.people().grant(account.id, new, WHO, now).await?;
-    note(registry, "grant.give", account.id, format!("grant {}: {new:?}", grant.id), now).await?;
+    let deed = telling("grant.give", format!("{new:?}"));
+    registry.people().telling(&deed, now).grant(account.id, new, WHO, now).await?;
     Ok(Outcome::Good)
 }
 
 async fn revoke(args: &RevokeArgs, registry: &Registry) -> anyhow::Result<Outcome> {
     let now = wall_now();
     let account = account(registry, &args.name).await?;
-    if !registry.people().revoke_grant(account.id, args.grant, WHO, now).await? {
+    let deed = telling("grant.revoke", String::new());
+    if !registry.people().telling(&deed, now).revoke_grant(account.id, args.grant, WHO, now).await? {
         bail!("`{}` has no grant {}", args.name, args.grant);
     }
-    note(registry, "grant.revoke", account.id, format!("grant {}", args.grant), now).await?;
     Ok(Outcome::Good)
 }
 
 async fn reset(args: &NameArgs, registry: &Registry) -> anyhow::Result<Outcome> {
     let now = wall_now();
     let account = account(registry, &args.name).await?;
-    note(registry, "account.reset", account.id, String::new(), now).await?;
-    print_link(registry, account.id, now).await
+    let deed = telling("account.reset", String::new());
+    print_link(&registry.people().telling(&deed, now).reset_account(account.id, WHO, now).await?)
 }
 
 async fn disable(args: &NameArgs, registry: &Registry) -> anyhow::Result<Outcome> {
     let now = wall_now();
     let account = account(registry, &args.name).await?;
     let change = AccountChange { is_disabled: Some(true), ..AccountChange::default() };
-    registry.people().change_account(account.id, &change, now).await?;
-    note(registry, "account.change", account.id, "shut".to_owned(), now).await?;
+    let deed = telling("account.change", "shut".to_owned());
+    registry.people().telling(&deed, now).change_account(account.id, &change, now).await?;
     Ok(Outcome::Good)
 }
 

@@ -183,6 +183,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         let is_only_one = config.map.basemap.iter().skip(at + 1).all(|other| other.id != map.id);
         expect(is_only_one, format!("map.basemap id = \"{}\" is there twice", map.id));
     }
+    for fault in [config.mqtt.fault(), config.broker.fault()] {
+        expect(fault.is_none(), fault.unwrap_or_default());
+    }
     for (section, certificate, key) in [
         ("trackers", &trackers.tls_cert, &trackers.tls_key),
         ("http", &config.http.tls_cert, &config.http.tls_key),
@@ -290,8 +293,8 @@ mod tests {
         let mut keys = toml::Table::try_from(&profile).unwrap();
         keys.remove("name");
         assert_eq!(shown, keys);
-        for value in ["\"raw\"", "\"gps51\""] {
-            assert!(lines.iter().any(|line| line.starts_with("vendor_items") && line.contains(value)));
+        for name in Profile::BUILT_IN.iter().skip(3) {
+            assert!(text.contains(&format!("\n#   {name} ")), "vendor_items {name}");
         }
     }
 }

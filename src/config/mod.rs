@@ -5,6 +5,7 @@
 
 mod accounts;
 mod load;
+mod mqtt;
 mod trackers;
 mod values;
 
@@ -21,6 +22,7 @@ pub use crate::basemaps::Basemap;
 pub use crate::outbound::guard::Network;
 pub use accounts::{Accounts, CookieMode};
 pub use load::{ConfigError, FILES_RESERVED, load};
+pub use mqtt::{Broker, BrokerAddress, Mqtt};
 pub use trackers::{Port, SecondLink, Sessions, Spoken, Trackers};
 pub use values::{Bytes, Listen, Seconds, SecretUrl};
 
@@ -32,6 +34,10 @@ pub struct Config {
     pub data: PathBuf,
     /// The tracker listener.
     pub trackers: Trackers,
+    /// The listener for devices that publish over MQTT.
+    pub mqtt: Mqtt,
+    /// An outside broker that devices publish to.
+    pub broker: Broker,
     /// Limits of what is spoken on one link.
     pub sessions: Sessions,
     /// The journal.
@@ -65,6 +71,8 @@ impl Default for Config {
         Self {
             data: PathBuf::from("data"),
             trackers: Trackers::default(),
+            mqtt: Mqtt::default(),
+            broker: Broker::default(),
             sessions: Sessions::default(),
             journal: Journal::default(),
             tracks: Tracks::default(),

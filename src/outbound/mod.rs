@@ -97,7 +97,7 @@ impl fmt::Debug for Client {
 ///
 /// # Errors
 /// When the file can't be read or has no certificate in it.
-fn roots(ca_file: Option<&Path>) -> io::Result<RootCertStore> {
+pub(crate) fn roots(ca_file: Option<&Path>) -> io::Result<RootCertStore> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let Some(path) = ca_file else { return Ok(roots) };
     let wrong = |error: &dyn fmt::Display| {

@@ -18,7 +18,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::entered::{self, EnteredFault};
 use super::kinds::{Kind, kind};
-use crate::registry::{self, AnyRow, Change, Known, NewProposal, Proposal, ProposalState, Registry, Written};
+use crate::accounts::chain::Deed;
+use crate::registry::{
+    self, AnyRow, Change, Decider, Known, NewProposal, Proposal, ProposalState, Registry, Written,
+};
 pub use crate::supervision::Clearance;
 use crate::supervision::{ClearanceSources, WouldClear, would_clear};
 
@@ -85,6 +88,8 @@ pub struct Clerk<'a> {
     pub recorded_by: &'a str,
     /// The person, when it is one that has a number.
     pub known: Option<&'a Actor>,
+    /// The line of the audit log that tells of what the clerk does, written with it or not at all.
+    pub told: Option<&'a Deed>,
     /// Whether it is trusted to say since when an order is on paper: a machine of the office or the command line, never a person.
     pub is_trusted_with_dates: bool,
 }
@@ -127,7 +132,8 @@ impl Office<'_> {
         let clearance = self.clearance(kind, &changes, clerk.recorded_by).await?;
         let Some(clearance) = clearance else {
             let batch = kind.batch(&changes)?;
-            let written = self.registry().write_batch(&batch, clerk.recorded_by, self.now).await?;
+            let written =
+                self.registry().write_batch_telling(&batch, clerk.recorded_by, clerk.told, self.now).await?;
             return Ok(Submitted::Written(written));
         };
         self.pin(kind, &mut changes).await?;
@@ -138,7 +144,7 @@ impl Office<'_> {
             body: serde_json::to_value(&changes)?,
             preview: serde_json::to_value(&clearance)?,
         };
-        let id = self.registry().propose(&new, self.now).await?;
+        let id = self.registry().propose_telling(&new, clerk.told, self.now).await?;
         Ok(Submitted::Proposed { id, clearance: Box::new(clearance) })
     }
 
@@ -293,8 +299,8 @@ fn asker(proposal: &Proposal) -> Actor {
 }
 
 /// Who decides, by name and number.
-fn decider<'a>(clerk: Clerk<'a>) -> (&'a str, Option<i64>) {
-    (clerk.person, clerk.known.map(|actor| actor.person.0))
+fn decider(clerk: Clerk<'_>) -> Decider<'_> {
+    Decider { by: clerk.person, person: clerk.known.map(|actor| actor.person.0), told: clerk.told }
 }
 
 /// The person with a token of this name.

@@ -41,6 +41,7 @@ impl Registry {
         self.flush_quarantine().await?;
         self.flush_registrations().await?;
         self.flush_token_use().await?;
+        self.flush_login_use().await?;
         if watcher.changed(self).await? {
             self.reload().await?;
         }

@@ -12,9 +12,11 @@ use motorpool_supervision::ids::{UnitId, VehicleId};
 use serde_json::Value as Json;
 use sqlx::FromRow;
 
+use super::accounts::log::tell;
 use super::db::{Sql, Tx};
 use super::judgements::day_number;
 use super::{CHUNK_ROWS, Error, Registry, entries};
+use crate::accounts::chain::Deed;
 
 /// The largest event, and the largest summary, as JSON, bytes.
 const BODY_BYTES_MAX: usize = 256 << 10;
@@ -181,6 +183,21 @@ impl Registry {
         row: &CaseRow,
         now: UtcMillis,
     ) -> Result<i64, Error> {
+        self.append_to_case_telling(expected, events, row, None, now).await
+    }
+
+    /// As [`Registry::append_to_case`], with the line of the audit log that tells of it, both or neither.
+    ///
+    /// # Errors
+    /// As [`Registry::append_to_case`].
+    pub async fn append_to_case_telling(
+        &self,
+        expected: i64,
+        events: &[CaseEvent],
+        row: &CaseRow,
+        told: Option<&Deed>,
+        now: UtcMillis,
+    ) -> Result<i64, Error> {
         if events.is_empty() || events.len() > EVENTS_MAX {
             return Err(Error::Refused(format!("{} events at once", events.len())));
         }
@@ -216,6 +233,7 @@ impl Registry {
         }
         let at = entries::record_time(&mut tx, now).await?;
         put_case(&mut tx, row, seq, at).await?;
+        tell(&mut tx, told, format!("case {}", row.case_id), now).await?;
         tx.commit().await?;
         Ok(seq)
     }

@@ -6,9 +6,12 @@ use motorpool_protocols::{Protocol, Registration, TerminalId, UtcMillis};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
+use super::accounts::log::tell;
 use super::db::{Sql, Tx};
+use super::mqtt_secrets::hash_of;
 use super::snapshot::{Device, DeviceState, fingerprint};
 use super::{CHUNK_ROWS, Error, Registry, Write};
+use crate::accounts::chain::Deed;
 use crate::ids::DeviceId;
 
 /// Registrations written in one transaction.
@@ -119,7 +122,7 @@ pub struct DeviceChange {
     pub recorded_at: UtcMillis,
     /// Who changed it.
     pub who: String,
-    /// `enrolled`, `approved`, `blocked` or `registered`.
+    /// `enrolled`, `approved`, `blocked`, `registered` or `mqtt_secret`.
     pub what: String,
     /// The new values as a JSON object.
     pub detail: String,
@@ -148,6 +151,7 @@ struct Row {
     state: String,
     profile: String,
     code_generation: i64,
+    mqtt_secret_hash: Option<String>,
     province: Option<i64>,
     city: Option<i64>,
     maker: Option<String>,
@@ -164,7 +168,7 @@ struct Row {
 
 /// Numbers that the first migration made INTEGER are read as what every other number is.
 const SELECT: &str = "SELECT CAST(id AS BIGINT) AS id, protocol, terminal, name, state, profile, \
-    CAST(code_generation AS BIGINT) AS code_generation, CAST(province AS BIGINT) AS province, \
+    CAST(code_generation AS BIGINT) AS code_generation, mqtt_secret_hash, CAST(province AS BIGINT) AS province, \
     CAST(city AS BIGINT) AS city, maker, model, terminal_id, CAST(plate_colour AS BIGINT) AS plate_colour, plate, \
     registered_at, created_at, created_by, approved_at, approved_by FROM devices";
 
@@ -267,6 +271,7 @@ impl Registry {
             plate: None,
             profile: self.profiles.named(enrol.profile.as_deref().unwrap_or("standard")),
             code_generation: 1,
+            mqtt_secret: None,
             registration: 0,
         }
     }
@@ -285,11 +290,11 @@ impl Registry {
         now: UtcMillis,
     ) -> Result<usize, Error> {
         let write = self.write().await?;
-        self.set_state_in(write, devices, state, who, now).await
+        self.set_state_in(write, devices, state, who, None, now).await
     }
 
     /// As [`Registry::set_state`] for one device, but only if `is_expected` agrees with the number of its last change.
-    /// Answers whether it did.
+    /// Answers whether it did. The line of the audit log that tells of it is written with it, when anything changes.
     ///
     /// # Errors
     /// When the database fails; then nothing was changed.
@@ -298,7 +303,7 @@ impl Registry {
         device: DeviceId,
         is_expected: impl FnOnce(i64) -> bool,
         state: DeviceState,
-        who: &str,
+        (who, told): (&str, Option<&Deed>),
         now: UtcMillis,
     ) -> Result<bool, Error> {
         let mut write = self.write().await?;
@@ -308,7 +313,7 @@ impl Registry {
             write.tx.rollback().await?;
             return Ok(false);
         }
-        self.set_state_in(write, &[device], state, who, now).await?;
+        self.set_state_in(write, &[device], state, who, told, now).await?;
         Ok(true)
     }
 
@@ -318,6 +323,7 @@ impl Registry {
         devices: &[DeviceId],
         state: DeviceState,
         who: &str,
+        told: Option<&Deed>,
         now: UtcMillis,
     ) -> Result<usize, Error> {
         let mut changed: Vec<Device> = Vec::new();
@@ -349,6 +355,9 @@ impl Registry {
         let details: Vec<_> = changed.iter().map(|device| (device.id, state_detail(device), now)).collect();
         write.history(state.as_str(), who, now, &details).await?;
         let count = changed.len();
+        if let Some(first) = changed.first() {
+            tell(&mut write.tx, told, format!("device {}", first.id), now).await?;
+        }
         self.commit(write, changed).await?;
         Ok(count)
     }
@@ -475,6 +484,7 @@ impl Registry {
             profile: self.profiles.named(&row.profile),
             code_generation: u32::try_from(row.code_generation)
                 .map_err(|_| Error::Corrupt("a code generation"))?,
+            mqtt_secret: row.mqtt_secret_hash.as_deref().map(hash_of).transpose()?,
             registration,
         })
     }

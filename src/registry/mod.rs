@@ -16,6 +16,7 @@ mod attachments;
 mod background;
 mod case_events;
 mod codes;
+mod commands;
 mod db;
 mod devices;
 mod entries;
@@ -23,6 +24,7 @@ pub(crate) mod hex;
 mod idempotency;
 mod inbox;
 mod judgements;
+mod mqtt_secrets;
 mod news;
 mod profiles;
 mod proposals;
@@ -35,6 +37,8 @@ mod testing;
 mod tests;
 #[cfg(test)]
 mod tests_of_cases;
+#[cfg(test)]
+mod tests_of_commands;
 #[cfg(test)]
 mod tests_of_webhooks;
 mod tokens;
@@ -50,6 +54,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 
 pub use attachments::{ATTACHMENT_BYTES_MAX, Attachment, NewAttachment};
 pub use case_events::{CaseEvent, CaseFilter, CaseRow, StoredCaseEvent};
+pub use commands::{CommandState, NewCommand, OPEN_COMMANDS_MAX, StoredCommand};
 pub use devices::{DeviceChange, DeviceFilter, DeviceRecord, Enrol, Enrolled, Registered};
 pub use entries::{
     AnyRow, Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Preview, RowFilter, RowOrder,
@@ -62,7 +67,7 @@ pub use judgements::{
 };
 pub use news::{News, Topic};
 pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
-pub use proposals::{NewProposal, PROPOSAL_BYTES_MAX, Proposal, ProposalFilter, ProposalState};
+pub use proposals::{Decider, NewProposal, PROPOSAL_BYTES_MAX, Proposal, ProposalFilter, ProposalState};
 pub use quarantine::{QuarantineFilter, Quarantined};
 pub use samples::StoredPlan;
 pub use snapshot::{Device, DeviceState, Snapshot};
@@ -184,6 +189,7 @@ pub struct Registry {
     codes: Codes,
     profiles: Profiles,
     inbox: Inbox,
+    login_use: accounts::LoginUse,
     quarantine_max: usize,
 }
 
@@ -264,6 +270,7 @@ impl Registry {
             changed: watch::Sender::new(0),
             profiles: Profiles::new(config),
             inbox: Inbox::default(),
+            login_use: accounts::LoginUse::default(),
             quarantine_max: config.quarantine.terminals_max,
             db,
         };

@@ -9,10 +9,12 @@ use motorpool_protocols::UtcMillis;
 use serde_json::Value as Json;
 use sqlx::FromRow;
 
+use super::accounts::log::tell;
 use super::db::Sql;
 use super::devices::clean;
 use super::entries::{Batch, Written, record_time, write_in};
 use super::{CHUNK_ROWS, Error, Registry};
+use crate::accounts::chain::Deed;
 
 /// The largest change that can be proposed, as JSON, bytes.
 pub const PROPOSAL_BYTES_MAX: usize = 64 << 20;
@@ -149,12 +151,37 @@ impl Row {
     }
 }
 
+/// Who decides a proposal.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a request, built field by field")]
+pub struct Decider<'a> {
+    /// Who the decision is written down for.
+    pub by: &'a str,
+    /// The person's number, if it is one.
+    pub person: Option<i64>,
+    /// The line of the audit log that tells of it, written with it or not at all.
+    pub told: Option<&'a Deed>,
+}
+
 impl Registry {
     /// Keeps a change until somebody decides. Answers its number.
     ///
     /// # Errors
     /// [`Error::Refused`] when it is larger than [`PROPOSAL_BYTES_MAX`]; or when the database fails.
     pub async fn propose(&self, new: &NewProposal, now: UtcMillis) -> Result<i64, Error> {
+        self.propose_telling(new, None, now).await
+    }
+
+    /// As [`Registry::propose`], with the line of the audit log that tells of it, both or neither.
+    ///
+    /// # Errors
+    /// As [`Registry::propose`].
+    pub async fn propose_telling(
+        &self,
+        new: &NewProposal,
+        told: Option<&Deed>,
+        now: UtcMillis,
+    ) -> Result<i64, Error> {
         let (body, preview) = (new.body.to_string(), new.preview.to_string());
         if body.len() > PROPOSAL_BYTES_MAX {
             return Err(Error::Refused(format!("a proposal of more than {PROPOSAL_BYTES_MAX} bytes")));
@@ -180,6 +207,7 @@ impl Registry {
             .bind(body)
             .bind(preview);
         tx.execute(sql.bind(ProposalState::Open.as_str())).await?;
+        tell(&mut tx, told, format!("proposal {id}"), now).await?;
         tx.commit().await?;
         Ok(id)
     }
@@ -219,7 +247,7 @@ impl Registry {
         &self,
         proposal: &Proposal,
         batch: &Batch,
-        (by, person): (&str, Option<i64>),
+        Decider { by, person, told }: Decider<'_>,
         (approval, flags): (&Json, &BTreeSet<String>),
         now: UtcMillis,
     ) -> Result<Vec<Written>, Error> {
@@ -241,6 +269,7 @@ impl Registry {
         }
         let who = format!("{}, approved by {by}", proposal.by);
         let written = write_in(&mut write, batch, &who, now).await?;
+        tell(&mut write.tx, told, format!("proposal {}", proposal.id), now).await?;
         self.commit_rows(write).await?;
         Ok(written)
     }
@@ -252,7 +281,7 @@ impl Registry {
     pub async fn reject_proposal(
         &self,
         id: i64,
-        (by, person): (&str, Option<i64>),
+        Decider { by, person, told }: Decider<'_>,
         reason: Option<&str>,
         now: UtcMillis,
     ) -> Result<(), Error> {
@@ -263,8 +292,12 @@ impl Registry {
         let sql = sql.bind(ProposalState::Rejected.as_str()).bind(clean(by)).bind(person).bind(now);
         let sql = sql.bind(reason.map(|text| text.replace('\0', "")));
         let _turn = self.writer.lock().await;
-        let changed = self.db.execute(sql.bind(id).bind(ProposalState::Open.as_str())).await?;
-        if changed == 1 { Ok(()) } else { Err(decided(id)) }
+        let mut tx = self.db.begin_write().await?;
+        if tx.execute(sql.bind(id).bind(ProposalState::Open.as_str())).await? != 1 {
+            return Err(decided(id));
+        }
+        tell(&mut tx, told, format!("proposal {id}"), now).await?;
+        tx.commit().await
     }
 
     /// Replaces what an open proposal would clear, because that has changed since it was made.

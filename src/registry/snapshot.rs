@@ -59,6 +59,8 @@ pub struct Device {
     pub profile: Arc<Profile>,
     /// Counts up when its code is taken away.
     pub code_generation: u32,
+    /// The keyed hash of its secret for MQTT, when one was made.
+    pub(super) mqtt_secret: Option<[u8; 32]>,
     /// [`fingerprint`] of the last registration; 0 when it never registered.
     pub(super) registration: u64,
 }

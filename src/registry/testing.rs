@@ -148,6 +148,24 @@ impl Home {
     }
 }
 
+impl Registry {
+    /// Forgets what the audit log holds behind an entry.
+    pub(crate) async fn cut_audit_log(&self, behind: i64) {
+        let sql = super::db::Sql::new("DELETE FROM audit_log WHERE seq > $1").bind(behind);
+        self.db.execute(sql).await.unwrap();
+    }
+
+    /// Takes the table of the audit log away, or brings it back: no line can be written meanwhile.
+    pub(crate) async fn hide_audit_log(&self, is_hidden: bool) {
+        let sql = if is_hidden {
+            "ALTER TABLE audit_log RENAME TO audit_log_away"
+        } else {
+            "ALTER TABLE audit_log_away RENAME TO audit_log"
+        };
+        self.db.execute(super::db::Sql::new(sql)).await.unwrap();
+    }
+}
+
 /// Makes two tests of each `async fn name(home: Home)`: one on SQLite, one on PostgreSQL.
 macro_rules! on_both {
     ($($name:ident)*) => {

@@ -47,7 +47,7 @@ async fn hook(registry: &Registry) -> i64 {
         is_enabled: true,
         secrets: vec![WebhookSecret { key: "whsec_x".to_owned(), until: Some(NOW) }],
     };
-    let made = registry.create_webhook(set, "test", NOW).await.unwrap();
+    let made = registry.create_webhook(set, ("test", None), NOW).await.unwrap();
     assert_eq!(registry.webhook(made.id).await.unwrap().as_ref(), Some(&made));
     made.id
 }
@@ -89,13 +89,13 @@ async fn a_delivery_waits_is_tried_and_ends(home: Home) {
     registry.note_attempt(due[0].id, &attempt).await.unwrap();
     let log = registry.deliveries(id, i64::MAX, 9).await.unwrap();
     assert_eq!((log[0].state, log[0].attempts, log[0].last_status), (DeliveryState::Delivered, 2, Some(500)));
-    assert!(!registry.replay_delivery(id + 1, due[0].id, NOW).await.unwrap(), "it is another's");
+    assert!(!registry.replay_delivery(id + 1, due[0].id, None, (NOW, NOW)).await.unwrap(), "it is another's");
     assert_eq!(registry.forget_deliveries(NOW).await.unwrap(), 0);
-    assert!(registry.replay_delivery(id, due[0].id, later).await.unwrap());
+    assert!(registry.replay_delivery(id, due[0].id, None, (later, later)).await.unwrap());
     let log = registry.deliveries(id, i64::MAX, 9).await.unwrap();
     assert_eq!((log[0].state, log[0].next_at), (DeliveryState::Delivered, Some(later)), "until it is tried");
     assert_eq!(registry.forget_deliveries(UtcMillis(i64::MAX)).await.unwrap(), 0, "what waits is kept");
-    assert!(registry.delete_webhook(id).await.unwrap());
+    assert!(registry.delete_webhook(id, None, NOW).await.unwrap());
     assert_eq!(registry.due_deliveries(later, 9, 9).await.unwrap(), [], "deliveries go with their webhook");
 }
 
@@ -122,7 +122,7 @@ async fn a_receiver_that_is_gone_is_switched_off_and_nothing_else(home: Home) {
     let id = hook(&registry).await;
     let mut set = registry.webhook(id).await.unwrap().unwrap().set;
     set.url = "https://example.org/".to_owned();
-    assert!(registry.set_webhook(id, &set).await.unwrap());
+    assert!(registry.set_webhook(id, &set, None, NOW).await.unwrap());
     registry.switch_off_webhook(id, "https://example.com/").await.unwrap();
     assert_eq!(registry.webhook(id).await.unwrap().unwrap().set, set, "it leads elsewhere by now");
     registry.switch_off_webhook(id, "https://example.org/").await.unwrap();

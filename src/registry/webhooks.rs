@@ -9,8 +9,10 @@ use motorpool_protocols::UtcMillis;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
+use super::accounts::log::tell;
 use super::db::{Sql, Tx};
 use super::{CHUNK_ROWS, Error, Registry, entries};
+use crate::accounts::chain::Deed;
 
 /// Webhooks that there may be.
 pub const WEBHOOKS_MAX: i64 = 64;
@@ -265,7 +267,12 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Refused`] when there are too many; or when the database fails.
-    pub async fn create_webhook(&self, set: NewWebhook, who: &str, now: UtcMillis) -> Result<Webhook, Error> {
+    pub async fn create_webhook(
+        &self,
+        set: NewWebhook,
+        (who, told): (&str, Option<&Deed>),
+        now: UtcMillis,
+    ) -> Result<Webhook, Error> {
         let _turn = self.writer.lock().await;
         let mut tx = self.db.begin_write().await?;
         if tx.number(Sql::new("SELECT COUNT(*) FROM webhooks")).await? >= WEBHOOKS_MAX {
@@ -289,6 +296,7 @@ impl Registry {
         ];
         sql.push_rows([row]);
         tx.execute(sql).await?;
+        tell(&mut tx, told, format!("webhook {id}"), now).await?;
         tx.commit().await?;
         Ok(Webhook { id, set, created_at, created_by: who.to_owned() })
     }
@@ -297,8 +305,13 @@ impl Registry {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn set_webhook(&self, id: i64, set: &NewWebhook) -> Result<bool, Error> {
-        let _turn = self.writer.lock().await;
+    pub async fn set_webhook(
+        &self,
+        id: i64,
+        set: &NewWebhook,
+        told: Option<&Deed>,
+        now: UtcMillis,
+    ) -> Result<bool, Error> {
         let sql = Sql::new(
             "UPDATE webhooks SET url = $1, description = $2, events = $3, unit = $4, is_enabled = $5, secrets = $6 \
              WHERE id = $7",
@@ -310,7 +323,25 @@ impl Registry {
         .bind(set.is_enabled)
         .bind(secrets_json(&set.secrets)?)
         .bind(id);
-        Ok(self.db.execute(sql).await? > 0)
+        self.change_webhook(sql, id, told, now).await
+    }
+
+    /// Runs a statement about a webhook, with the line that tells of it; answers whether it changed anything.
+    async fn change_webhook(
+        &self,
+        sql: Sql,
+        id: i64,
+        told: Option<&Deed>,
+        now: UtcMillis,
+    ) -> Result<bool, Error> {
+        let _turn = self.writer.lock().await;
+        let mut tx = self.db.begin_write().await?;
+        if tx.execute(sql).await? == 0 {
+            return Ok(false);
+        }
+        tell(&mut tx, told, format!("webhook {id}"), now).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Switches a webhook off that still leads to `url`, and touches nothing else of it: somebody may be changing the rest.
@@ -328,9 +359,9 @@ impl Registry {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_webhook(&self, id: i64) -> Result<bool, Error> {
-        let _turn = self.writer.lock().await;
-        Ok(self.db.execute(Sql::new("DELETE FROM webhooks WHERE id = $1").bind(id)).await? > 0)
+    pub async fn delete_webhook(&self, id: i64, told: Option<&Deed>, now: UtcMillis) -> Result<bool, Error> {
+        let sql = Sql::new("DELETE FROM webhooks WHERE id = $1").bind(id);
+        self.change_webhook(sql, id, told, now).await
     }
 
     /// Deliveries of a webhook, newest first, behind number `before`.
@@ -390,12 +421,17 @@ impl Registry {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn replay_delivery(&self, webhook: i64, delivery: i64, now: UtcMillis) -> Result<bool, Error> {
-        let _turn = self.writer.lock().await;
+    pub async fn replay_delivery(
+        &self,
+        webhook: i64,
+        delivery: i64,
+        told: Option<&Deed>,
+        (next_at, now): (UtcMillis, UtcMillis),
+    ) -> Result<bool, Error> {
         let sql = Sql::new(
             "UPDATE webhook_deliveries SET attempts = 0, next_at = $1 WHERE id = $2 AND webhook = $3",
         );
-        Ok(self.db.execute(sql.bind(now).bind(delivery).bind(webhook)).await? > 0)
+        self.change_webhook(sql.bind(next_at).bind(delivery).bind(webhook), webhook, told, now).await
     }
 
     /// Forgets deliveries that came to an end before `before`.

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicUsize;
 use anyhow::Context as _;
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Mode, Stage, readings};
@@ -15,16 +16,20 @@ use crate::api::{self, ApiParts, ApiState};
 use crate::basemaps::Basemaps;
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::downlink::Downlink;
 use crate::folds::{Driver, DriverParts};
 use crate::ids::Lsn;
 use crate::journal::{Journal, Recovery};
 use crate::live::Live;
+use crate::mqtt::subscriber::BrokerCounts;
+use crate::mqtt::{self, Downlinks, Refusals};
 use crate::notify::gateway::{Gateway, Outbox};
 use crate::notify::ring::Ring;
 use crate::notify::{Notifier, NotifierParts};
 use crate::outbound::{Client, Policy};
 use crate::registry::{self, Registry};
 use crate::sources::acks::AckQueue;
+use crate::sources::post::{PostNews, PostOffice};
 use crate::sources::{Links, Listener, listener};
 use crate::supervision::{self, Marks, PackSources, SupervisionSettings, Supervisor, SupervisorParts};
 use crate::telemetry::Counters;
@@ -47,6 +52,9 @@ pub(super) struct Parts {
     live: Arc<Live>,
     live_checkpoint: Lsn,
     links: Links,
+    downlinks: Downlinks,
+    refusals: Refusals,
+    broker: Arc<BrokerCounts>,
     ring: Arc<Ring>,
     outbound: Client,
 }
@@ -86,6 +94,9 @@ impl Parts {
             counters: Arc::new(Counters::default()),
             links: Links::starting_at(clock.now()),
             acks: AckQueue::default(),
+            downlinks: Downlinks::default(),
+            refusals: Refusals::default(),
+            broker: Arc::default(),
             ring: Arc::new(Ring::default()),
             outbound,
             clock,
@@ -133,9 +144,47 @@ impl Parts {
     }
 
     /// Takes the addresses for terminals.
-    pub(super) fn bind_trackers(&self, tls: Option<Arc<ServerTls>>) -> anyhow::Result<Listener> {
+    pub(super) fn bind_trackers(&self, context: &Arc<listener::Context>) -> anyhow::Result<Listener> {
+        Listener::bind(Arc::clone(context))
+            .with_context(|| format!("can't listen for terminals on {}", self.config.trackers.listen))
+    }
+
+    /// Takes the addresses for devices that publish over MQTT.
+    pub(super) fn bind_mqtt(
+        &self,
+        sources: &Arc<listener::Context>,
+        tls: Option<Arc<ServerTls>>,
+    ) -> anyhow::Result<mqtt::Listener> {
+        let config = self.config.mqtt.clone();
+        let address = config.listen.0;
+        let context = mqtt::listener::Context {
+            config,
+            sources: Arc::clone(sources),
+            downlinks: self.downlinks.clone(),
+            refusals: self.refusals.clone(),
+            tls,
+        };
+        mqtt::Listener::bind(Arc::new(context))
+            .with_context(|| format!("can't listen for MQTT on {address:?} (mqtt.listen)"))
+    }
+
+    /// The client of the outside broker, when there is one.
+    pub(super) fn subscriber(
+        &self,
+        sources: &Arc<listener::Context>,
+    ) -> anyhow::Result<Option<mqtt::Subscriber>> {
+        let (sources, counts) = (Arc::clone(sources), Arc::clone(&self.broker));
+        mqtt::Subscriber::configured(&self.config.broker, sources, counts).context("[broker]")
+    }
+
+    /// What links of every protocol need.
+    pub(super) fn source_context(
+        &self,
+        tls: Option<Arc<ServerTls>>,
+        post: PostOffice,
+    ) -> Arc<listener::Context> {
         let config = &self.config;
-        let context = listener::Context {
+        Arc::new(listener::Context {
             config: config.trackers.clone(),
             sessions: config.sessions.clone(),
             held_bytes: AtomicUsize::new(0),
@@ -146,10 +195,15 @@ impl Parts {
             links: self.links.clone(),
             live: Arc::clone(&self.live),
             counters: Arc::clone(&self.counters),
+            post,
             tls,
-        };
-        Listener::bind(Arc::new(context))
-            .with_context(|| format!("can't listen for terminals on {}", config.trackers.listen))
+        })
+    }
+
+    /// Who carries commands to terminals, and hears through `post` what came of them.
+    pub(super) fn downlink(&self, post: (PostOffice, mpsc::Receiver<PostNews>)) -> Downlink {
+        let (registry, clock) = (Arc::clone(&self.registry), Arc::clone(&self.clock));
+        Downlink::new(registry, self.links.clone(), clock, post)
     }
 
     /// Takes the address for browsers and programs.
@@ -168,6 +222,9 @@ impl Parts {
             acks: self.acks.clone(),
             clock: Arc::clone(&self.clock),
             supervision: supervisor.status(),
+            downlinks: self.downlinks.clone(),
+            refusals: self.refusals.clone(),
+            broker: Arc::clone(&self.broker),
         }
     }
 
@@ -230,6 +287,7 @@ impl Parts {
 /// The certificates that are configured.
 pub(super) struct Certificates {
     pub(super) trackers: Option<Arc<ServerTls>>,
+    pub(super) mqtt: Option<Arc<ServerTls>>,
     pub(super) http: Option<Arc<ServerTls>>,
 }
 
@@ -239,14 +297,23 @@ impl Certificates {
         Ok(Self {
             trackers: ServerTls::configured(&trackers.tls_cert, &trackers.tls_key)
                 .context("trackers.tls_cert")?,
+            mqtt: mqtt_certificate(&config.mqtt).context("mqtt.tls_cert, mqtt.tls_client_ca")?,
             http: ServerTls::configured(&http.tls_cert, &http.tls_key).context("http.tls_cert")?,
         })
     }
 
     /// Each, to be watched for a new one.
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<ServerTls>> {
-        self.trackers.iter().chain(&self.http)
+        self.trackers.iter().chain(&self.mqtt).chain(&self.http)
     }
+}
+
+fn mqtt_certificate(config: &config::Mqtt) -> std::io::Result<Option<Arc<ServerTls>>> {
+    if config.tls_cert.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let client_ca = Some(config.tls_client_ca.as_path()).filter(|path| !path.as_os_str().is_empty());
+    ServerTls::open_for(&config.tls_cert, &config.tls_key, client_ca).map(|tls| Some(Arc::new(tls)))
 }
 
 /// Tells the operator how the journal was found.

@@ -7,11 +7,14 @@ use crate::clock::Clock;
 use crate::folds::FoldCounts;
 use crate::ids::Lsn;
 use crate::journal::{Health, Journal};
+use crate::mqtt::subscriber::BrokerCounts;
+use crate::mqtt::{Downlinks, Refusals};
 use crate::sources::Links;
 use crate::sources::acks::AckQueue;
 use crate::supervision::Status;
 use crate::telemetry::{
-    FoldReading, HistogramReading, JournalReading, Readings, SourceReading, SupervisionReading, TrackReading,
+    FoldReading, HistogramReading, JournalReading, MqttReading, Readings, SourceReading, SupervisionReading,
+    TrackReading,
 };
 use crate::tracks::Tracks;
 
@@ -25,6 +28,9 @@ pub(super) struct Source {
     pub(super) acks: AckQueue,
     pub(super) clock: Arc<Clock>,
     pub(super) supervision: Arc<Status>,
+    pub(super) downlinks: Downlinks,
+    pub(super) refusals: Refusals,
+    pub(super) broker: Arc<BrokerCounts>,
 }
 
 impl Source {
@@ -37,6 +43,7 @@ impl Source {
             folds,
             tracks: tracks(&archived),
             sources: self.sources(),
+            mqtt: self.mqtt(),
             supervision: self.supervision(),
         }
     }
@@ -90,6 +97,17 @@ impl Source {
             waiting_fleet_days: load(&self.supervision.waiting_fleet_days),
             lsn_lag: self.journal.durable().0.saturating_sub(load(&self.supervision.lsn)),
             change: self.supervision.change.load(Ordering::Relaxed),
+        }
+    }
+
+    fn mqtt(&self) -> MqttReading {
+        MqttReading {
+            refused: self.refusals.all(),
+            devices: self.downlinks.len() as u64,
+            broker_is_connected: self.broker.is_connected.load(Ordering::Relaxed),
+            broker_connections: self.broker.connections.load(Ordering::Relaxed),
+            broker_messages: self.broker.messages(),
+            broker_unacked: self.broker.unacked.load(Ordering::Relaxed),
         }
     }
 

@@ -5,6 +5,7 @@
 //! | made by | number | name |
 //! | --- | --- | --- |
 //! | `simulate` | `0139` and the vehicle's place from 1, 8 digits | `sim-00001`, … |
+//! | `simulate --protocol json` | `0137` and the vehicle's place from 1, 8 digits | `mqtt-00001`, … |
 //! | `demo` | `0138` and the car's place from 1, 8 digits | the car's plate |
 //! | `replay` | a name of 11 or 12 digits is the number itself; else `02` and 10 digits of a hash of the name | the name in the file |
 //!
@@ -22,7 +23,7 @@
 use std::fmt::Display;
 
 use motorpool_protocols::{Protocol, TerminalId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::http_client::{HttpError, post_json};
 use super::rng::mix;
@@ -49,6 +50,12 @@ struct Request<'a> {
 }
 
 impl Enrolment {
+    /// A device that publishes JSON over MQTT.
+    #[must_use]
+    pub fn json(phone: Phone, name: impl Into<String>) -> Self {
+        Self { terminal: phone.to_string(), protocol: "json", name: name.into() }
+    }
+
     /// A JT/T 808 terminal.
     #[must_use]
     pub fn jt808(phone: Phone, name: impl Into<String>) -> Self {
@@ -80,8 +87,34 @@ pub fn simulated_phone(index: usize) -> Option<Phone> {
     Phone::from_number(13_900_000_000 + place(index)?)
 }
 
+/// The number of vehicle `index` (from 0) of `simulate` over MQTT.
+#[must_use]
+pub fn simulated_mqtt_phone(index: usize) -> Option<Phone> {
+    Phone::from_number(13_700_000_000 + place(index)?)
+}
+
+/// Makes a secret for MQTT for each of the devices, in order.
+///
+/// # Errors
+/// When a request fails.
+pub async fn make_secrets(api: &str, token: &str, devices: &[Enrolment]) -> Result<Vec<String>, HttpError> {
+    #[derive(Deserialize)]
+    struct Made {
+        secret: String,
+    }
+    let mut secrets = Vec::with_capacity(devices.len());
+    for device in devices {
+        let path = format!("/api/v1/devices/{}/mqtt-secret", device.terminal);
+        let answer = post_json(api, &path, token, "{}".to_owned()).await?;
+        let made: Made = serde_json::from_slice(&answer)
+            .map_err(|error| HttpError::Failed { url: path, reason: error.to_string() })?;
+        secrets.push(made.secret);
+    }
+    Ok(secrets)
+}
+
 /// What vehicle `index` (from 0) of `simulate` calls itself; `None` from 99,999,999 on, and for protocols that can't be
-/// simulated.
+/// simulated over a tracker's port.
 #[must_use]
 pub fn simulated_terminal(protocol: Protocol, index: usize) -> Option<TerminalId> {
     named(protocol, 'S', 139, index)

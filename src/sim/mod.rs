@@ -21,6 +21,7 @@ pub mod load;
 pub mod load_frames;
 pub mod load_report;
 mod load_vehicle;
+pub mod mqtt_load;
 pub mod quarter;
 pub mod quarter_score;
 pub mod replay;

@@ -70,7 +70,7 @@ pub struct AckQueue {
 impl AckQueue {
     /// Adds the replies of a record that ends at `durable_at`. Call it in journal order, that is from inside
     /// [`crate::journal::Journal::append_with`].
-    pub(super) fn push(
+    pub(crate) fn push(
         &self,
         durable_at: Lsn,
         link: &Arc<Link>,

@@ -17,6 +17,7 @@ use crate::config;
 use crate::ids::{LinkId, Lsn};
 
 use super::lock;
+use super::post::LetterBox;
 use super::socket::WriteHalf;
 
 /// Why a link was closed by the server: a closed list, used as a metric label.
@@ -121,12 +122,16 @@ pub(crate) struct Link {
     partial_since_ms: AtomicU64,
     /// The server made it wait: no deadline runs.
     is_paused: AtomicBool,
+    /// How long it may be silent, when it has said so itself.
+    silence_max_ms: AtomicU64,
     close_reason: AtomicU8,
     unacked_bytes: AtomicUsize,
     last_appended: AtomicU64,
     held_bytes: AtomicUsize,
     /// Rung when replies were sent and when the link is being closed; only its own task listens.
     news: Notify,
+    /// Commands for the terminals on it.
+    pub(super) letters: LetterBox,
     socket: WriteHalf,
     backlog: Mutex<Backlog>,
     drains: TaskTracker,
@@ -157,11 +162,13 @@ impl Link {
             last_byte_ms: AtomicU64::new(NEVER),
             partial_since_ms: AtomicU64::new(NEVER),
             is_paused: AtomicBool::new(false),
+            silence_max_ms: AtomicU64::new(NEVER),
             close_reason: AtomicU8::new(OPEN),
             unacked_bytes: AtomicUsize::new(0),
             last_appended: AtomicU64::new(0),
             held_bytes: AtomicUsize::new(0),
             news: Notify::new(),
+            letters: LetterBox::default(),
             socket,
             backlog: Mutex::default(),
             drains,
@@ -170,7 +177,7 @@ impl Link {
 
     /// Sends `bytes` after everything sent before: directly when the socket takes them, else from a task that
     /// waits for it. A peer that leaves more than a mebibyte of replies unread loses its link.
-    pub(super) fn send(self: &Arc<Self>, bytes: &[u8]) {
+    pub(crate) fn send(self: &Arc<Self>, bytes: &[u8]) {
         if bytes.is_empty() || self.is_closing() {
             return;
         }
@@ -193,7 +200,7 @@ impl Link {
     }
 
     /// Shuts the socket down; the link's task then sees the end of the stream and ends. The first reason counts.
-    pub(super) fn close(&self, reason: CloseReason) {
+    pub(crate) fn close(&self, reason: CloseReason) {
         let first = self
             .close_reason
             .compare_exchange(OPEN, reason as u8, Ordering::AcqRel, Ordering::Acquire)
@@ -210,7 +217,7 @@ impl Link {
     }
 
     /// Why the server closed or is closing this link; `None` while it is open, or when the peer closed it.
-    pub(super) fn close_reason(&self) -> Option<CloseReason> {
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
         let number = usize::from(self.close_reason.load(Ordering::Acquire));
         CloseReason::ALL.get(number.wrapping_sub(1)).copied()
     }
@@ -233,7 +240,7 @@ impl Link {
     }
 
     /// Notes what is spoken on it.
-    pub(super) fn speaks(&self, protocol: Protocol) {
+    pub(crate) fn speaks(&self, protocol: Protocol) {
         self.protocol.store(protocol.number(), Ordering::Relaxed);
     }
 
@@ -247,7 +254,7 @@ impl Link {
     }
 
     /// Notes that a record of this link was appended.
-    pub(super) fn appended(&self, end: Lsn) {
+    pub(crate) fn appended(&self, end: Lsn) {
         self.last_appended.store(end.0, Ordering::Release);
     }
 
@@ -257,11 +264,11 @@ impl Link {
     }
 
     /// Bytes of messages whose replies have not been sent.
-    pub(super) fn unacked_bytes(&self) -> usize {
+    pub(crate) fn unacked_bytes(&self) -> usize {
         self.unacked_bytes.load(Ordering::Acquire)
     }
 
-    pub(super) fn awaits_reply(&self, raw_bytes: usize) {
+    pub(crate) fn awaits_reply(&self, raw_bytes: usize) {
         self.unacked_bytes.fetch_add(raw_bytes, Ordering::AcqRel);
     }
 
@@ -271,7 +278,7 @@ impl Link {
     }
 
     /// Waits until replies were sent or the link is being closed, at the latest since the last call.
-    pub(super) async fn news(&self) {
+    pub(crate) async fn news(&self) {
         self.news.notified().await;
     }
 
@@ -282,7 +289,7 @@ impl Link {
 
     /// Notes that bytes came. A frame's deadline runs from its first byte: a read that completed a frame
     /// starts it anew for what is left over.
-    pub(super) fn read(&self, completed_a_frame: bool, has_partial_frame: bool) {
+    pub(crate) fn read(&self, completed_a_frame: bool, has_partial_frame: bool) {
         let now = self.elapsed_ms();
         self.last_byte_ms.store(now, Ordering::Relaxed);
         if !has_partial_frame {
@@ -293,12 +300,18 @@ impl Link {
     }
 
     /// Stops the deadlines while the server makes the link wait, and starts them anew afterwards.
-    pub(super) fn pause(&self, is_paused: bool) {
+    pub(crate) fn pause(&self, is_paused: bool) {
         if !is_paused {
             let has_partial_frame = self.partial_since_ms.load(Ordering::Relaxed) != NEVER;
             self.read(true, has_partial_frame);
         }
         self.is_paused.store(is_paused, Ordering::Relaxed);
+    }
+
+    /// Notes how long the link may be silent, in place of what is configured.
+    pub(crate) fn set_silence_max(&self, silence_max: Duration) {
+        let ms = u64::try_from(silence_max.as_millis()).unwrap_or(NEVER - 1);
+        self.silence_max_ms.store(ms, Ordering::Relaxed);
     }
 
     /// The deadline that has passed, if one has.
@@ -319,7 +332,11 @@ impl Link {
         if partial_since != NEVER && past(partial_since, limits.frame_timeout.0) {
             return Some(CloseReason::FrameTimeout);
         }
-        past(last_byte, limits.idle_timeout.0).then_some(CloseReason::IdleTimeout)
+        let silence_max = match self.silence_max_ms.load(Ordering::Relaxed) {
+            NEVER => limits.idle_timeout.0,
+            ms => Duration::from_millis(ms),
+        };
+        past(last_byte, silence_max).then_some(CloseReason::IdleTimeout)
     }
 
     fn elapsed_ms(&self) -> u64 {

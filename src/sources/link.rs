@@ -50,6 +50,7 @@ const fn new_outbox() -> Outbox {
         logged_in: Vec::new(),
         lenient_frames: 0,
         held_packets: 0,
+        confirmed: Vec::new(),
     }
 }
 
@@ -100,6 +101,7 @@ pub(super) async fn serve(
 
 /// Takes a link that is over out of every table.
 pub(super) fn ended(link: &Link, context: &SourceContext) {
+    link.letters.close(&context.post);
     context.held_bytes.fetch_sub(link.held_bytes(0), Ordering::Relaxed);
     for device in context.links.ended(link) {
         context.live.link_closed(device, link.id);
@@ -129,17 +131,24 @@ async fn next_read(
     context: &SourceContext,
 ) -> Next {
     loop {
-        let deadline = session.next_timeout();
-        let read = poll_fn(|task| read_once(task, socket, link, session, partial, context));
-        let Some(deadline) = deadline else { return read.await };
-        let wait_ms = u64::try_from(deadline.0.saturating_sub(context.clock.now().0)).unwrap_or(0);
-        tokio::select! {
-            next = read => return next,
-            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
+        if link.letters.has_letters() {
+            link.send(&link.letters.deliver(session, &context.post));
         }
-        let mut outbox = new_outbox();
-        session.handle_timeout(context.clock.now(), &mut outbox);
-        settle_refusals(&outbox, link, context);
+        let wait = session.next_timeout().map(|deadline| {
+            let ms = deadline.0.saturating_sub(context.clock.now().0);
+            Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+        });
+        tokio::select! {
+            // Input first: nothing else costs anything while a terminal talks.
+            biased;
+            next = poll_fn(|task| read_once(task, socket, link, session, partial, context)) => return next,
+            () = link.letters.bell() => {}
+            () = async { tokio::time::sleep(wait.unwrap_or_default()).await }, if wait.is_some() => {
+                let mut outbox = new_outbox();
+                session.handle_timeout(context.clock.now(), &mut outbox);
+                settle_refusals(&outbox, link, context);
+            }
+        }
     }
 }
 
@@ -229,6 +238,7 @@ fn digest(
     }
     settle_refusals(outbox, link, context);
     note_logins(outbox, link, context, now);
+    link.letters.answered(&outbox.confirmed, &context.post);
     let mut progress = Progress::default();
     let appended = append(outbox, &mut progress, ends, link, context, now, received);
     if let Err(error) = &outcome {
@@ -272,6 +282,10 @@ pub(super) fn datagram(
         if digested.appended == Err(AppendError::Full) && !digested.is_over {
             // There is nobody to wait for: no answer, and the terminal sends it again.
             left_unstored(outbox, &digested.progress, context);
+        }
+        // A sender of datagrams can be reached when it has just been heard: the way back is open then.
+        if link.letters.has_letters() {
+            link.send(&link.letters.deliver(session, &context.post));
         }
         !digested.is_over && digested.appended.is_ok() && hold(session, link, context)
     })

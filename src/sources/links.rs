@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use motorpool_protocols::{Protocol, UtcMillis};
 use rustc_hash::FxHashMap;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::config;
@@ -17,6 +18,7 @@ use crate::ids::{DeviceId, LinkId};
 
 use super::connection::{CloseReason, Link};
 use super::lock;
+use super::post::{Letter, PostOffice};
 use super::socket::WriteHalf;
 
 /// A link as the API shows it.
@@ -45,6 +47,8 @@ pub struct Links {
     next: Arc<AtomicU64>,
     closed: Arc<[AtomicU64; CloseReason::ALL.len()]>,
     drains: TaskTracker,
+    /// Rung when somebody has written a letter.
+    bell: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -101,10 +105,15 @@ impl Links {
             return None;
         }
         *strangers += 1;
-        let id = LinkId(self.next.fetch_add(1, Ordering::Relaxed));
+        let id = self.new_id();
         let link = Arc::new(Link::new(id, socket.into(), peer, now, self.drains.clone()));
         table.open.insert(id, Entry { link: Arc::clone(&link), devices: Vec::new() });
         Some(link)
+    }
+
+    /// A number for a link, also for one that is not in this table.
+    pub(crate) fn new_id(&self) -> LinkId {
+        LinkId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Notes that `device` logged in over `link`, and closes its other links when the policy says so. Returns how
@@ -135,13 +144,45 @@ impl Links {
         Some(older.len() + 1)
     }
 
+    /// Whether a device has a link that is not being closed.
+    #[must_use]
+    pub fn is_connected(&self, device: DeviceId) -> bool {
+        lock(&self.table).of_device(device).any(|entry| !entry.link.is_closing())
+    }
+
+    /// Tells the keeper of the queue that a command was put in.
+    pub fn letter_written(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Waits until a command was put into the queue.
+    pub async fn letters_wait(&self) {
+        self.bell.notified().await;
+    }
+
+    /// Hands back letters that no terminal took out of its box in time.
+    pub fn return_old_letters(&self, office: &PostOffice) {
+        let links: Vec<Arc<Link>> =
+            lock(&self.table).open.values().map(|entry| Arc::clone(&entry.link)).collect();
+        links.iter().for_each(|link| link.letters.return_old(office));
+    }
+
+    /// Puts a letter into the box of its device's newest link; `false` when there is none, or it is full.
+    pub fn post(&self, letter: Letter) -> bool {
+        let table = lock(&self.table);
+        let open = table.of_device(letter.device).filter(|entry| !entry.link.is_closing());
+        let newest = open.max_by_key(|entry| entry.link.id).map(|entry| Arc::clone(&entry.link));
+        drop(table);
+        newest.is_some_and(|link| link.letters.put(letter))
+    }
+
     /// Whether `device` has a live link other than `link`.
-    pub(super) fn has_other(&self, device: DeviceId, link: LinkId) -> bool {
+    pub(crate) fn has_other(&self, device: DeviceId, link: LinkId) -> bool {
         lock(&self.table).of_device(device).any(|entry| entry.link.id != link && !entry.link.is_closing())
     }
 
     /// Takes a link that ended out of the table, counts why, and returns the devices that were on it.
-    pub(super) fn ended(&self, link: &Link) -> Vec<DeviceId> {
+    pub(crate) fn ended(&self, link: &Link) -> Vec<DeviceId> {
         if let Some(reason) = link.close_reason() {
             self.count_closed(reason);
         }
@@ -179,7 +220,7 @@ impl Links {
     }
 
     /// Closes every link: the server is stopping.
-    pub(super) fn close_all(&self) {
+    pub(crate) fn close_all(&self) {
         let links: Vec<Arc<Link>> =
             lock(&self.table).open.values().map(|entry| Arc::clone(&entry.link)).collect();
         for link in links {
@@ -189,7 +230,7 @@ impl Links {
     }
 
     /// Waits until no reply is being sent any more.
-    pub(super) async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         self.drains.wait().await;
     }
 

@@ -28,6 +28,7 @@ use super::connection::Link;
 use super::datagrams::Datagrams;
 use super::link;
 use super::links::Links;
+use super::post::PostOffice;
 use super::socket::{ReadHalf, WriteHalf, split_inner, split_tcp};
 
 /// Connections the kernel may hold for us after a connect storm.
@@ -65,6 +66,8 @@ pub struct Context {
     pub live: Arc<Live>,
     /// What happened so far.
     pub counters: Arc<Counters>,
+    /// Where it is told what came of commands.
+    pub post: PostOffice,
     /// The certificate of the port for terminals that speak TLS.
     pub tls: Option<Arc<ServerTls>>,
 }
@@ -87,7 +90,7 @@ struct Port {
     tls: Option<Arc<ServerTls>>,
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -268,7 +271,7 @@ impl Door {
 }
 
 /// Copies both ways between a terminal's TLS and its link, until the link has ended and everything it said is out.
-async fn pump(private: TlsStream<TcpStream>, outer: UnixStream) {
+pub(crate) async fn pump(private: TlsStream<TcpStream>, outer: UnixStream) {
     let (mut from_terminal, mut to_terminal) = tokio::io::split(private);
     let (mut from_link, mut to_link) = outer.into_split();
     let up = async {
@@ -327,6 +330,7 @@ mod tests {
             links: Links::starting_at(motorpool_protocols::UtcMillis(0)),
             live: Arc::new(Live::new()),
             counters: Arc::new(Counters::default()),
+            post: tokio::sync::mpsc::channel(1).0,
             tls: Some(Arc::new(ServerTls::open(&certificate, &key).unwrap())),
             config: config.trackers,
         };

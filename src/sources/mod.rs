@@ -18,6 +18,7 @@
 //! - [`links`]: the table of open links; two links of one terminal; the sweep.
 //! - `connection`: what is shared of one link: its socket's sending half, its deadlines, why it is closed.
 //! - `socket`: TCP in the clear, or the inner end of a pair whose outer end speaks TLS.
+//! - [`post`]: commands on their way to terminals, a letter box for each link.
 //! - `gate`: who may come in, asked of the registry's snapshot.
 
 pub mod acks;
@@ -27,6 +28,7 @@ mod gate;
 mod link;
 pub mod links;
 pub mod listener;
+pub mod post;
 pub(crate) mod socket;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -35,6 +37,6 @@ pub use links::{LinkState, Links};
 pub use listener::Listener;
 
 /// Every change under these locks is whole after each statement, so a panic of another task can't have broken it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

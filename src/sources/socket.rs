@@ -30,12 +30,12 @@ pub(crate) enum WriteHalf {
     Datagram(Arc<UdpSocket>, SocketAddr),
 }
 
-pub(super) fn split_tcp(socket: TcpStream) -> (ReadHalf, WriteHalf) {
+pub(crate) fn split_tcp(socket: TcpStream) -> (ReadHalf, WriteHalf) {
     let (read, write) = socket.into_split();
     (ReadHalf::Tcp(read), WriteHalf::Tcp(write))
 }
 
-pub(super) fn split_inner(socket: UnixStream) -> (ReadHalf, WriteHalf) {
+pub(crate) fn split_inner(socket: UnixStream) -> (ReadHalf, WriteHalf) {
     let (read, write) = socket.into_split();
     (ReadHalf::Inner(read), WriteHalf::Inner(write))
 }

@@ -22,6 +22,7 @@ use serde_json::json;
 use super::clearance::Clearance;
 use super::judging::{BY_REGISTRY, open_flags};
 use super::sight::{SIGHT, Sight};
+use crate::accounts::chain::Deed;
 use crate::registry::{self, CaseFilter, CaseRow, Registry};
 
 /// How far back another case of the same car counts as a repetition, days.
@@ -116,6 +117,20 @@ pub async fn append(
     lines: &[CaseEvent],
     now: UtcMillis,
 ) -> Result<(), CaseError> {
+    append_telling(registry, after, lines, None, now).await
+}
+
+/// As [`append`], with the line of the audit log that tells of it, both or neither.
+///
+/// # Errors
+/// As [`append`].
+pub async fn append_telling(
+    registry: &Registry,
+    after: &Case,
+    lines: &[CaseEvent],
+    told: Option<&Deed>,
+    now: UtcMillis,
+) -> Result<(), CaseError> {
     let id = case_id(after.key);
     let expected = i64::from(after.seq) - i64::try_from(lines.len()).unwrap_or(i64::MAX);
     let stored = |line: &CaseEvent| -> Result<registry::CaseEvent, CaseError> {
@@ -128,7 +143,7 @@ pub async fn append(
     };
     let events = lines.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
     let row = row(registry, after, &id).await?;
-    registry.append_to_case(expected, &events, &row, now).await?;
+    registry.append_to_case_telling(expected, &events, &row, told, now).await?;
     Ok(())
 }
 

@@ -78,8 +78,8 @@ enum Begin {
 
 /// Reads what is needed and cuts it.
 ///
-/// `rest` is the last known one; `now` is the fold's time: a trip is closed when its device has been silent for longer than the
-/// settings' limit by then.
+/// `rest` is the last known one; `now` is the fold's time: a trip is closed when its device has told no position for longer
+/// than the settings' limit by then.
 pub(super) fn derive(
     tracks: &Tracks,
     settings: &TripSettings,
@@ -181,15 +181,15 @@ fn run(tracks: &Tracks, settings: &TripSettings, device: DeviceId, begin: &Begin
     run
 }
 
-/// Adds the open trip once the device has been silent for longer than any gap within a trip may be; else returns the last fix of
-/// the trip that is open still.
+/// Adds the open trip once the device has told no position for longer than any gap within a trip may be; else returns the last fix
+/// of the trip that is open still.
 fn close_when_silent(
     segments: &mut Vec<Segment>,
     cutter: &Cutter,
     settings: &TripSettings,
     now: UtcMillis,
 ) -> Option<UtcMillis> {
-    let last = cutter.last_time()?;
+    let last = cutter.last_used_time()?;
     let mut open = Vec::new();
     cutter.finish(&mut open);
     open.retain(|segment| !matches!(segment, Segment::Stop(_)));

@@ -78,6 +78,12 @@ list! {
     LinksOpen, Gauge, "motorpool_links_open", "Links open now";
     LinksClosed, Counter, "motorpool_links_closed_total", "Links closed by the server by reason";
     SecondLinks, Counter, "motorpool_second_links_total", "Log-ins of a terminal that had a link already";
+    MqttRefused, Counter, "motorpool_mqtt_refused_total", "What was refused over MQTT by reason";
+    MqttDevices, Gauge, "motorpool_mqtt_devices", "Devices connected to the MQTT listener";
+    BrokerConnected, Gauge, "motorpool_broker_connected", "1 while the outside broker is connected";
+    BrokerConnections, Counter, "motorpool_broker_connections_total", "Connections made to the outside broker";
+    BrokerMessages, Counter, "motorpool_broker_messages_total", "Messages from the outside broker by what became of them";
+    BrokerUnacked, Gauge, "motorpool_broker_unacked", "Messages from the outside broker that are not acknowledged yet";
     DevicesOnline, Gauge, "motorpool_devices_online", "Devices with a link open";
     Devices, Gauge, "motorpool_devices", "Devices in the registry";
     AckSeconds, Histogram, "motorpool_ack_seconds", "From the read of a message to the sending of its reply";
@@ -162,6 +168,7 @@ impl Exporter {
         population: Population,
     ) -> String {
         self.set_sources(counters, readings);
+        self.set_mqtt(readings);
         self.set_journal(readings);
         self.set_folds(readings);
         self.set_supervision(readings);
@@ -202,6 +209,20 @@ impl Exporter {
         for (reason, count) in &readings.sources.links_closed {
             self.counter(Metric::LinksClosed, &[("reason", reason)], *count);
         }
+    }
+
+    fn set_mqtt(&self, readings: &Readings) {
+        let mqtt = &readings.mqtt;
+        for (reason, count) in &mqtt.refused {
+            self.counter(Metric::MqttRefused, &[("reason", reason)], *count);
+        }
+        self.gauge(Metric::MqttDevices, &[], float(mqtt.devices));
+        self.gauge(Metric::BrokerConnected, &[], if mqtt.broker_is_connected { 1.0 } else { 0.0 });
+        self.counter(Metric::BrokerConnections, &[], mqtt.broker_connections);
+        for (outcome, count) in &mqtt.broker_messages {
+            self.counter(Metric::BrokerMessages, &[("outcome", outcome)], *count);
+        }
+        self.gauge(Metric::BrokerUnacked, &[], float(mqtt.broker_unacked));
     }
 
     fn set_journal(&self, readings: &Readings) {
@@ -299,6 +320,8 @@ mod tests {
         counters.ack_latency.record(Duration::from_micros(900));
         let mut readings = Readings::default();
         readings.sources.links_closed = vec![("idle_timeout", 3)];
+        readings.mqtt.refused = vec![("topic", 8)];
+        readings.mqtt.broker_messages = vec![("journaled", 9)];
         readings.tracks.writer_waits = 4;
         readings.tracks.frozen_tables = 2;
         counters.http_connection_waits.store(6, Ordering::Relaxed);
@@ -312,6 +335,8 @@ mod tests {
             "motorpool_messages_received_total 7",
             "motorpool_messages_rejected_total{reason=\"checksum\"} 2",
             "motorpool_links_closed_total{reason=\"idle_timeout\"} 3",
+            "motorpool_mqtt_refused_total{reason=\"topic\"} 8",
+            "motorpool_broker_messages_total{outcome=\"journaled\"} 9",
             "motorpool_consumer_lag_bytes 100",
             "motorpool_track_writer_waits_total 4",
             "motorpool_track_tables_waiting 2",

@@ -15,4 +15,6 @@ mod readings;
 
 pub use counters::Counters;
 pub use histogram::{Histogram, HistogramReading};
-pub use readings::{FoldReading, JournalReading, Readings, SourceReading, SupervisionReading, TrackReading};
+pub use readings::{
+    FoldReading, JournalReading, MqttReading, Readings, SourceReading, SupervisionReading, TrackReading,
+};

@@ -16,8 +16,28 @@ pub struct Readings {
     pub tracks: TrackReading,
     /// The tracker listeners.
     pub sources: SourceReading,
+    /// MQTT.
+    pub mqtt: MqttReading,
     /// Supervision.
     pub supervision: SupervisionReading,
+}
+
+/// The numbers of MQTT: the listener's and the subscriber's.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a record, built field by field by the composition root")]
+pub struct MqttReading {
+    /// What was refused, by reason.
+    pub refused: Vec<(&'static str, u64)>,
+    /// Devices connected to the listener.
+    pub devices: u64,
+    /// Whether there is a connection to the outside broker.
+    pub broker_is_connected: bool,
+    /// Connections to it so far.
+    pub broker_connections: u64,
+    /// Messages from it, by what became of them.
+    pub broker_messages: Vec<(&'static str, u64)>,
+    /// Messages from it that are not acknowledged yet.
+    pub broker_unacked: u64,
 }
 
 /// The journal's numbers.

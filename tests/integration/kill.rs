@@ -22,21 +22,29 @@ const LOAD_S: u64 = 3;
 #[test]
 fn no_acknowledged_frame_is_lost_or_doubled_by_kill_9() {
     let rounds = std::env::var("KILL_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
-    let outcome = survive_kills("jt808", rounds, &[]);
-    assert!(outcome.acked > 0 && outcome.stored >= outcome.acked, "{outcome:?}");
-    assert_eq!((outcome.missing, outcome.doubled), (0, 0), "{outcome:?}");
-    println!("{rounds} kills: {outcome:?}");
+    for protocol in ["jt808", "mqtt"] {
+        let outcome = survive_kills(protocol, rounds, &[]);
+        assert!(outcome.acked > 0 && outcome.stored >= outcome.acked, "{protocol}: {outcome:?}");
+        assert_eq!((outcome.missing, outcome.doubled), (0, 0), "{protocol}: {outcome:?}");
+        println!("{protocol}, {rounds} kills: {outcome:?}");
+    }
 }
 
 /// The negative control: with the acknowledgement sent before the sync the same test must go red.
 #[cfg(feature = "fault-injection")]
 #[test]
 fn an_acknowledgement_before_the_sync_is_found_out_by_kill_9() {
-    let outcome = survive_kills("jt808", 3, &[("MOTORPOOL_UNSAFE_ACK_BEFORE_SYNC_MS", "100")]);
-    assert!(outcome.acked > 0, "the load did nothing: {outcome:?}");
-    assert!(outcome.missing > 0, "frames acknowledged before the sync all survived: {outcome:?}");
+    for protocol in ["jt808", "mqtt"] {
+        let outcome = survive_kills(protocol, 3, &[("MOTORPOOL_UNSAFE_ACK_BEFORE_SYNC_MS", "100")]);
+        assert!(outcome.acked > 0, "{protocol}: the load did nothing: {outcome:?}");
+        assert!(
+            outcome.missing > 0,
+            "{protocol}: what was acknowledged before the sync all survived: {outcome:?}"
+        );
+    }
 }
 
+/// What a ledger and a history have to do with each other.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) acked: usize,
@@ -52,10 +60,13 @@ pub(crate) fn survive_kills(protocol: &str, rounds: u64, variables: &[(&str, &st
     let ledger = folder.path().join("ledger.csv");
     let mut server = Served::start_with(&data, variables);
     let trackers = server.trackers.to_string();
-    let restart_on = [variables, &[("MOTORPOOL__TRACKERS__LISTEN", trackers.as_str())]].concat();
+    let mqtt = server.mqtt.to_string();
+    let ports =
+        [("MOTORPOOL__TRACKERS__LISTEN", trackers.as_str()), ("MOTORPOOL__MQTT__LISTEN", mqtt.as_str())];
+    let restart_on = [variables, &ports].concat();
     let life = Duration::from_millis(LIFE_MS);
     // Longer than the lives together take, so that each kill hits a busy server.
-    let mut load = simulate(&server, protocol, &ledger, LOAD_S * rounds);
+    let mut load = simulate(protocol, &server, &ledger, LOAD_S * rounds);
     let seed = u64::from(std::process::id());
     println!("moments from seed {seed}");
     for round in 0..rounds {
@@ -75,10 +86,11 @@ pub(crate) fn survive_kills(protocol: &str, rounds: u64, variables: &[(&str, &st
     compare(&ledger, &data)
 }
 
-fn simulate(server: &Served, protocol: &str, ledger: &Path, duration_s: u64) -> Child {
+fn simulate(protocol: &str, server: &Served, ledger: &Path, duration_s: u64) -> Child {
+    let to = if protocol == "mqtt" { server.mqtt } else { server.trackers };
     Command::new(MOTORPOOL)
         .args(["simulate", "--protocol", protocol, "--vehicles", "40", "--interval", "0", "--pipeline", "4"])
-        .args(["--to", &server.trackers.to_string(), "--duration", &duration_s.to_string()])
+        .args(["--to", &to.to_string(), "--duration", &duration_s.to_string()])
         .args(["--api", &format!("http://{}", server.http), "--enrol", &server.token, "--json"])
         .arg("--ledger")
         .arg(ledger)
@@ -99,7 +111,7 @@ fn fraction(seed: u64, round: u64) -> f64 {
 /// A frame as ledger and history both know it: terminal and time of its fix.
 type Key = (String, String);
 
-/// Counts what the ledger says was acknowledged and the history does not have.
+/// Holds what the ledger says was acknowledged against the history.
 pub(crate) fn compare(ledger: &Path, data: &Path) -> Outcome {
     let export = motorpool_ok(&["tracks", "export", "--data", data.to_str().unwrap(), "--format", "csv"]);
     let mut stored: HashMap<Key, usize> = HashMap::new();

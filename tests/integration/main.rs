@@ -5,9 +5,14 @@
 mod audit;
 mod bad_input;
 mod commands;
+mod downlink;
 mod kill;
 mod mixed;
+mod mqtt_broker;
+mod mqtt_listener;
+mod mqtt_support;
 mod restart;
 mod roundtrip;
 mod supervision;
 mod support;
+mod terminal;

@@ -29,6 +29,8 @@ pub(crate) struct Served {
     /// What it has logged, when that is kept.
     log: Arc<Mutex<Vec<String>>>,
     pub(crate) trackers: SocketAddr,
+    /// The MQTT listener.
+    pub(crate) mqtt: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) token: String,
 }
@@ -59,6 +61,7 @@ impl Served {
     fn run(data: &Path, command: &mut Command) -> Self {
         let defaults = [
             ("MOTORPOOL__TRACKERS__LISTEN", "127.0.0.1:0"),
+            ("MOTORPOOL__MQTT__LISTEN", "127.0.0.1:0"),
             ("MOTORPOOL__HTTP__LISTEN", "127.0.0.1:0"),
             ("MOTORPOOL__JOURNAL__SEGMENT_SIZE", "4MiB"),
             ("MOTORPOOL__JOURNAL__QUEUE_MAX", "2MiB"),
@@ -86,6 +89,7 @@ impl Served {
             child,
             log,
             trackers: address("trackers"),
+            mqtt: address("mqtt"),
             http: address("http"),
             token: fs::read_to_string(data.join("api-token")).unwrap().trim().to_owned(),
         }

@@ -9,6 +9,8 @@ describe("pages", () => {
 
   it("are in the menu for those who may", () => {
     expect(menuFor(() => false).map(({ page }) => page)).not.toContain("queue");
+    expect(menuFor(() => false).map(({ page }) => page)).toEqual(["accounts"]);
+    expect(menuFor((permission) => permission === "trips:report").map(({ page }) => page)).toEqual(["explain", "accounts"]);
     expect(menuFor(() => true)[0]?.page).toBe("queue");
   });
 

@@ -6,26 +6,26 @@ const found = import.meta.glob<{ default: Component }>("../routes/*/Page.svelte"
 
 const loaders = new Map(Object.entries(found).map(([path, load]) => [path.split("/").at(-2) ?? "", load]));
 
-/** A page of the menu, and what one must be allowed to do to need it. */
+/** A page of the menu, and what one must be allowed to do to need it: one of these, or nothing. */
 export interface MenuEntry {
   page: string;
-  permission: string;
+  permissions: readonly string[];
 }
 
 const menu: MenuEntry[] = [
-  { page: "queue", permission: "cases:read" },
-  { page: "case", permission: "cases:read" },
-  { page: "explain", permission: "" },
-  { page: "map", permission: "positions:read" },
-  { page: "orders", permission: "orders:read" },
-  { page: "sealing", permission: "cases:read" },
-  { page: "devices", permission: "devices:read" },
-  { page: "month", permission: "reports:read" },
-  { page: "accounts", permission: "" },
+  { page: "queue", permissions: ["cases:read"] },
+  { page: "case", permissions: ["cases:read"] },
+  { page: "explain", permissions: ["cases:read", "trips:report"] },
+  { page: "map", permissions: ["positions:read"] },
+  { page: "orders", permissions: ["orders:read"] },
+  { page: "sealing", permissions: ["cases:read"] },
+  { page: "devices", permissions: ["devices:read"] },
+  { page: "month", permissions: ["reports:read"] },
+  { page: "accounts", permissions: [] },
 ];
 
 export const menuFor = (may: (permission: string) => boolean): MenuEntry[] =>
-  menu.filter((entry) => loaders.has(entry.page) && (!entry.permission || may(entry.permission)));
+  menu.filter(({ page, permissions }) => loaders.has(page) && (!permissions.length || permissions.some(may)));
 
 /** Where people begin, the first role that they have counts. */
 const HOMES: readonly [role: string, page: string][] = [

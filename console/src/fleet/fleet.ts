@@ -108,5 +108,12 @@ export async function loadFleet(): Promise<Fleet> {
   }
 }
 
+/** The units that the person may name, without their cars: all that who gives grants need see of a fleet. */
+export async function loadUnits(): Promise<Fleet> {
+  if (!session.may("accounts:write")) return loadFleet();
+  const { items } = await read<Schema<"GrantUnits">>("units");
+  return new Fleet(items.map((unit) => ({ ...unit, parent: unit.parent ?? null })), []);
+}
+
 /** A row of a register as the API tells it. */
 export type RegisterRow<T> = Omit<Schema<"RowView">, "row"> & { row: T };

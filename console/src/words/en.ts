@@ -70,6 +70,11 @@ export const en: typeof zh = {
     trace: "Request",
   },
   nothingHere: "There is no such page.",
+  date: {
+    choose: "Open the calendar",
+    shapes: { date: "yyyy-mm-dd", month: "yyyy-mm", "datetime-local": "yyyy-mm-dd hh:mm" },
+    wrong: (shape) => `Please write it as ${shape}, within what can be chosen`,
+  },
   time: {
     days: (n: number) => `${n} d`,
     hours: (n: number) => `${n} h`,

@@ -69,6 +69,11 @@ export const zh = {
     trace: "请求编号",
   },
   nothingHere: "此页面不存在。",
+  date: {
+    choose: "打开日历",
+    shapes: { date: "年-月-日", month: "年-月", "datetime-local": "年-月-日 时:分" },
+    wrong: (shape: string) => `请按“${shape}”填写，并在可选范围内`,
+  },
   time: {
     days: (n: number) => `${n} 天`,
     hours: (n: number) => `${n} 小时`,

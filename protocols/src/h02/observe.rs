@@ -83,7 +83,7 @@ fn read_binary(
     status::apply(binary.status, &mut fix);
     let (index, start) = (out.fixes.len(), out.extra.len());
     if let Some(percent) = status::battery_percent(u64::from(binary.battery)) {
-        Reading::new(Quantity::BatteryPercent, percent * 1_000).write(&mut out.extra);
+        Reading::new(Quantity::BatteryPercent, percent.saturating_mul(1_000)).write(&mut out.extra);
     }
     notes.of_fix(index, "status", || Value::from(binary.status));
     match Tail::parse(binary.rest) {
@@ -185,7 +185,7 @@ fn read_behind(fields: &[&[u8]], index: usize, fix: &mut Fix, notes: &mut impl N
             if let [battery] = rest
                 && let Some(percent) = text::digits(battery).and_then(status::battery_percent)
             {
-                Reading::new(Quantity::BatteryPercent, percent * 1_000).write(extra);
+                Reading::new(Quantity::BatteryPercent, percent.saturating_mul(1_000)).write(extra);
             }
         }
         _ => notes.of_fix(index, "rest", || Value::from(joined(fields))),
@@ -208,7 +208,7 @@ fn read_cells(row: &Row<'_>, offset_s: i32, notes: &mut impl Notes, out: &mut Ob
     });
     note_status(row, after + 1, notes);
     let charge = text::digits(row.at(after + 2)).and_then(status::battery_percent);
-    let charge = charge.map(|percent| Reading::new(Quantity::BatteryPercent, percent * 1_000));
+    let charge = charge.map(|percent| Reading::new(Quantity::BatteryPercent, percent.saturating_mul(1_000)));
     put_readings(at, charge.into_iter().collect(), out);
 }
 

@@ -5,10 +5,15 @@
 
 use serde_json::{Map, Value};
 
-use crate::jt808::message::{Edition, Item, Message};
+use crate::jt808::message::{Edition, Item, Message, Text};
+use crate::jt808::obd::{self, Report};
 use crate::jt808::registration::edition_of;
 use crate::jt808::{bcd, decode_location, decode_message, observe};
+use crate::profile::VendorItems;
 use crate::{DecodeError, Description, Fix, Observations, Profile, Quality, UnknownItem};
+
+/// SEEWORLD's answer to a text.
+const TEXT_ANSWER: u16 = 0x6006;
 
 /// Describes the one message in `raw`.
 ///
@@ -42,7 +47,7 @@ pub(crate) fn describe(raw: &[u8], profile: &Profile) -> Result<Description, Dec
         serial: Some(u32::from(header.serial)),
         observations,
         attributes,
-        body: body_of(&message),
+        body: body_of(&message, &body, profile, &mut unknown),
         unknown,
     })
 }
@@ -70,12 +75,12 @@ pub(crate) fn attributes_of(
     unknown: &mut Vec<UnknownItem>,
 ) -> Map<String, Value> {
     let (items, tail) = Item::read_all(extra, profile.vendor_items);
-    let mut attributes = Map::new();
-    for item in items {
+    let (mut attributes, rest) = vendor_attributes_of(fix, &items, profile, unknown);
+    for item in rest {
         match item.attribute() {
             // A second item of one kind is kept as bytes: the one in the column, or the first, is the one that
             // counts.
-            Some((name, value)) if !attributes.contains_key(name) && !has_column(fix, &item) => {
+            Some((name, value)) if !attributes.contains_key(name) && !has_column(fix, item) => {
                 attributes.insert(name.to_owned(), value);
             }
             _ => {
@@ -92,6 +97,27 @@ pub(crate) fn attributes_of(
     attributes
 }
 
+/// What the maker's items say under a profile that knows them, and the items that are not among them.
+fn vendor_attributes_of<'a>(
+    fix: &Fix,
+    items: &'a [Item],
+    profile: &Profile,
+    unknown: &mut Vec<UnknownItem>,
+) -> (Map<String, Value>, Vec<&'a Item>) {
+    let Some(mut vendor) = obd::Items::of(profile) else { return (Map::new(), items.iter().collect()) };
+    let mut rest = Vec::new();
+    let mut report = Report::default();
+    for item in items {
+        let bytes = item.to_bytes();
+        report.enter(format!("{:#04x}", item.id()));
+        if !vendor.read(item.id(), bytes.get(2..).unwrap_or(&[]), &mut |found| report.add(found)) {
+            rest.push(item);
+        }
+    }
+    let attributes = report.finish(profile, unknown, |reading| obd::is_in_column(fix, reading));
+    (attributes, rest)
+}
+
 /// Whether the fix has what the item says in a column.
 const fn has_column(fix: &Fix, item: &Item) -> bool {
     match item {
@@ -105,15 +131,36 @@ const fn has_column(fix: &Fix, item: &Item) -> bool {
 }
 
 /// Every field of a message that is not a position; an empty object for a position.
-fn body_of(message: &Message) -> Value {
+fn body_of(message: &Message, raw: &[u8], profile: &Profile, unknown: &mut Vec<UnknownItem>) -> Value {
     if let Message::LocationReport(_) = message {
         return Value::Object(Map::new());
     }
     let mut body = serde_json::to_value(message).unwrap_or_default();
-    if let (Message::PassThroughUp(data), Value::Object(fields)) = (message, &mut body)
-        && let Some(peripherals) = data.peripherals()
-    {
-        fields.insert("peripherals".to_owned(), serde_json::to_value(peripherals).unwrap_or_default());
+    let Value::Object(fields) = &mut body else { return body };
+    match message {
+        Message::PassThroughUp(data) => {
+            if let Some(vendor) = obd::describe_pass_through(raw, profile, unknown) {
+                fields.extend(vendor);
+            } else if let Some(peripherals) = data.peripherals() {
+                fields
+                    .insert("peripherals".to_owned(), serde_json::to_value(peripherals).unwrap_or_default());
+            }
+        }
+        // A terminal's answer to a text, as SEEWORLD sends it: 0 GBK or 1 UTF-16, then the text.
+        Message::Unknown { id: TEXT_ANSWER, bytes } if profile.vendor_items == VendorItems::Seeworld => {
+            let text = match bytes.split_first() {
+                Some((1, text)) => encoding_rs::UTF_16BE.decode_without_bom_handling(text).0.into_owned(),
+                Some((_, text)) => Text::from_bytes(text.to_vec()).to_string(),
+                None => String::new(),
+            };
+            fields.insert("text".to_owned(), text.into());
+        }
+        Message::CanData(data) if !profile.can_signals.is_empty() => {
+            let values = data.signals(&profile.can_signals);
+            let shown = values.map(|(signal, reading)| (signal.name.clone(), reading.value()));
+            fields.insert("signals".to_owned(), Value::Object(shown.collect()));
+        }
+        _ => {}
     }
     body
 }

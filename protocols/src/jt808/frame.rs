@@ -274,3 +274,28 @@ impl Splitter {
 pub(crate) fn check_is_right(payload: &[u8]) -> bool {
     xor(payload) == 0
 }
+
+/// One frame in the input of a session's call, with its delimiters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wire<'a> {
+    pub(crate) input: &'a [u8],
+    /// Where the content begins.
+    pub(crate) at: usize,
+    /// Where the closing delimiter is.
+    pub(crate) end: usize,
+}
+
+impl Wire<'_> {
+    /// Appends the frame with both delimiters.
+    #[inline]
+    pub(crate) fn copy_to(&self, out: &mut Vec<u8>) {
+        // The byte before the content is its opening delimiter, unless that came in an earlier call.
+        match self.at.checked_sub(1).and_then(|start| self.input.get(start..=self.end)) {
+            Some(frame) => out.extend_from_slice(frame),
+            None => {
+                out.push(DELIMITER);
+                out.extend_from_slice(self.input.get(self.at..=self.end).unwrap_or(&[]));
+            }
+        }
+    }
+}

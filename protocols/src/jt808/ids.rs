@@ -14,18 +14,28 @@ pub const ASK_PACKETS: u16 = 0x0005;
 pub const REGISTER: u16 = 0x0100;
 /// Log-in (authentication).
 pub const LOG_IN: u16 = 0x0102;
+/// Answer to a query of parameters.
+pub const PARAMETERS_ANSWER: u16 = 0x0104;
+/// Answer to a query of the terminal's attributes.
+pub const ATTRIBUTES_ANSWER: u16 = 0x0107;
 /// Position report.
 pub const LOCATION: u16 = 0x0200;
 /// Answer to a position query.
 pub const LOCATION_ANSWER: u16 = 0x0201;
 /// Answer to a vehicle control.
 pub const CONTROL_ANSWER: u16 = 0x0500;
+/// Answer to a query of areas and routes.
+pub const AREAS_ANSWER: u16 = 0x0608;
 /// Driver's card.
 pub const DRIVER: u16 = 0x0702;
 /// Batch of position reports.
 pub const BATCH: u16 = 0x0704;
+/// CAN bus data.
+pub const CAN_DATA: u16 = 0x0705;
 /// Multimedia data.
 pub const MEDIA: u16 = 0x0801;
+/// Pass-through.
+pub const PASS_THROUGH: u16 = 0x0900;
 
 /// Platform's general answer.
 pub const PLATFORM_ANSWER: u16 = 0x8001;
@@ -35,6 +45,16 @@ pub const RESEND_PACKETS: u16 = 0x8003;
 pub const SERVER_TIME: u16 = 0x8004;
 /// Answer to a registration.
 pub const REGISTER_ANSWER: u16 = 0x8100;
+/// Query of all parameters.
+pub const QUERY_ALL_PARAMETERS: u16 = 0x8104;
+/// Query of some parameters.
+pub const QUERY_PARAMETERS: u16 = 0x8106;
+/// Query of the terminal's attributes.
+pub const QUERY_ATTRIBUTES: u16 = 0x8107;
+/// Query of the position.
+pub const QUERY_LOCATION: u16 = 0x8201;
+/// Query of areas and routes (2019).
+pub const QUERY_AREAS: u16 = 0x8608;
 /// Answer to multimedia data.
 pub const MEDIA_ANSWER: u16 = 0x8800;
 
@@ -77,8 +97,12 @@ pub(crate) const fn answer_to(message_id: u16) -> Answer {
         ASK_PACKETS => Answer::Packets,
         MEDIA => Answer::Media,
         TERMINAL_ANSWER | LOCATION_ANSWER | CONTROL_ANSWER => Answer::Nothing,
-        0x0104 | 0x0107 | 0x0302 | 0x0608 | 0x0700 | 0x0802 | 0x0805 => Answer::Nothing,
-        0x0108 | 0x0301 | 0x0303 | 0x0701 | DRIVER | 0x0705 | 0x0800 | 0x0900 | 0x0901 => Answer::General,
+        PARAMETERS_ANSWER | ATTRIBUTES_ANSWER | AREAS_ANSWER | 0x0302 | 0x0700 | 0x0802 | 0x0805 => {
+            Answer::Nothing
+        }
+        0x0108 | 0x0301 | 0x0303 | 0x0701 | DRIVER | CAN_DATA | 0x0800 | PASS_THROUGH | 0x0901 => {
+            Answer::General
+        }
         0x0f00..=0x0fff | 0x1000..=0x1fff | 0xe000..=0xefff => Answer::General,
         _ => Answer::Unsupported,
     }

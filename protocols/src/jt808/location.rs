@@ -13,9 +13,10 @@
 //!
 //! Items 0x01 (odometer), 0x02 (fuel), 0x03 (recorder speed), 0x30 (signal) and 0x31 (satellites) become fields
 //! of the [`Fix`] when they have their standard length; all others, and repetitions of these, are kept as
-//! bytes. A position is never dropped: what is doubtful is marked in [`Fix::quality`].
+//! bytes. Under a profile whose maker's items are known their engine speed, vehicle speed, fuel, odometer and alarms
+//! are taken into the fix as well; the bytes stay. A position is never dropped: what is doubtful is marked in [`Fix::quality`].
 
-use crate::jt808::bcd;
+use crate::jt808::{bcd, obd};
 use crate::profile::{CHINA_CLOCK_OFFSET_S, Datum};
 use crate::{Alarms, DecodeError, Extra, Fix, Observations, Profile, Quality, Status, UtcMillis, gcj02};
 
@@ -47,6 +48,9 @@ pub fn decode_location(
     fix.quality = fix.quality.with(quality);
     if !items.is_empty() {
         decode_items(items, &mut fix, out);
+        if let Some(vendor) = obd::Items::of(profile) {
+            obd::enrich(vendor, &mut fix, out);
+        }
     }
     out.fixes.push(fix);
     Ok(())

@@ -2,9 +2,11 @@
 //!
 //! [`frame`] cuts and checks, [`header`] addresses, [`session`] runs a link with [`reassembly`] for messages
 //! in several packets, [`observe`] reads stored messages and [`location`] the hot one among them. [`message`]
-//! has every body in full, in both directions, and `describe` prints one message for people.
+//! has every body in full, in both directions, [`command`] writes the commands of a platform, and `describe` prints one
+//! message for people.
 
 pub mod bcd;
+pub mod command;
 mod describe;
 mod downlink;
 pub mod frame;
@@ -12,7 +14,9 @@ pub mod header;
 pub mod ids;
 pub mod location;
 pub mod message;
+pub(crate) mod obd;
 pub mod observe;
+mod outstanding;
 pub mod reassembly;
 pub mod registration;
 pub mod session;

@@ -10,9 +10,9 @@
 use crate::jt808::frame::{self, Content, DELIMITER, PAYLOAD_BYTES_MAX, Piece, Splitter};
 use crate::jt808::header::{Frame, Header, IdBytes, Packet, Version};
 use crate::jt808::location::{BASIC_BYTES, decode_location};
-use crate::jt808::message::Message;
+use crate::jt808::message::{Edition, Message};
 use crate::jt808::registration::{decode_registration, edition_of, text};
-use crate::jt808::{bcd, ids};
+use crate::jt808::{bcd, ids, obd};
 use crate::profile::CHINA_CLOCK_OFFSET_S;
 use crate::{DecodeError, Observation, Observations, Profile, Quality, RejectReason};
 
@@ -238,10 +238,26 @@ fn observe_other(
         ids::HEARTBEAT => Observation::Heartbeat,
         ids::LOG_OUT => Observation::LoggedOut,
         ids::DRIVER => driver_card(body, profile).ok_or_else(truncated)?,
+        ids::PASS_THROUGH if obd::observe_pass_through(body, profile, out) => return Ok(()),
+        ids::CAN_DATA if !profile.can_signals.is_empty() => {
+            can_readings(body, profile).ok_or_else(truncated)?
+        }
         _ => Observation::Other { message_id },
     };
     out.other.push(observation);
     Ok(())
+}
+
+/// What the profile's signals are worth in CAN data. Only the hour is told, not the day: the readings have no time.
+fn can_readings(body: &[u8], profile: &Profile) -> Option<Observation> {
+    let Ok(Message::CanData(data)) = Message::decode(ids::CAN_DATA, Edition::E2019, body) else {
+        return None;
+    };
+    let readings: Vec<_> = data.signals(&profile.can_signals).map(|(_, reading)| reading).collect();
+    if readings.is_empty() {
+        return Some(Observation::Other { message_id: ids::CAN_DATA });
+    }
+    Some(Observation::Readings { at: None, readings })
 }
 
 /// A batch: count WORD, type BYTE (1 = out of a blind area), then `length WORD, position report`.

@@ -33,6 +33,16 @@ pub enum Edition {
     E2019,
 }
 
+impl Edition {
+    /// The edition to write to a terminal whose headers have that shape: what 2011 and 2013 share is written as 2013.
+    pub(crate) const fn of(version: Version) -> Self {
+        match version {
+            Version::V2013 => Self::E2013,
+            Version::V2019 { .. } => Self::E2019,
+        }
+    }
+}
+
 /// Decodes a registration, or `None` when it is too short for its edition.
 #[must_use]
 pub fn decode_registration(body: &[u8], version: Version) -> Option<(Registration, Edition)> {

@@ -30,15 +30,18 @@
 
 use std::sync::Arc;
 
+use crate::command::{Command, CommandError, CommandKey, Confirmed};
 use crate::jt808::bcd;
+use crate::jt808::command::message_of;
 use crate::jt808::downlink::Downlink;
 use crate::jt808::frame::{
-    self, BODY_BYTES_MAX, Content, DELIMITER, FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX, Piece, Splitter,
+    self, BODY_BYTES_MAX, Content, FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX, Piece, Splitter, Wire,
 };
 use crate::jt808::header::{Frame, HEADER_BYTES_MAX, IdBytes, Packet, Version};
 use crate::jt808::ids::{self, Answer};
-use crate::jt808::message::Message;
+use crate::jt808::message::{Edition, EncodeError, Message};
 use crate::jt808::observe::{decode_message, is_well_formed};
+use crate::jt808::outstanding::Outstanding;
 use crate::jt808::reassembly::{DoneAnswer, Reassembly, SentMessages, Step};
 use crate::jt808::registration::{decode_registration, edition_of};
 use crate::{
@@ -72,6 +75,7 @@ pub struct Jt808Session {
     rejects_in_a_row: u32,
     reassembly: Reassembly,
     sent: SentMessages,
+    outstanding: Outstanding,
 }
 
 /// A terminal admitted on the link.
@@ -80,31 +84,6 @@ struct Terminal {
     id: IdBytes,
     device: u32,
     profile: Arc<Profile>,
-}
-
-/// One frame in the input of a call, with its delimiters.
-#[derive(Clone, Copy, Debug)]
-struct Wire<'a> {
-    input: &'a [u8],
-    /// Where the content begins.
-    at: usize,
-    /// Where the closing delimiter is.
-    end: usize,
-}
-
-impl Wire<'_> {
-    /// Appends the frame with both delimiters.
-    #[inline]
-    fn copy_to(&self, out: &mut Vec<u8>) {
-        // The byte before the content is its opening delimiter, unless that came in an earlier call.
-        match self.at.checked_sub(1).and_then(|start| self.input.get(start..=self.end)) {
-            Some(frame) => out.extend_from_slice(frame),
-            None => {
-                out.push(DELIMITER);
-                out.extend_from_slice(self.input.get(self.at..=self.end).unwrap_or(&[]));
-            }
-        }
-    }
 }
 
 /// What the frames of one call share.
@@ -128,6 +107,7 @@ impl Jt808Session {
             rejects_in_a_row: 0,
             reassembly: Reassembly::default(),
             sent: SentMessages::default(),
+            outstanding: Outstanding::default(),
         }
     }
 
@@ -218,9 +198,15 @@ impl Jt808Session {
                 wire.copy_to(&mut call.out.raw);
                 call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
                 self.answer_accepted(frame, frame.serial, frame.body, call);
+                self.confirm(frame, frame.body, device, call.out);
                 Ok(())
             }
         }
+    }
+
+    /// A terminal that is admitted, by its name.
+    fn admitted(&self, terminal: &TerminalId) -> Option<&Terminal> {
+        self.terminals.iter().find(|known| known.id.terminal(Default::default()).key() == terminal.key())
     }
 
     fn find(&self, id: &IdBytes) -> Option<usize> {
@@ -351,6 +337,7 @@ impl Jt808Session {
 
     fn forget(&mut self, id: &IdBytes) {
         self.terminals.retain(|terminal| terminal.id != *id);
+        self.outstanding.forget(id);
         self.current = 0;
     }
 
@@ -380,6 +367,7 @@ impl Jt808Session {
                 let body = decode_message(&whole, &lenient).map(|(_, body)| body).unwrap_or_default();
                 let answer = self.answer_accepted(frame, frame.first_serial(), &body, call);
                 self.reassembly.answered(answer);
+                self.confirm(frame, &body, device, call.out);
             }
         }
         Ok(())
@@ -429,6 +417,15 @@ impl Jt808Session {
             }
         }
         done
+    }
+
+    /// Says which command of ours an accepted message answers.
+    fn confirm(&mut self, frame: &Frame<'_>, body: &[u8], device: u32, out: &mut Outbox) {
+        if frame.encryption() == 0
+            && let Some((key, result)) = self.outstanding.answered(&frame.id, frame.message_id, body)
+        {
+            out.confirmed.push(Confirmed { device, key, result });
+        }
     }
 
     /// Answers a message in packets again, as it was answered before.
@@ -540,11 +537,7 @@ impl Session for Jt808Session {
     }
 
     fn send(&mut self, terminal: &TerminalId, message_id: u16, body: &[u8], out: &mut Outbox) -> Option<u16> {
-        let id = self
-            .terminals
-            .iter()
-            .map(|known| known.id)
-            .find(|id| id.terminal(Default::default()).key() == terminal.key())?;
+        let id = self.admitted(terminal)?.id;
         let total = u16::try_from(body.len().div_ceil(BODY_BYTES_MAX)).ok()?;
         if total <= 1 {
             return Some(self.ours.write(&id, message_id, body, &mut out.immediate));
@@ -560,6 +553,22 @@ impl Session for Jt808Session {
         self.sent.keep(id, first_serial, frames, ends, &self.limits);
         Some(first_serial)
     }
+
+    fn command(
+        &mut self,
+        terminal: &TerminalId,
+        command: &Command,
+        out: &mut Outbox,
+    ) -> Result<CommandKey, CommandError> {
+        let Terminal { id, profile, .. } = self.admitted(terminal).ok_or(CommandError::NotHere)?;
+        let (id, edition) = (*id, Edition::of(id.version));
+        let message = message_of(command, edition, profile)?;
+        let mut body = Vec::new();
+        message.encode(edition, &mut body).map_err(unwritable)?;
+        let serial = self.send(terminal, message.id(), &body, out).ok_or(CommandError::NotHere)?;
+        let packets = u16::try_from(body.len().div_ceil(BODY_BYTES_MAX)).unwrap_or(u16::MAX);
+        Ok(self.outstanding.remember(id, message.id(), serial, packets))
+    }
 }
 
 /// The code of a log-in: the whole body, in 2019 the first string of it. Padding zeros at the end don't count.
@@ -573,6 +582,14 @@ fn log_in_code<'a>(frame: &Frame<'a>) -> &'a [u8] {
         code = rest;
     }
     code
+}
+
+/// Why a command has no body.
+const fn unwritable(error: EncodeError) -> CommandError {
+    match error {
+        EncodeError::TooLong { limit } => CommandError::TooLong { limit },
+        EncodeError::Missing => CommandError::Invalid("a part of it is missing"),
+    }
 }
 
 /// The end of the message that was just appended.

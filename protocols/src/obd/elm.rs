@@ -19,7 +19,7 @@ use crate::obd::{Diagnosis, Fuel};
 /// Text that is read at one time; what is behind it is left out, and said.
 pub const TEXT_BYTES_MAX: usize = 64 << 10;
 /// Control units whose messages may be unfinished at one time.
-const UNITS_MAX: usize = 16;
+const ECUS_MAX: usize = 16;
 /// First bytes of answers: the service with this bit.
 const ANSWER: u8 = 0x40;
 
@@ -86,9 +86,9 @@ const CHATTER: &[&str] = &["AT", "ST", "ELM327", "OBDLINK"];
 /// One message of a control unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an output record")]
-pub struct UnitMessage {
-    /// The address of the unit; `None` with headers off.
-    pub unit: Option<u32>,
+pub struct EcuMessage {
+    /// The address of the control unit; `None` with headers off.
+    pub ecu: Option<u32>,
     /// The message, without headers, lengths and checksums.
     pub bytes: Vec<u8>,
 }
@@ -98,7 +98,7 @@ pub struct UnitMessage {
 #[expect(clippy::exhaustive_structs, reason = "an output record")]
 pub struct Elm {
     /// The messages, in the order in which they became whole.
-    pub messages: Vec<UnitMessage>,
+    pub messages: Vec<EcuMessage>,
     /// The complaints, in order.
     pub errors: Vec<ElmError>,
 }
@@ -106,7 +106,7 @@ pub struct Elm {
 /// A message of which frames are missing.
 #[derive(Debug)]
 struct Unfinished {
-    unit: Option<u32>,
+    ecu: Option<u32>,
     /// As stated; `None` where no line stated it.
     wanted: Option<usize>,
     /// The number that the next frame must have.
@@ -203,24 +203,26 @@ impl Parser {
     /// A line of whole bytes: with a header of another bus, as a raw frame, or a message alone.
     fn message(&mut self, bytes: &[u8]) {
         match bytes {
-            // An echo of a request.
-            [0x01..=0x0f] | [0x01 | 0x02 | 0x05 | 0x06 | 0x08 | 0x09, 0x00..=0x3f, ..] => {}
-            [0x18, 0xda, 0xf1, unit, frame @ ..] => self.can_frame(Some(u32::from(*unit)), frame),
+            // An echo of a request: a mode, a parameter of it, several parameters, or one of UDS.
+            [0x01..=0x0f] | [0x01 | 0x02 | 0x05 | 0x06 | 0x08 | 0x09, _] | [0x19, 0x02, _] => {}
+            [0x01 | 0x02 | 0x05 | 0x06 | 0x08 | 0x09, 0x00..=0x3f, ..] => {}
+            [0x22, _, _] if self.unfinished.iter().all(|open| open.ecu.is_some()) => {}
+            [0x18, 0xda, 0xf1, ecu, frame @ ..] => self.can_frame(Some(u32::from(*ecu)), frame),
             // ISO 9141-2 and J1850, with a checksum at the end.
-            [0x48 | 0x41, 0x6b, unit, message @ .., _] if is_answer(message) => {
-                self.whole(Some(u32::from(*unit)), message);
+            [0x48 | 0x41, 0x6b, ecu, message @ .., _] if is_answer(message) => {
+                self.whole(Some(u32::from(*ecu)), message);
             }
             // KWP 2000: the low six bits are the length.
-            [format @ 0x80..=0xff, 0xf1, unit, message @ .., _]
+            [format @ 0x80..=0xff, 0xf1, ecu, message @ .., _]
                 if is_answer(message) && usize::from(format & 0x3f) == message.len() =>
             {
-                self.whole(Some(u32::from(*unit)), message);
+                self.whole(Some(u32::from(*ecu)), message);
             }
             [0x10..=0x1f, _, service, ..] if service & ANSWER != 0 => self.can_frame(None, bytes),
-            [0x20..=0x2f, ..] if self.unfinished.iter().any(|open| open.unit.is_none()) => {
+            [0x20..=0x2f, ..] if self.unfinished.iter().any(|open| open.ecu.is_none()) => {
                 self.can_frame(None, bytes);
             }
-            [len @ 0x01..=0x07, message @ ..] if is_answer(message) && message.len() >= usize::from(*len) => {
+            [len @ 0x02..=0x07, message @ ..] if is_answer(message) && message.len() >= usize::from(*len) => {
                 self.can_frame(None, bytes);
             }
             _ if is_answer(bytes) => self.whole(None, bytes),
@@ -230,17 +232,17 @@ impl Parser {
 
     /// A frame of ISO 15765-2: its first four bits say whether it is a whole message, the first part, a further part, or
     /// flow control.
-    fn can_frame(&mut self, unit: Option<u32>, frame: &[u8]) {
+    fn can_frame(&mut self, ecu: Option<u32>, frame: &[u8]) {
         match frame {
             [len @ 0x00..=0x07, message @ ..] => match message.get(..usize::from(*len)) {
-                Some(message) if !message.is_empty() => self.whole(unit, message),
+                Some(message) if !message.is_empty() => self.whole(ecu, message),
                 _ => self.out.errors.push(ElmError::Incomplete),
             },
             [high @ 0x10..=0x1f, low, first @ ..] => {
                 let wanted = usize::from(high & 0x0f) << 8 | usize::from(*low);
-                self.begin(Unfinished { unit, wanted: Some(wanted), next: 1, bytes: first.to_vec() });
+                self.begin(Unfinished { ecu, wanted: Some(wanted), next: 1, bytes: first.to_vec() });
             }
-            [number @ 0x20..=0x2f, part @ ..] => self.further(unit, number & 0x0f, part),
+            [number @ 0x20..=0x2f, part @ ..] => self.further(ecu, number & 0x0f, part),
             [0x30..=0x3f, ..] => {}
             _ => self.out.errors.push(ElmError::Unreadable),
         }
@@ -249,9 +251,9 @@ impl Parser {
     /// A part `0: ...` of a message, headers off.
     fn part(&mut self, index: u8, part: &[u8]) -> bool {
         // After fifteen parts the numbers begin again with 0.
-        if index == 0 && !self.unfinished.iter().any(|open| open.unit.is_none() && open.next == 0) {
+        if index == 0 && !self.unfinished.iter().any(|open| open.ecu.is_none() && open.next == 0) {
             let wanted = self.stated.take();
-            self.begin(Unfinished { unit: None, wanted, next: 1, bytes: part.to_vec() });
+            self.begin(Unfinished { ecu: None, wanted, next: 1, bytes: part.to_vec() });
         } else {
             self.further(None, index & 0x0f, part);
         }
@@ -259,15 +261,15 @@ impl Parser {
     }
 
     fn begin(&mut self, message: Unfinished) {
-        self.give_up(message.unit);
-        if self.unfinished.len() >= UNITS_MAX {
+        self.give_up(message.ecu);
+        if self.unfinished.len() >= ECUS_MAX {
             return self.out.errors.push(ElmError::TooMuch);
         }
         self.unfinished.push(message);
     }
 
-    fn further(&mut self, unit: Option<u32>, number: u8, part: &[u8]) {
-        let Some(at) = self.unfinished.iter().position(|open| open.unit == unit) else {
+    fn further(&mut self, ecu: Option<u32>, number: u8, part: &[u8]) {
+        let Some(at) = self.unfinished.iter().position(|open| open.ecu == ecu) else {
             return self.out.errors.push(ElmError::Incomplete);
         };
         let Some(open) = self.unfinished.get_mut(at) else { return };
@@ -283,9 +285,9 @@ impl Parser {
         }
     }
 
-    /// Ends the message of a unit that begins another one.
-    fn give_up(&mut self, unit: Option<u32>) {
-        if let Some(at) = self.unfinished.iter().position(|open| open.unit == unit) {
+    /// Ends the message of a control unit that begins another one.
+    fn give_up(&mut self, ecu: Option<u32>) {
+        if let Some(at) = self.unfinished.iter().position(|open| open.ecu == ecu) {
             let open = self.unfinished.remove(at);
             self.close(open);
         }
@@ -297,11 +299,11 @@ impl Parser {
             Some(wanted) => open.bytes.truncate(wanted),
             None => {}
         }
-        self.whole(open.unit, &open.bytes);
+        self.whole(open.ecu, &open.bytes);
     }
 
-    fn whole(&mut self, unit: Option<u32>, message: &[u8]) {
-        self.out.messages.push(UnitMessage { unit, bytes: message.to_vec() });
+    fn whole(&mut self, ecu: Option<u32>, message: &[u8]) {
+        self.out.messages.push(EcuMessage { ecu, bytes: message.to_vec() });
     }
 
     fn finish(mut self) -> Elm {
@@ -329,14 +331,15 @@ fn digits(text: &str) -> Option<(Vec<u8>, bool)> {
     Some((pairs.iter().map(|[high, low]| high << 4 | low).collect(), rest.is_empty()))
 }
 
-/// A message as an adapter prints it, headers on: one line for each CAN frame of the unit with that identifier.
+/// A message as an adapter prints it, headers on: one line for each CAN frame of the control unit with that
+/// identifier.
 #[must_use]
-pub fn encode(unit: u16, message: &[u8]) -> String {
-    let unit = unit & 0x07ff;
+pub fn encode(ecu: u16, message: &[u8]) -> String {
+    let ecu = ecu & 0x07ff;
     let mut out = String::new();
     let mut frame = |bytes: &[u8]| {
         let hex: Vec<_> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
-        out.push_str(&format!("{unit:03X} {}\r", hex.join(" ")));
+        out.push_str(&format!("{ecu:03X} {}\r", hex.join(" ")));
     };
     match u8::try_from(message.len()) {
         Ok(len @ 0..=7) => frame(&[&[len], message].concat()),
@@ -372,6 +375,7 @@ mod tests {
         for text in [
             "010C\r41 0C 1A F8 \r\r>",
             "41 0c 1a f8",
+            "0144\r010C0D\r22F190\r1902FF\r>41 0C 1A F8",
             "010C1\r410C1AF8\r>",
             "SEARCHING...\r41 0C 1A F8\r\r>",
             "SEARCHING...41 0C 1A F8\r\r>",
@@ -417,7 +421,7 @@ mod tests {
     fn several_units_answer() {
         let elm = parse("7E8 06 41 00 BE 3E A8 13\r7E9 06 41 00 80 00 00 01\r\r>");
         assert_eq!(
-            elm.messages.iter().map(|message| message.unit).collect::<Vec<_>>(),
+            elm.messages.iter().map(|message| message.ecu).collect::<Vec<_>>(),
             [Some(0x7e8), Some(0x7e9)]
         );
         assert_eq!(messages("41 00 BE 3E A8 13\r41 00 80 00 00 01\r").len(), 2);
@@ -474,13 +478,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_is_read(unit in 0x700_u16..0x800, rest in prop::collection::vec(any::<u8>(), 0..300), blanks: bool) {
+        fn what_is_encoded_is_read(ecu in 0x700_u16..0x800, rest in prop::collection::vec(any::<u8>(), 0..300), blanks: bool) {
             let message = [&[0x41][..], &rest].concat();
-            let text = encode(unit, &message);
+            let text = encode(ecu, &message);
             let text = if blanks { text } else { text.replace(' ', "") };
             let elm = parse(&text);
             prop_assert_eq!(elm.errors, []);
-            prop_assert_eq!(elm.messages, [UnitMessage { unit: Some(u32::from(unit)), bytes: message }]);
+            prop_assert_eq!(elm.messages, [EcuMessage { ecu: Some(u32::from(ecu)), bytes: message }]);
         }
 
         #[test]

@@ -120,7 +120,7 @@ fn read_zip_tail(
         return Ok(());
     }
     let minutes = i64::from(octets.u32()?);
-    Quantity::Hours.write(Some((minutes * 1_000 + 30) / 60), extra);
+    Quantity::Hours.write(Some((minutes.saturating_mul(1_000).saturating_add(30)) / 60), extra);
     Quantity::Battery.write(volts_milli(octets)?, extra);
     if octets.u8()? == 0 {
         fix.quality = fix.quality.with(Quality::BACKFILL);

@@ -249,7 +249,7 @@ fn dallas<N: Notes>(id: u16, value: &[u8], draft: &mut Draft<'_>, notes: &mut N)
     }
     let probes = [Quantity::Temperature1, Quantity::Temperature2, Quantity::Temperature3];
     let quantity = probes.get(usize::from(id - 72)).copied().unwrap_or(Quantity::Temperature4);
-    draft.reading(quantity, tenths * 100);
+    draft.reading(quantity, tenths.saturating_mul(100));
 }
 
 /// Bluetooth sensors 1 to 4, hundredths of a degree. They have no quantity: the probes on the wire have it.

@@ -1,5 +1,6 @@
 //! JT/T 808 from the bytes of a link to fixes and answers, through the public interface only.
 
+mod commands;
 mod frames;
 mod locations;
 mod packets;

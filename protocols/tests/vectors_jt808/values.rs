@@ -205,6 +205,7 @@ pub(crate) fn transformed(ours: &Value, how: &str) -> Value {
         "x10" => scaled(10.0),
         "x100" => scaled(100.0),
         "per100" => scaled(0.01),
+        "per1000" => scaled(0.001),
         "u16" => ours.as_i64().map_or(Value::Null, |value| json!(value & 0xffff)),
         "count" => json!(ours.as_array().map(Vec::len)),
         "some" => json!(ours.as_array().is_some_and(|list| !list.is_empty())),

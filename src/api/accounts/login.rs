@@ -1,9 +1,9 @@
 //! Logging in and out, and the link that sets a password.
 //!
-//! An attempt is counted before the password is looked at, and forgotten when it was right: guesses sent at once don't get more tries
-//! than guesses one after the other. Names that do not exist are counted, hashed and answered like those that do.
+//! Names that do not exist are counted, hashed and answered like those that do. How attempts are counted: [`super::attempts`].
 
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
@@ -16,9 +16,10 @@ use utoipa::ToSchema;
 
 use super::super::ApiState;
 use super::super::auth::{self, Somebody};
-use super::super::data::note;
+use super::super::data::telling;
 use super::super::extract::{Body, Id};
 use super::super::problem::{Code, Problem, ProblemBody};
+use super::attempts::Attempt;
 use super::me::Me;
 use crate::accounts::chain::Deed;
 use crate::accounts::password::{self, Verdict};
@@ -63,7 +64,7 @@ pub(in super::super) struct LoginRequest {
 #[utoipa::path(post, path = "/api/v1/login", tag = "accounts", security(()), request_body = LoginRequest, responses(
     (status = 200, body = Me, headers(("set-cookie" = String, description = "The log-in"))),
     (status = 401, body = ProblemBody, content_type = "application/problem+json", description = "`login_failed`, or `code_needed` when the password is right and the second factor is missing or wrong"),
-    (status = 429, body = ProblemBody, content_type = "application/problem+json", description = "Too many failed attempts with this name or from this address; `Retry-After` tells when"),
+    (status = 429, body = ProblemBody, content_type = "application/problem+json", description = "Too many failed attempts with this name from this address, or from this address at all; `Retry-After` tells when"),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(in super::super) async fn log_in(
@@ -71,19 +72,15 @@ pub(in super::super) async fn log_in(
     State(state): State<ApiState>,
     Body(request): Body<LoginRequest>,
 ) -> Result<Response, Problem> {
+    let attempt = Attempt::begin(&state, &request.name, door.peer).await?;
     let account = check(&state, &door, &request).await?;
-    state.people().forget_failures(&request.name).await?;
-    let_in(&state, &door, account, "login").await
+    attempt.forgive(&state).await?;
+    let_in(&state, &door, account).await
 }
 
 /// The account of a name, a password and a code that are all right.
 async fn check(state: &ApiState, door: &Door, request: &LoginRequest) -> Result<Account, Problem> {
     let (people, now) = (state.people(), state.now());
-    if let Some(until) = people.shut_until(&request.name, now).await? {
-        let wait_s = u64::try_from(until.0.saturating_sub(now.0)).unwrap_or(0).div_ceil(1_000);
-        return Err(Problem::new(Code::TooManyAttempts).retry_after(wait_s.max(1)));
-    }
-    people.note_failure(&request.name, now).await?;
     let known = people.sign_in(&request.name).await?;
     // The demo's passwords are known to everybody: its accounts open nothing but a demo.
     let usable =
@@ -119,10 +116,7 @@ async fn refuse(
     account: Option<Account>,
     code: Code,
 ) -> Result<Problem, Problem> {
-    let problem = auth::failed(state, door.peer);
-    if problem.is(Code::TooManyAttempts) {
-        return Ok(problem);
-    }
+    state.counters().http_auth_failures.fetch_add(1, Ordering::Relaxed);
     let object = account.map_or_else(|| "no account".to_owned(), |account| format!("account {}", account.id));
     let ip = door.peer.to_string();
     let deed = Deed {
@@ -137,7 +131,7 @@ async fn refuse(
 }
 
 /// Makes a log-in, sets its cookie and answers who it is.
-async fn let_in(state: &ApiState, door: &Door, account: Account, action: &str) -> Result<Response, Problem> {
+async fn let_in(state: &ApiState, door: &Door, account: Account) -> Result<Response, Problem> {
     let secret = secrets::secret().map_err(|error| Problem::internal(&error))?;
     let now = state.now();
     let ip = door.peer.to_string();
@@ -148,11 +142,18 @@ async fn let_in(state: &ApiState, door: &Door, account: Account, action: &str) -
         ip: &ip,
         agent,
     };
-    let login = state.people().create_login(account.id, &new, now).await?;
     let mut grants = state.people().grants(account.id).await?;
     grants.retain(|grant| grant.holds(now));
+    let deed = Deed {
+        actor: format!("account {} ({})", account.id, account.display_name),
+        person: Some(account.person.0),
+        ip: ip.clone(),
+        action: "login".to_owned(),
+        detail: agent.to_owned(),
+        ..Deed::default()
+    };
+    let login = state.people().telling(&deed, now).create_login(account.id, &new, now).await?;
     let caller = Caller::person(LoggedIn { login, account, grants }, ip);
-    note(state, &caller, action, format!("login {login}"), agent.to_owned()).await?;
     let mut response = Json(Me::of(state, &caller).await?).into_response();
     put_cookie(state, &mut response, &secret);
     Ok(response)
@@ -179,8 +180,8 @@ pub(in super::super) async fn log_out(
     State(state): State<ApiState>,
 ) -> Result<Response, Problem> {
     let (account, login) = own(&caller)?;
-    state.people().end_login(account.id, login, state.now()).await?;
-    note(&state, &caller, "logout", format!("login {login}"), String::new()).await?;
+    let (deed, now) = (telling(&caller, "logout", String::new()), state.now());
+    state.people().telling(&deed, now).end_login(account.id, login, now).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     put_cookie(&state, &mut response, "");
     Ok(response)
@@ -252,10 +253,10 @@ pub(in super::super) async fn end(
 ) -> Result<StatusCode, Problem> {
     let (account, _) = own(&caller)?;
     let login = id.parse().map_err(|_| Problem::new(Code::NotFound))?;
-    if !state.people().end_login(account.id, login, state.now()).await? {
+    let (deed, now) = (telling(&caller, "login.end", String::new()), state.now());
+    if !state.people().telling(&deed, now).end_login(account.id, login, now).await? {
         return Err(Problem::new(Code::NotFound));
     }
-    note(&state, &caller, "login.end", format!("login {login}"), String::new()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -299,9 +300,18 @@ pub(in super::super) async fn set_up(
     };
     password::check(&request.password, &name)
         .map_err(|weak| Problem::field("/password", weak.to_string()))?;
+    if let LinkUse::Password(account) = &link {
+        not_as_before(&state, &account.name, &request.password).await?;
+    }
     let hash = state.hasher().hash(&request.password).await?;
     let new = NewPassword { hash: &hash, name: &name, display_name: &request.display_name };
-    let Some(account) = people.use_link(&request.link, &new, now).await? else {
+    let deed = Deed {
+        actor: "whoever holds the link".to_owned(),
+        ip: door.peer.to_string(),
+        action: "setup".to_owned(),
+        ..Deed::default()
+    };
+    let Some(account) = people.telling(&deed, now).use_link(&request.link, &new, now).await? else {
         return Err(no_link(&state, &door));
     };
     people.forget_failures(&account.name).await?;
@@ -316,7 +326,19 @@ pub(in super::super) async fn set_up(
             Problem::new(Code::SecondFactor).detail("the password is set: log in with it and the code")
         );
     }
-    let_in(&state, &door, account, "setup").await
+    let_in(&state, &door, account).await
+}
+
+/// A link replaces a password: the one that it replaces may be known to others.
+async fn not_as_before(state: &ApiState, name: &str, password: &str) -> Result<(), Problem> {
+    let known = state.people().sign_in(name).await?;
+    let Some(stored) = known.and_then(|known| known.password) else { return Ok(()) };
+    match state.hasher().verify(password, Some(&stored)).await? {
+        Verdict::Wrong => Ok(()),
+        Verdict::Right | Verdict::RightAndRehashed(_) => {
+            Err(Problem::field("/password", "is the password as it was"))
+        }
+    }
 }
 
 /// A wrong link is a guess.

@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::ApiState;
 use super::super::auth::{AccountsReader, AccountsWriter, Granted, Somebody};
-use super::super::data::note;
+use super::super::data::telling;
 use super::super::extract::{Body, Id, Page, Params, cursor, cursor_number, instant, limit_of};
 use super::super::problem::{Code, Problem, ProblemBody};
 use super::GrantView;
@@ -216,10 +216,9 @@ pub(in super::super) async fn create(
         is_demo: false,
     };
     let (people, now, who) = (state.people(), state.now(), granted.recorded_as());
-    let account = people.create_account(&new, &who, now).await?;
+    let deed = telling(&granted, "account.create", new.name.clone());
+    let account = people.telling(&deed, now).create_account(&new, &who, now).await?;
     let link = people.create_link(Some(account.id), &who, now).await?;
-    let object = format!("account {}", account.id);
-    note(&state, &granted, "account.create", object, account.name.clone()).await?;
     let mut view = AccountView::of(&state, account).await?;
     view.link = Some(link);
     Ok(Json(view))
@@ -288,14 +287,10 @@ pub(in super::super) async fn change(
         driver,
         is_disabled: request.is_disabled,
         must_change_password: request.must_change_password,
+        has_totp: request.has_totp,
     };
-    let object = format!("account {}", account.id);
-    note(&state, &granted, "account.change", object, format!("{change:?}, has_totp: {:?}", request.has_totp))
-        .await?;
-    if request.has_totp == Some(false) {
-        state.people().remove_totp(account.id).await?;
-    }
-    let changed = state.people().change_account(account.id, &change, state.now()).await?;
+    let (deed, now) = (telling(&granted, "account.change", format!("{change:?}")), state.now());
+    let changed = state.people().telling(&deed, now).change_account(account.id, &change, now).await?;
     Ok(Json(AccountView::of(&state, changed.ok_or(Problem::new(Code::AccountNotFound))?).await?))
 }
 
@@ -337,9 +332,9 @@ pub(in super::super) async fn grant(
         return Err(Problem::field("/until", "must be in the future"));
     }
     let new = NewGrant { role, unit, is_secret: request.secret, until: request.until };
-    let grant = state.people().grant(account.id, new, &granted.recorded_as(), state.now()).await?;
-    let object = format!("account {}", account.id);
-    note(&state, &granted, "grant.give", object, format!("grant {}: {new:?}", grant.id)).await?;
+    let (deed, now) = (telling(&granted, "grant.give", format!("{new:?}")), state.now());
+    let people = state.people().telling(&deed, now);
+    let grant = people.grant(account.id, new, &granted.recorded_as(), now).await?;
     Ok(Json(GrantView::of(&state, &grant).await?))
 }
 
@@ -377,9 +372,9 @@ pub(in super::super) async fn revoke(
     if !held.iter().any(|held| held.id == grant && is_in(&scope, held.unit)) {
         return Err(Problem::new(Code::NotFound));
     }
-    state.people().revoke_grant(account.id, grant, &granted.recorded_as(), state.now()).await?;
-    let object = format!("account {}", account.id);
-    note(&state, &granted, "grant.revoke", object, format!("grant {grant}")).await?;
+    let (deed, now) = (telling(&granted, "grant.revoke", String::new()), state.now());
+    let people = state.people().telling(&deed, now);
+    people.revoke_grant(account.id, grant, &granted.recorded_as(), now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -390,7 +385,7 @@ pub(in super::super) struct LinkView {
     link: String,
 }
 
-/// Make a link that sets a new password
+/// Make a link that sets a new password, and end the account's log-ins
 #[utoipa::path(post, path = "/api/v1/accounts/{id}/reset", tag = "accounts",
     params(("id" = i64, Path, description = "The account")),
     responses(
@@ -403,9 +398,9 @@ pub(in super::super) async fn reset(
     Id(id): Id,
 ) -> Result<Json<LinkView>, Problem> {
     let account = subordinate(&state, &granted, &id).await?;
-    let object = format!("account {}", account.id);
-    note(&state, &granted, "account.reset", object, String::new()).await?;
-    let link = state.people().create_link(Some(account.id), &granted.recorded_as(), state.now()).await?;
+    let (deed, now) = (telling(&granted, "account.reset", String::new()), state.now());
+    let people = state.people().telling(&deed, now);
+    let link = people.reset_account(account.id, &granted.recorded_as(), now).await?;
     Ok(Json(LinkView { link }))
 }
 

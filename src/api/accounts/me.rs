@@ -8,10 +8,11 @@ use utoipa::ToSchema;
 
 use super::super::ApiState;
 use super::super::auth::Somebody;
-use super::super::data::note;
+use super::super::data::telling;
 use super::super::extract::Body;
 use super::super::problem::{Code, Problem, ProblemBody};
 use super::GrantView;
+use super::attempts::Attempt;
 use crate::accounts::password::{self, Verdict};
 use crate::accounts::{Caller, secrets, totp};
 use crate::registry::accounts::Account;
@@ -91,21 +92,17 @@ fn own(caller: &Caller) -> Result<&Account, Problem> {
 /// Whether this is the caller's password. Guesses count as those at the log-in do: a browser left open is no way around them.
 async fn check_password(
     state: &ApiState,
-    account: &Account,
+    caller: &Caller,
     given: &str,
-    pointer: &str,
+    pointer: &'static str,
 ) -> Result<(), Problem> {
-    let (people, now) = (state.people(), state.now());
-    if let Some(until) = people.shut_until(&account.name, now).await? {
-        let wait_s = u64::try_from(until.0.saturating_sub(now.0)).unwrap_or(0).div_ceil(1_000);
-        return Err(Problem::new(Code::TooManyAttempts).retry_after(wait_s.max(1)));
-    }
-    people.note_failure(&account.name, now).await?;
-    let stored = people.sign_in(&account.name).await?.and_then(|known| known.password);
+    let account = own(caller)?;
+    let attempt = Attempt::begin_at(state, &account.name, caller.ip()).await?;
+    let stored = state.people().sign_in(&account.name).await?.and_then(|known| known.password);
     if state.hasher().verify(given, stored.as_deref()).await? == Verdict::Wrong {
         return Err(Problem::field(pointer, "is not the password"));
     }
-    Ok(people.forget_failures(&account.name).await?)
+    attempt.forgive(state).await
 }
 
 /// An old and a new password.
@@ -134,13 +131,13 @@ pub(in super::super) async fn change_password(
 ) -> Result<StatusCode, Problem> {
     let account = own(&caller)?;
     password::check(&request.new, &account.name).map_err(|weak| Problem::field("/new", weak.to_string()))?;
-    check_password(&state, account, &request.old, "/old").await?;
+    check_password(&state, &caller, &request.old, "/old").await?;
     if request.new == request.old {
         return Err(Problem::field("/new", "is the password as it was"));
     }
     let hash = state.hasher().hash(&request.new).await?;
-    state.people().set_password(account.id, &hash, caller.login(), state.now()).await?;
-    note(&state, &caller, "password.change", format!("account {}", account.id), String::new()).await?;
+    let (deed, now) = (telling(&caller, "password.change", String::new()), state.now());
+    state.people().telling(&deed, now).set_password(account.id, &hash, caller.login(), now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -155,7 +152,9 @@ pub(in super::super) struct TotpView {
 }
 
 /// Make a second factor; it is in force once a code of it is confirmed
-#[utoipa::path(post, path = "/api/v1/me/totp", tag = "accounts", responses(
+///
+/// It takes the place of one that was not confirmed.
+#[utoipa::path(post, path = "/api/v1/me/totp", tag = "accounts", request_body = OwnPassword, responses(
     (status = 200, body = TotpView),
     (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "One is in force"),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
@@ -163,8 +162,10 @@ pub(in super::super) struct TotpView {
 pub(in super::super) async fn propose_totp(
     Somebody(caller): Somebody,
     State(state): State<ApiState>,
+    Body(request): Body<OwnPassword>,
 ) -> Result<Json<TotpView>, Problem> {
     let account = own(&caller)?;
+    check_password(&state, &caller, &request.password, "/password").await?;
     let secret = secrets::random::<{ totp::SECRET_BYTES }>().map_err(|error| Problem::internal(&error))?;
     if !state.people().propose_totp(account.id, &secret).await? {
         return Err(Problem::new(Code::Conflict).detail("a second factor is in force: take it away first"));
@@ -201,10 +202,11 @@ pub(in super::super) async fn confirm_totp(
     let account = own(&caller)?;
     let codes: Result<Vec<String>, _> = (0..RECOVERY_CODES).map(|_| secrets::recovery_code()).collect();
     let codes = codes.map_err(|error| Problem::internal(&error))?;
-    if !state.people().confirm_totp(account.id, request.code.trim(), &codes, state.now()).await? {
+    let (deed, now) = (telling(&caller, "totp.confirm", String::new()), state.now());
+    let people = state.people().telling(&deed, now);
+    if !people.confirm_totp(account.id, request.code.trim(), &codes, now).await? {
         return Err(Problem::field("/code", "is not the code of a second factor that waits to be confirmed"));
     }
-    note(&state, &caller, "totp.confirm", format!("account {}", account.id), String::new()).await?;
     Ok(Json(RecoveryCodes { recovery_codes: codes }))
 }
 
@@ -228,8 +230,8 @@ pub(in super::super) async fn remove_totp(
     Body(request): Body<OwnPassword>,
 ) -> Result<StatusCode, Problem> {
     let account = own(&caller)?;
-    check_password(&state, account, &request.password, "/password").await?;
-    state.people().remove_totp(account.id).await?;
-    note(&state, &caller, "totp.remove", format!("account {}", account.id), String::new()).await?;
+    check_password(&state, &caller, &request.password, "/password").await?;
+    let deed = telling(&caller, "totp.remove", String::new());
+    state.people().telling(&deed, state.now()).remove_totp(account.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,6 +3,7 @@
 //! Secrets come in and go out once; nothing here logs one. Whatever opens or shuts something is noted in the audit log before the
 //! answer is given.
 
+mod attempts;
 pub(super) mod demo;
 pub(super) mod log;
 pub(super) mod login;

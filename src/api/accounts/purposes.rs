@@ -94,18 +94,14 @@ pub(in super::super) async fn state_purpose(
     }
     let day = state.today()?;
     let case_id = request.case.as_deref();
-    let id = state
-        .people()
-        .state_purpose(&NewPurpose { login, account, vehicle, case_id, day, text }, state.now())
-        .await?;
     let deed = Deed {
         action: "purpose".to_owned(),
-        object: format!("purpose {id}"),
         vehicle: vehicle.map(|vehicle| vehicle.0),
         case_id: request.case.clone(),
         detail: text.to_owned(),
         ..deed_of(&granted)
     };
-    state.people().note(deed, state.now()).await?;
+    let (new, now) = (NewPurpose { login, account, vehicle, case_id, day, text }, state.now());
+    let id = state.people().telling(&deed, now).state_purpose(&new, now).await?;
     Ok(Json(PurposeView { id, vehicle: vehicle.map(|vehicle| vehicle.0), case: request.case, day }))
 }

@@ -81,10 +81,6 @@ impl CaseView {
                 sentences.push(CaseSentence { flag: id, sentence: desk.sentences(&flag.finding) });
             }
         }
-        let actor = desk.actor_in(case).ok();
-        let may = |action: &&Action| {
-            actor.as_ref().is_some_and(|actor| allowed(case, actor, **action, &desk.units).is_ok())
-        };
         Ok(Self {
             id: case_id(seen.key),
             seq: seen.seq,
@@ -94,13 +90,7 @@ impl CaseView {
             colour: serde_json::to_value(seen.colour()).unwrap_or_default(),
             due: desk.due(seen),
             changed_at: seen.changed_at,
-            // Opening is for cases that are not there yet.
-            allowed: Action::ALL
-                .iter()
-                .filter(|action| **action != Action::Opened)
-                .filter(may)
-                .map(|action| action.tag())
-                .collect(),
+            allowed: allowed_in(desk, case),
             sentences,
             case: serde_json::to_value(seen).map_err(|error| Problem::internal(&error))?,
         })
@@ -109,6 +99,17 @@ impl CaseView {
     fn answer(self) -> Response {
         ([(header::ETAG, format!("\"{}\"", self.seq))], Json(self)).into_response()
     }
+}
+
+/// What the caller's roles allow in a case.
+fn allowed_in(desk: &Desk, case: &Case) -> Vec<&'static str> {
+    let Ok(actor) = desk.actor_in(case) else { return Vec::new() };
+    // Opening is for cases that are not there yet.
+    let actions = Action::ALL.iter().filter(|action| **action != Action::Opened);
+    actions
+        .filter(|action| allowed(case, &actor, **action, &desk.units).is_ok())
+        .map(|action| action.tag())
+        .collect()
 }
 
 /// The plate of a case's vehicle on its day.

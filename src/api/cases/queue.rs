@@ -20,7 +20,7 @@ use super::super::extract::{
     Page, Params, cursor, cursor_parts, instant, limit_of, next_link, with_link, word_of, words,
 };
 use super::super::problem::{Problem, ProblemBody};
-use super::plate;
+use super::{allowed_in, plate};
 use crate::registry::{CaseFilter, CaseRow};
 
 /// Cases of one page at most.
@@ -76,6 +76,9 @@ pub(in super::super) struct QueuedCase {
     /// When its last event was recorded.
     #[schema(value_type = String, format = DateTime)]
     changed_at: UtcMillis,
+    /// What the caller's roles allow in this case; whether it is possible where the case stands shows when it is tried.
+    #[schema(value_type = Vec<String>)]
+    allowed: Vec<&'static str>,
 }
 
 impl QueuedCase {
@@ -101,6 +104,7 @@ impl QueuedCase {
             due: desk.due(seen),
             is_confidential: seen.confidential.is_some(),
             changed_at: seen.changed_at,
+            allowed: allowed_in(desk, seen),
         })
     }
 }

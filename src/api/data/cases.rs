@@ -17,7 +17,7 @@ use crate::api::problem::{Code, Problem};
 use crate::registry::{
     Attachment, CaseFilter, CaseRow, Flag, FlagFilter, FlagTurn, Known, NewAttachment, StoredPlan,
 };
-use crate::supervision::cases::{CaseError, append, case_id, load, load_events};
+use crate::supervision::cases::{CaseError, append_telling, case_id, load, load_events};
 use crate::supervision::{
     BacktestError, BacktestProgress, BacktestReport, BacktestRequest, BacktestSight, DrawError, Drawn,
     NoPack, Pack, PackRequest, Recomputed, backtest, check_items, draw_plan, estimate, pack, recompute,
@@ -37,17 +37,14 @@ impl Desk {
 
     /// Appends to a case that the caller has read, and notes it in the audit log.
     pub(in super::super) async fn append(&self, after: &Case, lines: &[CaseEvent]) -> Result<(), Problem> {
-        append(self.data.registry(), after, lines, self.now).await?;
         let deeds: Vec<&str> = lines.iter().map(|line| line.event.action().tag()).collect();
-        let id = case_id(after.key);
         let deed = Deed {
             action: "case.act".to_owned(),
-            object: format!("case {id}"),
-            case_id: Some(id),
+            case_id: Some(case_id(after.key)),
             detail: deeds.join(" "),
             ..deed_of(self.data.caller())
         };
-        self.data.state.people().note(deed, self.now).await?;
+        append_telling(self.data.registry(), after, lines, Some(&deed), self.now).await?;
         Ok(())
     }
 

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::{DeviceId as SupervisedDevice, VehicleId};
-use motorpool_supervision::register::{Binding, Span};
+use motorpool_supervision::register::{Binding, Row as _, Span, Zone};
 use motorpool_supervision::trips::Segment;
 
 use super::Data;
 use crate::api::problem::{Code, Problem};
 use crate::ids::DeviceId;
 use crate::live::LastState;
+use crate::registers::kind;
 use crate::registry::{
-    Device, DeviceChange, DeviceFilter, DeviceRecord, DeviceState, Enrol, Enrolled, Known, QuarantineFilter,
-    Quarantined, Snapshot, StoredSegment,
+    Device, DeviceChange, DeviceFilter, DeviceRecord, DeviceState, Enrol, Enrolled, Known, NewCommand,
+    QuarantineFilter, Quarantined, Snapshot, StoredCommand, StoredSegment,
 };
 use crate::sources::LinkState;
 use crate::tracks::{Track, TrackOptions};
@@ -85,13 +86,55 @@ impl Data {
         state: DeviceState,
     ) -> Result<bool, Problem> {
         let who = self.granted.recorded_as();
-        let done = self.registry().set_state_if(device.id, is_expected, state, &who, self.now).await?;
-        if done {
-            let object = format!("device {}", device.id);
-            super::note(&self.state, &self.granted, "device.write", object, state.as_str().to_owned())
-                .await?;
-        }
-        Ok(done)
+        let deed = super::telling(&self.granted, "device.write", state.as_str().to_owned());
+        let told = (who.as_str(), Some(&deed));
+        Ok(self.registry().set_state_if(device.id, is_expected, state, told, self.now).await?)
+    }
+
+    /// Commands to a device that was looked up here, newest first, behind number `before`.
+    pub(in super::super) async fn commands_of(
+        &self,
+        device: &Device,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredCommand>, Problem> {
+        let mut commands = self.registry().commands_of(device.id, before, limit).await?;
+        // What was said to it while it sat in a car of others is theirs.
+        let times = self.device_times(device.id);
+        commands.retain(|command| times.iter().any(|span| span.contains(command.created_at)));
+        Ok(commands)
+    }
+
+    /// Queues a command for a device that was looked up here.
+    pub(in super::super) async fn queue_command(
+        &self,
+        new: &NewCommand,
+        detail: String,
+    ) -> Result<StoredCommand, Problem> {
+        let who = self.granted.recorded_as();
+        let deed = super::telling(&self.granted, "device.command", detail);
+        let id = self.registry().queue_command(new, (who.as_str(), Some(&deed)), self.now).await?;
+        self.vault().links.letter_written();
+        let stored = self.registry().commands_of(new.device, id.saturating_add(1), 1).await?;
+        stored.into_iter().next().ok_or(Problem::new(Code::Internal))
+    }
+
+    /// A zone that is seen.
+    pub(in super::super) async fn zone(&self, id: i64) -> Result<Zone, Problem> {
+        let unknown = || Problem::field("/zone/id", "there is no such zone".to_owned());
+        let kind = kind(Zone::KIND).ok_or_else(unknown)?;
+        let rows = self.row_known(kind, id).await?;
+        let present = rows.into_iter().find(|row| row.valid.contains(self.now)).ok_or_else(unknown)?;
+        serde_json::from_value(present.row).map_err(|error| Problem::internal(&error))
+    }
+
+    /// Makes a new secret for MQTT for a device that was looked up here.
+    pub(in super::super) async fn make_mqtt_secret(&self, device: &Device) -> Result<String, Problem> {
+        let secret =
+            self.registry().make_mqtt_secret(device.id, &self.granted.recorded_as(), self.now).await?;
+        let object = format!("device {}", device.id);
+        super::note(&self.state, &self.granted, "device.write", object, "mqtt_secret".to_owned()).await?;
+        Ok(secret)
     }
 
     /// Makes devices known; they sit in no car yet.

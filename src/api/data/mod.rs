@@ -4,6 +4,7 @@
 //! reach a row without a [`Scope`]; what is outside it is answered as what is not there (404, never 403). People's accounts have no
 //! scope of this kind: [`Vault::people`] gives them, and nothing else of the registry.
 
+mod accesses;
 mod cases;
 mod changes;
 pub(super) mod desk;
@@ -249,6 +250,11 @@ pub(super) async fn note(
     let deed = Deed { action: action.to_owned(), object, detail, ..deed_of(caller) };
     state.people().note(deed, state.now()).await?;
     Ok(())
+}
+
+/// What the audit log is told of a change that is made with [`People::telling`].
+pub(super) fn telling(caller: &Caller, action: &str, detail: String) -> Deed {
+    Deed { action: action.to_owned(), detail, ..deed_of(caller) }
 }
 
 /// A deed of this caller.

@@ -2,7 +2,7 @@
 
 use motorpool_protocols::UtcMillis;
 
-use super::{Data, note};
+use super::{Data, telling};
 use crate::api::problem::{Code, Problem};
 use crate::registry::{Delivery, NewWebhook, Webhook};
 
@@ -24,23 +24,25 @@ impl Data {
     /// Makes a webhook.
     pub(in super::super) async fn create_webhook(&self, set: NewWebhook) -> Result<Webhook, Problem> {
         self.everything()?;
-        let webhook = self.registry().create_webhook(set, &self.caller().recorded_as(), self.now).await?;
-        self.note_webhook("webhook.create", webhook.id, &webhook.set.url).await?;
-        Ok(webhook)
+        let deed = telling(&self.granted, "webhook.create", set.url.clone());
+        let who = self.caller().recorded_as();
+        Ok(self.registry().create_webhook(set, (&who, Some(&deed)), self.now).await?)
     }
 
     /// Changes a webhook that was looked up here.
     pub(in super::super) async fn set_webhook(&self, webhook: &Webhook) -> Result<(), Problem> {
-        if !self.registry().set_webhook(webhook.id, &webhook.set).await? {
+        let deed = telling(&self.granted, "webhook.change", webhook.set.url.clone());
+        if !self.registry().set_webhook(webhook.id, &webhook.set, Some(&deed), self.now).await? {
             return Err(Problem::new(Code::WebhookNotFound));
         }
-        self.note_webhook("webhook.change", webhook.id, &webhook.set.url).await
+        Ok(())
     }
 
     /// Deletes a webhook that was looked up here, with its deliveries.
     pub(in super::super) async fn delete_webhook(&self, webhook: &Webhook) -> Result<(), Problem> {
-        self.registry().delete_webhook(webhook.id).await?;
-        self.note_webhook("webhook.delete", webhook.id, &webhook.set.url).await
+        let deed = telling(&self.granted, "webhook.delete", webhook.set.url.clone());
+        self.registry().delete_webhook(webhook.id, Some(&deed), self.now).await?;
+        Ok(())
     }
 
     /// Deliveries of a webhook that was looked up here, newest first.
@@ -58,14 +60,10 @@ impl Data {
         &self,
         webhook: &Webhook,
         delivery: i64,
-        now: UtcMillis,
+        next_at: UtcMillis,
     ) -> Result<bool, Problem> {
-        let is_there = self.registry().replay_delivery(webhook.id, delivery, now).await?;
-        self.note_webhook("webhook.replay", webhook.id, &format!("delivery {delivery}")).await?;
-        Ok(is_there)
-    }
-
-    async fn note_webhook(&self, action: &str, id: i64, detail: &str) -> Result<(), Problem> {
-        note(&self.state, &self.granted, action, format!("webhook {id}"), detail.to_owned()).await
+        let deed = telling(&self.granted, "webhook.replay", format!("delivery {delivery}"));
+        let times = (next_at, self.now);
+        Ok(self.registry().replay_delivery(webhook.id, delivery, Some(&deed), times).await?)
     }
 }

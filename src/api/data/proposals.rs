@@ -158,23 +158,25 @@ impl Data {
         let proposal = self.proposal(id).await?.ok_or_else(none)?;
         let kind = kind(&proposal.kind).ok_or_else(none)?;
         let (recorded_by, known) = (self.caller().recorded_as(), self.known_actor());
-        let clerk = self.clerk(&recorded_by, known.as_ref());
-        let (action, detail, written) = match decision {
+        let (action, detail) = match decision {
+            Decision::Approve => ("proposal.approve", ""),
+            Decision::Reject(reason) => ("proposal.reject", reason.unwrap_or_default()),
+        };
+        let deed = super::telling(&self.granted, action, detail.to_owned());
+        let clerk = self.clerk(&recorded_by, known.as_ref(), &deed);
+        match decision {
             Decision::Approve => {
                 self.check_approver(kind, &proposal).await?;
-                let written = match self.office().approve(id, clerk).await {
-                    Ok(written) => written,
-                    Err(error) => return Err(self.told(kind, error).await?),
-                };
-                ("proposal.approve", "", written)
+                match self.office().approve(id, clerk).await {
+                    Ok(written) => Ok(written),
+                    Err(error) => Err(self.told(kind, error).await?),
+                }
             }
             Decision::Reject(reason) => {
                 self.office().reject(id, reason, clerk).await?;
-                ("proposal.reject", reason.unwrap_or_default(), Vec::new())
+                Ok(Vec::new())
             }
-        };
-        super::note(&self.state, &self.granted, action, format!("proposal {id}"), detail.to_owned()).await?;
-        Ok(written)
+        }
     }
 
     /// An approval is for what was shown: who approves may read rows of the kind and sees every question that is named.

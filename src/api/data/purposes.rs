@@ -5,19 +5,13 @@
 use std::collections::BTreeSet;
 
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::cases::{Event, PersonId};
 use motorpool_supervision::ids::VehicleId;
 
-use super::desk::Desk;
 use super::{Data, deed_of};
-use crate::accounts::chain::{Deed, Entry};
+use crate::accounts::chain::Deed;
 use crate::api::problem::{Code, Problem};
 use crate::ids::DeviceId;
-use crate::registry::CaseFilter;
-use crate::registry::accounts::{AccessFilter, Purpose};
-
-/// Entries read at once.
-const ENTRIES_AT_ONCE: u32 = 500;
+use crate::registry::accounts::Purpose;
 
 /// What is opened.
 #[derive(Clone, Copy, Debug)]
@@ -98,76 +92,6 @@ impl Data {
             self.open(Opening { action, object: &object, vehicle, case: None, detail: &detail }).await?;
         }
         Ok(())
-    }
-}
-
-/// A confidential check of a vehicle that somebody does not see: since when it leaves no trace, and of whom. What was shown before stays
-/// as it was: if it went away, that would be a trace.
-struct Check {
-    case: String,
-    since: UtcMillis,
-    people: BTreeSet<PersonId>,
-}
-
-impl Desk {
-    /// Who looked at what a vehicle did, newest first, and whether the caller may read what for. Without what was done for a confidential
-    /// check that the caller does not see: neither in its name nor, while it lasts, by those who work on it.
-    pub(in super::super) async fn accesses(
-        &self,
-        vehicle: VehicleId,
-        limit: u32,
-    ) -> Result<Vec<(Entry, bool)>, Problem> {
-        let checks = self.hidden_checks(vehicle).await?;
-        let is_hidden = |entry: &Entry| {
-            checks.iter().any(|check| {
-                let is_theirs =
-                    entry.deed.person.is_some_and(|person| check.people.contains(&PersonId(person)));
-                entry.at >= check.since && (is_theirs || entry.deed.case_id.as_ref() == Some(&check.case))
-            })
-        };
-        let was_shown = |case: &String| checks.iter().any(|check| check.case == *case);
-        let mut filter = AccessFilter { vehicle, before: None, limit: ENTRIES_AT_ONCE };
-        let mut shown = Vec::new();
-        loop {
-            let entries = self.data.state.people().accesses(filter).await?;
-            let is_last = entries.len() < ENTRIES_AT_ONCE as usize;
-            filter.before = entries.last().map(|entry| entry.seq);
-            for entry in entries.into_iter().filter(|entry| !is_hidden(entry)) {
-                let shows_purpose = match &entry.deed.case_id {
-                    Some(case) if was_shown(case) => true,
-                    Some(case) => self.load(case).await?.is_some_and(|case| self.seen(&case).is_some()),
-                    None => true,
-                };
-                shown.push((entry, shows_purpose));
-                if shown.len() == limit as usize {
-                    return Ok(shown);
-                }
-            }
-            if is_last {
-                return Ok(shown);
-            }
-        }
-    }
-
-    async fn hidden_checks(&self, vehicle: VehicleId) -> Result<Vec<Check>, Problem> {
-        let filter = CaseFilter {
-            limit: ENTRIES_AT_ONCE,
-            vehicle: Some(vehicle),
-            is_confidential: Some(true),
-            ..CaseFilter::default()
-        };
-        let mut checks = Vec::new();
-        for row in self.case_rows(&filter).await? {
-            if self.case_of(&row).await?.is_some() {
-                continue;
-            }
-            let log = self.log(&row.case_id).await?;
-            let people = log.iter().map(|line| line.actor.person).collect();
-            let made = log.iter().rfind(|line| matches!(line.event, Event::MadeConfidential { .. }));
-            let since = made.map_or(UtcMillis(0), |line| line.at);
-            checks.push(Check { case: row.case_id, since, people });
-        }
-        Ok(checks)
     }
 }
 

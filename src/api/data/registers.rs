@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::Data;
 use crate::accounts::Permission;
+use crate::accounts::chain::Deed;
 use crate::api::problem::{Code, Problem};
 use crate::ids::DeviceId;
 use crate::registers::{
@@ -42,6 +43,7 @@ pub(in super::super) fn permission_to_write(kind: &Kind) -> Permission {
         "zone" | "place" => Permission::ZonesWrite,
         "fuel_fill" | "passage" | "repair" | "rental" | "mileage" => Permission::LedgersWrite,
         "calendar_year" | "working_hours" | "rule_set" | "exemption" | "watermark" => Permission::RulesWrite,
+        Unit::KIND => Permission::UnitsWrite,
         _ => Permission::RegistersWrite,
     }
 }
@@ -216,13 +218,19 @@ impl Data {
     }
 
     /// The caller as the one who writes.
-    pub(super) fn clerk<'a>(&'a self, recorded_by: &'a str, known: Option<&'a Actor>) -> Clerk<'a> {
+    pub(super) fn clerk<'a>(
+        &'a self,
+        recorded_by: &'a str,
+        known: Option<&'a Actor>,
+        told: &'a Deed,
+    ) -> Clerk<'a> {
         let caller = self.caller();
         let is_machine = caller.as_token().is_some_and(|token| token.person.is_none());
         Clerk {
             person: caller.name(),
             recorded_by,
             known,
+            told: Some(told),
             is_trusted_with_dates: is_machine && caller.may(Permission::RegistersWrite),
         }
     }
@@ -235,21 +243,12 @@ impl Data {
     ) -> Result<Submitted, Problem> {
         self.check_changes(kind, &changes).await?;
         let (recorded_by, known) = (self.caller().recorded_as(), self.known_actor());
-        let clerk = self.clerk(&recorded_by, known.as_ref());
-        let count = changes.len();
-        let done = match self.office().submit(kind, changes, clerk).await {
-            Ok(done) => done,
-            Err(error) => return Err(self.told(kind, error).await?),
-        };
-        let object = match &done {
-            Submitted::Written(written) if written.len() == 1 => {
-                format!("{} {}", kind.name, written.first().map_or(0, |written| written.id))
-            }
-            Submitted::Written(_) => format!("{count} rows of {}", kind.name),
-            Submitted::Proposed { id, .. } => format!("proposal {id}"),
-        };
-        super::note(&self.state, &self.granted, "register.write", object, kind.name.to_owned()).await?;
-        Ok(done)
+        let deed = super::telling(&self.granted, "register.write", kind.name.to_owned());
+        let clerk = self.clerk(&recorded_by, known.as_ref(), &deed);
+        match self.office().submit(kind, changes, clerk).await {
+            Ok(done) => Ok(done),
+            Err(error) => Err(self.told(kind, error).await?),
+        }
     }
 
     /// The time of the request.

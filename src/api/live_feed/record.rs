@@ -7,7 +7,7 @@
 //!
 //! All numbers are little-endian. `n` names the car as `GET /fleet` does, `fix_time` is in seconds since 1970, `speed_kmh` 255 is
 //! "255 or more", `course` counts 65536 to the full turn, clockwise from north. A car of which no place is known has state 4 and
-//! zeros for the place and its time.
+//! zeros for the place and its time. Speed and course are those of the place, and zero while the newest fix has none.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use motorpool_protocols::{Fix, Quality, Status};
@@ -121,8 +121,11 @@ impl Record {
             let seconds = u32::try_from(place.fix_time.0 / 1_000).unwrap_or(0);
             (place.lon_e7, place.lat_e7, seconds)
         });
-        let speed_dkmh = last.fix.as_ref().and_then(|fix| fix.speed_dkmh).unwrap_or(0);
-        let course_deg = last.fix.as_ref().and_then(|fix| fix.course_deg).unwrap_or(0);
+        // Speed and course belong to the place: a reader who may see that one may not see where a newer fix without a place was.
+        let is_of_place = |at| last.place.is_some_and(|place| place.fix_time == at);
+        let fix = last.fix.as_ref().filter(|fix| is_of_place(fix.fix_time));
+        let speed_dkmh = fix.and_then(|fix| fix.speed_dkmh).unwrap_or(0);
+        let course_deg = fix.and_then(|fix| fix.course_deg).unwrap_or(0);
         Self {
             n: last.device.0,
             lon_e7: place.0,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use motorpool_protocols::UtcMillis;
+use motorpool_protocols::{Fix, Quality, Status, UtcMillis};
 use motorpool_supervision::register::Span;
 use proptest::prelude::*;
 
@@ -116,6 +116,35 @@ fn a_place_from_before_a_reader_saw_the_car_is_none() {
     moved.place = moved.place.map(|place| Place { fix_time: UtcMillis(2_000), ..place });
     let tick = board.tick(&cars, &[moved]);
     assert_eq!(frame(&mut before, &tick), Some((1, vec![(1, 51)])), "from then on it is shown");
+}
+
+/// What of a car is behind its place in a frame of one record: state, speed, course.
+fn behind_the_place(frame: &Bytes) -> &[u8] {
+    assert_eq!(frame.len(), HEADER_BYTES + RECORD_BYTES);
+    &frame[HEADER_BYTES + 16..]
+}
+
+#[test]
+fn what_a_car_does_where_a_reader_does_not_see_it_is_not_told() {
+    let (mut board, cars) = (Board::default(), numbers(1, &[1]));
+    let seen = Arc::from([vec![Span::new(UtcMillis(0), UtcMillis(5_000))]]);
+    // The newest fix has no place and was taken when the car was no longer to be seen.
+    let mut fix = Fix::new(UtcMillis(9_000), 0, 0);
+    fix.speed_dkmh = Some(880);
+    fix.course_deg = Some(90);
+    fix.status = Status::IGNITION;
+    fix.quality = Quality::NOT_POSITIONED;
+    let hidden = LastState { fix: Some(fix), ..car(1, 10, 0) };
+    let frame = Reader::of(Some(Arc::clone(&seen))).frame(&board.tick(&cars, &[hidden])).unwrap();
+    assert_eq!(read(&frame), (0, vec![(1, 10)]), "the place is from before");
+    assert_eq!(behind_the_place(&frame)[1..], [0; 3], "speed and course");
+    // With a place of its own nothing is told but that there is the car.
+    let place = Place { fix_time: UtcMillis(9_000), lat_e7: 0, lon_e7: 20 * STEP_E7 };
+    let valid = Fix { quality: Quality::default(), ..fix };
+    let hidden = LastState { fix: Some(valid), place: Some(place), ..car(1, 20, 0) };
+    let frame = Reader::of(Some(seen)).frame(&board.tick(&cars, &[hidden])).unwrap();
+    assert_eq!(read(&frame), (0, vec![(1, 0)]));
+    assert_eq!(behind_the_place(&frame), [4, 0, 0, 0], "no position, whatever it does");
 }
 
 #[test]

@@ -93,6 +93,8 @@ async fn nobody_hides_a_car_without_the_grant_for_secret_work() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_chooses_the_own_reviewers() {
     let two = Bureaus::new().await;
+    // Whoever may write units, but only those of one bureau.
+    let office = two.app().person("office4", Role::OfficeSupervisor, Some(4), Some(2)).await;
     let chosen = [
         json!({ "name": "县林业局", "code": "LY", "parent": 1, "kind": "office" }),
         json!({ "name": "县林业局", "code": "LY", "parent": 1, "reviewed_by": 1 }),
@@ -100,17 +102,17 @@ async fn nobody_chooses_the_own_reviewers() {
         json!({ "name": "县林业局", "code": "LY", "parent": 4 }),
     ];
     for row in &chosen {
-        assert_eq!(two.put(&two.foresters, "unit/4", row.clone()).await.problem(), "forbidden", "{row}");
+        assert_eq!(two.put(&office, "unit/4", row.clone()).await.problem(), "forbidden", "{row}");
     }
     let end = json!({ "at": "2026-09-01T00:00:00Z" });
-    assert_eq!(two.post(&two.foresters, "unit/4/end", end).await.problem(), "forbidden");
+    assert_eq!(two.post(&office, "unit/4/end", end).await.problem(), "forbidden");
     let beside = json!({ "row": { "name": "县林业二局", "parent": 1 } });
-    assert_eq!(two.post(&two.foresters, "unit", beside).await.problem(), "forbidden");
+    assert_eq!(two.post(&office, "unit", beside).await.problem(), "forbidden");
 
     // A new name chooses nobody, and who looks after the unit above arranges those below it.
-    two.put(&two.foresters, "unit/4", json!({ "name": "林业局", "code": "LY", "parent": 1 })).await.good();
-    two.post(&two.foresters, "unit", json!({ "row": { "name": "林场", "parent": 4 } })).await.good();
-    let county = two.app().person("county", Role::FleetManager, Some(1), Some(1)).await;
+    two.put(&office, "unit/4", json!({ "name": "林业局", "code": "LY", "parent": 1 })).await.good();
+    two.post(&office, "unit", json!({ "row": { "name": "林场", "parent": 4 } })).await.good();
+    let county = two.app().person("county", Role::OfficeSupervisor, Some(1), Some(1)).await;
     let moved = json!({ "name": "林业局", "code": "LY", "parent": 5 });
     let answer = two.put(&county, "unit/4", moved).await;
     assert!(answer.status.is_success(), "{}", answer.text());
@@ -265,4 +267,25 @@ async fn a_report_is_its_authors() {
     let by_token = two.app().call("PUT", &path_of_row, Some(&two.app().token), Some(&body)).await;
     assert_eq!(by_token.problem(), "forbidden", "nor of who runs the server");
     two.put(&two.foresters, &path, changed).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn units_are_the_offices_to_add_and_rename() {
+    let county = County::new().await;
+    let app = &county.app;
+    let manager = app.person("wang", Role::FleetManager, Some(4), Some(4)).await;
+    let office = app.person("zhou", Role::OfficeSupervisor, Some(1), Some(2)).await;
+    let below = json!({ "row": { "name": "林场", "code": "LC", "parent": 4 } });
+    let renamed = json!({ "row": { "name": "县林草局", "code": "LY", "parent": 1 } });
+    for (method, path, body) in
+        [("POST", "/api/v1/registers/unit", &below), ("PUT", "/api/v1/registers/unit/4", &renamed)]
+    {
+        let refused = app.call_as(&manager, method, path, Some(body)).await;
+        assert_eq!(refused.problem(), "forbidden", "{method} {}", refused.text());
+        let done = app.call_as(&office, method, path, Some(body)).await;
+        assert!(done.status.is_success(), "{method} {}", done.text());
+    }
+    let driver = json!({ "row": { "name": "赵", "unit": 4 } });
+    app.call_as(&manager, "POST", "/api/v1/registers/driver", Some(&driver)).await.good();
+    app.call_as(&manager, "GET", "/api/v1/registers/unit/4", None).await.good();
 }

@@ -12,7 +12,7 @@ use crate::api::tests::cases::{CASE, County};
 use crate::clock::wall_now;
 use crate::registry::accounts::{Account, NewAccount, NewGrant, NewLogin};
 
-const PASSWORD: &str = "three cars in the yard";
+pub(super) const PASSWORD: &str = "three cars in the yard";
 
 /// Somebody who is logged in.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ impl TestApp {
     }
 
     /// An account with [`PASSWORD`].
-    async fn with_password(&self, name: &str) -> Account {
+    pub(super) async fn with_password(&self, name: &str) -> Account {
         let (people, now) = (self.registry.people(), wall_now());
         let new = NewAccount { name: name.to_owned(), ..NewAccount::default() };
         let account = people.create_account(&new, "test", now).await.unwrap();
@@ -209,7 +209,8 @@ async fn a_second_factor_is_asked_for_and_each_code_holds_once() {
     let app = TestApp::new().await;
     let account = app.with_password("zhang").await;
     let person = session(&app.log_in("zhang", PASSWORD, None).await, &account);
-    let made = app.call_as(&person, "POST", "/api/v1/me/totp", None).await.good();
+    let own = json!({ "password": PASSWORD });
+    let made = app.call_as(&person, "POST", "/api/v1/me/totp", Some(&own)).await.good();
     let secret = from_base32(made["secret"].as_str().unwrap());
     assert!(made["uri"].as_str().unwrap().starts_with("otpauth://totp/Motorpool:zhang?secret="));
     let confirm = |code: String| {
@@ -222,7 +223,7 @@ async fn a_second_factor_is_asked_for_and_each_code_holds_once() {
     let codes = confirm(totp::code_of(&secret, step - 1)).await.good();
     let recovery = codes["recovery_codes"].as_array().unwrap();
     assert_eq!(recovery.len(), 10);
-    assert_eq!(app.call_as(&person, "POST", "/api/v1/me/totp", None).await.problem(), "conflict");
+    assert_eq!(app.call_as(&person, "POST", "/api/v1/me/totp", Some(&own)).await.problem(), "conflict");
 
     assert_eq!(app.log_in("zhang", PASSWORD, None).await.problem(), "code_needed");
     assert_eq!(
@@ -243,6 +244,50 @@ async fn a_second_factor_is_asked_for_and_each_code_holds_once() {
         app.call_as(&person, "DELETE", "/api/v1/me/totp", Some(&json!({ "password": PASSWORD }))).await;
     assert_eq!(removed.status, StatusCode::NO_CONTENT);
     assert_eq!(app.log_in("zhang", PASSWORD, None).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_browser_left_open_gives_nobody_a_second_factor() {
+    let app = TestApp::new().await;
+    let account = app.with_password("zhang").await;
+    let person = session(&app.log_in("zhang", PASSWORD, None).await, &account);
+    for method in ["POST", "DELETE"] {
+        let bare = app.call_as(&person, method, "/api/v1/me/totp", None).await;
+        assert_ne!(bare.status, StatusCode::OK, "{method}");
+        let wrong = json!({ "password": "not this one, no" });
+        let wrong = app.call_as(&person, method, "/api/v1/me/totp", Some(&wrong)).await;
+        assert_eq!(wrong.problem(), "invalid_body", "{method}");
+    }
+    let own = json!({ "password": PASSWORD });
+    let propose = || app.call_as(&person, "POST", "/api/v1/me/totp", Some(&own));
+    let first = from_base32(propose().await.good()["secret"].as_str().unwrap());
+    let second = from_base32(propose().await.good()["secret"].as_str().unwrap());
+    let step = totp::step_of(wall_now());
+    let confirm = async |secret: &[u8]| {
+        let body = json!({ "code": totp::code_of(secret, step) });
+        app.call_as(&person, "POST", "/api/v1/me/totp/confirm", Some(&body)).await
+    };
+    assert_eq!(confirm(&first).await.problem(), "invalid_body", "it was replaced");
+    confirm(&second).await.good();
+}
+
+#[tokio::test]
+async fn a_reset_ends_log_ins_at_once_and_takes_another_password() {
+    let app = TestApp::new().await;
+    let account = app.with_password("zhang").await;
+    let person = session(&app.log_in("zhang", PASSWORD, None).await, &account);
+    let admin = app.person("sec", Role::SecurityAdmin, None, None).await;
+    let path = format!("/api/v1/accounts/{}/reset", account.id);
+    let link = app.call_as(&admin, "POST", &path, None).await.good()["link"].clone();
+    assert_eq!(app.call_as(&person, "GET", "/api/v1/me", None).await.problem(), "unauthorized");
+    let set_up = async |password: &str| {
+        let body = json!({ "link": link, "password": password });
+        app.call_from(None, "POST", "/api/v1/setup", Some(&body), "same-origin").await
+    };
+    let same = set_up(PASSWORD).await;
+    assert_eq!(same.problem(), "invalid_body", "{}", same.text());
+    assert_eq!(same.json()["errors"][0]["pointer"], "/password");
+    assert_eq!(set_up("four cars in the yard").await.status, StatusCode::OK, "the link still holds");
 }
 
 fn from_base32(text: &str) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! The demo's accounts: one for each role, all with one password that everybody may know, because they open nothing but a demo.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context as _;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::{DriverId, UnitId};
@@ -25,10 +27,11 @@ enum Place {
 }
 
 /// Log-in name, what others read, role, place.
-const PEOPLE: [(&str, &str, Role, Place); 12] = [
+const PEOPLE: [(&str, &str, Role, Place); 13] = [
     ("inspector", "张纪检", Role::Inspector, Place::Discipline),
     ("inspector2", "赵纪检", Role::Inspector, Place::Discipline),
     ("office", "李监管", Role::OfficeSupervisor, Place::Office),
+    ("office2", "孙监管", Role::OfficeSupervisor, Place::Office),
     ("manager", "王主任", Role::FleetManager, Place::Unit),
     ("dispatcher", "陈调度", Role::Dispatcher, Place::Unit),
     ("approver", "刘局长", Role::Approver, Place::Unit),
@@ -48,15 +51,19 @@ struct County {
     driver: Option<(DriverId, String)>,
 }
 
-/// Makes the accounts, unless the folder has some already.
+/// Makes the accounts, unless the folder has some already. The unit that its people work in is one of those with a `misused` car.
 ///
 /// # Errors
 /// When the registry fails, or the county has no unit with a car.
-pub(super) async fn make(registry: &Registry, now: UtcMillis) -> anyhow::Result<()> {
+pub(super) async fn make(
+    registry: &Registry,
+    misused: &BTreeSet<String>,
+    now: UtcMillis,
+) -> anyhow::Result<()> {
     if registry.people().has_accounts().await? {
         return Ok(());
     }
-    let county = County::read(registry, now).await?;
+    let county = County::read(registry, misused, now).await?;
     let hash = Hasher::new().hash(DEMO_PASSWORD).await?;
     for (name, display_name, role, place) in PEOPLE {
         let (home, over) = match place {
@@ -90,14 +97,14 @@ fn tell() {
 }
 
 impl County {
-    async fn read(registry: &Registry, now: UtcMillis) -> anyhow::Result<Self> {
+    async fn read(registry: &Registry, misused: &BTreeSet<String>, now: UtcMillis) -> anyhow::Result<Self> {
         let units = registry.rows::<Unit>(Known::Now).await?;
         let of_kind = |kind: UnitKind| {
             let found = units.iter().find(|row| row.row.kind == kind && row.valid.contains(now));
             found.map(|row| UnitId(row.id))
         };
         let cars = registry.rows::<Vehicle>(Known::Now).await?;
-        let unit = busiest(&units, &cars).context("the county has no unit with cars")?;
+        let unit = busiest(&units, &cars, misused).context("the county has no unit with cars")?;
         let drivers = registry.rows::<Driver>(Known::Now).await?;
         let driver = drivers.iter().find(|row| row.row.unit == unit);
         Ok(Self {
@@ -109,9 +116,31 @@ impl County {
     }
 }
 
-/// The ordinary unit with most cars: where there is something to see.
-fn busiest(units: &[Versioned<Unit>], cars: &[Versioned<Vehicle>]) -> Option<UnitId> {
+/// The ordinary unit with most cars of those that have something to explain: where there is something to see.
+fn busiest(
+    units: &[Versioned<Unit>],
+    cars: &[Versioned<Vehicle>],
+    misused: &BTreeSet<String>,
+) -> Option<UnitId> {
     let ordinary = units.iter().filter(|row| row.row.kind == UnitKind::Ordinary).map(|row| UnitId(row.id));
     let count = |unit: &UnitId| cars.iter().filter(|row| row.row.unit == *unit).count();
-    ordinary.max_by_key(|unit| (count(unit), std::cmp::Reverse(*unit))).filter(|unit| count(unit) > 0)
+    let is_asked =
+        |unit: &UnitId| cars.iter().any(|row| row.row.unit == *unit && misused.contains(&row.row.plate));
+    ordinary
+        .max_by_key(|unit| (is_asked(unit), count(unit), std::cmp::Reverse(*unit)))
+        .filter(|unit| count(unit) > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_office_and_the_inspectors_are_two_each_so_that_four_eyes_can_finish() {
+        for role in [Role::OfficeSupervisor, Role::Inspector] {
+            assert_eq!(PEOPLE.iter().filter(|(_, _, held, _)| *held == role).count(), 2, "{role:?}");
+        }
+        let names: BTreeSet<&str> = PEOPLE.iter().map(|(name, ..)| *name).collect();
+        assert_eq!(names.len(), PEOPLE.len());
+    }
 }

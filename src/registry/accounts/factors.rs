@@ -17,9 +17,9 @@ impl People<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn propose_totp(&self, account: i64, secret: &[u8]) -> Result<bool, Error> {
-        let _turn = self.0.writer.lock().await;
+        let _turn = self.registry.writer.lock().await;
         let sql = Sql::new("UPDATE accounts SET totp_secret = $1 WHERE id = $2 AND totp_since IS NULL");
-        Ok(self.0.db.execute(sql.bind(hex::encode(secret)).bind(account)).await? != 0)
+        Ok(self.registry.db.execute(sql.bind(hex::encode(secret)).bind(account)).await? != 0)
     }
 
     /// Puts the proposed secret in force if this is its code, with these recovery codes.
@@ -33,8 +33,8 @@ impl People<'_> {
         recovery_codes: &[String],
         now: UtcMillis,
     ) -> Result<bool, Error> {
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
         let sql =
             Sql::new("SELECT totp_secret, totp_step FROM accounts WHERE id = $1 AND totp_since IS NULL");
         let Some(step) = step_of(&mut tx, sql.bind(account), code, now).await? else { return Ok(false) };
@@ -45,7 +45,7 @@ impl People<'_> {
             let sql = Sql::new("INSERT INTO recovery_codes (account, code_sha256) VALUES ($1, $2)");
             tx.execute(sql.bind(account).bind(secrets::sha256(code))).await?;
         }
-        tx.commit().await?;
+        self.end(tx, format!("account {account}")).await?;
         Ok(true)
     }
 
@@ -58,8 +58,8 @@ impl People<'_> {
         if code.len() > CODE_BYTES_MAX {
             return Ok(false);
         }
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
         let sql =
             Sql::new("SELECT totp_secret, totp_step FROM accounts WHERE id = $1 AND totp_since IS NOT NULL");
         let is_good = match step_of(&mut tx, sql.bind(account), &code, now).await? {
@@ -84,14 +84,20 @@ impl People<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn remove_totp(&self, account: i64) -> Result<(), Error> {
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
-        tx.execute(Sql::new("DELETE FROM recovery_codes WHERE account = $1").bind(account)).await?;
-        // The step stays: a code that was used up under one secret is of no use under another.
-        let sql = Sql::new("UPDATE accounts SET totp_secret = NULL, totp_since = NULL WHERE id = $1");
-        tx.execute(sql.bind(account)).await?;
-        tx.commit().await
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
+        remove(&mut tx, account).await?;
+        self.end(tx, format!("account {account}")).await
     }
+}
+
+/// Takes the second factor away.
+pub(super) async fn remove(tx: &mut Tx, account: i64) -> Result<(), Error> {
+    tx.execute(Sql::new("DELETE FROM recovery_codes WHERE account = $1").bind(account)).await?;
+    // The step stays: a code that was used up under one secret is of no use under another.
+    let sql = Sql::new("UPDATE accounts SET totp_secret = NULL, totp_since = NULL WHERE id = $1");
+    tx.execute(sql.bind(account)).await?;
+    Ok(())
 }
 
 /// The time step that this code stands for, by the secret and last step of a row.

@@ -3,7 +3,7 @@
 use motorpool_protocols::UtcMillis;
 
 use super::super::Registry;
-use super::super::db::Sql;
+use super::super::db::{Sql, Tx};
 use super::{Account, Error, NewAccount, NewGrant, People, account_in, insert_account, insert_grant, logins};
 use crate::accounts::{Role, secrets};
 
@@ -44,23 +44,23 @@ impl People<'_> {
         who: &str,
         now: UtcMillis,
     ) -> Result<String, Error> {
-        let secret = secrets::secret().map_err(|_| Error::Random)?;
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
-        let mut sql = Sql::new("DELETE FROM account_links WHERE used_at IS NULL AND account ");
-        match account {
-            Some(account) => sql.push("= ").push_bind(account),
-            None => sql.push("IS NULL"),
-        };
-        tx.execute(sql).await?;
-        let sql = Sql::new(
-            "INSERT INTO account_links (secret_sha256, account, created_at, created_by, expires_at) \
-             VALUES ($1, $2, $3, $4, $5)",
-        );
-        let expires_at = now.0.saturating_add(LINK_HOURS * HOUR_MS);
-        let sql = sql.bind(secrets::sha256(&secret)).bind(account).bind(now).bind(who).bind(expires_at);
-        tx.execute(sql).await?;
-        tx.commit().await?;
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
+        let secret = insert_link(&mut tx, account, who, now).await?;
+        self.end(tx, account.map_or_else(String::new, |account| format!("account {account}"))).await?;
+        Ok(secret)
+    }
+
+    /// Makes a link for an account whose password is to be replaced, and ends its log-ins: whoever has one of them may be the reason.
+    ///
+    /// # Errors
+    /// As [`People::create_link`].
+    pub async fn reset_account(&self, account: i64, who: &str, now: UtcMillis) -> Result<String, Error> {
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
+        let secret = insert_link(&mut tx, Some(account), who, now).await?;
+        logins::end_all(&mut tx, account, None, now).await?;
+        self.end(tx, format!("account {account}")).await?;
         Ok(secret)
     }
 
@@ -84,7 +84,7 @@ impl People<'_> {
             "SELECT account FROM account_links WHERE secret_sha256 = $1 AND used_at IS NULL AND expires_at > $2",
         );
         let row: Option<(Option<i64>,)> =
-            self.0.db.optional(sql.bind(secrets::sha256(secret)).bind(now)).await?;
+            self.registry.db.optional(sql.bind(secrets::sha256(secret)).bind(now)).await?;
         Ok(match row {
             None => None,
             Some((None,)) => (!self.has_accounts().await?).then_some(LinkUse::First),
@@ -106,8 +106,8 @@ impl People<'_> {
         new: &NewPassword<'_>,
         now: UtcMillis,
     ) -> Result<Option<Account>, Error> {
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
         let sql = Sql::new(
             "UPDATE account_links SET used_at = $1 WHERE secret_sha256 = $2 AND used_at IS NULL AND expires_at > $1 \
              RETURNING COALESCE(account, 0)",
@@ -139,10 +139,11 @@ impl People<'_> {
             return Ok(None);
         }
         logins::end_all(&mut tx, account, None, now).await?;
+        self.tell(&mut tx, format!("account {account}")).await?;
         let account = account_in(&mut tx, account).await?;
         if is_first {
             Registry::remove_first_token(&mut tx).await?;
-            self.0.commit_alone(tx).await?;
+            self.registry.commit_alone(tx).await?;
         } else {
             tx.commit().await?;
         }
@@ -160,8 +161,8 @@ impl People<'_> {
         but: Option<i64>,
         now: UtcMillis,
     ) -> Result<(), Error> {
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
         let sql = Sql::new(
             "UPDATE accounts SET password = $1, password_at = $2, must_change_password = 0 WHERE id = $3",
         );
@@ -169,7 +170,7 @@ impl People<'_> {
         logins::end_all(&mut tx, account, but, now).await?;
         let sql = Sql::new("DELETE FROM account_links WHERE used_at IS NULL AND account = $1");
         tx.execute(sql.bind(account)).await?;
-        tx.commit().await
+        self.end(tx, format!("account {account}")).await
     }
 
     /// Puts a hash with present parameters in place of one of the same password.
@@ -177,9 +178,28 @@ impl People<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn rehash_password(&self, account: i64, old: &str, fresh: &str) -> Result<(), Error> {
-        let _turn = self.0.writer.lock().await;
+        let _turn = self.registry.writer.lock().await;
         let sql = Sql::new("UPDATE accounts SET password = $1 WHERE id = $2 AND password = $3");
-        self.0.db.execute(sql.bind(fresh).bind(account).bind(old)).await?;
+        self.registry.db.execute(sql.bind(fresh).bind(account).bind(old)).await?;
         Ok(())
     }
+}
+
+/// Makes a link; those made for the account before are worth nothing from now on.
+async fn insert_link(tx: &mut Tx, account: Option<i64>, who: &str, now: UtcMillis) -> Result<String, Error> {
+    let secret = secrets::secret().map_err(|_| Error::Random)?;
+    let mut sql = Sql::new("DELETE FROM account_links WHERE used_at IS NULL AND account ");
+    match account {
+        Some(account) => sql.push("= ").push_bind(account),
+        None => sql.push("IS NULL"),
+    };
+    tx.execute(sql).await?;
+    let sql = Sql::new(
+        "INSERT INTO account_links (secret_sha256, account, created_at, created_by, expires_at) \
+         VALUES ($1, $2, $3, $4, $5)",
+    );
+    let expires_at = now.0.saturating_add(LINK_HOURS * HOUR_MS);
+    let sql = sql.bind(secrets::sha256(&secret)).bind(account).bind(now).bind(who).bind(expires_at);
+    tx.execute(sql).await?;
+    Ok(secret)
 }

@@ -4,7 +4,7 @@ use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::VehicleId;
 use sqlx::FromRow;
 
-use super::super::db::Sql;
+use super::super::db::{Sql, Tx};
 use super::super::devices::clean;
 use super::{Error, People};
 use crate::accounts::chain::{Deed, Entry, GENESIS};
@@ -86,29 +86,12 @@ impl People<'_> {
     ///
     /// # Errors
     /// When the database fails: then the deed must not be done, or not be told of as done.
-    pub async fn note(&self, mut deed: Deed, now: UtcMillis) -> Result<i64, Error> {
-        for text in [&mut deed.actor, &mut deed.ip, &mut deed.action, &mut deed.object] {
-            *text = clean(text);
-        }
-        deed.detail = deed.detail.chars().filter(|c| *c != '\0').take(DETAIL_CHARS_MAX).collect();
-        deed.case_id = deed.case_id.map(|id| clean(&id));
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
-        let last: Option<(i64, String)> =
-            tx.optional(Sql::new("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1")).await?;
-        let (last, prev_hash) = last.unwrap_or_else(|| (0, GENESIS.to_owned()));
-        let entry = Entry::new(last + 1, now, deed, prev_hash);
-        let sql = Sql::new(
-            "INSERT INTO audit_log (seq, at, actor, person, ip, action, object, vehicle, case_id, detail, detail_sha256, \
-             prev_hash, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        );
-        let deed = entry.deed;
-        let sql = sql.bind(entry.seq).bind(entry.at).bind(deed.actor).bind(deed.person).bind(deed.ip);
-        let sql = sql.bind(deed.action).bind(deed.object).bind(deed.vehicle).bind(deed.case_id);
-        let sql = sql.bind(deed.detail).bind(entry.detail_sha256).bind(entry.prev_hash).bind(entry.hash);
-        tx.execute(sql).await?;
+    pub async fn note(&self, deed: Deed, now: UtcMillis) -> Result<i64, Error> {
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
+        let seq = append(&mut tx, deed, now).await?;
         tx.commit().await?;
-        Ok(entry.seq)
+        Ok(seq)
     }
 
     /// Entries, newest first.
@@ -122,7 +105,7 @@ impl People<'_> {
             sql.push(" AND action = ").push_bind(action);
         }
         sql.push(" ORDER BY seq DESC LIMIT ").push_bind(filter.limit.min(PAGE_MAX));
-        let rows: Vec<Row> = self.0.db.all(sql).await?;
+        let rows: Vec<Row> = self.registry.db.all(sql).await?;
         Ok(rows.into_iter().map(Entry::from).collect())
     }
 
@@ -133,7 +116,7 @@ impl People<'_> {
     pub async fn audit_log_after(&self, seq: i64, limit: u32) -> Result<Vec<Entry>, Error> {
         let mut sql = Sql::new(SELECT);
         sql.push("seq > ").push_bind(seq).push(" ORDER BY seq LIMIT ").push_bind(limit);
-        let rows: Vec<Row> = self.0.db.all(sql).await?;
+        let rows: Vec<Row> = self.registry.db.all(sql).await?;
         Ok(rows.into_iter().map(Entry::from).collect())
     }
 
@@ -142,7 +125,7 @@ impl People<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn audit_log_end(&self) -> Result<Option<(i64, String)>, Error> {
-        self.0.db.optional(Sql::new("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1")).await
+        self.registry.db.optional(Sql::new("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1")).await
     }
 
     /// Reads of what a vehicle did, newest first.
@@ -155,7 +138,46 @@ impl People<'_> {
         sql.push(" AND vehicle = ").push_bind(filter.vehicle.0);
         sql.push(" AND action IN ('track.read', 'trips.read', 'evidence.read', 'case.log.read')");
         sql.push(" ORDER BY seq DESC LIMIT ").push_bind(filter.limit.min(PAGE_MAX));
-        let rows: Vec<Row> = self.0.db.all(sql).await?;
+        let rows: Vec<Row> = self.registry.db.all(sql).await?;
         Ok(rows.into_iter().map(Entry::from).collect())
     }
+}
+
+/// Appends a deed within a transaction that writes. Answers its number.
+async fn append(tx: &mut Tx, mut deed: Deed, now: UtcMillis) -> Result<i64, Error> {
+    for text in [&mut deed.actor, &mut deed.ip, &mut deed.action, &mut deed.object] {
+        *text = clean(text);
+    }
+    deed.detail = deed.detail.chars().filter(|c| *c != '\0').take(DETAIL_CHARS_MAX).collect();
+    deed.case_id = deed.case_id.map(|id| clean(&id));
+    let last: Option<(i64, String)> =
+        tx.optional(Sql::new("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1")).await?;
+    let (last, prev_hash) = last.unwrap_or_else(|| (0, GENESIS.to_owned()));
+    let entry = Entry::new(last + 1, now, deed, prev_hash);
+    let sql = Sql::new(
+        "INSERT INTO audit_log (seq, at, actor, person, ip, action, object, vehicle, case_id, detail, detail_sha256, \
+         prev_hash, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    );
+    let deed = entry.deed;
+    let sql = sql.bind(entry.seq).bind(entry.at).bind(deed.actor).bind(deed.person).bind(deed.ip);
+    let sql = sql.bind(deed.action).bind(deed.object).bind(deed.vehicle).bind(deed.case_id);
+    let sql = sql.bind(deed.detail).bind(entry.detail_sha256).bind(entry.prev_hash).bind(entry.hash);
+    tx.execute(sql).await?;
+    Ok(entry.seq)
+}
+
+/// Writes the line that tells of a change into the change's own transaction, if there is one to be told. `object` is what the change
+/// was made to, where the deed leaves that open.
+pub(in super::super) async fn tell(
+    tx: &mut Tx,
+    told: Option<&Deed>,
+    object: String,
+    now: UtcMillis,
+) -> Result<(), Error> {
+    let Some(deed) = told else { return Ok(()) };
+    let mut deed = deed.clone();
+    if deed.object.is_empty() {
+        deed.object = object;
+    }
+    append(tx, deed, now).await.map(drop)
 }

@@ -1,29 +1,25 @@
-//! Where people are logged in, and failed attempts by name.
+//! Where people are logged in.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use motorpool_protocols::UtcMillis;
 use sqlx::FromRow;
 
+use super::super::Registry;
 use super::super::db::{Sql, Tx};
 use super::{Account, AccountRow, Error, Grant, GrantRow, People, SELECT_ACCOUNT, SELECT_GRANT, next};
 
 /// The use of a log-in is written down at most so often, milliseconds.
 const LAST_USED_STEP_MS: i64 = 60_000;
+/// Log-ins whose use is noted and not written down yet; beyond that it is noted a little later.
+const NOTED_MAX: usize = 65_536;
 /// Log-ins that one account has open at a time; the one unused for longest ends when there are more.
 const OPEN_MAX: i64 = 20;
 /// Log-ins that a list shows.
 const LISTED_MAX: u32 = 100;
 /// Characters kept of what a browser says it is.
 const AGENT_CHARS_MAX: usize = 200;
-/// Failed attempts that nothing is held against.
-const FREE_FAILURES: u32 = 4;
-/// How long the name is shut after the first failure that counts; twice as long after each further one.
-const BACK_OFF_MS: i64 = 30_000;
-/// How long it is shut at most.
-const BACK_OFF_MAX_MS: i64 = 3_600_000;
-/// Failures are forgotten when there was none for so long.
-const FORGET_MS: i64 = 86_400_000;
-/// Names with failures that are remembered; the oldest is forgotten first.
-const NAMES_MAX: i64 = 10_000;
 
 /// A log-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +124,7 @@ impl People<'_> {
     pub async fn sign_in(&self, name: &str) -> Result<Option<SignIn>, Error> {
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE name = ").push_bind(name.trim().to_lowercase());
-        let row: Option<AccountRow> = self.0.db.optional(sql).await?;
+        let row: Option<AccountRow> = self.registry.db.optional(sql).await?;
         Ok(row.map(|row| SignIn { password: row.password.clone(), account: row.into() }))
     }
 
@@ -137,8 +133,8 @@ impl People<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn create_login(&self, account: i64, new: &NewLogin<'_>, now: UtcMillis) -> Result<i64, Error> {
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
         let id = next(&mut tx, "login").await?;
         let agent: String = new.agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect();
         let sql = Sql::new(
@@ -152,7 +148,7 @@ impl People<'_> {
              (SELECT id FROM logins WHERE account = $2 AND ended_at IS NULL ORDER BY last_used_at DESC, id DESC LIMIT $3)",
         );
         tx.execute(sql.bind(now).bind(account).bind(OPEN_MAX)).await?;
-        tx.commit().await?;
+        self.end(tx, format!("login {id}")).await?;
         Ok(id)
     }
 
@@ -166,12 +162,15 @@ impl People<'_> {
         idle_ms: i64,
         now: UtcMillis,
     ) -> Result<Option<LoggedIn>, Error> {
-        let mut tx = self.0.db.begin_read().await?;
+        let mut tx = self.registry.db.begin_read().await?;
         let mut sql = Sql::new(SELECT_LOGIN);
         sql.push(" AND secret_sha256 = ").push_bind(secret_sha256);
         sql.push(" AND expires_at > ").push_bind(now);
-        sql.push(" AND last_used_at > ").push_bind(now.0.saturating_sub(idle_ms));
         let Some(login): Option<LoginRow> = tx.optional(sql).await? else { return Ok(None) };
+        let noted = self.registry.login_use.pending().get(&login.id).copied();
+        if login.last_used_at.max(noted.unwrap_or(0)) <= now.0.saturating_sub(idle_ms) {
+            return Ok(None);
+        }
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE is_disabled = 0 AND id = ").push_bind(login.account);
         let Some(account): Option<AccountRow> = tx.optional(sql).await? else { return Ok(None) };
@@ -181,9 +180,7 @@ impl People<'_> {
         let grants: Vec<GrantRow> = tx.all(sql).await?;
         tx.rollback().await?;
         if now.0.saturating_sub(login.last_used_at) >= LAST_USED_STEP_MS.min(idle_ms / 4) {
-            let _turn = self.0.writer.lock().await;
-            let sql = Sql::new("UPDATE logins SET last_used_at = $1 WHERE id = $2 AND last_used_at < $1");
-            self.0.db.execute(sql.bind(now).bind(login.id)).await?;
+            self.registry.login_use.note(login.id, now);
         }
         let grants = grants.into_iter().map(GrantRow::grant).collect::<Result<_, _>>()?;
         Ok(Some(LoggedIn { login: login.id, account: account.into(), grants }))
@@ -199,7 +196,7 @@ impl People<'_> {
         sql.push(" AND expires_at > ").push_bind(now);
         sql.push(" AND last_used_at > ").push_bind(now.0.saturating_sub(idle_ms));
         sql.push(" ORDER BY last_used_at DESC, id DESC LIMIT ").push_bind(LISTED_MAX);
-        let rows: Vec<LoginRow> = self.0.db.all(sql).await?;
+        let rows: Vec<LoginRow> = self.registry.db.all(sql).await?;
         Ok(rows.into_iter().map(Login::from).collect())
     }
 
@@ -208,82 +205,58 @@ impl People<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn end_login(&self, account: i64, login: i64, now: UtcMillis) -> Result<bool, Error> {
-        let _turn = self.0.writer.lock().await;
+        let _turn = self.registry.writer.lock().await;
         let sql =
             Sql::new("UPDATE logins SET ended_at = $1 WHERE id = $2 AND account = $3 AND ended_at IS NULL");
-        Ok(self.0.db.execute(sql.bind(now).bind(login).bind(account)).await? != 0)
+        let mut tx = self.registry.db.begin_write().await?;
+        let is_there = tx.execute(sql.bind(now).bind(login).bind(account)).await? != 0;
+        if is_there {
+            self.end(tx, format!("login {login}")).await?;
+        }
+        Ok(is_there)
+    }
+}
+
+/// When log-ins were used, as long as it is not written down: a request notes it here and never waits for who writes.
+#[derive(Debug, Default)]
+pub(in super::super) struct LoginUse(Mutex<HashMap<i64, i64>>);
+
+impl LoginUse {
+    fn pending(&self) -> MutexGuard<'_, HashMap<i64, i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Until when this name is shut because of failed attempts; `None` when it is not.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn shut_until(&self, name: &str, now: UtcMillis) -> Result<Option<UtcMillis>, Error> {
-        let sql =
-            Sql::new("SELECT failures, failed_at FROM login_failures WHERE name = $1").bind(failing(name));
-        let row: Option<(i64, i64)> = self.0.db.optional(sql).await?;
-        let until = row.and_then(|(failures, failed_at)| shut_until(failures, failed_at));
-        Ok(until.filter(|until| *until > now))
+    fn note(&self, login: i64, now: UtcMillis) {
+        let mut pending = self.pending();
+        if pending.len() < NOTED_MAX || pending.contains_key(&login) {
+            let used = pending.entry(login).or_insert(now.0);
+            *used = now.0.max(*used);
+        }
     }
+}
 
-    /// Notes a failed attempt with a name, known or not. Answers how many there were in a row.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn note_failure(&self, name: &str, now: UtcMillis) -> Result<i64, Error> {
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
-        let old = now.0.saturating_sub(FORGET_MS);
-        tx.execute(Sql::new("DELETE FROM login_failures WHERE failed_at < $1").bind(old)).await?;
-        let sql = Sql::new(
-            "INSERT INTO login_failures (name, failures, failed_at) VALUES ($1, 1, $2) \
-             ON CONFLICT (name) DO UPDATE SET failures = login_failures.failures + 1, failed_at = $2 RETURNING failures",
-        );
-        let failures = tx.number(sql.bind(failing(name)).bind(now)).await?;
-        let sql = Sql::new(
-            "DELETE FROM login_failures WHERE name NOT IN \
-             (SELECT name FROM login_failures ORDER BY failed_at DESC LIMIT $1)",
-        );
-        if tx.number(Sql::new("SELECT COUNT(*) FROM login_failures")).await? > NAMES_MAX {
-            tx.execute(sql.bind(NAMES_MAX)).await?;
+impl Registry {
+    /// Writes down when log-ins were used; of each at most once a minute, because only then it is noted.
+    pub(in super::super) async fn flush_login_use(&self) -> Result<(), Error> {
+        let noted: Vec<(i64, i64)> =
+            self.login_use.pending().iter().map(|(login, used)| (*login, *used)).collect();
+        if noted.is_empty() {
+            return Ok(());
+        }
+        let _turn = self.writer.lock().await;
+        let mut tx = self.db.begin_write().await?;
+        for (login, used) in &noted {
+            let sql = Sql::new("UPDATE logins SET last_used_at = $1 WHERE id = $2 AND last_used_at < $1");
+            tx.execute(sql.bind(*used).bind(*login)).await?;
         }
         tx.commit().await?;
-        Ok(failures)
-    }
-
-    /// Forgets the failed attempts with a name.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn forget_failures(&self, name: &str) -> Result<(), Error> {
-        let _turn = self.0.writer.lock().await;
-        self.0.db.execute(Sql::new("DELETE FROM login_failures WHERE name = $1").bind(failing(name))).await?;
-        Ok(())
-    }
-}
-
-/// The name as failures are counted by: whatever somebody sent, cut.
-fn failing(name: &str) -> String {
-    name.trim().to_lowercase().chars().take(super::NAME_CHARS_MAX).collect()
-}
-
-fn shut_until(failures: i64, failed_at: i64) -> Option<UtcMillis> {
-    let counted = u32::try_from(failures).unwrap_or(u32::MAX).checked_sub(FREE_FAILURES + 1)?;
-    let factor = 1_i64.checked_shl(counted.min(30)).unwrap_or(i64::MAX);
-    let wait = BACK_OFF_MS.saturating_mul(factor).min(BACK_OFF_MAX_MS);
-    Some(UtcMillis(failed_at.saturating_add(wait)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wait_doubles_from_the_fifth_failure_on_up_to_an_hour() {
-        assert_eq!(shut_until(4, 0), None);
-        for (failures, seconds) in [(5, 30), (6, 60), (7, 120), (11, 1_920), (12, 3_600), (1_000_000, 3_600)]
-        {
-            assert_eq!(shut_until(failures, 0), Some(UtcMillis(seconds * 1_000)), "{failures}");
+        // What was used again meanwhile stays for the next time.
+        let mut pending = self.login_use.pending();
+        for (login, used) in noted {
+            if pending.get(&login) == Some(&used) {
+                pending.remove(&login);
+            }
         }
+        Ok(())
     }
 }

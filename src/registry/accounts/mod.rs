@@ -2,15 +2,18 @@
 //! checked, in the transaction that writes them.
 
 mod factors;
+mod failures;
 mod links;
-mod log;
+pub(super) mod log;
 mod logins;
 mod purposes;
 #[cfg(test)]
 mod tests;
 
+pub use failures::Admission;
 pub use links::{LINK_HOURS, LinkUse, NewPassword};
 pub use log::{AccessFilter, LogFilter};
+pub(super) use logins::LoginUse;
 pub use logins::{LoggedIn, Login, NewLogin, SignIn};
 pub use purposes::{NewPurpose, Purpose};
 
@@ -21,6 +24,7 @@ use sqlx::FromRow;
 
 use super::db::{Sql, Tx};
 use super::{Error, Registry};
+use crate::accounts::chain::Deed;
 use crate::accounts::roles::{Role, may_be_held_together};
 
 /// Accounts that one list shows.
@@ -34,13 +38,38 @@ const GRANTS_MAX: usize = 64;
 
 /// Accounts, grants, log-ins, purposes and the audit log of a registry, and nothing else of it: who holds one can't reach cars.
 #[derive(Clone, Copy, Debug)]
-pub struct People<'r>(&'r Registry);
+pub struct People<'r> {
+    registry: &'r Registry,
+    /// What the audit log is told of the next change, in the same transaction.
+    told: Option<(&'r Deed, UtcMillis)>,
+}
 
 impl Registry {
     /// The people with accounts.
     #[must_use]
     pub const fn people(&self) -> People<'_> {
-        People(self)
+        People { registry: self, told: None }
+    }
+}
+
+impl<'r> People<'r> {
+    /// The same people, with what the audit log is told of a change: the line and the change are written together or not at all. The
+    /// change fills in the object, when it is left empty, by the number that it has given.
+    #[must_use]
+    pub const fn telling(self, deed: &'r Deed, now: UtcMillis) -> Self {
+        Self { told: Some((deed, now)), ..self }
+    }
+
+    /// Ends a change, with the line that tells of it.
+    async fn end(&self, mut tx: Tx, object: String) -> Result<(), Error> {
+        self.tell(&mut tx, object).await?;
+        tx.commit().await
+    }
+
+    /// Writes the line that tells of a change, if there is one to be told.
+    async fn tell(&self, tx: &mut Tx, object: String) -> Result<(), Error> {
+        let Some((deed, now)) = self.told else { return Ok(()) };
+        log::tell(tx, Some(deed), object, now).await
     }
 }
 
@@ -136,6 +165,8 @@ pub struct AccountChange {
     pub is_disabled: Option<bool>,
     /// Whether the password must be changed before anything else.
     pub must_change_password: Option<bool>,
+    /// `false` takes the second factor away; nobody puts one in force for somebody else.
+    pub has_totp: Option<bool>,
 }
 
 /// A grant to be given.
@@ -263,10 +294,10 @@ impl People<'_> {
         who: &str,
         now: UtcMillis,
     ) -> Result<Account, Error> {
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
         let account = insert_account(&mut tx, new, who, now).await?;
-        tx.commit().await?;
+        self.end(tx, format!("account {}", account.id)).await?;
         Ok(account)
     }
 
@@ -277,7 +308,7 @@ impl People<'_> {
     pub async fn account(&self, id: i64) -> Result<Option<Account>, Error> {
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE id = ").push_bind(id);
-        let row: Option<AccountRow> = self.0.db.optional(sql).await?;
+        let row: Option<AccountRow> = self.registry.db.optional(sql).await?;
         Ok(row.map(Account::from))
     }
 
@@ -288,7 +319,7 @@ impl People<'_> {
     pub async fn account_named(&self, name: &str) -> Result<Option<Account>, Error> {
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE name = ").push_bind(name.trim().to_lowercase());
-        let row: Option<AccountRow> = self.0.db.optional(sql).await?;
+        let row: Option<AccountRow> = self.registry.db.optional(sql).await?;
         Ok(row.map(Account::from))
     }
 
@@ -299,7 +330,7 @@ impl People<'_> {
     pub async fn account_of(&self, person: PersonId) -> Result<Option<Account>, Error> {
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE person = ").push_bind(person.0);
-        let row: Option<AccountRow> = self.0.db.optional(sql).await?;
+        let row: Option<AccountRow> = self.registry.db.optional(sql).await?;
         Ok(row.map(Account::from))
     }
 
@@ -311,7 +342,7 @@ impl People<'_> {
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE id > ").push_bind(after);
         sql.push(" ORDER BY id LIMIT ").push_bind(limit.min(PAGE_MAX));
-        let rows: Vec<AccountRow> = self.0.db.all(sql).await?;
+        let rows: Vec<AccountRow> = self.registry.db.all(sql).await?;
         Ok(rows.into_iter().map(Account::from).collect())
     }
 
@@ -322,7 +353,7 @@ impl People<'_> {
     pub async fn demo_accounts(&self) -> Result<Vec<Account>, Error> {
         let mut sql = Sql::new(SELECT_ACCOUNT);
         sql.push(" WHERE is_demo = 1 AND is_disabled = 0 ORDER BY id LIMIT ").push_bind(PAGE_MAX);
-        let rows: Vec<AccountRow> = self.0.db.all(sql).await?;
+        let rows: Vec<AccountRow> = self.registry.db.all(sql).await?;
         Ok(rows.into_iter().map(Account::from).collect())
     }
 
@@ -331,7 +362,7 @@ impl People<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn has_accounts(&self) -> Result<bool, Error> {
-        Ok(self.0.db.number(Sql::new("SELECT COUNT(*) FROM accounts")).await? != 0)
+        Ok(self.registry.db.number(Sql::new("SELECT COUNT(*) FROM accounts")).await? != 0)
     }
 
     /// Changes an account; `None` when there is none with that number.
@@ -344,8 +375,8 @@ impl People<'_> {
         change: &AccountChange,
         now: UtcMillis,
     ) -> Result<Option<Account>, Error> {
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
         let Some(account) = account_in(&mut tx, id).await? else { return Ok(None) };
         let shown = match &change.display_name {
             Some(text) => display_name(text, &account.name)?,
@@ -365,8 +396,11 @@ impl People<'_> {
         if change.is_disabled == Some(true) {
             logins::end_all(&mut tx, id, None, now).await?;
         }
+        if change.has_totp == Some(false) {
+            factors::remove(&mut tx, id).await?;
+        }
         let changed = account_in(&mut tx, id).await?;
-        tx.commit().await?;
+        self.end(tx, format!("account {id}")).await?;
         Ok(changed)
     }
 
@@ -377,8 +411,20 @@ impl People<'_> {
     pub async fn grants(&self, account: i64) -> Result<Vec<Grant>, Error> {
         let mut sql = Sql::new(SELECT_GRANT);
         sql.push(" AND account = ").push_bind(account).push(" ORDER BY id");
-        let rows: Vec<GrantRow> = self.0.db.all(sql).await?;
+        let rows: Vec<GrantRow> = self.registry.db.all(sql).await?;
         rows.into_iter().map(GrantRow::grant).collect()
+    }
+
+    /// The roles that a person ever had, those that were taken away included; `None` when no account is theirs.
+    ///
+    /// # Errors
+    /// When the database fails or a role is unknown.
+    pub async fn roles_ever(&self, person: PersonId) -> Result<Option<Vec<Role>>, Error> {
+        let Some(account) = self.account_of(person).await? else { return Ok(None) };
+        let sql = Sql::new("SELECT DISTINCT role FROM grants WHERE account = $1").bind(account.id);
+        let words: Vec<(String,)> = self.registry.db.all(sql).await?;
+        let role = |(word,): (String,)| Role::from_word(&word).ok_or(Error::Corrupt("the role of a grant"));
+        words.into_iter().map(role).collect::<Result<_, _>>().map(Some)
     }
 
     /// Gives an account a role.
@@ -393,10 +439,10 @@ impl People<'_> {
         who: &str,
         now: UtcMillis,
     ) -> Result<Grant, Error> {
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
         let grant = insert_grant(&mut tx, account, new, who, now).await?;
-        tx.commit().await?;
+        self.end(tx, format!("account {account}, grant {}", grant.id)).await?;
         Ok(grant)
     }
 
@@ -411,11 +457,16 @@ impl People<'_> {
         who: &str,
         now: UtcMillis,
     ) -> Result<bool, Error> {
-        let _turn = self.0.writer.lock().await;
+        let _turn = self.registry.writer.lock().await;
         let sql = Sql::new(
             "UPDATE grants SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND account = $4 AND revoked_at IS NULL",
         );
-        Ok(self.0.db.execute(sql.bind(now).bind(who).bind(grant).bind(account)).await? != 0)
+        let mut tx = self.registry.db.begin_write().await?;
+        let is_there = tx.execute(sql.bind(now).bind(who).bind(grant).bind(account)).await? != 0;
+        if is_there {
+            self.end(tx, format!("account {account}, grant {grant}")).await?;
+        }
+        Ok(is_there)
     }
 }
 

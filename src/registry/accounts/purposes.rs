@@ -58,8 +58,8 @@ impl People<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn state_purpose(&self, new: &NewPurpose<'_>, now: UtcMillis) -> Result<i64, Error> {
-        let _turn = self.0.writer.lock().await;
-        let mut tx = self.0.db.begin_write().await?;
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
         let id = next(&mut tx, "purpose").await?;
         let sql = Sql::new(
             "INSERT INTO purposes (id, login, account, vehicle, case_id, day, text, at) \
@@ -67,7 +67,7 @@ impl People<'_> {
         );
         let sql = sql.bind(id).bind(new.login).bind(new.account).bind(new.vehicle.map(|vehicle| vehicle.0));
         tx.execute(sql.bind(new.case_id).bind(day_number(new.day)).bind(new.text).bind(now)).await?;
-        tx.commit().await?;
+        self.end(tx, format!("purpose {id}")).await?;
         Ok(id)
     }
 
@@ -79,7 +79,8 @@ impl People<'_> {
         let sql = Sql::new(
             "SELECT id, vehicle, case_id, text FROM purposes WHERE login = $1 AND day = $2 ORDER BY id DESC LIMIT $3",
         );
-        let rows: Vec<Row> = self.0.db.all(sql.bind(login).bind(day_number(day)).bind(PURPOSES_MAX)).await?;
+        let rows: Vec<Row> =
+            self.registry.db.all(sql.bind(login).bind(day_number(day)).bind(PURPOSES_MAX)).await?;
         let purpose = |row: Row| Purpose {
             id: row.id,
             vehicle: row.vehicle.map(VehicleId),

@@ -1,5 +1,7 @@
 //! What people's rows hold to, on both databases.
 
+use std::time::Duration;
+
 use motorpool_protocols::UtcMillis;
 
 use super::super::testing::{Home, on_both};
@@ -35,7 +37,10 @@ on_both! {
     a_log_in_ends_when_it_is_idle_and_when_it_is_old
     a_log_in_ends_with_the_account_and_the_password
     an_account_has_so_many_log_ins_and_the_oldest_ends
-    names_are_shut_for_a_while_and_forgotten
+    a_name_is_shut_for_the_network_that_guesses_and_for_no_other
+    guesses_from_everywhere_delay_and_shut_nothing
+    a_shut_row_is_not_given_up_for_newer_ones
+    whoever_is_logged_in_waits_for_no_writer
     links_hold_once_and_for_a_time
     grants_hold_until_their_end_and_exclude_each_other
     codes_hold_once
@@ -83,20 +88,109 @@ async fn an_account_has_so_many_log_ins_and_the_oldest_ends(home: Home) {
     assert_eq!(registry.people().logins(li.id, IDLE, NOW).await.unwrap().len(), 20);
 }
 
-async fn names_are_shut_for_a_while_and_forgotten(home: Home) {
+async fn a_name_is_shut_for_the_network_that_guesses_and_for_no_other(home: Home) {
+    let registry = home.open().await;
+    let people = registry.people();
+    let (here, there) = ("198.51.100.7", "192.0.2.1");
+    let open = Admission::Open(Duration::ZERO);
+    for _ in 0..5 {
+        assert_eq!(people.begin_attempt("Li ", here, NOW).await.unwrap(), open);
+    }
+    let shut = Admission::Shut(UtcMillis(NOW.0 + 30_000));
+    assert_eq!(people.begin_attempt("LI", here, NOW).await.unwrap(), shut);
+    assert_eq!(people.begin_attempt("li", there, NOW).await.unwrap(), open);
+    people.forgive_attempt("li", there).await.unwrap();
+    assert_eq!(people.begin_attempt("li", here, NOW).await.unwrap(), shut, "another network opens nothing");
+    assert_eq!(people.begin_attempt("li", here, later(1)).await.unwrap(), open, "the sixth");
+    assert_eq!(people.begin_attempt("li", here, later(1)).await.unwrap(), Admission::Shut(later(2)));
+    people.forgive_attempt("li", here).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(people.begin_attempt("li", here, later(1)).await.unwrap(), open, "a right one forgives");
+    }
+    for _ in 0..5 {
+        let days_later = later(2 * 24 * 60);
+        assert_eq!(
+            people.begin_attempt("li", here, days_later).await.unwrap(),
+            open,
+            "forgotten after a day"
+        );
+    }
+    people.forget_failures("li").await.unwrap();
+    assert_eq!(people.begin_attempt("li", here, later(2 * 24 * 60)).await.unwrap(), open);
+}
+
+async fn guesses_from_everywhere_delay_and_shut_nothing(home: Home) {
+    let registry = home.open().await;
+    let people = registry.people();
+    let mut longest = Duration::ZERO;
+    for host in 0..200 {
+        let Admission::Open(delay) = people.begin_attempt("li", &format!("n{host}"), NOW).await.unwrap()
+        else {
+            panic!("shut for {host}")
+        };
+        assert!(delay >= longest, "{host}");
+        longest = delay;
+    }
+    assert_eq!(longest, Duration::from_secs(4));
+    assert_eq!(people.begin_attempt("wang", "n1", NOW).await.unwrap(), Admission::Open(Duration::ZERO));
+}
+
+async fn a_shut_row_is_not_given_up_for_newer_ones(home: Home) {
     let registry = home.open().await;
     let people = registry.people();
     for _ in 0..5 {
-        assert_eq!(people.shut_until("Li ", NOW).await.unwrap(), None);
-        people.note_failure("li", NOW).await.unwrap();
+        people.begin_attempt("li", "guesser", NOW).await.unwrap();
     }
-    assert_eq!(people.shut_until("LI", NOW).await.unwrap(), Some(UtcMillis(NOW.0 + 30_000)));
-    assert_eq!(people.shut_until("li", later(1)).await.unwrap(), None);
-    assert_eq!(people.note_failure("li", later(1)).await.unwrap(), 6);
-    assert_eq!(people.shut_until("li", later(1)).await.unwrap(), Some(later(2)));
-    people.forget_failures("li").await.unwrap();
-    assert_eq!(people.note_failure("li", later(1)).await.unwrap(), 1);
-    assert_eq!(people.note_failure("li", later(2 * 24 * 60)).await.unwrap(), 1, "forgotten after a day");
+    let fill = async |prefix: &'static str, holds_until: UtcMillis| {
+        let sql = Sql::new(
+            "INSERT INTO login_failures (name, network, failures, failed_at, holds_until) \
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
+             SELECT $2 || i, 'x', 1, $3, $4 FROM n",
+        );
+        let sql = sql.bind(failures::ROWS_MAX).bind(prefix);
+        registry.db.execute(sql.bind(later(0)).bind(holds_until)).await.unwrap();
+    };
+    let count = async || registry.db.number(Sql::new("SELECT COUNT(*) FROM login_failures")).await.unwrap();
+    fill("idle", UtcMillis(0)).await;
+    let full = count().await;
+    for n in 0..50 {
+        people.begin_attempt(&format!("new{n}"), "y", NOW).await.unwrap();
+    }
+    assert_eq!(count().await, full, "the table grows no further");
+    let shut = Admission::Shut(UtcMillis(NOW.0 + 30_000));
+    assert_eq!(people.begin_attempt("li", "guesser", NOW).await.unwrap(), shut);
+    fill("shut", later(60)).await;
+    registry.db.execute(Sql::new("DELETE FROM login_failures WHERE holds_until = 0")).await.unwrap();
+    let full = count().await;
+    let most = Admission::Open(Duration::from_secs(4));
+    assert_eq!(people.begin_attempt("late", "y", NOW).await.unwrap(), most, "no place: slow, not shut");
+    assert_eq!(count().await, full);
+    assert_eq!(people.begin_attempt("li", "guesser", NOW).await.unwrap(), shut);
+}
+
+async fn whoever_is_logged_in_waits_for_no_writer(home: Home) {
+    let registry = home.open().await;
+    let li = account(&registry, "li").await;
+    log_in(&registry, li.id, "one").await;
+    let used = async || registry.people().logins(li.id, IDLE, NOW).await.unwrap()[0].last_used_at;
+    // Somebody writes, and goes on writing.
+    let turn = registry.writer.lock().await;
+    for minute in 1..=3 {
+        let read = is_in(&registry, "one", later(minute));
+        assert!(tokio::time::timeout(Duration::from_secs(5), read).await.expect("it waits for the writer"));
+    }
+    drop(turn);
+    assert_eq!(used().await, NOW, "not written down yet");
+    registry.flush_login_use().await.unwrap();
+    assert_eq!(used().await, later(3));
+    for seconds in [1, 59] {
+        assert!(is_in(&registry, "one", UtcMillis(later(3).0 + seconds * 1_000)).await);
+        registry.flush_login_use().await.unwrap();
+        assert_eq!(used().await, later(3), "at most once a minute");
+    }
+    assert!(is_in(&registry, "one", later(4)).await);
+    registry.flush_login_use().await.unwrap();
+    assert_eq!(used().await, later(4));
 }
 
 async fn links_hold_once_and_for_a_time(home: Home) {

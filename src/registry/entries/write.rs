@@ -7,12 +7,14 @@ use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::VehicleId;
 use motorpool_supervision::register::{Binding, Span, Versioned};
 
+use super::super::accounts::log::tell;
 use super::super::db::{Sql, Tx, Value};
 use super::super::devices::clean;
 use super::super::{CHUNK_ROWS, Write};
 use super::facts::Facts;
 use super::timeline::Timeline;
 use super::{CHANGES_MAX, Change, ENTRY_BYTES_MAX, Error, Record, Registry, SELECT, Stored, overlap};
+use crate::accounts::chain::Deed;
 
 /// The earliest and latest instants that a time of validity may name: the years 1 and 9999 with room to spare.
 const INSTANT_MAX_MS: i64 = 300_000_000_000_000;
@@ -166,11 +168,31 @@ impl Registry {
     /// # Errors
     /// As [`Registry::write_rows`].
     pub async fn write_batch(&self, batch: &Batch, who: &str, now: UtcMillis) -> Result<Vec<Written>, Error> {
+        self.write_batch_telling(batch, who, None, now).await
+    }
+
+    /// As [`Registry::write_batch`], with the line of the audit log that tells of it, both or neither.
+    ///
+    /// # Errors
+    /// As [`Registry::write_rows`].
+    pub async fn write_batch_telling(
+        &self,
+        batch: &Batch,
+        who: &str,
+        told: Option<&Deed>,
+        now: UtcMillis,
+    ) -> Result<Vec<Written>, Error> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
         let mut write = self.write().await?;
         let written = write_in(&mut write, batch, who, now).await?;
+        let object = match written.as_slice() {
+            [one] => format!("{} {}", one.kind, one.id),
+            [first, ..] => format!("{} rows of {}", written.len(), first.kind),
+            [] => String::new(),
+        };
+        tell(&mut write.tx, told, object, now).await?;
         self.commit_rows(write).await?;
         Ok(written)
     }

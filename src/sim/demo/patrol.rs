@@ -47,6 +47,12 @@ impl Patrol {
         })
     }
 
+    /// When the round was driven that is driven again and again.
+    pub(super) fn recorded(&self) -> (UtcMillis, UtcMillis) {
+        let time = |point: Option<&Point>| point.map_or(self.begins, |point| point.time);
+        (time(self.round.first()), time(self.round.last()))
+    }
+
     /// The points from `from` to before `to`.
     pub(super) fn points(&self, from: UtcMillis, to: UtcMillis) -> Vec<Point> {
         let Some(first) = self.round.first() else { return Vec::new() };

@@ -1,8 +1,8 @@
 //! What the demonstration's cars do and what is on paper about them: five weeks of the made-up county.
 //!
 //! Three weeks lie behind, two ahead. It is a [`Quarter`] with one thing changed: from the day of the show on a few cars are
-//! on duty round the clock, under a roster, so that something drives at night and on Sundays too; what the quarter has them
-//! do instead is left out, on the road and on paper.
+//! on duty round the clock, under a roster and an order for each day, so that something drives at night and on Sundays too;
+//! what the quarter has them do instead is left out, on the road and on paper.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,20 +10,24 @@ use jiff::civil::Date;
 use motorpool_protocols::{Alarms, Fix, Protocol, Quality, Status, TerminalId, UtcMillis};
 use motorpool_supervision::ids::{UnitId, VehicleId};
 use motorpool_supervision::point::{Point, Signs};
-use motorpool_supervision::register::{Class, Duty, Register, Row, Span, Versioned};
+use motorpool_supervision::register::{
+    Approval, Class, Duty, Order, OrderState, PlaceText, Register, Row, Span, Versioned,
+};
 
 use super::patrol::Patrol;
 use crate::sim::enrol::demo_terminal;
-use crate::sim::quarter::{Label, Quarter, QuarterOptions, Rate, Story, quarter};
+use crate::sim::quarter::{Kind, Label, Quarter, QuarterOptions, Rate, SHOWN_DAYS, Story, quarter};
 use crate::sim::schedule::TIME_OFFSET_S;
 
 /// Days of history before the day of the show.
-pub const HISTORY_DAYS: u16 = 21;
+pub const HISTORY_DAYS: u16 = SHOWN_DAYS;
 /// Days that the script has in all.
 const DAYS: u16 = 35;
 /// Cars on duty round the clock.
 const PATROLS_MAX: usize = 6;
 const DAY_MS: i64 = 86_400_000;
+/// The order of a day on duty is written so long before the day.
+const WRITTEN_BEFORE_MS: i64 = 6 * 3_600_000;
 /// Steps shorter than this give no course, metres.
 const STEP_MIN_M: f64 = 3.0;
 
@@ -77,7 +81,7 @@ impl Script {
             .take(PATROLS_MAX)
             .collect();
         let mut register = quarter.register().clone();
-        put_on_duty(&mut register, &patrols.keys().copied().collect(), Span::new(begins, end));
+        put_on_duty(&mut register, &patrols, Span::new(begins, end));
         let mut script = Self { quarter, patrols, register, cars: Vec::new() };
         script.cars = script.cast();
         script
@@ -131,6 +135,18 @@ impl Script {
         let day = days.find_map(|day| Some(self.fixes(vehicle, day)).filter(|fixes| !fixes.is_empty()));
         let has_words = day.is_some_and(|fixes| fixes.iter().all(|fix| has_words(wanted, fix)));
         if has_words { wanted } else { Protocol::Jt808 }
+    }
+
+    /// The plates of the cars that were misused before the show, so that their units have something to explain.
+    #[must_use]
+    pub fn misused(&self) -> BTreeSet<String> {
+        let (first, _) = self.quarter.days();
+        let show = first.saturating_add(jiff::Span::new().days(i64::from(HISTORY_DAYS)));
+        let labels = self.quarter.truth().iter();
+        let guilty = labels.filter(|label| label.kind == Kind::Violation && label.day < show);
+        let guilty: BTreeSet<VehicleId> = guilty.map(|label| label.vehicle).collect();
+        let cars = self.cars.iter();
+        cars.filter(|car| guilty.contains(&car.vehicle)).map(|car| car.plate.clone()).collect()
     }
 
     /// First and last day.
@@ -201,13 +217,13 @@ fn fit_for_patrol(quarter: &Quarter) -> impl Iterator<Item = VehicleId> {
 }
 
 /// Takes away what was written about the cars for this time, and puts them on the roster instead.
-fn put_on_duty(register: &mut Register, cars: &BTreeSet<VehicleId>, during: Span) {
+fn put_on_duty(register: &mut Register, patrols: &BTreeMap<VehicleId, Patrol>, during: Span) {
     fn keep<T: Row>(register: &mut Register, is_other: impl Fn(&Versioned<T>) -> bool) {
         T::rows_mut(register).retain(is_other);
     }
-    let is_other = |vehicle: &VehicleId, at: UtcMillis| !cars.contains(vehicle) || at < during.from;
+    let is_other = |vehicle: &VehicleId, at: UtcMillis| !patrols.contains_key(vehicle) || at < during.from;
     use motorpool_supervision::register as rows;
-    keep::<rows::Order>(register, |row| is_other(&row.row.vehicle, row.row.planned_out));
+    keep::<Order>(register, |row| is_other(&row.row.vehicle, row.row.planned_out));
     keep::<Duty>(register, |row| row.row.vehicle.is_none_or(|car| is_other(&car, row.valid.from)));
     keep::<rows::Report>(register, |row| is_other(&row.row.vehicle, row.row.at));
     keep::<rows::FuelFill>(register, |row| is_other(&row.row.vehicle, row.row.stamp.at));
@@ -217,14 +233,58 @@ fn put_on_duty(register: &mut Register, cars: &BTreeSet<VehicleId>, during: Span
     keep::<rows::Mileage>(register, |row| is_other(&row.row.vehicle, row.row.at));
     let units: BTreeMap<VehicleId, UnitId> =
         register.vehicles.iter().map(|car| (VehicleId(car.id), car.row.unit)).collect();
-    for vehicle in cars {
+    for (vehicle, patrol) in patrols {
         let Some(unit) = units.get(vehicle).copied() else { continue };
         let what = "全天候巡逻值班".to_owned();
         let row = Duty { unit, vehicle: Some(*vehicle), person: String::new(), what };
         let written = UtcMillis(during.from.0 - DAY_MS);
         let id = register.duties.iter().map(|row| row.id).max().unwrap_or(0) + 1;
         register.duties.push(Versioned::first(id, written, row).during(during));
+        let orders = daily_orders(register, *vehicle, patrol, during);
+        register.orders.extend(orders);
     }
+}
+
+/// An order for each day to where the rounds lead, written the evening before; the orders of the round say where that is.
+fn daily_orders(
+    register: &Register,
+    vehicle: VehicleId,
+    patrol: &Patrol,
+    during: Span,
+) -> Vec<Versioned<Order>> {
+    let (out, back) = patrol.recorded();
+    let of_it = |row: &&Versioned<Order>| row.row.vehicle == vehicle;
+    let overlaps = |row: &&Versioned<Order>| row.row.planned_out <= back && out <= row.row.planned_in;
+    let driven: Vec<&Order> =
+        register.orders.iter().filter(of_it).filter(overlaps).map(|row| &row.row).collect();
+    let Some(usual) = driven.first() else { return Vec::new() };
+    let destinations: Vec<PlaceText> = driven.iter().flat_map(|order| &order.destinations).cloned().collect();
+    let next_id = register.orders.iter().map(|row| row.id).max().unwrap_or(0) + 1;
+    let days = during.to.map_or(0, |to| (to.0 - during.from.0) / DAY_MS);
+    let order = |day: i64| {
+        let planned_out = UtcMillis(during.from.0 + day * DAY_MS);
+        let written = UtcMillis(planned_out.0 - WRITTEN_BEFORE_MS);
+        let sign = |approval: &Approval| Approval { at: Some(written), ..approval.clone() };
+        let order = Order {
+            no: format!("XL{:03}{:02}", vehicle.0, day + 1),
+            purpose: "全天候巡逻".to_owned(),
+            destinations: destinations.clone(),
+            approvals: usual.approvals.iter().map(sign).collect(),
+            planned_out,
+            planned_in: UtcMillis(planned_out.0 + DAY_MS),
+            applied_at: Some(written),
+            entered_at: Some(written),
+            state: OrderState::Approved,
+            odometer_out_m: None,
+            odometer_in_m: None,
+            distance_m: None,
+            actual_out: None,
+            actual_in: None,
+            ..(*usual).clone()
+        };
+        Versioned::first(next_id + day, written, order)
+    };
+    (0..days).map(order).collect()
 }
 
 /// The points as JT/T 808 has words for them. It has none for a tracker without an ignition wire, which sends the bit as 0, and none
@@ -291,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn patrols_drive_at_night_under_a_roster_and_on_no_other_paper() {
+    fn patrols_drive_at_night_under_a_roster_and_an_order_of_the_day() {
         let script = script();
         assert!(!script.patrols.is_empty());
         let (first, last) = script.days();
@@ -310,7 +370,9 @@ mod tests {
                 |row: &&Versioned<Duty>| row.row.vehicle == Some(*vehicle) && row.valid.from >= begins;
             assert_eq!(script.register().duties.iter().filter(of_it).count(), 1);
             let orders = script.register().orders.iter().filter(|row| row.row.vehicle == *vehicle);
-            assert!(orders.map(|row| row.row.planned_out).max().unwrap() < begins);
+            let orders = orders.filter(|row| row.row.planned_out >= begins);
+            let written: Vec<i64> = orders.map(|row| row.recorded_at.0 - begins.0).collect();
+            assert_eq!(written, (0..14).map(|day| day * DAY_MS - WRITTEN_BEFORE_MS).collect::<Vec<_>>());
             // The odometer never goes back.
             let days = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last);
             let read: Vec<u32> =

@@ -18,6 +18,8 @@ const HEARD_OF_DAYS: i64 = 7;
 const ENRICHED_EVENTS: usize = 5;
 /// Events of each story in a quarter that is to be shown.
 const DEMO_EVENTS: usize = 2;
+/// What goes on for longer is seen after so many days.
+const SEEN_AFTER_DAYS: i64 = 9;
 /// A quarter of 253 cars as Funing counted it: 43 clues, of which 4 violations and 9 management problems.
 const REAL_VIOLATIONS: usize = 4;
 const REAL_MANAGEMENT: usize = 9;
@@ -70,8 +72,8 @@ impl Cast {
 
     /// Gives a story to a car that has few, on days that suit; drops it when nobody can play it.
     fn place(&mut self, story: Story, stage: &Stage, period: &Period, cars: usize, rng: &mut Rng) {
-        let days: Vec<i64> = (period.first..=period.last).filter(|day| suits(story, *day, period)).collect();
         let number = self.events.last().map_or(1, |event| event.number + 1);
+        let days = days(story, number, period);
         for car in self.candidates(story, stage, cars, rng) {
             let free: Vec<i64> = days.iter().copied().filter(|day| self.is_free(car, story, *day)).collect();
             let Some(first_day) = rng.pick(&free).copied() else { continue };
@@ -117,12 +119,24 @@ impl Cast {
     }
 }
 
+/// The days on which a story can begin. Before a show, one of two events of each story and all long ones are told already.
+fn days(story: Story, number: u32, period: &Period) -> Vec<i64> {
+    let all: Vec<i64> = (period.first..=period.last).filter(|day| suits(story, *day, period)).collect();
+    let Some(show) = period.shown.filter(|_| number % 2 == 1 || story.days() > SEEN_AFTER_DAYS) else {
+        return all;
+    };
+    let seen_after = story.days().min(SEEN_AFTER_DAYS);
+    let before: Vec<i64> = all.iter().copied().filter(|day| day + seen_after < show).collect();
+    if before.is_empty() { all } else { before }
+}
+
 /// The stories of a quarter, those with the narrowest choice of days first.
 fn stories(rate: Rate, rng: &mut Rng) -> Vec<Story> {
     let each = |times: usize| (0..times).flat_map(|_| Story::ALL.iter().copied()).collect();
     let mut list: Vec<Story> = match rate {
         Rate::Enriched => each(ENRICHED_EVENTS),
-        Rate::Demo => each(DEMO_EVENTS),
+        // Side by side: what differs from one event to the next differs between the two.
+        Rate::Demo => Story::ALL.iter().flat_map(|story| std::iter::repeat_n(*story, DEMO_EVENTS)).collect(),
         Rate::Real => {
             let mut take = |kind: Kind, count: usize| {
                 let mut all: Vec<(u64, Story)> = Story::of(kind).map(|story| (rng.bits(), story)).collect();

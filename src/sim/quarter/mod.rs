@@ -69,6 +69,9 @@ pub enum Rate {
     Demo,
 }
 
+/// Days of a quarter that is shown which lie behind on the day of the show.
+pub const SHOWN_DAYS: u16 = 21;
+
 /// What quarter to make.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "the options there are")]
@@ -101,17 +104,21 @@ struct Period {
     holidays: Vec<Holiday>,
     /// First and last day of the declared emergency.
     flood: (i64, i64),
+    /// In a quarter that is shown, the day of the show.
+    shown: Option<i64>,
 }
 
 impl Period {
-    fn new(from: Date, days: u16) -> Self {
+    fn new(from: Date, days: u16, rate: Rate) -> Self {
         let first = day_number(from);
         let last = first + i64::from(days.clamp(DAYS_MIN, DAYS_MAX)) - 1;
         let length = last - first;
-        // Three workdays in a row in the last third.
+        let shown = (rate == Rate::Demo).then(|| first + i64::from(SHOWN_DAYS));
+        // Three workdays in a row in the last third; in a quarter that is shown, well before the show.
+        let flooded_from = if shown.is_some() { i64::from(SHOWN_DAYS) / 2 } else { length * 2 / 3 };
         let is_plain = |day: &i64| (*day..day + 4).all(is_workday);
-        let flood = (first + length * 2 / 3..last - 4).find(is_plain).unwrap_or(first + length / 2);
-        Self { first, last, holidays: almanac::holidays(first, last), flood: (flood, flood + 2) }
+        let flood = (first + flooded_from..last - 4).find(is_plain).unwrap_or(first + length / 2);
+        Self { first, last, holidays: almanac::holidays(first, last), flood: (flood, flood + 2), shown }
     }
 }
 
@@ -131,7 +138,7 @@ pub struct Quarter {
 pub fn quarter(options: QuarterOptions) -> Quarter {
     let QuarterOptions { seed, from, days, rate, cars } = options;
     let stage = Stage::new(seed);
-    let period = Period::new(from, days);
+    let period = Period::new(from, days, rate);
     let cars = cars.unwrap_or(CARS).min(stage.county.cars.len());
     let cast = Cast::new(&stage, &period, cars, rate, seed);
     let mut papers = Papers::default();

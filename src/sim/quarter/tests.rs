@@ -80,7 +80,7 @@ fn events(cast: &Cast) -> BTreeMap<Kind, usize> {
 fn rates_are_as_stated() {
     for seed in 1..6 {
         let stage = Stage::new(seed);
-        let period = Period::new(jiff::civil::date(2026, 4, 1), 91);
+        let period = Period::new(jiff::civil::date(2026, 4, 1), 91, Rate::Real);
         let real = events(&Cast::new(&stage, &period, CARS, Rate::Real, seed));
         let wanted = [(Kind::Violation, 4), (Kind::Management, 9), (Kind::Normal, 30)];
         assert_eq!(real, wanted.into_iter().collect(), "seed {seed}");

@@ -7,6 +7,7 @@ use super::asking::{SecondSigns, finish, is_worked_on, near_limit};
 use crate::UtcMillis;
 use crate::finding::{Finding, Measure, Missing, Nature, Rule};
 use crate::judge::{Draft, VehicleDay};
+use crate::point::Signs;
 use crate::register::Feed;
 use crate::trips::{EndReason, Gap, GapPlace, Segment, Trip};
 
@@ -105,8 +106,9 @@ fn last_trip<'a>(day: &VehicleDay<'a>) -> Option<&'a Trip> {
 fn still_silent(day: &VehicleDay<'_>, trip: &Trip) -> Option<Finding> {
     let params = &day.settings.params.r10;
     let silent_s = (day.history.known_to.0 - trip.end.0).div_euclid(1_000);
-    let is_asked =
-        silent_s >= i64::from(params.silence_s) && !is_worked_on(day, trip.end, day.history.known_to);
+    let is_asked = silent_s >= i64::from(params.silence_s)
+        && !was_left(day, trip)
+        && !is_worked_on(day, trip.end, day.history.known_to);
     is_asked.then(|| {
         // How long it lasts is not measured: the finding must not change with every hour.
         let until = UtcMillis(trip.end.0.saturating_add(i64::from(params.silence_s) * 1_000));
@@ -121,11 +123,20 @@ fn still_silent(day: &VehicleDay<'_>, trip: &Trip) -> Option<Finding> {
     })
 }
 
+/// Whether the last that was heard is the ignition going off: a terminal that sleeps then, or stands where it finds no position, did
+/// not fall silent on the way.
+fn was_left(day: &VehicleDay<'_>, trip: &Trip) -> bool {
+    let tells = day.points(trip.start, trip.end).iter().any(|point| point.ignition == Some(true));
+    let last = day.points(trip.end, day.history.known_to).last();
+    tells && last.is_some_and(|last| last.ignition == Some(false) && !last.signs.contains(Signs::POWER_LOST))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::finding::Colour;
     use crate::judge::testing::*;
+    use crate::judge::{VehicleHistory, judge_vehicle};
     use crate::register::{DeviceWork, Versioned};
 
     const DAY: &str = "2026-04-08";
@@ -189,6 +200,24 @@ mod tests {
             gap.ignition_before = Some(false);
         }
         cold.clear(Rule::R10, DAY);
+    }
+
+    #[test]
+    fn a_terminal_that_sleeps_when_the_ignition_goes_off_was_not_cut_off() {
+        let mut scene = Scene::new().until("2026-04-09 12:00");
+        scene.drive("2026-04-08 09:00", "2026-04-08 09:20", place(5_000.0, 0.0)).end_reason =
+            EndReason::EndOfData;
+        let mut asks = |ignition: bool, signs: Signs| {
+            let last = scene.points.last_mut().unwrap();
+            (last.ignition, last.signs) = (Some(ignition), signs);
+            let Scene { segments, points, known_to, .. } = &scene;
+            let history = VehicleHistory { vehicle: CAR, segments, points, known_to: *known_to };
+            let found = judge_vehicle(&scene.world(), history, date(DAY)..=date(DAY));
+            found.iter().any(|finding| finding.rule == Rule::R10 && finding.aspect == "still_silent")
+        };
+        assert!(asks(true, Signs::default()));
+        assert!(!asks(false, Signs::default()));
+        assert!(asks(false, Signs::POWER_LOST));
     }
 
     #[test]

@@ -171,10 +171,11 @@ impl Cutter {
         }
     }
 
-    /// Time of the latest fix taken, marked ones among them.
+    /// Time of the latest fix that a trip can use. A car that reports from its garage without a position drives no further.
     #[must_use]
-    pub fn last_time(&self) -> Option<UtcMillis> {
-        self.pending.as_ref().or_else(|| self.last()).map(|point| point.time)
+    pub fn last_used_time(&self) -> Option<UtcMillis> {
+        let pending = self.pending.as_ref().filter(|point| mark_alone(point, &self.settings).is_none());
+        pending.or_else(|| self.last()).map(|point| point.time)
     }
 
     /// The last fix that was used.

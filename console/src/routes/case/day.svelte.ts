@@ -1,4 +1,4 @@
-import { read, readAll, type Options } from "../../api/client";
+import { read, readAll, type Options, type Subject } from "../../api/client";
 import { isAborted } from "../../api/problem";
 import type { Schema } from "../../api/types";
 import type { CaseView } from "../../cases/types";
@@ -18,12 +18,27 @@ const MARGIN_MS = 20 * 60_000;
 const ZONES_MAX = 5_000;
 const ORDERS_MAX = 2_000;
 
-/** The time that a case is about: its day, and as much more as its flags need. */
-export function boundsOf(view: CaseView): Range {
-  const start = instantOf(view.day);
-  const end = instantOf(addDays(view.day, 1));
-  const froms = view.case.flags.map((flag) => Date.parse(flag.from));
-  const tos = view.case.flags.map((flag) => Date.parse(flag.to));
+/** A car-day that is looked at. */
+export interface Looked {
+  /** The local day. */
+  day: string;
+  /** Absent in a case about a unit's orders. */
+  vehicle: number | undefined;
+  flags: readonly { from: string; to: string }[];
+  /** For the log of who looked and why. */
+  subject: Subject;
+}
+
+export const lookedAtIn = (view: CaseView): Looked => ({ day: view.day, vehicle: view.case.key.subject.vehicle, flags: view.case.flags, subject: { case: view.id } });
+
+export const lookedAt = (vehicle: number, day: string): Looked => ({ day, vehicle, flags: [], subject: { vehicle } });
+
+/** The time that it is about: the day, and as much more as its flags need. */
+function boundsOf(looked: Looked): Range {
+  const start = instantOf(looked.day);
+  const end = instantOf(addDays(looked.day, 1));
+  const froms = looked.flags.map((flag) => Date.parse(flag.from));
+  const tos = looked.flags.map((flag) => Date.parse(flag.to));
   const from = Math.max(start - BEYOND_MS, Math.min(start, ...froms));
   const to = Math.min(end + BEYOND_MS, Date.now(), Math.max(end, ...tos));
   return { from, to: Math.max(to, from + 3_600_000) };
@@ -83,13 +98,12 @@ export class CaseDay {
   readonly outside = $derived(this.#outside());
   readonly trips = $derived(this.segments.filter(({ kind }) => kind === "trip" || kind === "move"));
 
-  async load(view: CaseView, signal: AbortSignal): Promise<void> {
-    const vehicle = view.case.key.subject.vehicle;
-    this.bounds = boundsOf(view);
+  async load(looked: Looked, signal: AbortSignal): Promise<void> {
+    this.bounds = boundsOf(looked);
     this.isLoading = true;
     this.error = null;
     try {
-      if (vehicle !== undefined) await this.#read(view, vehicle, signal);
+      if (looked.vehicle !== undefined) await this.#read(looked, looked.vehicle, signal);
     } catch (error) {
       if (!isAborted(error)) this.error = error;
     } finally {
@@ -97,8 +111,7 @@ export class CaseDay {
     }
   }
 
-  async #read(view: CaseView, vehicle: number, signal: AbortSignal): Promise<void> {
-    const subject = { case: view.id };
+  async #read({ day, subject }: Looked, vehicle: number, signal: AbortSignal): Promise<void> {
     const options = { signal, subject };
     const times = { from: new Date(this.bounds.from).toISOString(), to: new Date(this.bounds.to).toISOString() };
     // First alone: it may ask for a purpose, once.
@@ -116,7 +129,7 @@ export class CaseDay {
     this.zones = zonesOf(zones.items);
     const departures = this.trips.map(({ start }) => Date.parse(start));
     this.orders = orderWindows(orders.items, this.bounds, departures);
-    this.day = dayKind(view.day, calendars.items.map(({ row }) => row));
+    this.day = dayKind(day, calendars.items.map(({ row }) => row));
   }
 
   /** The look that shows the trips with some room. */

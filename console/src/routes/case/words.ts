@@ -147,6 +147,14 @@ const zh = {
   noCase: "请从核查待办中打开一个车日。",
   toQueue: "前往核查待办",
   keys: "快捷键",
+  quiet: {
+    lead: "这一车日没有您可查看的预警。轨迹和单据如下；没有预警不等于核查结论。",
+    paper: "当日单据",
+    emergency: "应急响应",
+    duty: "值班备勤",
+    inTime: (at: string) => `${at} 录入，早于出车`,
+    none: "当日没有派车单、值班备勤或应急响应。",
+  },
   unitCase: "本案针对单位派车单，没有车辆轨迹。",
 };
 
@@ -297,6 +305,14 @@ const en: typeof zh = {
   noCase: "Open a car-day from the review queue.",
   toQueue: "To the review queue",
   keys: "Keys",
+  quiet: {
+    lead: "No question about this car-day is open to you. Its track and paper are below; that there is no question is no verdict either.",
+    paper: "Paper of the day",
+    emergency: "Emergency",
+    duty: "On duty",
+    inTime: (at) => `recorded ${at}, before the departure`,
+    none: "No order, duty or emergency on this day.",
+  },
   unitCase: "This case is about a unit's orders; there is no track.",
 };
 

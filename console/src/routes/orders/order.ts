@@ -117,7 +117,7 @@ export function chosen(orders: readonly OrderVersion[], filter: Filter, fleet: F
     return (
       (!filter.state || row.state === filter.state) &&
       (!units || units.has(row.unit)) &&
-      (!plate || plateKey(fleet.plate(row.vehicle)).includes(plate) || row.no.toUpperCase().includes(plate)) &&
+      (!plate || plateKey(fleet.plate(row.vehicle)).includes(plate) || row.no.toUpperCase().includes(plate) || row.purpose.includes(filter.plate.trim())) &&
       (!filter.from || dayOf(row.planned_in) >= filter.from) &&
       (!filter.to || dayOf(row.planned_out) <= filter.to) &&
       (!filter.late || timing(version) !== "in_time")

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::EncodeError;
 use super::value::as_hex;
 use super::wire::{Array, Body, Nested, Reader, Wire, Writer};
-use crate::DecodeError;
+use crate::can_signal::{self, CanSignal};
+use crate::{DecodeError, Reading};
 
 /// CAN bus data, 0x0705: count WORD, receive time BCD\[5\] `hhmmssmsms`, then items of id DWORD and data
 /// BYTE\[8\].
@@ -30,6 +31,13 @@ impl Body for CanData {
         w.count16(self.frames.len())?;
         Array::write(&self.receive_time, w)?;
         self.frames.iter().try_for_each(|frame| frame.write(w))
+    }
+}
+
+impl CanData {
+    /// The newest value of each of a profile's signals that the frames hold.
+    pub fn signals<'a>(&'a self, signals: &'a [CanSignal]) -> impl Iterator<Item = (&'a CanSignal, Reading)> {
+        can_signal::newest(signals, self.frames.iter().map(|frame| (frame.id, frame.channel, frame.data)))
     }
 }
 

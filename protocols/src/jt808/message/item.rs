@@ -13,6 +13,7 @@ use super::vendor::VendorItem;
 use super::wire::Writer;
 use crate::jt808::location::FUEL_IS_PERCENT;
 use crate::profile::VendorItems;
+use crate::{Quantity, Reading};
 
 /// One additional item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -274,6 +275,20 @@ impl Item {
         Ok(())
     }
 
+    /// What it says in terms common to every protocol, where that is not a column of a fix.
+    #[must_use]
+    pub fn reading(&self) -> Option<Reading> {
+        match self {
+            Self::Fuel(v) if v & FUEL_IS_PERCENT != 0 => {
+                Some(Reading::new(Quantity::FuelLevel, i64::from(v & !FUEL_IS_PERCENT) * 1_000))
+            }
+            Self::CabinTemperature(v) => {
+                Some(Reading::new(Quantity::CabinTemperature, i64::from(celsius(*v)) * 1_000))
+            }
+            _ => None,
+        }
+    }
+
     /// Its name and value for people; `None` for bytes that nobody here can read.
     #[must_use]
     pub fn attribute(&self) -> Option<(&'static str, Value)> {
@@ -360,7 +375,7 @@ fn place_of(place: u8) -> Map<String, Value> {
 }
 
 /// The bits as sent and the names of those that are set.
-fn bit_set(bits: u64, names: &[&'static str]) -> Value {
+pub(crate) fn bit_set(bits: u64, names: &[&'static str]) -> Value {
     let on: Vec<_> =
         names.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, name)| name).collect();
     json!({"bits": bits, "on": on})

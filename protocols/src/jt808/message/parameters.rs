@@ -395,6 +395,28 @@ impl Parameter {
     }
 }
 
+impl ParameterValue {
+    /// A number as wide as the standard makes that parameter; `None` when it is no number, unknown, or too large.
+    pub(crate) fn of_number(id: u32, number: u32) -> Option<Self> {
+        match entry(id)?.1 {
+            Kind::Byte => u8::try_from(number).ok().map(Self::Byte),
+            Kind::Word => u16::try_from(number).ok().map(Self::Word),
+            Kind::Dword => Some(Self::Dword(number)),
+            _ => None,
+        }
+    }
+
+    /// Whether the standard makes that parameter a text.
+    pub(crate) fn is_text(id: u32) -> bool {
+        matches!(entry(id), Some((_, Kind::Text)))
+    }
+
+    /// The value in these bytes.
+    pub(crate) fn of_bytes(id: u32, bytes: &[u8]) -> Self {
+        typed(id, bytes).unwrap_or_else(|| Self::Raw(bytes.to_vec()))
+    }
+}
+
 impl Serialize for Parameter {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -436,7 +458,7 @@ impl Body for Parameter {
         let id = r.u32()?;
         let len = usize::from(r.u8()?);
         let bytes = r.bytes(len)?;
-        Ok(Self { id, value: typed(id, bytes).unwrap_or_else(|| ParameterValue::Raw(bytes.to_vec())) })
+        Ok(Self { id, value: ParameterValue::of_bytes(id, bytes) })
     }
 
     fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {

@@ -29,7 +29,7 @@ impl VendorItem {
     pub(crate) fn read(vendor: VendorItems, id: u8, value: &[u8]) -> Option<Self> {
         let (name, attribute) = match vendor {
             VendorItems::Gps51 => gps51(id, value)?,
-            VendorItems::Raw => return None,
+            _ => return None,
         };
         Some(Self { id, value: value.to_vec(), name, attribute })
     }

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::Lang;
 use crate::UtcMillis;
-use crate::finding::Measure;
+use crate::finding::{Measure, Rule};
 
 /// Local date and time to the minute.
 pub(super) fn local(at: UtcMillis, time_zone: &TimeZone) -> String {
@@ -16,8 +16,8 @@ pub(super) fn local(at: UtcMillis, time_zone: &TimeZone) -> String {
 }
 
 /// A measure with its name and limit.
-pub(super) fn measure(measure: &Measure, lang: Lang, time_zone: &TimeZone) -> String {
-    let name = name(&measure.name, lang);
+pub(super) fn measure(rule: Rule, measure: &Measure, lang: Lang, time_zone: &TimeZone) -> String {
+    let name = name(rule, &measure.name, lang);
     let value = quantity(&measure.name, measure.value, lang, time_zone);
     match measure.limit {
         None => format!("{name} {value}"),
@@ -84,10 +84,16 @@ fn duration(seconds: i64, lang: Lang) -> String {
 }
 
 /// What a measure is called; one without a name of its own is told by its identifier.
-fn name(name: &str, lang: Lang) -> String {
+fn name(rule: Rule, name: &str, lang: Lang) -> String {
+    if name == "distance_m" && FROM_A_PLACE.contains(&rule) {
+        return lang.pick("距该处", "from the place").to_owned();
+    }
     let known = NAMES.iter().find(|(key, ..)| *key == name);
     known.map_or_else(|| name.replace('_', " "), |(_, zh, en)| lang.pick(zh, en).to_owned())
 }
+
+/// Rules whose distance lies between the car and a place; that of the others was driven.
+const FROM_A_PLACE: [Rule; 7] = [Rule::R08, Rule::R14, Rule::R15, Rule::R16, Rule::R23, Rule::R26, Rule::R27];
 
 const NAMES: &[(&str, &str, &str)] = &[
     ("distance_m", "行驶里程", "distance"),

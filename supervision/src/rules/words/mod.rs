@@ -67,7 +67,11 @@ pub fn describe(finding: &Finding, lang: Lang, time_zone: &TimeZone) -> Sentence
         title: lang.pick(finding.rule.zh(), finding.rule.en()).to_owned(),
         text,
         orders: finding.orders.iter().map(|order| reasons::order(order, lang)).collect(),
-        measures: finding.measures.iter().map(|measure| figures::measure(measure, lang, time_zone)).collect(),
+        measures: finding
+            .measures
+            .iter()
+            .map(|measure| figures::measure(finding.rule, measure, lang, time_zone))
+            .collect(),
         missing,
         excuses: finding.excuses.iter().map(|excuse| reasons::excuse(excuse, lang, time_zone)).collect(),
     }

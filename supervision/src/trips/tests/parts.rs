@@ -4,7 +4,7 @@ use super::track::{Tells, Track, at};
 use crate::UtcMillis;
 use crate::point::{Point, Position, Signs};
 use crate::trips::outliers::{Mark, mark};
-use crate::trips::{DistanceSource, Segment, SettingsError, Trip, TripSettings, cut};
+use crate::trips::{Cutter, DistanceSource, Segment, SettingsError, Trip, TripSettings, cut};
 
 fn point(second: i64, lat: f64) -> Point {
     Point::new(UtcMillis(second * 1_000), Position::from_degrees(lat, 120.0))
@@ -46,6 +46,22 @@ fn fixes_that_are_none() {
     assert_eq!(marked(|fix| fix.satellites = Some(3)), Some(Mark::FewSatellites));
     assert_eq!(marked(|fix| fix.satellites = Some(4)), None);
     assert_eq!(marked(|fix| fix.satellites = Some(0)), None);
+}
+
+#[test]
+fn a_car_that_reports_without_a_position_drives_no_further() {
+    let mut track = Track::new(at(8, 0, 0), Tells::Ignition);
+    track.park(at(9, 0, 0), 30);
+    track.drive(at(9, 10, 0), 10.0, 30);
+    let driven = track.points.len();
+    track.park(at(21, 0, 0), 180);
+    let arrived = track.points[driven - 1].time;
+    track.points[driven..].iter_mut().for_each(|point| point.signs = Signs::UNUSABLE);
+    let mut cutter = Cutter::new(TripSettings::default());
+    for point in &track.points {
+        cutter.push(point, &mut Vec::new());
+    }
+    assert_eq!(cutter.last_used_time(), Some(arrived));
 }
 
 /// Ten minutes at 10 m/s between two stops, with what `dress` does to each fix (seconds since the departure, metres driven).

@@ -1,0 +1,588 @@
+//! The listener over real sockets, with packets written by the codec's client side or by hand.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use motorpool_protocols::{Protocol, TerminalId, UtcMillis};
+use rumqttc::mqttbytes::{self as common, v4};
+use rumqttc::v5::mqttbytes as five;
+use rumqttc::v5::mqttbytes::v5;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use super::downlink::{Answer, NotSent};
+use super::listener::{Context, Listener};
+use super::{Downlinks, Refusals};
+use crate::clock::Clock;
+use crate::config::{Config, Listen};
+use crate::ids::{DeviceId, Lsn};
+use crate::journal::{Event, Journal};
+use crate::live::Live;
+use crate::registry::{DeviceState, Enrol, QuarantineFilter, Registry};
+use crate::sources::acks::AckQueue;
+use crate::sources::{Links, listener};
+use crate::telemetry::Counters;
+use crate::tls::ServerTls;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const UP: &str = "motorpool/car-7/up";
+const GOOD: &[u8] = br#"{"time":"2026-04-01T08:00:00Z","lat":30.1,"lon":120.2,"speed_kmh":40}"#;
+
+struct Rig {
+    context: Arc<Context>,
+    address: SocketAddr,
+    tls_address: Option<SocketAddr>,
+    device: DeviceId,
+    secret: String,
+    stop: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Rig {
+    async fn new() -> Self {
+        Self::with(|_, _| {}).await
+    }
+
+    async fn with(set: impl FnOnce(&mut Config, &Path)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.mqtt.listen = Listen(Some(SocketAddr::from(([127, 0, 0, 1], 0))));
+        config.mqtt.packet_max = crate::config::Bytes(4 << 10);
+        set(&mut config, folder.path());
+        let registry = Arc::new(Registry::open(folder.path(), &config).await.unwrap());
+        let now = UtcMillis(1_000);
+        let enrol = |protocol, text| Enrol {
+            protocol,
+            terminal: TerminalId::new(text).unwrap(),
+            name: None,
+            profile: None,
+        };
+        let wanted = [enrol(Protocol::Json, "car-7"), enrol(Protocol::Json, "013912345678")];
+        let made = registry.enrol(&wanted, "test", now).await.unwrap();
+        let device = made[0].device;
+        let secret = registry.make_mqtt_secret(device, "test", now).await.unwrap();
+        let journal = Journal::open(folder.path(), &config.journal).unwrap().0;
+        let acks = AckQueue::default();
+        let counters = Arc::new(Counters::default());
+        let stop = CancellationToken::new();
+        tokio::spawn(acks.clone().run(journal.subscribe_durable(), Arc::clone(&counters), stop.clone()));
+        let mqtt = config.mqtt.clone();
+        let authority = Some(mqtt.tls_client_ca.as_path()).filter(|path| !path.as_os_str().is_empty());
+        let tls = (mqtt.tls_listen.0)
+            .map(|_| Arc::new(ServerTls::open_for(&mqtt.tls_cert, &mqtt.tls_key, authority).unwrap()));
+        let sources = listener::Context {
+            sessions: config.sessions.clone(),
+            held_bytes: AtomicUsize::new(0),
+            clock: Arc::new(Clock::starting_at(UtcMillis(0))),
+            journal,
+            acks,
+            registry,
+            links: Links::starting_at(UtcMillis(0)),
+            live: Arc::new(Live::new()),
+            counters,
+            post: tokio::sync::mpsc::channel(1).0,
+            tls: None,
+            config: config.trackers,
+        };
+        let context = Arc::new(Context {
+            config: mqtt,
+            sources: Arc::new(sources),
+            downlinks: Downlinks::default(),
+            refusals: Refusals::default(),
+            tls,
+        });
+        let listener = Listener::bind(Arc::clone(&context)).unwrap();
+        let address = listener.local_addr().unwrap().unwrap();
+        let tls_address = listener.tls_addr().unwrap();
+        tokio::spawn(listener.run(stop.clone()));
+        Self { context, address, tls_address, device, secret, stop, _folder: folder }
+    }
+
+    async fn socket(&self) -> Client<TcpStream> {
+        Client { socket: TcpStream::connect(self.address).await.unwrap(), input: BytesMut::new() }
+    }
+
+    /// A device of version 5 that was let in.
+    async fn v5(&self, client_id: &str) -> Client<TcpStream> {
+        let mut client = self.socket().await;
+        client.send(&connect_v5(client_id, "car-7", &self.secret)).await;
+        let Some(v5::Packet::ConnAck(ack)) = client.v5().await else { panic!("no CONNACK") };
+        assert_eq!(ack.code, v5::ConnectReturnCode::Success);
+        client
+    }
+
+    /// A device of version 3.1.1 that was let in.
+    async fn v4(&self, client_id: &str) -> Client<TcpStream> {
+        let mut client = self.socket().await;
+        client.send(&connect_v4(client_id, "car-7", &self.secret)).await;
+        let accepted = v4::ConnAck::new(v4::ConnectReturnCode::Success, false);
+        assert_eq!(client.v4().await, Some(v4::Packet::ConnAck(accepted)));
+        client
+    }
+
+    fn refused(&self, reason: &str) -> u64 {
+        self.context.refusals.all().into_iter().find(|(name, _)| *name == reason).unwrap().1
+    }
+
+    /// Protocol and raw message of everything in the journal.
+    fn journaled(&self) -> Vec<(Protocol, Vec<u8>)> {
+        let journal = &self.context.sources.journal;
+        let mut reader = journal.reader(Lsn(0));
+        let mut found = Vec::new();
+        loop {
+            let chunk = reader.next_chunk(Duration::ZERO).unwrap();
+            if chunk.is_empty() {
+                return found;
+            }
+            for event in chunk.events() {
+                if let Event::Entry(entry) = event {
+                    assert_eq!(entry.batch.device, self.device);
+                    found.extend(entry.batch.messages().map(|raw| (entry.batch.protocol, raw.to_vec())));
+                }
+            }
+        }
+    }
+}
+
+struct Client<S> {
+    socket: S,
+    input: BytesMut,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    async fn send(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).await.unwrap();
+    }
+
+    /// The bytes of the next packet; `None` when the server has closed the link.
+    async fn packet(&mut self) -> Option<BytesMut> {
+        loop {
+            if let Ok(header) = common::check(self.input.iter(), 1 << 20) {
+                return Some(self.input.split_to(header.frame_length()));
+            }
+            let read = tokio::time::timeout(PATIENCE, self.socket.read_buf(&mut self.input)).await.unwrap();
+            if read.is_err() || read.is_ok_and(|count| count == 0) {
+                return None;
+            }
+        }
+    }
+
+    async fn v4(&mut self) -> Option<v4::Packet> {
+        let mut packet = self.packet().await?;
+        Some(v4::Packet::read(&mut packet, 1 << 20).unwrap())
+    }
+
+    async fn v5(&mut self) -> Option<v5::Packet> {
+        let mut packet = self.packet().await?;
+        Some(v5::Packet::read(&mut packet, None).unwrap())
+    }
+
+    /// The reason with which the server of version 5 ended the link.
+    async fn ended(&mut self) -> v5::DisconnectReasonCode {
+        loop {
+            match self.v5().await {
+                Some(v5::Packet::Disconnect(disconnect)) => return disconnect.reason_code,
+                Some(_) => {}
+                None => panic!("closed without a word"),
+            }
+        }
+    }
+
+    async fn puback(&mut self) -> (u16, v5::PubAckReason) {
+        match self.v5().await {
+            Some(v5::Packet::PubAck(ack)) => (ack.pkid, ack.reason),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn connect_v5(client_id: &str, user: &str, secret: &str) -> BytesMut {
+    let connect =
+        v5::Connect { keep_alive: 30, client_id: client_id.to_owned(), clean_start: true, properties: None };
+    let login = v5::Login { username: user.to_owned(), password: secret.to_owned() };
+    let mut bytes = BytesMut::new();
+    connect.write(&None, &Some(login), &mut bytes).unwrap();
+    bytes
+}
+
+fn connect_v4(client_id: &str, user: &str, secret: &str) -> BytesMut {
+    let mut connect = v4::Connect::new(client_id);
+    connect.clean_session = false;
+    connect.set_login(user, secret);
+    let mut bytes = BytesMut::new();
+    connect.write(&mut bytes).unwrap();
+    bytes
+}
+
+fn publish_v5(pkid: u16, topic: &str, payload: &[u8]) -> BytesMut {
+    super::wire::publish(super::wire::Version::V5, topic, Some(pkid), payload)
+}
+
+fn publish_v4(pkid: u16, topic: &str, payload: &[u8]) -> BytesMut {
+    super::wire::publish(super::wire::Version::V4, topic, Some(pkid), payload)
+}
+
+#[tokio::test]
+async fn a_device_is_told_the_terms_and_its_messages_are_acknowledged_when_they_are_durable() {
+    let rig = Rig::new().await;
+    let mut client = rig.socket().await;
+    client.send(&connect_v5("", "car-7", &rig.secret)).await;
+    let Some(v5::Packet::ConnAck(ack)) = client.v5().await else { panic!() };
+    let terms = ack.properties.unwrap();
+    assert_eq!((ack.code, ack.session_present), (v5::ConnectReturnCode::Success, false));
+    assert_eq!((terms.max_qos, terms.retain_available), (Some(1), Some(0)));
+    assert_eq!((terms.receive_max, terms.max_packet_size), (Some(8_192), Some(4 << 10)));
+    assert!(terms.assigned_client_identifier.unwrap().starts_with("car-7-"));
+
+    client.send(&publish_v5(7, UP, GOOD)).await;
+    assert_eq!(client.puback().await, (7, v5::PubAckReason::Success));
+    assert!(rig.context.sources.journal.durable() > Lsn(0));
+    let mut old = rig.v4("old").await;
+    old.send(&publish_v4(9, UP, GOOD)).await;
+    assert_eq!(old.v4().await, Some(v4::Packet::PubAck(v4::PubAck::new(9))));
+    assert_eq!(rig.journaled(), [(Protocol::Json, GOOD.to_vec()), (Protocol::Json, GOOD.to_vec())]);
+}
+
+#[tokio::test]
+async fn answers_come_in_receive_order_and_refused_messages_disturb_no_other() {
+    let rig = Rig::new().await;
+    let mut client = rig.v5("a").await;
+    let deep = "[".repeat(3_000);
+    let packets = [
+        publish_v5(1, UP, GOOD),
+        publish_v5(2, "motorpool/013912345678/up", GOOD),
+        publish_v5(3, UP, b"{\"a\":\"\xff\"}"),
+        publish_v5(4, UP, deep.as_bytes()),
+        publish_v5(5, UP, br#"{"time":1e99,"lat":1,"lon":1}"#),
+        publish_v5(6, "motorpool/car-7/raw/json", GOOD),
+        publish_v5(7, UP, GOOD),
+    ];
+    client.send(&packets.concat()).await;
+    use v5::PubAckReason::{NotAuthorized, PayloadFormatInvalid, Success};
+    let expected = [
+        (1, Success),
+        (2, NotAuthorized),
+        (3, PayloadFormatInvalid),
+        (4, PayloadFormatInvalid),
+        (5, PayloadFormatInvalid),
+        (6, NotAuthorized),
+        (7, Success),
+    ];
+    for answer in expected {
+        assert_eq!(client.puback().await, answer);
+    }
+    // Alone, a refusal still waits its turn and comes.
+    client.send(&publish_v5(8, "somewhere", GOOD)).await;
+    assert_eq!(client.puback().await, (8, NotAuthorized));
+    assert_eq!((rig.refused("topic"), rig.refused("payload")), (3, 3));
+    assert_eq!(rig.journaled().len(), 2);
+    let counters = &rig.context.sources.counters;
+    let load = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
+    let booked = load(&counters.messages_journaled) + counters.rejected_sum();
+    assert_eq!((load(&counters.messages_received), booked), (8, 8));
+}
+
+#[tokio::test]
+async fn what_version_5_forbids_ends_the_link_with_its_code() {
+    use v5::DisconnectReasonCode as Code;
+    let rig = Rig::with(|config, _| config.mqtt.in_flight_max = 2).await;
+    let qos_2 = {
+        let mut bytes = publish_v5(1, UP, GOOD);
+        bytes[0] = 0x34;
+        bytes
+    };
+    let retained = {
+        let mut bytes = publish_v5(1, UP, GOOD);
+        bytes[0] |= 1;
+        bytes
+    };
+    let alias = {
+        let properties = v5::PublishProperties { topic_alias: Some(1), ..Default::default() };
+        let mut publish = v5::Publish::new(UP, five::QoS::AtLeastOnce, GOOD, Some(properties));
+        publish.pkid = 1;
+        let mut bytes = BytesMut::new();
+        publish.write(&mut bytes).unwrap();
+        bytes
+    };
+    let many = [1, 2, 3].map(|pkid| publish_v5(pkid, UP, GOOD)).concat();
+    for (bytes, code) in [
+        (qos_2.as_ref(), Code::QoSNotSupported),
+        (retained.as_ref(), Code::RetainNotSupported),
+        (alias.as_ref(), Code::TopicAliasInvalid),
+        (many.as_slice(), Code::ReceiveMaximumExceeded),
+        (publish_v5(1, UP, &[b' '; 5_000]).as_ref(), Code::PacketTooLarge),
+        // Only the announcement of a packet of 256 MiB.
+        ([0x30, 0xff, 0xff, 0xff, 0x7f].as_slice(), Code::PacketTooLarge),
+        (connect_v5("b", "car-7", &rig.secret).as_ref(), Code::ProtocolError),
+        // A length of five bytes, a wrong flag, a packet id of 0, properties that end behind the packet.
+        ([0x32, 0xff, 0xff, 0xff, 0xff, 1].as_slice(), Code::MalformedPacket),
+        ([0x80, 2, 0, 1].as_slice(), Code::MalformedPacket),
+        ([0x32, 6, 0, 1, b'a', 0, 0, 0].as_slice(), Code::MalformedPacket),
+        ([0x32, 6, 0, 1, b'a', 0, 1, 9].as_slice(), Code::MalformedPacket),
+        // PUBREL and AUTH have no place here.
+        ([0x62, 2, 0, 1].as_slice(), Code::ProtocolError),
+    ] {
+        let mut client = rig.v5("a").await;
+        client.send(bytes).await;
+        assert_eq!(client.ended().await, code, "{bytes:02x?}");
+        assert_eq!(client.v5().await, None);
+    }
+    // The next link of the device works.
+    let mut client = rig.v5("a").await;
+    client.send(&[0xc0, 0]).await;
+    assert!(matches!(client.v5().await, Some(v5::Packet::PingResp(_))));
+}
+
+#[tokio::test]
+async fn what_version_3_1_1_forbids_closes_the_link() {
+    let rig = Rig::new().await;
+    let qos_2 = {
+        let mut bytes = publish_v4(1, UP, GOOD);
+        bytes[0] = 0x34;
+        bytes
+    };
+    for bytes in [
+        qos_2.as_ref(),
+        publish_v4(1, "motorpool/013912345678/up", GOOD).as_ref(),
+        publish_v4(1, UP, b"{").as_ref(),
+        publish_v4(1, UP, &[b' '; 5_000]).as_ref(),
+        [0x30, 2, 0, 9].as_slice(),
+        [0xf0, 0].as_slice(),
+    ] {
+        let mut client = rig.v4("a").await;
+        client.send(bytes).await;
+        assert_eq!(client.v4().await, None, "{bytes:02x?}");
+    }
+    assert_eq!(rig.journaled(), []);
+    // Nothing before CONNECT, and nothing that is no MQTT.
+    for bytes in [[0xc0, 0].as_slice(), b"GET / HTTP/1.1\r\n\r\n", &[0x10, 2, 0, 0]] {
+        let mut client = rig.socket().await;
+        client.send(bytes).await;
+        assert_eq!(client.packet().await.is_some(), bytes[0] == 0x10, "{bytes:02x?}");
+    }
+}
+
+#[tokio::test]
+async fn only_who_proves_it_is_let_in_and_strangers_are_noted() {
+    use v5::ConnectReturnCode as Code;
+    let rig = Rig::new().await;
+    for (user, secret, code, old) in [
+        ("car-7", "wrong", Code::BadUserNamePassword, v4::ConnectReturnCode::BadUserNamePassword),
+        ("car-7", "", Code::BadUserNamePassword, v4::ConnectReturnCode::BadUserNamePassword),
+        // It is known, and nobody ever made it a secret.
+        ("013912345678", "x", Code::BadUserNamePassword, v4::ConnectReturnCode::BadUserNamePassword),
+        ("car-8", &rig.secret, Code::NotAuthorized, v4::ConnectReturnCode::NotAuthorized),
+        ("车", &rig.secret, Code::NotAuthorized, v4::ConnectReturnCode::NotAuthorized),
+    ] {
+        let mut client = rig.socket().await;
+        client.send(&connect_v5("a", user, secret)).await;
+        let Some(v5::Packet::ConnAck(ack)) = client.v5().await else { panic!() };
+        assert_eq!(ack.code, code, "{user}");
+        assert_eq!(client.v5().await, None);
+        let mut client = rig.socket().await;
+        client.send(&connect_v4("a", user, secret)).await;
+        assert_eq!(client.v4().await, Some(v4::Packet::ConnAck(v4::ConnAck::new(old, false))), "{user}");
+    }
+    let registry = &rig.context.sources.registry;
+    registry.set_state(&[rig.device], DeviceState::Blocked, "test", UtcMillis(0)).await.unwrap();
+    let mut client = rig.socket().await;
+    client.send(&connect_v5("a", "car-7", &rig.secret)).await;
+    let Some(v5::Packet::ConnAck(ack)) = client.v5().await else { panic!() };
+    assert_ne!(ack.code, Code::Success);
+
+    let stop = CancellationToken::new();
+    let upkeep = tokio::spawn({
+        let (registry, stop) = (Arc::clone(registry), stop.clone());
+        async move { registry.run(stop).await }
+    });
+    let filter = QuarantineFilter { after: None, limit: 10 };
+    let noted = loop {
+        let rows = registry.quarantine(&filter).await.unwrap();
+        if !rows.is_empty() {
+            break rows;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!((noted.len(), noted[0].terminal.as_str(), noted[0].protocol.as_str()), (1, "car-8", "json"));
+    stop.cancel();
+    upkeep.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_link_takes_the_first_over() {
+    let rig = Rig::new().await;
+    let mut first = rig.v5("a").await;
+    let mut second = rig.v5("a").await;
+    assert_eq!(first.ended().await, v5::DisconnectReasonCode::SessionTakenOver);
+    let _third = rig.v4("another").await;
+    assert_eq!(second.ended().await, v5::DisconnectReasonCode::SessionTakenOver);
+    assert_eq!(rig.context.downlinks.len(), 1);
+    let mut third = rig.v5("b").await;
+    rig.stop.cancel();
+    assert_eq!(third.ended().await, v5::DisconnectReasonCode::ServerShuttingDown);
+}
+
+#[tokio::test]
+async fn a_device_hears_only_its_own_topic_and_its_answer_is_told() {
+    let rig = Rig::new().await;
+    let downlinks = &rig.context.downlinks;
+    assert_eq!(downlinks.publish(rig.device, b"x").unwrap_err(), NotSent::NotConnected);
+    let mut client = rig.v5("a").await;
+    assert_eq!(downlinks.publish(rig.device, b"x").unwrap_err(), NotSent::NotSubscribed);
+    let filter = |path: &str| v5::Filter::new(path, five::QoS::AtLeastOnce);
+    let paths = ["motorpool/car-7/down", "#", "motorpool/+/down", "motorpool/013912345678/down"];
+    let mut subscribe = v5::Subscribe::new_many(paths.map(filter), None);
+    subscribe.pkid = 5;
+    let mut bytes = BytesMut::new();
+    subscribe.write(&mut bytes).unwrap();
+    client.send(&bytes).await;
+    let Some(v5::Packet::SubAck(ack)) = client.v5().await else { panic!() };
+    use v5::SubscribeReasonCode::{NotAuthorized, Success};
+    assert_eq!(
+        ack.return_codes,
+        [Success(five::QoS::AtLeastOnce), NotAuthorized, NotAuthorized, NotAuthorized]
+    );
+    let answer = downlinks.publish(rig.device, b"{\"set\":1}").unwrap();
+    let Some(v5::Packet::Publish(publish)) = client.v5().await else { panic!() };
+    assert_eq!(
+        (publish.topic.as_ref(), publish.payload.as_ref()),
+        (paths[0].as_bytes(), &b"{\"set\":1}"[..])
+    );
+    let mut bytes = BytesMut::new();
+    v5::PubAck::new(publish.pkid, None).write(&mut bytes).unwrap();
+    client.send(&bytes).await;
+    assert_eq!(tokio::time::timeout(PATIENCE, answer).await.unwrap(), Ok(Answer::Taken));
+
+    // What is open when the link ends has no answer; too much at once is not sent at all.
+    let open: Vec<_> = (0..16).map(|_| downlinks.publish(rig.device, b"y").unwrap()).collect();
+    assert_eq!(downlinks.publish(rig.device, b"y").unwrap_err(), NotSent::Busy);
+    drop(client);
+    for answer in open {
+        assert!(tokio::time::timeout(PATIENCE, answer).await.unwrap().is_err());
+    }
+}
+
+#[tokio::test]
+async fn frames_of_another_protocol_are_taken_whole_and_only_of_the_device_itself() {
+    use motorpool_protocols::jt808::{Header, Version, encode_message};
+    let rig = Rig::new().await;
+    let registry = &rig.context.sources.registry;
+    let other = registry.snapshot().find_over_mqtt(&TerminalId::new("013912345678").unwrap()).unwrap().id;
+    let secret = registry.make_mqtt_secret(other, "test", UtcMillis(0)).await.unwrap();
+    let frame = |terminal: &str| {
+        let mut raw = Vec::new();
+        let terminal = TerminalId::new(terminal).unwrap();
+        encode_message(&Header::new(0x0002, Version::V2013, terminal, 7), &[], &mut raw).unwrap();
+        raw
+    };
+    let own = frame("013912345678");
+    let mut client = rig.socket().await;
+    client.send(&connect_v5("a", "013912345678", &secret)).await;
+    assert!(
+        matches!(client.v5().await, Some(v5::Packet::ConnAck(ack)) if ack.code == v5::ConnectReturnCode::Success)
+    );
+    let topic = "motorpool/013912345678/raw/jt808";
+    let two = [own.clone(), own.clone()].concat();
+    let cut = own.get(..own.len() - 1).unwrap();
+    let foreign = [own.clone(), frame("013900000001")].concat();
+    use v5::PubAckReason::{PayloadFormatInvalid, Success};
+    for (pkid, payload, reason) in [
+        (1, own.as_slice(), Success),
+        (2, two.as_slice(), Success),
+        (3, cut, PayloadFormatInvalid),
+        (4, foreign.as_slice(), PayloadFormatInvalid),
+        (5, b"".as_slice(), PayloadFormatInvalid),
+    ] {
+        client.send(&publish_v5(pkid, topic, payload)).await;
+        assert_eq!(client.puback().await, (pkid, reason));
+    }
+    let counters = &rig.context.sources.counters;
+    let journaled = counters.messages_journaled.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!((journaled, counters.rejected_sum()), (3, 3));
+}
+
+#[tokio::test]
+async fn a_certificate_logs_a_device_in_by_its_common_name() {
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+    use rustls::pki_types::{PrivateKeyDer, ServerName};
+
+    let authority_key = KeyPair::generate().unwrap();
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_certificate = authority.self_signed(&authority_key).unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    let issued = |name: &str| {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        (certificate, key)
+    };
+    let (server, server_key) = issued("server");
+    let rig = Rig::with(|config, folder| {
+        let write = |name: &str, text: String| {
+            std::fs::write(folder.join(name), text).unwrap();
+            folder.join(name)
+        };
+        config.mqtt.tls_listen = config.mqtt.listen;
+        config.mqtt.tls_cert = write("server.pem", server.pem());
+        config.mqtt.tls_key = write("server.key", server_key.serialize_pem());
+        config.mqtt.tls_client_ca = write("ca.pem", authority_certificate.pem());
+    })
+    .await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(authority_certificate.der().clone()).unwrap();
+    let roots = Arc::new(roots);
+    let private = async |named: Option<&str>| {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(Arc::clone(&roots));
+        let config = match named.map(issued) {
+            Some((certificate, key)) => {
+                let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+                builder.with_client_auth_cert(vec![certificate.der().clone()], key).unwrap()
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let socket = TcpStream::connect(rig.tls_address.unwrap()).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let socket = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
+        Client { socket, input: BytesMut::new() }
+    };
+    let nameless = |client_id: &str| {
+        let mut bytes = BytesMut::new();
+        v4::Connect::new(client_id).write(&mut bytes).unwrap();
+        bytes
+    };
+    use v4::ConnectReturnCode::{BadUserNamePassword, NotAuthorized, Success};
+    for (named, connect, code) in [
+        (Some("car-7"), nameless("x"), Success),
+        (Some("car-7"), connect_v4("x", "car-7", "whatever"), Success),
+        (Some("car-7"), connect_v4("x", "013912345678", ""), BadUserNamePassword),
+        (Some("car-9"), nameless("car-7"), NotAuthorized),
+        (None, nameless("car-7"), BadUserNamePassword),
+        (None, connect_v4("x", "car-7", &rig.secret), Success),
+    ] {
+        let mut client = private(named).await;
+        client.send(&connect).await;
+        let answer = client.v4().await;
+        assert_eq!(answer, Some(v4::Packet::ConnAck(v4::ConnAck::new(code, false))), "{named:?}");
+        if code == Success {
+            client.send(&publish_v4(3, UP, GOOD)).await;
+            assert_eq!(client.v4().await, Some(v4::Packet::PubAck(v4::PubAck::new(3))));
+        }
+    }
+}

@@ -74,7 +74,7 @@ fn serve(
         let count = out.messages.len() as u64;
         let before = taken.fetch_add(count, Ordering::Relaxed);
         let breaks = (before + count) / breaks_every > before / breaks_every;
-        if breaks && before % 2 == 0 {
+        if breaks && before.is_multiple_of(2) {
             return None;
         }
         link.write_all(&out.replies).ok()?;

@@ -138,7 +138,7 @@ impl<R: Reports> SpeakingTerminal<R> {
             if Instant::now() >= deadline {
                 return Err(TerminalError::Timeout("the log-in (is the terminal enrolled?)"));
             }
-            self.wait(deadline).await?;
+            wait(self.link()?, !self.out.is_empty(), deadline).await?;
         }
         self.counts.logins += 1;
         for open in &mut self.open {
@@ -181,19 +181,13 @@ impl<R: Reports> SpeakingTerminal<R> {
                 return Ok(());
             }
             let own = ack_deadline.map_or(idle_deadline, |deadline| deadline.min(idle_deadline));
-            self.wait(until.min(self.epoch + Duration::from_nanos(own))).await?;
+            let until = until.min(self.epoch + Duration::from_nanos(own));
+            wait(self.link()?, !self.out.is_empty(), until).await?;
         }
     }
 
-    /// Waits until the socket is ready or `until` has passed.
-    async fn wait(&mut self, until: Instant) -> Result<(), TerminalError> {
-        let link = self.link.as_ref().ok_or(io::ErrorKind::NotConnected).map_err(io::Error::from)?;
-        let interest =
-            if self.out.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
-        match timeout_at(until, link.ready(interest)).await {
-            Ok(ready) => ready.map(drop).map_err(TerminalError::Io),
-            Err(_) => Ok(()),
-        }
+    fn link(&self) -> Result<&TcpStream, TerminalError> {
+        Ok(self.link.as_ref().ok_or(io::ErrorKind::NotConnected).map_err(io::Error::from)?)
     }
 
     /// Writes as much as the socket takes.
@@ -271,6 +265,15 @@ impl<R: Reports> SpeakingTerminal<R> {
         let Open { tag, serial, sent_ns, .. } = open;
         self.counts.acked += 1;
         self.acked.push(Acked { tag, serial, latency_ns: now_ns.saturating_sub(sent_ns) });
+    }
+}
+
+/// Waits until the socket is ready or `until` has passed.
+async fn wait(link: &TcpStream, is_writing: bool, until: Instant) -> Result<(), TerminalError> {
+    let interest = if is_writing { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+    match timeout_at(until, link.ready(interest)).await {
+        Ok(ready) => ready.map(drop).map_err(TerminalError::Io),
+        Err(_) => Ok(()),
     }
 }
 

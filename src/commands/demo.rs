@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jiff::civil::Date;
-use motorpool_protocols::{Protocol, TerminalId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -40,7 +39,7 @@ const PAPER_INTERVAL: Duration = Duration::from_secs(10);
 #[command(
     after_help = "Example:\n  motorpool demo\n\nThree weeks of history arrive first, then the cars drive live for two weeks, \
 at the hours at which such cars drive; at night and on Sundays only a few on duty round the clock are out. Orders, rosters, \
-fuel bills and the rest of the paper are there too. Some cars are misused and others only look like it. Everything is made \
+fuel bills and the rest of the paper are there too. Most trackers speak JT/T 808, some GB/T 32960, GT06 or Teltonika. Some cars are misused and others only look like it. Everything is made \
 up: the county, the units, the plates. The data goes into a scratch folder that is removed at the end."
 )]
 pub struct Args {
@@ -127,7 +126,7 @@ async fn show(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let script = Arc::new(tokio::task::spawn_blocking(move || Script::new(options)).await?);
-    let cars = script.cars();
+    let cars = script.cars().to_vec();
     let devices = enrol(&registry, &cars).await?;
     let mut papers = Papers::open(Arc::clone(&registry), script.register().clone(), devices).await?;
     let rows = papers.write_due(clock::wall_now()).await?;
@@ -136,7 +135,7 @@ async fn show(
     let (counts, progress) = watch::channel(Counts::default());
     let clerk = tokio::spawn(write_on(papers, stop.clone()));
     let herald = tokio::spawn(announce_arrival(progress, cars.len()));
-    demo::run(trackers, script, counts, stop).await?;
+    demo::run(trackers, script, cars, counts, stop).await?;
     clerk.await?;
     herald.await?;
     Ok(())
@@ -166,13 +165,13 @@ async fn announce_arrival(mut progress: watch::Receiver<Counts>, cars: usize) {
 
 /// Makes the cars' terminals known. Answers their devices, in order.
 async fn enrol(registry: &Registry, cars: &[DemoCar]) -> anyhow::Result<Vec<DeviceId>> {
-    let wanted = cars.iter().map(|car| {
-        let terminal =
-            TerminalId::new(&car.terminal.to_string()).context("a car has an impossible terminal id")?;
-        let name = Some(format!("{} {}", car.plate, car.unit));
-        Ok(Enrol { protocol: Protocol::Jt808, terminal, name, profile: None })
-    });
-    let wanted: Vec<Enrol> = wanted.collect::<anyhow::Result<_>>()?;
+    let wanted: Vec<Enrol> = cars
+        .iter()
+        .map(|car| {
+            let name = Some(format!("{} {}", car.plate, car.unit));
+            Enrol { protocol: car.protocol, terminal: car.terminal, name, profile: None }
+        })
+        .collect();
     let enrolled = registry.enrol(&wanted, CLERK, clock::wall_now()).await?;
     Ok(enrolled.iter().map(|enrolled| enrolled.device).collect())
 }

@@ -1,10 +1,12 @@
 //! The demonstration: the county's cars over real sockets.
 //!
-//! Each car is one terminal and one link. What the [`Script`] has in the past, three weeks and today up to now, arrives as
-//! blind-area batches (0x0704 type 1) as fast as it is acknowledged; then the car drives live, each fix as a position
-//! report (0x0200) at its own time. A car that could not send for a while catches up with batches, as a real one does.
+//! Each car is one terminal and one link. What the [`Script`] has in the past, three weeks and today up to now, arrives in
+//! the way that its protocol has for what is late, as fast as it is acknowledged; then the car drives live, each fix as a
+//! report at its own time. A car that could not send for a while catches up likewise, as a real one does.
+//! Most cars speak JT/T 808; the others are told in [`DemoCar::protocol`].
 //! Days are made when they are needed and dropped when they are sent, so the history is never in memory whole.
 
+mod packing;
 mod patrol;
 mod script;
 
@@ -14,22 +16,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
-use motorpool_protocols::{Fix, UtcMillis};
+use motorpool_protocols::{Fix, Protocol, TerminalId, UtcMillis};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::terminal::{Frames, Options, Terminal, TerminalError};
-use super::wire::{self, BODY_MAX, Phone};
+use self::packing::{Batches, Bodies, Packing};
+use super::speakers::{SpeakingTerminal, speaker};
+use super::terminal::{Options, Terminal, TerminalError};
+use super::wire::Phone;
 use crate::clock::wall_now;
 
 pub use script::{DemoCar, HISTORY_DAYS, Script, ScriptOptions, local_day};
 
-/// Fixes older than this go in batches.
-const LATE_MS: i64 = 60_000;
 /// Cars that log in at one time.
 const LOGINS_MAX: usize = 64;
+/// Reports of one car that may be unacknowledged: of many fixes, and of one fix each.
+const BATCHES_OPEN_MAX: usize = 32;
+const FIXES_OPEN_MAX: usize = 512;
 /// Bytes that may wait for the socket before more is encoded.
 const QUEUED_BYTES_MAX: usize = 32 << 10;
 /// How long a car tries to get a link before it says that it has none, and tries again; also how long it waits for what
@@ -58,28 +63,29 @@ pub enum DemoError {
     #[error("terminal {terminal}: {source}")]
     Refused {
         /// Which.
-        terminal: Phone,
+        terminal: TerminalId,
         /// With what.
         source: TerminalError,
     },
 }
 
-/// Lets the cars of a script, whose terminals are enrolled, report to `target` until `shutdown`. `counts` tells how far it is.
+/// Lets cars of a script, whose terminals are enrolled, report to `target` until `shutdown`. `counts` tells how far it is.
 ///
 /// # Errors
 /// When a car is refused.
 pub async fn run(
     target: SocketAddr,
     script: Arc<Script>,
+    cars: Vec<DemoCar>,
     counts: watch::Sender<Counts>,
     shutdown: CancellationToken,
 ) -> Result<(), DemoError> {
     let counts = Arc::new(counts);
     let logins = Arc::new(Semaphore::new(LOGINS_MAX));
     let mut links = JoinSet::new();
-    for car in script.cars() {
+    for car in cars {
         let (script, counts, logins) = (Arc::clone(&script), Arc::clone(&counts), Arc::clone(&logins));
-        links.spawn(async move { Driver::new(target, &script, &car, &counts).drive(&logins).await });
+        links.spawn(async move { drive(target, &script, &car, &counts, &logins).await });
     }
     loop {
         tokio::select! {
@@ -93,24 +99,29 @@ pub async fn run(
     }
 }
 
-/// Frames from finished bodies: message id, body, number of fixes in it.
-#[derive(Debug, Default)]
-struct Bodies;
-
-impl Frames for Bodies {
-    type Tag = (u16, Vec<u8>, usize);
-
-    fn message_id(&self, (message_id, ..): &Self::Tag) -> u16 {
-        *message_id
+/// Reports for ever; returns only when the server refuses this car's terminal.
+async fn drive(
+    target: SocketAddr,
+    script: &Script,
+    car: &DemoCar,
+    counts: &watch::Sender<Counts>,
+    logins: &Semaphore,
+) -> Result<(), DemoError> {
+    let options = Options { pipeline: BATCHES_OPEN_MAX, ..Options::default() };
+    if let Some(speaker) = speaker(car.protocol, &car.terminal) {
+        let pipeline = if speaker.fixes_max() > 1 { BATCHES_OPEN_MAX } else { FIXES_OPEN_MAX };
+        let options = Options { pipeline, ..options };
+        let terminal = SpeakingTerminal::new(car.terminal, speaker, target, Batches, options);
+        return Driver::new(terminal, script, car, counts).drive(logins).await;
     }
-
-    fn encode(&mut self, (message_id, body, _): &Self::Tag, phone: Phone, serial: u16, out: &mut Vec<u8>) {
-        wire::put_frame(out, *message_id, phone, serial, body);
-    }
+    debug_assert_eq!(car.protocol, Protocol::Jt808, "the script chooses what can be spoken");
+    let Some(phone) = Phone::new(car.terminal.as_str()) else { return Ok(()) };
+    let terminal = Terminal::new(phone, target, Bodies, options);
+    Driver::new(terminal, script, car, counts).drive(logins).await
 }
 
-struct Driver<'a> {
-    terminal: Terminal<Bodies>,
+struct Driver<'a, L> {
+    terminal: L,
     script: &'a Script,
     car: &'a DemoCar,
     counts: &'a watch::Sender<Counts>,
@@ -121,20 +132,15 @@ struct Driver<'a> {
     is_live: bool,
 }
 
-impl<'a> Driver<'a> {
-    fn new(
-        target: SocketAddr,
-        script: &'a Script,
-        car: &'a DemoCar,
-        counts: &'a watch::Sender<Counts>,
-    ) -> Self {
-        let options = Options { pipeline: 32, ..Options::default() };
+impl<'a, L: Packing> Driver<'a, L> {
+    fn new(terminal: L, script: &'a Script, car: &'a DemoCar, counts: &'a watch::Sender<Counts>) -> Self {
+        let next_day = script.days().0;
         Self {
-            terminal: Terminal::new(car.terminal, target, Bodies, options),
+            terminal,
             script,
             car,
             counts,
-            next_day: script.days().0,
+            next_day,
             ahead: VecDeque::new(),
             is_seen: false,
             is_live: false,
@@ -173,31 +179,12 @@ impl<'a> Driver<'a> {
             && self.terminal.queued_bytes() < QUEUED_BYTES_MAX
     }
 
-    /// Sends the next message: a batch of what is late, or the one fix that is due.
+    /// Sends the next report: of what is late, or of the one fix that is due.
     fn send(&mut self, now: UtcMillis) {
-        let mut positions: Vec<Vec<u8>> = Vec::new();
-        let mut room = BODY_MAX - 3;
-        while let Some(fix) = self.ahead.front().filter(|fix| fix.fix_time.0 + LATE_MS <= now.0) {
-            let mut body = Vec::with_capacity(48);
-            wire::put_position(&mut body, fix);
-            let Some(rest) = room.checked_sub(body.len() + 2) else { break };
-            room = rest;
-            positions.push(body);
-            self.ahead.pop_front();
-        }
-        let tag = if positions.is_empty() {
-            let Some(fix) = self.ahead.pop_front() else { return };
-            let mut body = Vec::with_capacity(48);
-            wire::put_position(&mut body, &fix);
-            (wire::POSITION, body, 1)
-        } else {
-            let mut body = Vec::with_capacity(BODY_MAX);
-            wire::put_blind_area_batch(&mut body, positions.iter().map(Vec::as_slice));
-            (wire::POSITION_BATCH, body, positions.len())
-        };
-        let fixes = tag.2 as u64;
-        let stamp = self.terminal.now_ns();
-        self.terminal.push(tag, stamp);
+        let Some(report) = self.terminal.pack(&mut self.ahead, now) else { return };
+        let fixes = L::fixes_in(&report) as u64;
+        let stamp = self.terminal.stamp(Instant::now());
+        self.terminal.push(report, stamp);
         self.counts.send_modify(|counts| counts.sent += fixes);
     }
 
@@ -213,9 +200,9 @@ impl<'a> Driver<'a> {
         if !self.terminal.is_connected() {
             match self.terminal.reconnect(Instant::now() + PATIENCE, logins).await {
                 Err(source @ TerminalError::Refused { .. }) => {
-                    return Err(DemoError::Refused { terminal: self.terminal.phone(), source });
+                    return Err(DemoError::Refused { terminal: self.car.terminal, source });
                 }
-                Err(error) => tracing::warn!(terminal = %self.terminal.phone(), %error, "no link"),
+                Err(error) => tracing::warn!(terminal = %self.car.terminal, %error, "no link"),
                 Ok(()) if !self.is_seen => {
                     self.is_seen = true;
                     self.counts.send_modify(|counts| counts.cars_seen += 1);
@@ -225,9 +212,9 @@ impl<'a> Driver<'a> {
             return Ok(());
         }
         if let Err(error) = self.terminal.turn(until).await {
-            tracing::debug!(terminal = %self.terminal.phone(), %error, "link lost");
+            tracing::debug!(terminal = %self.car.terminal, %error, "link lost");
         }
-        let acked: u64 = self.terminal.take_acked().map(|ack| ack.tag.2 as u64).sum();
+        let acked: u64 = self.terminal.take_acked().map(|ack| L::fixes_in(&ack.tag) as u64).sum();
         if acked > 0 {
             self.counts.send_modify(|counts| counts.acked += acked);
         }
@@ -239,27 +226,45 @@ impl<'a> Driver<'a> {
 mod tests {
     use super::*;
     use crate::sim::fake_server::{Answer, FakeServer};
+    use crate::sim::session_server::SessionServer;
+    use crate::sim::wire;
 
     fn script(cars: usize) -> Arc<Script> {
         let from = local_day(wall_now()).saturating_sub(jiff::Span::new().days(3));
         Arc::new(Script::new(ScriptOptions { seed: 1, from, cars }))
     }
 
+    fn speaking(script: &Script, protocol: Protocol, cars: usize) -> Vec<DemoCar> {
+        let of_protocol = script.cars().iter().filter(|car| car.protocol == protocol);
+        of_protocol.take(cars).cloned().collect()
+    }
+
+    /// Runs until the cars are live.
+    async fn drive_in(address: SocketAddr, script: &Arc<Script>, cars: &[DemoCar]) -> Counts {
+        let (counts, mut seen) = watch::channel(Counts::default());
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(run(address, Arc::clone(script), cars.to_vec(), counts, shutdown.clone()));
+        let live = *seen.wait_for(|counts| counts.cars_live == cars.len()).await.unwrap();
+        shutdown.cancel();
+        running.await.unwrap().unwrap();
+        assert_eq!((live.cars_seen, live.sent), (cars.len(), live.acked));
+        live
+    }
+
+    /// The fixes of the days before today.
+    fn history(script: &Script, car: &DemoCar) -> Vec<Fix> {
+        let days = script.days().0.series(jiff::Span::new().days(1)).take(3);
+        days.flat_map(|day| script.fixes(car.vehicle, day)).collect()
+    }
+
     #[tokio::test]
     async fn the_history_arrives_whole_and_then_the_cars_are_live() {
         let server = FakeServer::start(|nth| if nth % 40 == 39 { Answer::Close } else { Answer::Ack });
-        let script = script(4);
-        let (counts, mut seen) = watch::channel(Counts::default());
-        let shutdown = CancellationToken::new();
-        let running = tokio::spawn(run(server.address(), Arc::clone(&script), counts, shutdown.clone()));
-        let live = *seen.wait_for(|counts| counts.cars_live == 4).await.unwrap();
-        shutdown.cancel();
-        running.await.unwrap().unwrap();
-
-        let cars = script.cars();
+        let script = script(8);
+        let cars = speaking(&script, Protocol::Jt808, 4);
         assert_eq!((cars.len(), cars[0].terminal.to_string().as_str()), (4, "013800000001"));
         assert!(cars[0].plate.contains('演'), "{}", cars[0].plate);
-        assert_eq!((live.cars_seen, live.sent), (4, live.acked));
+        drive_in(server.address(), &script, &cars).await;
 
         // Every fix of the history, by its body, as the script has it.
         let mut arrived = std::collections::HashSet::new();
@@ -272,8 +277,7 @@ mod tests {
             }
         }
         for car in &cars {
-            let days = script.days().0.series(jiff::Span::new().days(1)).take(3);
-            for fix in days.flat_map(|day| script.fixes(car.vehicle, day)) {
+            for fix in history(&script, car) {
                 let mut body = Vec::new();
                 wire::put_position(&mut body, &fix);
                 assert!(
@@ -287,10 +291,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_history_arrives_whole_through_every_protocol() {
+        let script = script(60);
+        for protocol in [Protocol::Gb32960, Protocol::Gt06, Protocol::Teltonika] {
+            let server = SessionServer::start(protocol, 997);
+            let cars = speaking(&script, protocol, 1);
+            assert_eq!(cars.len(), 1, "no car of 60 speaks {protocol}");
+            drive_in(server.address, &script, &cars).await;
+            let times: std::collections::HashSet<_> =
+                server.fixes(protocol).into_iter().map(|(time, ..)| time.0 / 1_000).collect();
+            let history = history(&script, &cars[0]);
+            assert!(history.len() > 100, "{}", history.len());
+            for fix in history {
+                assert!(times.contains(&(fix.fix_time.0 / 1_000)), "{protocol} at {}", fix.fix_time);
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn cars_that_may_not_come_in_end_the_demonstration() {
         let server = FakeServer::refusing_registration(4);
         let counts = watch::Sender::new(Counts::default());
-        let refused = run(server.address(), script(2), counts, CancellationToken::new()).await.unwrap_err();
+        let script = script(2);
+        let cars = speaking(&script, Protocol::Jt808, 2);
+        let refused =
+            run(server.address(), script, cars, counts, CancellationToken::new()).await.unwrap_err();
         assert!(matches!(refused, DemoError::Refused { .. }), "{refused}");
     }
 }

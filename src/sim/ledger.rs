@@ -7,7 +7,8 @@
 //! acked,013900000001,17,2026-01-05T08:00:00Z,33.123456,104.123456
 //! ```
 //!
-//! event `sent` or `acked`, terminal (12 digits), serial number of the frame, fix time (UTC), latitude and
+//! event `sent` or `acked`, terminal (12 digits with JT/T 808, a VIN or IMEI with others), serial number of the frame (a
+//! running number where the protocol has none), fix time (UTC), latitude and
 //! longitude (degrees, 6 decimals). Each fix has one `sent` line, however often it was sent, and at most one
 //! `acked` line. A batch message gives one line for each fix in it, all with the serial number of the message.
 //!
@@ -15,7 +16,7 @@
 //! memory before they are counted anywhere, so a ledger of a run that ended is complete. If this process dies,
 //! the last 20 ms are missing, which can only make a check against the history less strict.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -24,8 +25,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use motorpool_protocols::UtcMillis;
-
-use super::wire::Phone;
 
 const WRITE_EVERY: Duration = Duration::from_millis(20);
 const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -53,7 +52,7 @@ pub struct Place {
 }
 
 /// Appends one line to `text`.
-pub fn put_line(text: &mut String, event: Event, phone: Phone, serial: u16, place: &Place) {
+pub fn put_line(text: &mut String, event: Event, terminal: impl Display, serial: u16, place: &Place) {
     let word = match event {
         Event::Sent => "sent",
         Event::Acked => "acked",
@@ -65,7 +64,7 @@ pub fn put_line(text: &mut String, event: Event, phone: Phone, serial: u16, plac
     // Writing into a string can't fail.
     writeln!(
         text,
-        "{word},{phone},{serial},{},{}{}.{:06},{}{}.{:06}",
+        "{word},{terminal},{serial},{},{}{}.{:06},{}{}.{:06}",
         place.time, lat.0, lat.1, lat.2, lon.0, lon.1, lon.2
     )
     .unwrap_or_default();
@@ -139,6 +138,7 @@ fn write_all(mut file: File, pending: &Mutex<String>, stopped: &mpsc::Receiver<(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::wire::Phone;
 
     #[test]
     fn lines_are_written_in_order_and_appended() {

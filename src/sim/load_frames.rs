@@ -9,12 +9,16 @@
 //! time(n)  = begin + n × step (within `span`, then from the beginning again, 1e-6 degrees further north)
 //! place(n) = place of the drive + place of the vehicle beside it
 //! ```
+//!
+//! For terminals that speak something else the same fixes are taken out of the bodies again.
 
 use std::sync::Arc;
 
-use motorpool_protocols::{Fix, UtcMillis};
+use motorpool_protocols::jt808::decode_location;
+use motorpool_protocols::{Fix, Observations, Profile, Quality, UtcMillis};
 
 use super::ledger::Place;
+use super::speakers::Reports;
 use super::terminal::Frames;
 use super::wire::{self, BcdClock, HEADER_LEN, Phone, position};
 
@@ -188,12 +192,35 @@ impl Frames for LoadFrames {
     }
 }
 
+impl Reports for LoadFrames {
+    type Tag = u64;
+
+    fn fixes(&self, n: &u64, out: &mut Vec<Fix>) {
+        let Some(Spot { body, backwards, place }) = self.spot(*n) else { return };
+        let mut seen = Observations::default();
+        // The body was encoded by this module, so there is a fix in it.
+        let read = decode_location(body, &Profile::default(), Quality(0), &mut seen);
+        debug_assert!(read.is_ok(), "an encoded position");
+        out.extend(seen.fixes.iter().map(|fix| Fix {
+            fix_time: place.time,
+            lat_e7: place.lat_e6.saturating_mul(10),
+            lon_e7: place.lon_e6.saturating_mul(10),
+            course_deg: fix.course_deg.map(|course| if backwards { (course + 180) % 360 } else { course }),
+            ..*fix
+        }));
+    }
+
+    fn is_late(&self, _n: &u64) -> bool {
+        false
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use motorpool_protocols::Status;
     use motorpool_protocols::jt808::frame::{Piece, Splitter, unescape, xor};
-    use motorpool_protocols::jt808::{decode_location, header::Header};
-    use motorpool_protocols::{Observations, Profile, Quality, Status};
+    use motorpool_protocols::jt808::header::Header;
     use std::collections::HashSet;
 
     fn drives() -> Arc<[Drive]> {

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::enrol::replayed_phone;
 use super::ledger::{Event, Ledger, Place, put_line};
+use super::link::Link;
 use super::terminal::{Counts, Frames, Options, Terminal};
 use super::tracks_file::DeviceTrack;
 use super::wire::{self, BODY_MAX, Phone};
@@ -330,7 +331,7 @@ impl Player {
         let past = (!self.replay.singly && self.replay.pace == Pace::Max).then_some(self.replay.past);
         let mut at = 0;
         loop {
-            let next = self.terminal.frames().next_part(at, past);
+            let next = self.terminal.source().next_part(at, past);
             if next.is_none() && self.terminal.waiting() == 0 {
                 return;
             }
@@ -351,7 +352,7 @@ impl Player {
     /// When a part is to be sent, in a timed replay.
     fn due(&self, part: &Part, first: UtcMillis, begun: Instant) -> Option<Instant> {
         let Pace::Times(times) = self.replay.pace else { return None };
-        let time = self.terminal.frames().part(part).first()?.fix_time;
+        let time = self.terminal.source().part(part).first()?.fix_time;
         let after = Duration::try_from_secs_f64((time.0 - first.0) as f64 / 1e3 / times).ok()?;
         begun.checked_add(after)
     }
@@ -364,7 +365,7 @@ impl Player {
 
     fn write_down(&mut self, event: Event, serial: u16, part: &Part) {
         let Some(ledger) = &self.ledger else { return };
-        for fix in self.terminal.frames().part(part) {
+        for fix in self.terminal.source().part(part) {
             put_line(&mut self.lines, event, self.terminal.phone(), serial, &place_of(fix));
         }
         ledger.append(&mut self.lines);

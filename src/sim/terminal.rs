@@ -20,10 +20,9 @@ use std::time::Duration;
 use motorpool_protocols::jt808::frame::FRAME_BYTES_MAX;
 use tokio::io::Interest;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::rng::mix;
+use super::link::Link;
 use super::window::{Acknowledged, Window};
 use super::wire::{self, BadReply, Phone, Reply, ReplyReader};
 
@@ -77,7 +76,7 @@ pub enum TerminalError {
     /// The connection failed or broke.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// The server sent something that is not JT/T 808.
+    /// The server sent something that is not of the protocol.
     #[error(transparent)]
     BadReply(#[from] BadReply),
     /// No reply came in time.
@@ -95,7 +94,7 @@ pub enum TerminalError {
 
 fn hint(result: u8, what: &str) -> &'static str {
     match (what, result) {
-        ("registration", 2 | 4) => {
+        ("registration", 2 | 4) | ("the log-in", _) => {
             " (the server does not know this terminal: approve it, or use --enrol TOKEN)"
         }
         ("registration", 1 | 3) => " (already registered)",
@@ -211,85 +210,10 @@ impl<F: Frames> Terminal<F> {
         self.epoch.elapsed().as_nanos() as u64
     }
 
-    /// The stamp of an instant; 0 for instants before this terminal was made.
-    #[must_use]
-    pub fn stamp(&self, at: Instant) -> u64 {
-        at.saturating_duration_since(self.epoch).as_nanos() as u64
-    }
-
-    /// What was counted so far.
-    #[must_use]
-    pub const fn counts(&self) -> &Counts {
-        &self.counts
-    }
-
-    /// The builder of the frames.
-    #[must_use]
-    pub const fn frames(&self) -> &F {
-        &self.frames
-    }
-
-    /// The builder of the frames, to be told more.
-    pub const fn frames_mut(&mut self) -> &mut F {
-        &mut self.frames
-    }
-
     /// The terminal's number.
     #[must_use]
     pub const fn phone(&self) -> Phone {
         self.phone
-    }
-
-    /// How many frames may be pushed now.
-    #[must_use]
-    pub fn room(&self) -> usize {
-        self.window.room(self.options.pipeline)
-    }
-
-    /// Frames waiting for their acknowledgement.
-    #[must_use]
-    pub const fn waiting(&self) -> usize {
-        self.window.waiting()
-    }
-
-    /// Bytes not yet handed to the socket.
-    #[must_use]
-    pub fn queued_bytes(&self) -> usize {
-        self.out.len() - self.written
-    }
-
-    /// Whether there is a link that is logged in.
-    #[must_use]
-    pub const fn is_connected(&self) -> bool {
-        self.link.is_some()
-    }
-
-    /// The frames acknowledged since the last call.
-    pub fn take_acked(&mut self) -> std::vec::Drain<'_, Acked<F::Tag>> {
-        self.acked.drain(..)
-    }
-
-    /// Sends a frame with the next [`Terminal::turn`] and returns its serial number. `stamp_ns` is when it
-    /// should have gone. Call only while there is [`Terminal::room`].
-    pub fn push(&mut self, tag: F::Tag, stamp_ns: u64) -> u16 {
-        let serial = self.window.next_serial();
-        self.frames.encode(&tag, self.phone, serial, &mut self.out);
-        self.window.push(self.frames.message_id(&tag), tag, stamp_ns);
-        self.counts.sent += 1;
-        serial
-    }
-
-    /// Connects and logs in, once, and sends again what is open.
-    ///
-    /// # Errors
-    /// When there is no link afterwards.
-    pub async fn connect(&mut self) -> Result<(), TerminalError> {
-        self.disconnect();
-        let result = self.log_in().await;
-        if result.is_err() {
-            self.disconnect();
-        }
-        result
     }
 
     /// Gives the link up; open frames stay open.
@@ -299,34 +223,6 @@ impl<F: Frames> Terminal<F> {
         self.written = 0;
         self.filled = 0;
         self.replies = ReplyReader::default();
-    }
-
-    /// Connects with growing pauses until it works or `until` has passed. At most as many terminals log in at
-    /// one time as `logins` has permits.
-    ///
-    /// # Errors
-    /// The last error, once `until` has passed; a refusal at once, when this terminal has never been logged in.
-    pub async fn reconnect(&mut self, until: Instant, logins: &Semaphore) -> Result<(), TerminalError> {
-        let mut pause = Duration::from_millis(50);
-        let mut salt = u64::from(self.window.next_serial());
-        loop {
-            let result = {
-                let _permit = logins.acquire().await;
-                self.connect().await
-            };
-            let error = match result {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
-            let final_word = matches!(error, TerminalError::Refused { .. }) && self.counts.logins == 0;
-            if final_word || Instant::now() + pause > until {
-                return Err(error);
-            }
-            // Half to the whole of the pause, so that a fleet does not come back in one wave.
-            salt = mix(salt ^ self.phone.bytes().iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte)));
-            sleep(pause.mul_f64(0.5 + (salt % 1_000) as f64 / 2_000.0)).await;
-            pause = (pause * 2).min(self.options.back_off_max);
-        }
     }
 
     async fn log_in(&mut self) -> Result<(), TerminalError> {
@@ -406,19 +302,6 @@ impl<F: Frames> Terminal<F> {
                 return Err(TerminalError::Timeout(what));
             }
         }
-    }
-
-    /// Sends what is queued and reads what has come, and waits for either until something was acknowledged or
-    /// `until` has passed.
-    ///
-    /// # Errors
-    /// When the link is lost: [`Terminal::reconnect`] is next.
-    pub async fn turn(&mut self, until: Instant) -> Result<(), TerminalError> {
-        let result = self.turn_inner(until).await;
-        if result.is_err() {
-            self.disconnect();
-        }
-        result
     }
 
     async fn turn_inner(&mut self, until: Instant) -> Result<(), TerminalError> {
@@ -565,6 +448,75 @@ impl<F: Frames> Terminal<F> {
     }
 }
 
+impl<F: Frames> Link for Terminal<F> {
+    type Source = F;
+    type Tag = F::Tag;
+    type Name = Phone;
+
+    fn name(&self) -> Phone {
+        self.phone
+    }
+
+    fn source(&self) -> &F {
+        &self.frames
+    }
+
+    fn source_mut(&mut self) -> &mut F {
+        &mut self.frames
+    }
+
+    fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    fn back_off_max(&self) -> Duration {
+        self.options.back_off_max
+    }
+
+    fn room(&self) -> usize {
+        self.window.room(self.options.pipeline)
+    }
+
+    fn waiting(&self) -> usize {
+        self.window.waiting()
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.out.len() - self.written
+    }
+
+    fn is_connected(&self) -> bool {
+        self.link.is_some()
+    }
+
+    fn stamp(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.epoch).as_nanos() as u64
+    }
+
+    fn push(&mut self, tag: F::Tag, stamp_ns: u64) -> u16 {
+        let serial = self.window.next_serial();
+        self.frames.encode(&tag, self.phone, serial, &mut self.out);
+        self.window.push(self.frames.message_id(&tag), tag, stamp_ns);
+        self.counts.sent += 1;
+        serial
+    }
+
+    fn take_acked(&mut self) -> std::vec::Drain<'_, Acked<F::Tag>> {
+        self.acked.drain(..)
+    }
+
+    async fn connect(&mut self) -> Result<(), TerminalError> {
+        self.disconnect();
+        let result = self.log_in().await;
+        result.inspect_err(|_| self.disconnect())
+    }
+
+    async fn turn(&mut self, until: Instant) -> Result<(), TerminalError> {
+        let result = self.turn_inner(until).await;
+        result.inspect_err(|_| self.disconnect())
+    }
+}
+
 fn no_link() -> TerminalError {
     io::Error::from(io::ErrorKind::NotConnected).into()
 }
@@ -573,6 +525,7 @@ fn no_link() -> TerminalError {
 mod tests {
     use super::*;
     use crate::sim::fake_server::{Answer, FakeServer};
+    use tokio::sync::Semaphore;
 
     /// Frames with a body of one byte.
     struct OneByte;

@@ -53,7 +53,8 @@ pub(crate) struct Outcome {
     pub(crate) doubled: usize,
 }
 
-fn survive_kills(protocol: &str, rounds: u64, variables: &[(&str, &str)]) -> Outcome {
+/// Kills a server under the load of a protocol so many times, and compares the load's ledger with what the server has.
+pub(crate) fn survive_kills(protocol: &str, rounds: u64, variables: &[(&str, &str)]) -> Outcome {
     let folder = scratch();
     let data = folder.path().join("data");
     let ledger = folder.path().join("ledger.csv");

@@ -7,6 +7,7 @@ mod bad_input;
 mod commands;
 mod downlink;
 mod kill;
+mod mixed;
 mod mqtt_broker;
 mod mqtt_listener;
 mod mqtt_support;

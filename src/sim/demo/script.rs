@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use motorpool_protocols::{Alarms, Fix, Quality, Status, UtcMillis};
+use motorpool_protocols::{Alarms, Fix, Protocol, Quality, Status, TerminalId, UtcMillis};
 use motorpool_supervision::ids::{UnitId, VehicleId};
 use motorpool_supervision::point::{Point, Signs};
 use motorpool_supervision::register::{
@@ -15,10 +15,9 @@ use motorpool_supervision::register::{
 };
 
 use super::patrol::Patrol;
-use crate::sim::enrol::demo_phone;
-use crate::sim::quarter::{Kind, Quarter, QuarterOptions, Rate, SHOWN_DAYS, quarter};
+use crate::sim::enrol::demo_terminal;
+use crate::sim::quarter::{Kind, Label, Quarter, QuarterOptions, Rate, SHOWN_DAYS, Story, quarter};
 use crate::sim::schedule::TIME_OFFSET_S;
-use crate::sim::wire::Phone;
 
 /// Days of history before the day of the show.
 pub const HISTORY_DAYS: u16 = SHOWN_DAYS;
@@ -50,6 +49,7 @@ pub struct Script {
     quarter: Quarter,
     patrols: BTreeMap<VehicleId, Patrol>,
     register: Register,
+    cars: Vec<DemoCar>,
 }
 
 /// A car of the script.
@@ -58,8 +58,10 @@ pub struct Script {
 pub struct DemoCar {
     /// The car's number in the register.
     pub vehicle: VehicleId,
-    /// Its terminal, 12 digits.
-    pub terminal: Phone,
+    /// What its terminal speaks.
+    pub protocol: Protocol,
+    /// What its terminal calls itself.
+    pub terminal: TerminalId,
     /// Its impossible plate.
     pub plate: String,
     /// The name of its unit.
@@ -80,7 +82,9 @@ impl Script {
             .collect();
         let mut register = quarter.register().clone();
         put_on_duty(&mut register, &patrols, Span::new(begins, end));
-        Self { quarter, patrols, register }
+        let mut script = Self { quarter, patrols, register, cars: Vec::new() };
+        script.cars = script.cast();
+        script
     }
 
     /// What is on paper, each row with the time at which people wrote it in `recorded_at`. Some of it lies ahead.
@@ -91,20 +95,46 @@ impl Script {
 
     /// The cars, in order.
     #[must_use]
-    pub fn cars(&self) -> Vec<DemoCar> {
+    pub fn cars(&self) -> &[DemoCar] {
+        &self.cars
+    }
+
+    fn cast(&self) -> Vec<DemoCar> {
         let units: BTreeMap<i64, &str> =
             self.register.units.iter().map(|unit| (unit.id, unit.row.name.as_str())).collect();
+        let bound = bound_to_jt808(&self.quarter);
         let cars = self.register.vehicles.iter().enumerate();
         cars.filter_map(|(index, car)| {
             let UnitId(unit) = car.row.unit;
+            let vehicle = VehicleId(car.id);
+            let is_bound = bound.contains(&vehicle);
+            let protocol = if is_bound { Protocol::Jt808 } else { self.protocol(index, vehicle) };
             Some(DemoCar {
-                vehicle: VehicleId(car.id),
-                terminal: demo_phone(index)?,
+                vehicle,
+                protocol,
+                terminal: demo_terminal(protocol, index)?,
                 plate: car.row.plate.clone(),
                 unit: (*units.get(&unit)?).to_owned(),
             })
         })
         .collect()
+    }
+
+    /// What a car speaks: by its place in the county, as long as its tracker tells nothing that the protocol has no
+    /// word for. What is judged must not depend on what is spoken.
+    fn protocol(&self, index: usize, vehicle: VehicleId) -> Protocol {
+        let wanted = match index % 12 {
+            1 | 4 | 7 | 10 => Protocol::Gb32960,
+            2 => Protocol::Gt06,
+            5 => Protocol::Teltonika,
+            _ => return Protocol::Jt808,
+        };
+        // What a tracker can tell it tells on the first day on which it says anything.
+        let (first, last) = self.days();
+        let mut days = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last);
+        let day = days.find_map(|day| Some(self.fixes(vehicle, day)).filter(|fixes| !fixes.is_empty()));
+        let has_words = day.is_some_and(|fixes| fixes.iter().all(|fix| has_words(wanted, fix)));
+        if has_words { wanted } else { Protocol::Jt808 }
     }
 
     /// The plates of the cars that were misused before the show, so that their units have something to explain.
@@ -115,8 +145,8 @@ impl Script {
         let labels = self.quarter.truth().iter();
         let guilty = labels.filter(|label| label.kind == Kind::Violation && label.day < show);
         let guilty: BTreeSet<VehicleId> = guilty.map(|label| label.vehicle).collect();
-        let cars = self.cars().into_iter();
-        cars.filter(|car| guilty.contains(&car.vehicle)).map(|car| car.plate).collect()
+        let cars = self.cars.iter();
+        cars.filter(|car| guilty.contains(&car.vehicle)).map(|car| car.plate.clone()).collect()
     }
 
     /// First and last day.
@@ -145,6 +175,36 @@ impl Script {
 pub fn local_day(at: UtcMillis) -> Date {
     let seconds = jiff::SignedDuration::from_millis(at.0 + TIME_OFFSET_S * 1_000);
     jiff::civil::date(1970, 1, 1).saturating_add(seconds)
+}
+
+/// Whether a protocol can tell all that judgement needs of a fix. None but JT/T 808 has these trackers' alarms; GB/T 32960 has
+/// only the vehicle's own speed, and an electric car has no tank; GT06 has none either.
+fn has_words(protocol: Protocol, fix: &Fix) -> bool {
+    let is_plain = fix.alarms == Alarms(0);
+    match protocol {
+        Protocol::Gb32960 => {
+            let is_counted = fix.vehicle_speed_dkmh.is_some() || fix.speed_dkmh.is_none();
+            is_plain && is_counted && fix.fuel_dl.is_none()
+        }
+        Protocol::Gt06 => is_plain && fix.fuel_dl.is_none(),
+        _ => is_plain,
+    }
+}
+
+/// Cars with a story that shows in what only JT/T 808 tells: power lost, satellites lost, the speed at a school, and the tank.
+fn bound_to_jt808(quarter: &Quarter) -> BTreeSet<VehicleId> {
+    let is_bound = |label: &&Label| {
+        matches!(
+            label.story,
+            Story::Unplugged
+                | Story::WiringFault
+                | Story::Jammed
+                | Story::SchoolRun
+                | Story::FuelCardElsewhere
+                | Story::OverTank
+        )
+    };
+    quarter.truth().iter().filter(is_bound).map(|label| label.vehicle).collect()
 }
 
 /// Law-enforcement cars about which no story is told.
@@ -277,9 +337,14 @@ fn course(from: &Point, to: &Point) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::speakers::tests::heard;
     use motorpool_protocols::Profile;
     use motorpool_protocols::jt808;
+    use motorpool_supervision::calendar::builtin;
+    use motorpool_supervision::judge::{VehicleHistory, judge_vehicle};
     use motorpool_supervision::point::Position;
+    use motorpool_supervision::trips::{TripSettings, cut};
+    use motorpool_supervision::world::World;
 
     fn script() -> Script {
         Script::new(ScriptOptions { seed: 1, from: jiff::civil::date(2026, 4, 1), cars: 130 })
@@ -314,6 +379,51 @@ mod tests {
                 days.flat_map(|day| script.fixes(*vehicle, day)).filter_map(|fix| fix.odometer_m).collect();
             assert!(read.is_sorted());
         }
+    }
+
+    #[test]
+    fn the_fleet_is_mixed_and_nobody_speaks_what_lacks_a_word() {
+        let script = script();
+        let cars = script.cars();
+        let speaking = |protocol| cars.iter().filter(move |car| car.protocol == protocol);
+        let others = [Protocol::Gb32960, Protocol::Gt06, Protocol::Teltonika];
+        let counts = others.map(|protocol| speaking(protocol).count());
+        assert!(counts.iter().all(|count| *count >= 3), "{counts:?}");
+        assert!(speaking(Protocol::Jt808).count() > cars.len() / 2, "{counts:?}");
+        assert!((cars.len() / 14..cars.len() / 7).contains(&counts[0]), "{counts:?}");
+    }
+
+    /// The history of a car and what is found in it, by rule, outcome and day.
+    fn judged(world: &World, script: &Script, car: &DemoCar, fixes: &[Fix]) -> BTreeSet<String> {
+        let points: Vec<Point> = fixes.iter().map(Point::from).collect();
+        let segments = cut(&points, &TripSettings::default());
+        let known_to = script.quarter.span().1;
+        let history = VehicleHistory { vehicle: car.vehicle, segments: &segments, points: &points, known_to };
+        let (first, _) = script.days();
+        let last = first.saturating_add(jiff::Span::new().days(i64::from(HISTORY_DAYS)));
+        let findings = judge_vehicle(world, history, first..=last);
+        findings.iter().map(|found| format!("{:?} {:?} {}", found.rule, found.outcome, found.day)).collect()
+    }
+
+    #[test]
+    fn what_is_found_does_not_depend_on_what_is_spoken() {
+        let script = Script::new(ScriptOptions { seed: 1, from: jiff::civil::date(2026, 4, 1), cars: 48 });
+        let mut register = script.register().clone();
+        let years = (1..).zip(builtin("cn").unwrap());
+        register.calendar_years =
+            years.map(|(id, year)| Versioned::first(id, script.quarter.span().0, year)).collect();
+        let world = World::new(register, "Asia/Shanghai").unwrap();
+        let (mut cars, mut found) = (0, 0);
+        for car in script.cars().iter().filter(|car| car.protocol != Protocol::Jt808) {
+            let days = script.days().0.series(jiff::Span::new().days(1)).take(HISTORY_DAYS.into());
+            let fixes: Vec<Fix> = days.flat_map(|day| script.fixes(car.vehicle, day)).collect();
+            assert!(fixes.iter().all(|fix| has_words(car.protocol, fix)), "{}", car.plate);
+            let usual = judged(&world, &script, car, &heard(Protocol::Jt808, &fixes));
+            let spoken = judged(&world, &script, car, &heard(car.protocol, &fixes));
+            assert_eq!(spoken, usual, "{} speaks {}", car.plate, car.protocol);
+            (cars, found) = (cars + 1, found + usual.len());
+        }
+        assert!(cars >= 5 && found > 0, "{cars} cars, {found} findings");
     }
 
     #[test]

@@ -107,6 +107,8 @@ pub trait Dialect: Send + std::fmt::Debug {
     const PROTOCOL: Protocol;
     /// The longest frame, with everything around it: what is longer is refused.
     const FRAME_BYTES_MAX: usize;
+    /// Whether answers carry nothing that says what they are to; see [`Session::answers_in_order`].
+    const ANSWERS_IN_ORDER: bool = false;
 
     /// Finds the frame at the front of `input`, which is not empty. Looks at lengths and ends only. Must not
     /// answer `Frame` or `Space` of more bytes than there are.
@@ -255,7 +257,7 @@ impl<D: Dialect> FramedSession<D> {
             Judged::Refuse(reason, None) => self.decline(reason, frame, at, out),
             Judged::Refuse(reason, Some(refusal)) => {
                 let verdict = Verdict::Refused(refusal);
-                self.dialect.answer(now, frame, &heard, verdict, &mut out.immediate);
+                self.dialect.answer(now, frame, &heard, verdict, Self::refusals(out));
                 self.reject(reason, at, frame.len(), out)
             }
         }
@@ -375,7 +377,12 @@ impl<D: Dialect> FramedSession<D> {
         out: &mut Outbox,
     ) -> Result<(), SessionError> {
         self.reject(reason, at, bytes.len(), out)?;
-        self.dialect.decline(bytes, reason, &mut out.immediate)
+        self.dialect.decline(bytes, reason, Self::refusals(out))
+    }
+
+    /// Where a refusal is written.
+    const fn refusals(out: &mut Outbox) -> &mut Vec<u8> {
+        if D::ANSWERS_IN_ORDER && !out.messages.is_empty() { &mut out.replies } else { &mut out.immediate }
     }
 
     fn reject(
@@ -436,6 +443,16 @@ impl<D: Dialect> Session for FramedSession<D> {
 
     fn terminal(&self) -> Option<TerminalId> {
         self.last_logged_in
+    }
+
+    fn answers_in_order(&self) -> bool {
+        D::ANSWERS_IN_ORDER
+    }
+
+    fn dismiss(&mut self, device: u32) {
+        while let Some(at) = self.terminals.iter().position(|terminal| terminal.device == device) {
+            self.forget(at);
+        }
     }
 
     fn send(&mut self, terminal: &TerminalId, message_id: u16, body: &[u8], out: &mut Outbox) -> Option<u16> {

@@ -125,7 +125,7 @@ impl Ending {
 impl Drop for Ending {
     fn drop(&mut self) {
         let Self { link, context } = self;
-        link.letters.lost(&context.post);
+        link.letters.close(&context.post);
         context.held_bytes.fetch_sub(link.held_bytes(0), Ordering::Relaxed);
         for device in context.links.ended(link) {
             context.live.link_closed(device, link.id);

@@ -124,6 +124,8 @@ pub trait Dialect: Send + std::fmt::Debug {
     const PROTOCOL: Protocol;
     /// The longest frame, with everything around it: what is longer is refused.
     const FRAME_BYTES_MAX: usize;
+    /// Whether answers carry nothing that says what they are to; see [`Session::answers_in_order`].
+    const ANSWERS_IN_ORDER: bool = false;
 
     /// The limits of the link as it is now: one that turned out to be a platform's carries more.
     fn limits(&self, limits: SessionLimits) -> SessionLimits {
@@ -279,7 +281,7 @@ impl<D: Dialect> FramedSession<D> {
             Judged::Refuse(reason, None) => self.decline(reason, frame, at, out),
             Judged::Refuse(reason, Some(refusal)) => {
                 let verdict = Verdict::Refused(refusal);
-                self.dialect.answer(now, frame, &heard, verdict, &mut out.immediate);
+                self.dialect.answer(now, frame, &heard, verdict, Self::refusals(out));
                 self.reject(reason, at, frame.len(), out)
             }
         }
@@ -409,7 +411,12 @@ impl<D: Dialect> FramedSession<D> {
         out: &mut Outbox,
     ) -> Result<(), SessionError> {
         self.reject(reason, at, bytes.len(), out)?;
-        self.dialect.decline(bytes, reason, &mut out.immediate)
+        self.dialect.decline(bytes, reason, Self::refusals(out))
+    }
+
+    /// Where a refusal is written.
+    const fn refusals(out: &mut Outbox) -> &mut Vec<u8> {
+        if D::ANSWERS_IN_ORDER && !out.messages.is_empty() { &mut out.replies } else { &mut out.immediate }
     }
 
     fn reject(
@@ -470,6 +477,16 @@ impl<D: Dialect> Session for FramedSession<D> {
 
     fn terminal(&self) -> Option<TerminalId> {
         self.last_logged_in
+    }
+
+    fn answers_in_order(&self) -> bool {
+        D::ANSWERS_IN_ORDER
+    }
+
+    fn dismiss(&mut self, device: u32) {
+        while let Some(at) = self.terminals.iter().position(|terminal| terminal.device == device) {
+            self.forget(at);
+        }
     }
 
     fn send(&mut self, terminal: &TerminalId, message_id: u16, body: &[u8], out: &mut Outbox) -> Option<u16> {

@@ -231,6 +231,16 @@ impl Session for Recogniser {
         self.inner.as_ref().and_then(|session| session.terminal())
     }
 
+    fn answers_in_order(&self) -> bool {
+        self.inner.as_ref().is_some_and(|session| session.answers_in_order())
+    }
+
+    fn dismiss(&mut self, device: u32) {
+        if let Some(session) = &mut self.inner {
+            session.dismiss(device);
+        }
+    }
+
     fn held_bytes(&self) -> usize {
         self.inner.as_ref().map_or(0, |session| session.held_bytes())
     }

@@ -48,6 +48,15 @@ pub trait Session: Send + std::fmt::Debug {
     /// The terminal that logged in last on this link.
     fn terminal(&self) -> Option<TerminalId>;
 
+    /// Whether a terminal knows what an answer is to by its place alone: then no refusal may overtake an answer that
+    /// waits for the disk.
+    fn answers_in_order(&self) -> bool {
+        false
+    }
+
+    /// Takes a device's admission away: its next frame asks the gate anew.
+    fn dismiss(&mut self, device: u32);
+
     /// Memory held for messages that are not complete, bytes. The driver bounds the sum over all links.
     fn held_bytes(&self) -> usize {
         0
@@ -94,7 +103,8 @@ pub struct Outbox {
     pub messages: Vec<Accepted>,
     /// Replies that promise something: send them when all `messages` are durable.
     pub replies: Vec<u8>,
-    /// Replies that promise nothing (refusals, requests for missing packets): send them at once.
+    /// Replies that promise nothing (refusals, requests for missing packets): send them at once. A session that
+    /// [answers in order](Session::answers_in_order) puts what it refuses behind an accepted message into `replies`.
     pub immediate: Vec<u8>,
     /// What was refused, in order.
     pub rejected: Vec<Rejected>,

@@ -451,12 +451,12 @@ pub(super) async fn block(
     change(&state.data(&granted).await?, &id, &headers, DeviceState::Blocked).await
 }
 
-/// A new secret with which a device logs in over MQTT.
+/// A new secret with which a device logs in over MQTT, or a platform over its own protocol.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct MqttSecret {
     /// The user name: the terminal's identity.
     user: String,
-    /// The password, 32 hex digits. It is shown this once.
+    /// The password: 32 hex digits; 8 characters for JT/T 809, 20 for GB/T 32960. It is shown this once.
     secret: String,
 }
 

@@ -46,6 +46,8 @@ pub(super) enum Code {
     PreconditionFailed,
     /// The request must say with `If-Match` what it was made for.
     PreconditionRequired,
+    /// What was named can be several things.
+    Ambiguous,
     /// It stands against what is there.
     Conflict,
     /// The `Idempotency-Key` was used for another request.
@@ -96,6 +98,7 @@ impl Code {
         Self::VehicleNotFound,
         Self::PreconditionFailed,
         Self::PreconditionRequired,
+        Self::Ambiguous,
         Self::Conflict,
         Self::IdempotencyKeyReused,
         Self::MethodNotAllowed,
@@ -148,6 +151,7 @@ impl Code {
             Self::PreconditionFailed => {
                 (StatusCode::PRECONDITION_FAILED, "precondition_failed", "It is not what it was")
             }
+            Self::Ambiguous => (StatusCode::CONFLICT, "ambiguous", "What was named can be several things"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "It stands against what is there"),
             Self::IdempotencyKeyReused => (
                 StatusCode::UNPROCESSABLE_ENTITY,

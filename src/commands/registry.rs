@@ -65,10 +65,11 @@ enum DeviceCommand {
     /// Shut devices out and take their codes away
     #[command(after_help = "Example:\n  motorpool registry device block 013912345678")]
     Block(BlockArgs),
-    /// Make secrets with which devices log in over MQTT; each is shown this once
+    /// Make secrets with which devices log in over MQTT, and platforms over JT/T 809 and GB/T 32960; each is shown this once
     #[command(after_help = "Examples:\n  motorpool registry device approve --protocol json car-7\n  \
                       motorpool registry device secret car-7\n\nThe user name is the terminal's identity. The \
-                      secret before becomes worthless; blocking a device takes its secret away.")]
+                      secret before becomes worthless; blocking a device takes its secret away. A platform \
+                      cannot log in without one; a Wialon device needs its secret as password once it has one.")]
     Secret(SecretArgs),
 }
 
@@ -311,7 +312,7 @@ async fn block(args: &BlockArgs, registry: &Registry) -> anyhow::Result<Outcome>
     let snapshot = registry.snapshot();
     let mut devices = Vec::with_capacity(args.devices.len());
     for text in &args.devices {
-        devices.push(snapshot.resolve(text).with_context(|| format!("there is no device `{text}`"))?.id);
+        devices.push(snapshot.resolve(text).with_context(|| format!("`{text}`"))?.id);
     }
     registry.set_state(&devices, DeviceState::Blocked, WHO, wall_now()).await?;
     finish(registry, &devices, DeviceState::Blocked, args.json).await
@@ -321,7 +322,7 @@ async fn make_secrets(args: &SecretArgs, registry: &Registry) -> anyhow::Result<
     let snapshot = registry.snapshot();
     let mut devices = Vec::with_capacity(args.devices.len());
     for text in &args.devices {
-        devices.push(snapshot.resolve(text).with_context(|| format!("there is no device `{text}`"))?);
+        devices.push(snapshot.resolve(text).with_context(|| format!("`{text}`"))?);
     }
     for device in devices {
         let secret = registry.make_mqtt_secret(device.id, WHO, wall_now()).await?;

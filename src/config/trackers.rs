@@ -45,7 +45,8 @@ pub struct Trackers {
     pub read_buffer_max: Bytes,
     /// What happens when a terminal that is connected logs in over a second link.
     pub second_link: SecondLink,
-    /// Senders of datagrams that are remembered at one time; the one that was silent longest is forgotten.
+    /// Senders of datagrams that are remembered at one time; the one that was silent longest is forgotten. An eighth of
+    /// the places is for senders that have not logged in.
     pub datagram_links_max: usize,
 }
 
@@ -140,7 +141,7 @@ pub struct Sessions {
     pub partial_messages_max: usize,
     /// Bytes of packets held for the unfinished messages of one link.
     pub partial_bytes_max: Bytes,
-    /// Memory that unfinished messages of all links may take; the link that passes it is closed.
+    /// Memory that unfinished messages and frames of all links may take; the link that passes it is closed.
     pub partial_bytes_total_max: Bytes,
     /// Packets of one message.
     pub packets_max: u16,
@@ -188,7 +189,8 @@ impl Sessions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecondLink {
-    /// The new link wins and the old one is closed: what JT/T 808 expects after a lost connection.
+    /// The new link wins: the terminal is taken off the old one, which is closed when it carried nobody else. What JT/T
+    /// 808 expects after a lost connection.
     Replace,
     /// The new link is refused while the old one lives.
     Refuse,

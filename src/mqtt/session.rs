@@ -239,9 +239,7 @@ impl Session {
         ));
         let policy = sources.config.second_link;
         self.context.downlinks.enter(device.id, Arc::clone(&peer), policy == SecondLink::Replace);
-        if sources.links.logged_in(&self.link, device.id, policy).is_some() {
-            sources.live.link_opened(device.id, self.link.id, now);
-        }
+        sources.enter(&self.link, device.id, now);
         let terms = Terms {
             receive_max: self.context.config.in_flight_max,
             packet_bytes_max: self.context.config.packet_max.0,

@@ -151,8 +151,8 @@ impl Reading {
         let reader = self.kind.file_reader().ok_or(ImportError::NoFiles)?;
         let next = AtomicI64::new(first_id);
         let device = |text: &str| {
-            let found = self.devices.resolve(text).filter(|device| self.reader.sees_device(device.id));
-            found.map(|device| DeviceId(i64::from(device.id.0)))
+            let found = self.devices.resolve_among(text, |device| self.reader.sees_device(device.id));
+            found.ok().map(|device| DeviceId(i64::from(device.id.0)))
         };
         let mut context = Context {
             register: &self.register,

@@ -70,7 +70,7 @@ pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
 pub use proposals::{Decider, NewProposal, PROPOSAL_BYTES_MAX, Proposal, ProposalFilter, ProposalState};
 pub use quarantine::{QuarantineFilter, Quarantined};
 pub use samples::StoredPlan;
-pub use snapshot::{Device, DeviceState, Snapshot};
+pub use snapshot::{Device, DeviceState, Snapshot, Unresolved};
 pub use tokens::{Scope, TOKEN_FILE, TOKEN_ROLES, Token, TokenPerson};
 pub use webhooks::{
     Attempt, Delivery, DeliveryState, NewDelivery, NewWebhook, WAITING_MAX, WEBHOOKS_MAX, Webhook,

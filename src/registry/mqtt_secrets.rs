@@ -1,7 +1,8 @@
-//! Secrets with which devices log in over MQTT.
+//! Secrets with which devices log in over MQTT, and platforms and whoever else has a password in their own protocol.
 //!
-//! A secret is 128 random bits, shown once when it is made. The registry keeps a keyed hash of it, bound to the
-//! device and its code generation: blocking a device takes its secret away. One round of HMAC is enough for a random
+//! A secret is random, shown once when it is made: 128 bits, fewer where the password of the device's protocol is too short
+//! (48 bits in JT/T 809: enough for who has to try them over the network). The registry keeps a keyed hash of it, bound to
+//! the device and its code generation: blocking a device takes its secret away. One round of HMAC is enough for a random
 //! secret, and 30,000 devices that come back at once cost nothing. This module never logs a secret.
 
 use motorpool_protocols::{Protocol, TerminalId, UtcMillis};
@@ -13,19 +14,26 @@ use crate::ids::DeviceId;
 
 /// Bytes of a secret.
 const SECRET_BYTES: usize = 16;
+/// Characters of a password of JT/T 809.
+const JT809_CHARACTERS: usize = 8;
+/// Characters of a platform's password of GB/T 32960.
+const GB32960_CHARACTERS: usize = 20;
+/// What a short secret is written in: six bits a character.
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 impl Registry {
-    /// Makes a new secret for a device, in place of the one before, and answers it: 32 hex digits.
+    /// Makes a new secret for a device, in place of the one before, and answers it: 32 hex digits, or as many letters and
+    /// digits as the password of its protocol has room for.
     ///
     /// # Errors
     /// When there is no such device or the database fails; then the old secret stays.
     pub async fn make_mqtt_secret(&self, id: DeviceId, who: &str, now: UtcMillis) -> Result<String, Error> {
-        let secret = hex::encode(&random::<SECRET_BYTES>()?);
         let mut write = self.write().await?;
         let Some(device) = write.snapshot.device(id) else {
             write.tx.rollback().await?;
             return Err(Error::Unknown { kind: "device", id: i64::from(id.0) });
         };
+        let secret = new_secret(device.protocol)?;
         let hash = self.codes.mqtt_secret_hash(device, secret.as_bytes());
         let device = Device { mqtt_secret: Some(hash), ..Device::clone(device) };
         let sql = Sql::new("UPDATE devices SET mqtt_secret_hash = $1 WHERE id = $2");
@@ -54,6 +62,20 @@ impl Snapshot {
             others.into_iter().find(|device: &&std::sync::Arc<Device>| device.mqtt_secret.is_some())
         })
     }
+}
+
+fn new_secret(protocol: Protocol) -> Result<String, Error> {
+    Ok(match protocol {
+        Protocol::Jt809 => short_secret(random::<JT809_CHARACTERS>()?),
+        Protocol::Gb32960 => short_secret(random::<GB32960_CHARACTERS>()?),
+        _ => hex::encode(&random::<SECRET_BYTES>()?),
+    })
+}
+
+/// A character for each byte. 64 divides 256, so each is as likely as any other.
+fn short_secret<const CHARACTERS: usize>(bytes: [u8; CHARACTERS]) -> String {
+    let character = |byte: u8| ALPHABET.get(usize::from(byte) % ALPHABET.len()).copied().map(char::from);
+    bytes.into_iter().filter_map(character).collect()
 }
 
 /// A stored hash.

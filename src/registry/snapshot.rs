@@ -65,6 +65,28 @@ pub struct Device {
     pub(super) registration: u64,
 }
 
+impl Device {
+    /// Whether a secret was made for it.
+    #[must_use]
+    pub const fn has_secret(&self) -> bool {
+        self.mqtt_secret.is_some()
+    }
+}
+
+/// Why a text is no device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(clippy::exhaustive_enums, reason = "the callers say both")]
+pub enum Unresolved {
+    /// There is no such device.
+    #[error("there is no such device")]
+    Unknown,
+    /// It can be several.
+    #[error(
+        "several devices go by that: say `id:` and our number, or the protocol, a colon and the identity"
+    )]
+    Ambiguous,
+}
+
 /// All devices at one change of the registry.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -92,15 +114,41 @@ impl Snapshot {
         self.devices.get(id.0 as usize)?.as_ref()
     }
 
-    /// The device that a person means: up to nine digits without a leading zero are our number, anything else
-    /// is the terminal's identity, of whatever protocol.
-    #[must_use]
-    pub fn resolve(&self, text: &str) -> Option<&Arc<Device>> {
-        if text.len() <= 9 && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) {
-            return self.device(DeviceId(text.parse().ok()?));
-        }
-        let terminal = TerminalId::new(text)?;
-        Protocol::ALL.iter().find_map(|protocol| self.find(*protocol, &terminal))
+    /// The device that a person means; see [`Snapshot::resolve_among`].
+    ///
+    /// # Errors
+    /// When there is none, or more than one.
+    pub fn resolve(&self, text: &str) -> Result<&Arc<Device>, Unresolved> {
+        self.resolve_among(text, |_| true)
+    }
+
+    /// The device that a person means, of those in question. A text can be
+    ///
+    /// - our number, digits without a leading zero, alone or behind `id:`;
+    /// - the terminal's identity, of whatever protocol, alone or behind the protocol's name and a colon.
+    ///
+    /// Whatever it can be is tried, and it must come out at one device: no reading goes before another, because a guess
+    /// that is wrong would change another car. `id:7` and `gt06:7` say which is meant when `7` does not.
+    ///
+    /// # Errors
+    /// When there is none, or more than one.
+    pub fn resolve_among(
+        &self,
+        text: &str,
+        is_in_question: impl Fn(&Device) -> bool,
+    ) -> Result<&Arc<Device>, Unresolved> {
+        let (scope, rest) = text.split_once(':').unwrap_or_default();
+        let by_number = [Some(text), (scope == "id").then_some(rest)].into_iter().flatten();
+        let by_number = by_number.filter_map(|digits| self.device(number(digits)?));
+        let anywhere = TerminalId::new(text).map(|terminal| (Protocol::ALL, terminal));
+        let scoped = Protocol::from_name(scope).zip(TerminalId::new(rest));
+        let scoped = scoped.map(|(protocol, terminal)| (protocol.alone(), terminal));
+        let by_identity = [anywhere, scoped].into_iter().flatten().flat_map(|(protocols, terminal)| {
+            protocols.iter().filter_map(move |protocol| self.find(*protocol, &terminal))
+        });
+        let mut found = by_number.chain(by_identity).filter(|device| is_in_question(device));
+        let first = found.next().ok_or(Unresolved::Unknown)?;
+        if found.all(|other| other.id == first.id) { Ok(first) } else { Err(Unresolved::Ambiguous) }
     }
 
     /// Every device, lowest number first.
@@ -145,9 +193,66 @@ impl Snapshot {
     }
 }
 
+/// Our number for a device, from text.
+fn number(digits: &str) -> Option<DeviceId> {
+    let is_number = !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| digits.parse().ok().map(DeviceId)).flatten()
+}
+
 /// Tells registrations apart within one process, so that a repeated one need not be written again.
 pub(super) fn fingerprint(registered: &Registered) -> u64 {
     let mut hasher = DefaultHasher::new();
     registered.hash(&mut hasher);
     hasher.finish().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::registry::{Enrol, Registry};
+    use motorpool_protocols::UtcMillis;
+
+    #[tokio::test]
+    async fn a_text_that_can_be_two_devices_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::open(folder.path(), &Config::default()).await.unwrap();
+        let enrol = |protocol, text| {
+            let terminal = TerminalId::new(text).unwrap();
+            Enrol { protocol, terminal, name: None, profile: None }
+        };
+        let devices = [
+            enrol(Protocol::Gt06, "35990000001"),
+            enrol(Protocol::H02, "35990000001"),
+            enrol(Protocol::Json, "car-3"),
+            enrol(Protocol::Json, "1"),
+            enrol(Protocol::H02, "5"),
+            enrol(Protocol::H02, "77"),
+        ];
+        registry.enrol(&devices, "test", UtcMillis(0)).await.unwrap();
+        let snapshot = registry.snapshot();
+        for (text, meant) in [
+            ("35990000001", Err(Unresolved::Ambiguous)),
+            ("gt06:35990000001", Ok(1)),
+            ("h02:035990000001", Ok(2)),
+            ("car-3", Ok(3)),
+            ("gt06:car-3", Err(Unresolved::Unknown)),
+            ("3", Ok(3)),
+            ("1", Err(Unresolved::Ambiguous)),
+            ("id:1", Ok(1)),
+            ("json:1", Ok(4)),
+            ("01", Ok(4)),
+            ("5", Ok(5)),
+            ("77", Ok(6)),
+            ("id:77", Err(Unresolved::Unknown)),
+            ("id:", Err(Unresolved::Unknown)),
+            ("", Err(Unresolved::Unknown)),
+            ("99999999999999999999", Err(Unresolved::Unknown)),
+        ] {
+            assert_eq!(snapshot.resolve(text).map(|device| device.id.0), meant, "{text}");
+        }
+        // Who may see one of two means that one.
+        let seen = snapshot.resolve_among("35990000001", |device| device.id.0 == 2);
+        assert_eq!(seen.map(|device| device.id.0), Ok(2));
+    }
 }

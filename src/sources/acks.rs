@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::ids::Lsn;
@@ -58,13 +58,16 @@ struct Waiting {
     replies: Replies,
     /// Bytes of raw messages these replies answer: what the link's unacknowledged total goes down by.
     raw_bytes: usize,
-    received: Instant,
+    /// When the messages came; `None` for a refusal, which is nobody's latency.
+    received: Option<Instant>,
 }
 
 /// The queue. Cloned freely; there is one per journal.
 #[derive(Clone, Debug, Default)]
 pub struct AckQueue {
     waiting: Arc<Mutex<VecDeque<Waiting>>>,
+    /// Rung when something is added that need not become durable.
+    bell: Arc<Notify>,
 }
 
 impl AckQueue {
@@ -83,9 +86,27 @@ impl AckQueue {
             link: Arc::clone(link),
             replies: Replies::new(replies),
             raw_bytes,
-            received,
+            received: Some(received),
         };
         lock(&self.waiting).push_back(entry);
+    }
+
+    /// Adds a refusal behind the replies that its link waits for. Until it is sent the link has something unacknowledged,
+    /// so that the next one is queued, too.
+    pub(crate) fn push_refusal(&self, link: &Arc<Link>, refusal: &[u8]) {
+        link.awaits_reply(refusal.len());
+        let mut waiting = lock(&self.waiting);
+        // It waits for nothing itself, but the queue must stay in journal order.
+        let durable_at = waiting.back().map_or(Lsn(0), |last| last.durable_at);
+        waiting.push_back(Waiting {
+            durable_at,
+            link: Arc::clone(link),
+            replies: Replies::new(refusal),
+            raw_bytes: refusal.len(),
+            received: None,
+        });
+        drop(waiting);
+        self.bell.notify_one();
     }
 
     /// Reads waiting for their acknowledgement.
@@ -111,12 +132,15 @@ impl AckQueue {
         loop {
             let stopping = tokio::select! {
                 changed = durable.changed() => changed.is_err(),
+                () = self.bell.notified() => false,
                 () = stop.cancelled() => true,
             };
             let mark = *durable.borrow_and_update();
             self.take_durable(mark, &mut ready);
             for (sent, waiting) in ready.drain(..).enumerate() {
-                counters.ack_latency.record(waiting.received.elapsed());
+                if let Some(received) = waiting.received {
+                    counters.ack_latency.record(received.elapsed());
+                }
                 waiting.link.send(waiting.replies.as_slice());
                 waiting.link.acknowledged(waiting.raw_bytes);
                 if sent % YIELD_EVERY == YIELD_EVERY - 1 {

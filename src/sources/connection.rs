@@ -5,7 +5,7 @@
 //! of the wall clock closes nobody. Time that the server made the link wait does not count.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::config;
-use crate::ids::{LinkId, Lsn};
+use crate::ids::{DeviceId, LinkId, Lsn};
 
 use super::lock;
 use super::post::LetterBox;
@@ -44,7 +44,8 @@ pub(crate) enum CloseReason {
     Blocked,
     /// What it sent could not be stored: it keeps it and sends it again.
     Unavailable,
-    /// The packets of unfinished messages of all links took too much memory, and this link added to them.
+    /// What all links hold of unfinished messages took too much memory, and this link added to it; or it held too much
+    /// before anybody had logged in on it.
     PacketsHeld,
     /// The server is stopping.
     Shutdown,
@@ -94,6 +95,10 @@ impl CloseReason {
 /// Most replies a link may leave unread before it is closed, bytes.
 const REPLIES_UNREAD_MAX: usize = 1 << 20;
 
+/// Datagrams that somebody gets who has not logged in: a sender's address is easily forged, and answers must not be a
+/// way to flood a third party.
+const DATAGRAMS_TO_STRANGER_MAX: u32 = 4;
+
 /// How long a socket may take no byte of waiting replies before the link is given up.
 const REPLY_STALL_MAX: Duration = Duration::from_secs(30);
 
@@ -128,6 +133,10 @@ pub(crate) struct Link {
     unacked_bytes: AtomicUsize,
     last_appended: AtomicU64,
     held_bytes: AtomicUsize,
+    datagrams_to_stranger: AtomicU32,
+    /// Devices that logged in over another link: the session must forget them.
+    dismissed: Mutex<Vec<DeviceId>>,
+    has_dismissed: AtomicBool,
     /// Rung when replies were sent and when the link is being closed; only its own task listens.
     news: Notify,
     /// Commands for the terminals on it.
@@ -167,6 +176,9 @@ impl Link {
             unacked_bytes: AtomicUsize::new(0),
             last_appended: AtomicU64::new(0),
             held_bytes: AtomicUsize::new(0),
+            datagrams_to_stranger: AtomicU32::new(0),
+            dismissed: Mutex::default(),
+            has_dismissed: AtomicBool::new(false),
             news: Notify::new(),
             letters: LetterBox::default(),
             socket,
@@ -178,7 +190,7 @@ impl Link {
     /// Sends `bytes` after everything sent before: directly when the socket takes them, else from a task that
     /// waits for it. A peer that leaves more than a mebibyte of replies unread loses its link.
     pub(crate) fn send(self: &Arc<Self>, bytes: &[u8]) {
-        if bytes.is_empty() || self.is_closing() {
+        if bytes.is_empty() || self.is_closing() || self.is_forbidden_answer() {
             return;
         }
         let mut backlog = lock(&self.backlog);
@@ -197,6 +209,33 @@ impl Link {
             backlog.is_draining = true;
             self.drains.spawn(drain(Arc::clone(self)));
         }
+    }
+
+    /// Whether one more datagram would be too many for a stranger.
+    fn is_forbidden_answer(&self) -> bool {
+        let is_stranger = self.is_datagram() && !self.is_logged_in();
+        is_stranger && self.datagrams_to_stranger.fetch_add(1, Ordering::Relaxed) >= DATAGRAMS_TO_STRANGER_MAX
+    }
+
+    /// Whether it is no stream, but the sender of datagrams at an address, which is easily forged.
+    pub(super) const fn is_datagram(&self) -> bool {
+        matches!(self.socket, WriteHalf::Datagram(..))
+    }
+
+    /// Notes that a device left this link for another one, while others stay on it.
+    pub(super) fn dismiss(&self, device: DeviceId) {
+        lock(&self.dismissed).push(device);
+        self.has_dismissed.store(true, Ordering::Release);
+    }
+
+    /// The devices that left it since the last call.
+    pub(super) fn take_dismissed(&self) -> Vec<DeviceId> {
+        if !self.has_dismissed.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut dismissed = lock(&self.dismissed);
+        self.has_dismissed.store(false, Ordering::Release);
+        std::mem::take(&mut *dismissed)
     }
 
     /// Shuts the socket down; the link's task then sees the end of the stream and ends. The first reason counts.
@@ -282,7 +321,7 @@ impl Link {
         self.news.notified().await;
     }
 
-    /// Notes what the session holds of unfinished messages now, and returns what it held before.
+    /// Notes what is held of unfinished messages now, and returns what it held before.
     pub(super) fn held_bytes(&self, now: usize) -> usize {
         self.held_bytes.swap(now, Ordering::Relaxed)
     }
@@ -362,4 +401,31 @@ async fn drain(link: Arc<Link>) {
     }
     link.close(CloseReason::RepliesUnread);
     lock(&link.backlog).bytes = Vec::new();
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::UdpSocket;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stranger_gets_few_datagrams() {
+        let there = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let here = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        here.writable().await.unwrap();
+        let peer = there.local_addr().unwrap();
+        let socket = WriteHalf::Datagram(Arc::clone(&here), peer);
+        let link = Arc::new(Link::new(LinkId(1), socket, peer, UtcMillis(0), TaskTracker::new()));
+        (0..100).for_each(|_| link.send(b"who?"));
+        link.log_in();
+        link.send(b"come in");
+        let mut heard = Vec::new();
+        while heard.last().is_none_or(|last| last != b"come in") {
+            let mut buffer = [0; 64];
+            let bytes = there.recv(&mut buffer).await.unwrap();
+            heard.push(buffer[..bytes].to_vec());
+        }
+        assert_eq!(heard.len(), DATAGRAMS_TO_STRANGER_MAX as usize + 1);
+    }
 }

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use motorpool_protocols::{
-    Admission, Gate, Protocol, Refusal, Registration, RegistrationVerdict, TerminalId, UtcMillis,
+    Admission, Gate, Protocol, Refusal, Registration, RegistrationVerdict, TerminalId, UtcMillis, gb32960,
+    jt809,
 };
 
 use crate::config::SecondLink;
@@ -49,10 +50,64 @@ impl<'a> LinkGate<'a> {
         }
     }
 
+    /// Why a device may not come in with what it shows.
+    fn mistrust(
+        &self,
+        device: &Device,
+        terminal: &TerminalId,
+        protocol: Protocol,
+        code: Option<&[u8]>,
+    ) -> Option<Refusal> {
+        let registry = &self.context.registry;
+        let is_right = match needed(protocol, terminal, device, code) {
+            Needed::Nothing => true,
+            Needed::Code => match code {
+                Some(code) => registry.check_code(device, code),
+                None if device.profile.skips_authentication => true,
+                None => return Some(Refusal::NotLoggedIn),
+            },
+            Needed::Secret => registry.check_mqtt_secret(device, password(protocol, terminal, code)),
+        };
+        (!is_right).then_some(Refusal::WrongCode)
+    }
+
     fn is_taken(&self, device: DeviceId) -> bool {
         self.context.config.second_link == SecondLink::Refuse
             && self.context.links.has_other(device, self.link.id)
     }
+}
+
+/// What a terminal must show.
+enum Needed {
+    /// It names itself, and that is all it can do.
+    Nothing,
+    /// The code that it was given at its registration.
+    Code,
+    /// The device's secret.
+    Secret,
+}
+
+fn needed(protocol: Protocol, terminal: &TerminalId, device: &Device, code: Option<&[u8]>) -> Needed {
+    let is_secret = match protocol {
+        Protocol::Jt808 => return Needed::Code,
+        // A platform speaks for many vehicles: it has a secret, or stays out.
+        Protocol::Jt809 => jt809::plate::is_platform(terminal),
+        Protocol::Gb32960 => code.is_some() || terminal.as_str().len() <= gb32960::PLATFORM_NAME_BYTES_MAX,
+        // The password is the maker's default on nearly all of them: it counts for those that were given one.
+        Protocol::Wialon => device.has_secret(),
+        _ => false,
+    };
+    if is_secret { Needed::Secret } else { Needed::Nothing }
+}
+
+/// The password in what came with a log-in; empty when there is none, which is nobody's secret.
+fn password<'c>(protocol: Protocol, terminal: &TerminalId, code: Option<&'c [u8]>) -> &'c [u8] {
+    let code = code.unwrap_or_default();
+    if protocol != Protocol::Gb32960 {
+        return code;
+    }
+    let named = code.strip_prefix(terminal.as_str().as_bytes());
+    named.and_then(|rest| rest.strip_prefix(b":")).unwrap_or_default()
 }
 
 impl Gate for LinkGate<'_> {
@@ -83,18 +138,75 @@ impl Gate for LinkGate<'_> {
             Ok(device) => device,
             Err(refusal) => return Admission::Refused(refusal),
         };
-        // Only JT/T 808 gives a terminal a code of ours. The others name themselves, and that is all they can do;
-        // the password that some of them send is the maker's default on nearly all.
-        let has_code = protocol == Protocol::Jt808;
-        let refusal = match code.filter(|_| has_code) {
-            Some(code) if !self.context.registry.check_code(&device, code) => Some(Refusal::WrongCode),
-            None if has_code && !device.profile.skips_authentication => Some(Refusal::NotLoggedIn),
-            _ if self.is_taken(device.id) => Some(Refusal::AlreadyConnected),
-            _ => None,
-        };
+        let refusal = self.mistrust(&device, terminal, protocol, code);
+        let refusal = refusal.or_else(|| self.is_taken(device.id).then_some(Refusal::AlreadyConnected));
         match refusal {
             Some(refusal) => Admission::Refused(refusal),
             None => Admission::Admitted { device: device.id.0, profile: Arc::clone(&device.profile) },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::sources::socket::split_inner;
+    use crate::sources::testing::{context, enrol};
+
+    async fn link(context: &Context) -> Arc<Link> {
+        let (inner, _outer) = UnixStream::pair().unwrap();
+        let peer = std::net::SocketAddr::from(([192, 0, 2, 1], 1));
+        context.links.open(split_inner(inner).1, peer, UtcMillis(0), &context.config).unwrap()
+    }
+
+    async fn secret_of(context: &Context, device: DeviceId) -> String {
+        context.registry.make_mqtt_secret(device, "test", UtcMillis(0)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_platform_shows_its_secret_and_others_only_what_they_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = context(folder.path(), |_| ()).await;
+        let link = link(&context).await;
+        let refusal = |protocol, terminal: &str, code: Option<&str>| {
+            let mut gate = LinkGate::new(&link, &context, UtcMillis(0));
+            match gate.admit(&TerminalId::new(terminal).unwrap(), protocol, code.map(str::as_bytes)) {
+                Admission::Refused(refusal) => Some(refusal),
+                Admission::Admitted { .. } => None,
+                _ => panic!("the journal is well"),
+            }
+        };
+        let wrong = Some(Refusal::WrongCode);
+
+        let platform = enrol(&context, Protocol::Jt809, "platform-20180920").await;
+        enrol(&context, Protocol::Jt809, "44A12345-1").await;
+        for code in [None, Some(""), Some("guess")] {
+            assert_eq!(refusal(Protocol::Jt809, "platform-20180920", code), wrong, "no secret was made");
+        }
+        let secret = secret_of(&context, platform).await;
+        assert_eq!(secret.len(), 8, "what the field has room for");
+        assert_eq!(refusal(Protocol::Jt809, "platform-20180920", Some(&secret)), None);
+        assert_eq!(refusal(Protocol::Jt809, "platform-20180920", Some("guess")), wrong);
+        assert_eq!(refusal(Protocol::Jt809, "platform-20180920", None), wrong);
+        assert_eq!(refusal(Protocol::Jt809, "44A12345-1", None), None, "a vehicle has no password");
+
+        let platform = enrol(&context, Protocol::Gb32960, "fleet").await;
+        enrol(&context, Protocol::Gb32960, "LSVAU2A37N2183294").await;
+        let secret = secret_of(&context, platform).await;
+        assert_eq!(secret.len(), 20);
+        assert_eq!(refusal(Protocol::Gb32960, "fleet", Some(&format!("fleet:{secret}"))), None);
+        for code in [None, Some("fleet:"), Some(secret.as_str()), Some("fleet:guess")] {
+            assert_eq!(refusal(Protocol::Gb32960, "fleet", code), wrong);
+        }
+        assert_eq!(refusal(Protocol::Gb32960, "LSVAU2A37N2183294", None), None);
+
+        let terminal = enrol(&context, Protocol::Wialon, "866795030000001").await;
+        assert_eq!(refusal(Protocol::Wialon, "866795030000001", Some("12345")), None, "the maker's default");
+        let secret = secret_of(&context, terminal).await;
+        assert_eq!(refusal(Protocol::Wialon, "866795030000001", Some(&secret)), None);
+        assert_eq!(refusal(Protocol::Wialon, "866795030000001", Some("12345")), wrong);
+        assert_eq!(refusal(Protocol::Wialon, "866795030000001", None), wrong);
     }
 }

@@ -28,6 +28,10 @@ use super::socket::ReadHalf;
 /// longest record for the table of lengths.
 const RECORD_RAW_BYTES_MAX: u32 = (crate::journal::RECORD_BYTES_MAX / 2) as u32;
 
+/// The longest beginning of a frame on a link on which nobody has logged in. What a log-in comes in is shorter in every
+/// protocol, and it is what may be held before it is known what is spoken.
+const STRANGER_PARTIAL_BYTES_MAX: usize = motorpool_protocols::recognise::UNRECOGNISED_BYTES_MAX;
+
 /// What a thread lends to the link it is serving.
 struct Scratch {
     buffer: Vec<u8>,
@@ -80,6 +84,7 @@ pub(super) async fn serve(
     mut session: Box<dyn Session>,
     context: Arc<SourceContext>,
 ) {
+    let ending = Ending::new(Arc::clone(&link), Arc::clone(&context));
     let mut partial = Vec::new();
     loop {
         let next = next_read(&mut socket, &link, session.as_mut(), &mut partial, &context).await;
@@ -96,15 +101,35 @@ pub(super) async fn serve(
         }
         wait_for_replies(&link, &context).await;
     }
-    ended(&link, &context);
+    drop(ending);
 }
 
-/// Takes a link that is over out of every table.
-pub(super) fn ended(link: &Link, context: &SourceContext) {
-    link.letters.close(&context.post);
-    context.held_bytes.fetch_sub(link.held_bytes(0), Ordering::Relaxed);
-    for device in context.links.ended(link) {
-        context.live.link_closed(device, link.id);
+/// A link that is being served. Dropped, it is over: it is taken out of every table, also when its session panicked.
+#[derive(Debug)]
+pub(super) struct Ending {
+    link: Arc<Link>,
+    context: Arc<SourceContext>,
+}
+
+impl Ending {
+    pub(super) const fn new(link: Arc<Link>, context: Arc<SourceContext>) -> Self {
+        Self { link, context }
+    }
+
+    /// The link it is about.
+    pub(super) const fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let Self { link, context } = self;
+        link.letters.close(&context.post);
+        context.held_bytes.fetch_sub(link.held_bytes(0), Ordering::Relaxed);
+        for device in context.links.ended(link) {
+            context.live.link_closed(device, link.id);
+        }
     }
 }
 
@@ -146,7 +171,7 @@ async fn next_read(
             () = async { tokio::time::sleep(wait.unwrap_or_default()).await }, if wait.is_some() => {
                 let mut outbox = new_outbox();
                 session.handle_timeout(context.clock.now(), &mut outbox);
-                settle_refusals(&outbox, link, context);
+                settle_refusals(&outbox, session.answers_in_order(), link, context);
             }
         }
     }
@@ -191,7 +216,8 @@ fn read_once(
         if digested.is_over {
             return Poll::Ready(Next::Close);
         }
-        if !hold(session, link, context) {
+        let is_strange = !link.is_logged_in() && partial.len() > STRANGER_PARTIAL_BYTES_MAX;
+        if is_strange || !hold(session.held_bytes() + partial.capacity(), link, context) {
             link.close(CloseReason::PacketsHeld);
             return Poll::Ready(Next::Close);
         }
@@ -232,11 +258,14 @@ fn digest(
 ) -> Digested {
     let now = context.clock.now();
     outbox.clear();
+    for device in link.take_dismissed() {
+        session.dismiss(device.0);
+    }
     let outcome = session.receive(now, input, &mut LinkGate::new(link, context, now), outbox);
     if !outbox.messages.is_empty() || !outbox.logged_in.is_empty() {
         link.speaks(session.protocol());
     }
-    settle_refusals(outbox, link, context);
+    settle_refusals(outbox, session.answers_in_order(), link, context);
     note_logins(outbox, link, context, now);
     link.letters.answered(&outbox.confirmed, &context.post);
     let mut progress = Progress::default();
@@ -287,7 +316,7 @@ pub(super) fn datagram(
         if link.letters.has_letters() {
             link.send(&link.letters.deliver(session, &context.post));
         }
-        !digested.is_over && digested.appended.is_ok() && hold(session, link, context)
+        !digested.is_over && digested.appended.is_ok() && hold(session.held_bytes(), link, context)
     })
 }
 
@@ -303,9 +332,14 @@ fn keep_rest(partial: &mut Vec<u8>, rest: &[u8]) {
     partial.extend_from_slice(rest);
 }
 
-/// Sends the replies that promise nothing and counts what was refused.
-fn settle_refusals(outbox: &Outbox, link: &Arc<Link>, context: &SourceContext) {
-    link.send(&outbox.immediate);
+/// Sends the replies that promise nothing, where answers go in order behind those that still wait, and counts what was
+/// refused.
+fn settle_refusals(outbox: &Outbox, in_order: bool, link: &Arc<Link>, context: &SourceContext) {
+    if in_order && link.unacked_bytes() > 0 && !outbox.immediate.is_empty() {
+        context.acks.push_refusal(link, &outbox.immediate);
+    } else {
+        link.send(&outbox.immediate);
+    }
     for rejected in &outbox.rejected {
         context.counters.rejected(rejected.reason, 1);
     }
@@ -320,8 +354,7 @@ fn settle_refusals(outbox: &Outbox, link: &Arc<Link>, context: &SourceContext) {
 fn note_logins(outbox: &Outbox, link: &Arc<Link>, context: &SourceContext, now: UtcMillis) {
     for &device in &outbox.logged_in {
         let device = DeviceId(device);
-        let Some(links) = context.links.logged_in(link, device, context.config.second_link) else { continue };
-        context.live.link_opened(device, link.id, now);
+        let Some(links) = context.enter(link, device, now) else { continue };
         if links > 1 {
             tracing::warn!(device = device.0, peer = %masked_ip(link.peer.ip()), links, "a terminal has several links");
             context.counters.second_links.fetch_add(1, Ordering::Relaxed);
@@ -329,9 +362,9 @@ fn note_logins(outbox: &Outbox, link: &Arc<Link>, context: &SourceContext, now: 
     }
 }
 
-/// Keeps the memory that unfinished messages of all links take within its bound. Whether this link may go on.
-fn hold(session: &dyn Session, link: &Link, context: &SourceContext) -> bool {
-    let now = session.held_bytes();
+/// Keeps the memory that unfinished messages of all links take, `now` of it this link's, within its bound. Whether this link
+/// may go on.
+fn hold(now: usize, link: &Link, context: &SourceContext) -> bool {
     let before = link.held_bytes(now);
     if now == before {
         return true;
@@ -449,4 +482,112 @@ async fn wait_for_room(link: &Link, context: &SourceContext) -> bool {
     };
     link.pause(false);
     has_room
+}
+
+#[cfg(test)]
+mod tests {
+    use motorpool_protocols::{Protocol, SessionLimits, Transport};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UnixStream;
+    use tokio::sync::watch;
+    use tokio::task::JoinHandle;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::ids::Lsn;
+    use crate::sources::socket::split_inner;
+    use crate::sources::testing::{PanickingSession, context, enrol};
+
+    struct Served {
+        outer: UnixStream,
+        link: Arc<Link>,
+        task: JoinHandle<()>,
+    }
+
+    fn start(context: &Arc<SourceContext>, session: Box<dyn Session>) -> Served {
+        let (inner, outer) = UnixStream::pair().unwrap();
+        let (read, write) = split_inner(inner);
+        let peer = std::net::SocketAddr::from(([192, 0, 2, 1], 1));
+        let link = context.links.open(write, peer, UtcMillis(0), &context.config).unwrap();
+        let task = tokio::spawn(serve(read, Arc::clone(&link), session, Arc::clone(context)));
+        Served { outer, link, task }
+    }
+
+    fn session(protocol: Protocol) -> Box<dyn Session> {
+        protocol.session(Transport::Stream, SessionLimits::default())
+    }
+
+    #[tokio::test]
+    async fn a_link_whose_session_panics_is_out_of_every_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = context(folder.path(), |_| ()).await;
+        let mut served = start(&context, Box::new(PanickingSession));
+        served.outer.write_all(b"x").await.unwrap();
+        assert!(served.task.await.unwrap_err().is_panic());
+        assert!(context.links.is_empty());
+    }
+
+    /// The beginning of a frame of JT/T 809, which may be long.
+    fn endless(bytes: usize) -> Vec<u8> {
+        [b"\x5b".as_slice(), &vec![b'0'; bytes - 1]].concat()
+    }
+
+    #[tokio::test]
+    async fn a_stranger_holds_little_of_a_frame() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = context(folder.path(), |_| ()).await;
+        let mut served = start(&context, session(Protocol::Jt809));
+        served.outer.write_all(&endless(STRANGER_PARTIAL_BYTES_MAX + 1)).await.unwrap();
+        served.task.await.unwrap();
+        assert_eq!(served.link.close_reason(), Some(CloseReason::PacketsHeld));
+        assert_eq!(context.held_bytes.load(Ordering::Relaxed), 0, "it gives back what it held");
+    }
+
+    #[tokio::test]
+    async fn beginnings_of_frames_are_held_within_the_bound_of_all_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let bound = 1_000;
+        let context = context(folder.path(), |config| {
+            config.sessions.partial_bytes_total_max = crate::config::Bytes(bound);
+        })
+        .await;
+        let mut served = start(&context, session(Protocol::Jt809));
+        served.outer.write_all(&endless(bound + 1)).await.unwrap();
+        served.task.await.unwrap();
+        assert_eq!(served.link.close_reason(), Some(CloseReason::PacketsHeld));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_waits_behind_the_answer_that_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = context(folder.path(), |_| ()).await;
+        enrol(&context, Protocol::Osmand, "901").await;
+        // Nothing is durable before the test says so.
+        let (mark, durable) = watch::channel(Lsn(0));
+        let stop = CancellationToken::new();
+        let acks = context.acks.clone().run(durable, Arc::clone(&context.counters), stop.clone());
+        let acks = tokio::spawn(acks);
+        let mut served = start(&context, session(Protocol::Osmand));
+        let request = |id| format!("GET /?id={id}&lat=1&lon=2&timestamp=1531620610 HTTP/1.1\r\n\r\n");
+        for (id, waiting) in [(901, 1), (902, 2)] {
+            served.outer.write_all(request(id).as_bytes()).await.unwrap();
+            while context.acks.len() < waiting {
+                tokio::task::yield_now().await;
+            }
+        }
+        mark.send(Lsn(u64::MAX)).unwrap();
+        while served.link.unacked_bytes() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut heard = vec![0; 1 << 10];
+        let bytes = served.outer.read(&mut heard).await.unwrap();
+        let heard = String::from_utf8_lossy(&heard[..bytes]).into_owned();
+        drop(served.outer);
+        let codes: Vec<char> =
+            heard.split("HTTP/1.1 ").skip(1).filter_map(|answer| answer.chars().next()).collect();
+        assert_eq!(codes, ['2', '4'], "{heard}");
+        served.task.await.unwrap();
+        stop.cancel();
+        acks.await.unwrap();
+    }
 }

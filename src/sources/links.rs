@@ -1,7 +1,10 @@
 //! The table of open links.
 //!
 //! A link is found by its id and by the devices that logged in over it, so that a second link of the same
-//! terminal is seen and handled by policy, and both stay visible. Deadlines and blocked devices are looked at by one
+//! terminal is seen and handled by policy, and both stay visible. A link that carries several terminals (a platform's, a
+//! proxy's) loses the one that came back elsewhere, and is closed only when it carried nobody else. A sender of datagrams,
+//! whose address anybody can forge, takes nothing away from a stream.
+//! Deadlines and blocked devices are looked at by one
 //! sweep a second over the table instead of a timer per link.
 
 use std::net::{IpAddr, SocketAddr};
@@ -65,7 +68,38 @@ struct Entry {
     devices: Vec<DeviceId>,
 }
 
+/// What a log-in led to.
+#[derive(Debug)]
+pub(crate) struct LoggedIn {
+    /// The links of the device, this one and those included that it replaces.
+    pub(crate) links: usize,
+    /// The links that it left and that stay open for others.
+    pub(crate) left: Vec<LinkId>,
+}
+
 impl Table {
+    /// Takes `device` off the links that `link` replaces: answers those it left, and those that carried nobody else.
+    fn replace(&mut self, device: DeviceId, link: &Link) -> (Vec<LinkId>, Vec<Arc<Link>>) {
+        let (mut left, mut empty) = (Vec::new(), Vec::new());
+        for id in self.by_device.get(&device).into_iter().flatten() {
+            let Some(entry) = self.open.get_mut(id) else { continue };
+            if link.is_datagram() && !entry.link.is_datagram() {
+                continue;
+            }
+            if entry.devices.len() > 1 {
+                entry.devices.retain(|known| *known != device);
+                entry.link.dismiss(device);
+                left.push(*id);
+            } else {
+                empty.push(Arc::clone(&entry.link));
+            }
+        }
+        if let Some(listed) = self.by_device.get_mut(&device) {
+            listed.retain(|id| !left.contains(id));
+        }
+        (left, empty)
+    }
+
     fn forget_stranger(&mut self, ip: IpAddr) {
         if let Some(count) = self.strangers_by_ip.get_mut(&ip) {
             *count -= 1;
@@ -116,32 +150,36 @@ impl Links {
         LinkId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Notes that `device` logged in over `link`, and closes its other links when the policy says so. Returns how
-    /// many links the device has now, this one included; `None` when it was logged in here already.
+    /// Notes that `device` logged in over `link`, and takes it off its other links when the policy says so; `None` when it
+    /// was logged in here already.
     pub(crate) fn logged_in(
         &self,
         link: &Arc<Link>,
         device: DeviceId,
         policy: config::SecondLink,
-    ) -> Option<usize> {
+    ) -> Option<LoggedIn> {
         let mut table = lock(&self.table);
         let entry = table.open.get_mut(&link.id)?;
         if entry.devices.contains(&device) {
             return None;
         }
-        entry.devices.push(device);
         if link.log_in() {
             table.forget_stranger(link.peer.ip());
         }
-        let older: Vec<Arc<Link>> = table.of_device(device).map(|entry| Arc::clone(&entry.link)).collect();
+        let links = table.of_device(device).count() + 1;
+        let (left, empty) = match policy {
+            config::SecondLink::Replace => table.replace(device, link),
+            config::SecondLink::Refuse | config::SecondLink::Keep => Default::default(),
+        };
+        if let Some(entry) = table.open.get_mut(&link.id) {
+            entry.devices.push(device);
+        }
         table.by_device.entry(device).or_default().push(link.id);
         drop(table);
-        if policy == config::SecondLink::Replace {
-            for old in &older {
-                old.close(CloseReason::Replaced);
-            }
+        for old in &empty {
+            old.close(CloseReason::Replaced);
         }
-        Some(older.len() + 1)
+        Some(LoggedIn { links, left })
     }
 
     /// Whether a device has a link that is not being closed.
@@ -167,18 +205,24 @@ impl Links {
         links.iter().for_each(|link| link.letters.return_old(office));
     }
 
-    /// Puts a letter into the box of its device's newest link; `false` when there is none, or it is full.
+    /// Puts a letter into the box of its device's newest link, of a stream if it has one; `false` when there is none, or it
+    /// is full.
     pub fn post(&self, letter: Letter) -> bool {
         let table = lock(&self.table);
         let open = table.of_device(letter.device).filter(|entry| !entry.link.is_closing());
-        let newest = open.max_by_key(|entry| entry.link.id).map(|entry| Arc::clone(&entry.link));
+        let newest = open
+            .max_by_key(|entry| (!entry.link.is_datagram(), entry.link.id))
+            .map(|entry| Arc::clone(&entry.link));
         drop(table);
         newest.is_some_and(|link| link.letters.put(letter))
     }
 
-    /// Whether `device` has a live link other than `link`.
+    /// Whether `device` has a live link other than `link`. Who sends datagrams keeps no stream out.
     pub(crate) fn has_other(&self, device: DeviceId, link: LinkId) -> bool {
-        lock(&self.table).of_device(device).any(|entry| entry.link.id != link && !entry.link.is_closing())
+        let table = lock(&self.table);
+        let is_datagram = table.open.get(&link).is_some_and(|entry| entry.link.is_datagram());
+        let stands = |other: &Link| !other.is_closing() && (is_datagram || !other.is_datagram());
+        table.of_device(device).any(|entry| entry.link.id != link && stands(&entry.link))
     }
 
     /// Takes a link that ended out of the table, counts why, and returns the devices that were on it.
@@ -285,5 +329,94 @@ fn state_of(entry: &Entry, device: Option<DeviceId>) -> LinkState {
         device,
         last_byte_at: link.last_byte_at(),
         is_closing: link.is_closing(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{UdpSocket, UnixStream};
+
+    use super::*;
+    use crate::config::SecondLink::{Refuse, Replace};
+    use crate::sources::socket::split_inner;
+
+    fn stream(links: &Links, port: u16) -> Arc<Link> {
+        let (inner, _outer) = UnixStream::pair().unwrap();
+        open(links, split_inner(inner).1, port)
+    }
+
+    async fn datagram(links: &Links, port: u16) -> Arc<Link> {
+        let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        open(links, WriteHalf::Datagram(socket, SocketAddr::from(([192, 0, 2, 1], port))), port)
+    }
+
+    fn open(links: &Links, socket: WriteHalf, port: u16) -> Arc<Link> {
+        let peer = SocketAddr::from(([192, 0, 2, 1], port));
+        links.open(socket, peer, UtcMillis(0), &config::Trackers::default()).unwrap()
+    }
+
+    fn ids_of(links: &Links, device: DeviceId) -> Vec<LinkId> {
+        links.of_device(device).iter().map(|state| state.id).collect()
+    }
+
+    const ONE: DeviceId = DeviceId(1);
+    const TWO: DeviceId = DeviceId(2);
+
+    #[tokio::test]
+    async fn a_shared_link_loses_one_terminal_and_is_closed_with_its_last() {
+        let links = Links::default();
+        let shared = stream(&links, 1);
+        for device in [ONE, TWO] {
+            links.logged_in(&shared, device, Replace).unwrap();
+        }
+        let own = stream(&links, 2);
+        let entered = links.logged_in(&own, ONE, Replace).unwrap();
+        assert_eq!((entered.links, entered.left), (2, vec![shared.id]));
+        assert!(!shared.is_closing());
+        assert_eq!((ids_of(&links, ONE), ids_of(&links, TWO)), (vec![own.id], vec![shared.id]));
+        assert_eq!(shared.take_dismissed(), [ONE], "its session must ask anew");
+        // Back again: the link of its own carried nobody else.
+        let back = links.logged_in(&shared, ONE, Replace).unwrap();
+        assert_eq!((back.left, own.close_reason()), (vec![], Some(CloseReason::Replaced)));
+        assert_eq!(links.ended(&own), [ONE]);
+        assert_eq!(ids_of(&links, ONE), [shared.id]);
+        assert_eq!(links.ended(&shared), [TWO, ONE]);
+        assert!(links.is_empty());
+    }
+
+    #[tokio::test]
+    async fn datagrams_take_nothing_away_from_a_stream() {
+        let links = Links::default();
+        let (stream, forged) = (stream(&links, 1), datagram(&links, 2).await);
+        links.logged_in(&stream, ONE, Replace).unwrap();
+        assert_eq!(links.logged_in(&forged, ONE, Replace).unwrap().links, 2, "both are seen");
+        assert!(!stream.is_closing() && !forged.is_closing());
+        // A sender with a new address replaces the old one, and a stream replaces both.
+        let moved = datagram(&links, 3).await;
+        links.logged_in(&moved, ONE, Replace).unwrap();
+        assert!(!stream.is_closing() && forged.is_closing() && !moved.is_closing());
+        let again = self::stream(&links, 4);
+        links.logged_in(&again, ONE, Replace).unwrap();
+        assert!(stream.is_closing() && moved.is_closing());
+    }
+
+    #[tokio::test]
+    async fn datagrams_keep_no_stream_out_and_get_no_command_of_one() {
+        let links = Links::default();
+        let (stream, forged) = (stream(&links, 1), datagram(&links, 2).await);
+        links.logged_in(&forged, ONE, Refuse).unwrap();
+        assert!(!links.has_other(ONE, stream.id));
+        links.logged_in(&stream, ONE, Refuse).unwrap();
+        assert!(links.has_other(ONE, forged.id));
+        let newer = datagram(&links, 3).await;
+        links.logged_in(&newer, ONE, config::SecondLink::Keep).unwrap();
+        let letter = Letter {
+            id: 1,
+            device: ONE,
+            terminal: motorpool_protocols::TerminalId::new("1").unwrap(),
+            command: Arc::new(motorpool_protocols::Command::AskPosition),
+        };
+        assert!(links.post(letter));
+        assert!(stream.letters.has_letters() && !newer.letters.has_letters());
     }
 }

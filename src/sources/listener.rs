@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use motorpool_protocols::{Protocol, Recogniser, Transport};
+use motorpool_protocols::{Protocol, Recogniser, Transport, UtcMillis};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config;
+use crate::ids::DeviceId;
 use crate::journal::Journal;
 use crate::live::Live;
 use crate::registry::{DeviceState, Registry};
@@ -70,6 +71,19 @@ pub struct Context {
     pub post: PostOffice,
     /// The certificate of the port for terminals that speak TLS.
     pub tls: Option<Arc<ServerTls>>,
+}
+
+impl Context {
+    /// Enters a terminal that was admitted on a link. How many links it has; `None` when it was on this one already.
+    pub(crate) fn enter(&self, link: &Arc<Link>, device: DeviceId, now: UtcMillis) -> Option<usize> {
+        // Before the table shows the link: whoever takes the device off it must find it here.
+        self.live.link_opened(device, link.id, now);
+        let entered = self.links.logged_in(link, device, self.config.second_link)?;
+        for left in entered.left {
+            self.live.link_closed(device, left);
+        }
+        Some(entered.links)
+    }
 }
 
 /// The bound addresses for terminals: at least one for streams.
@@ -302,7 +316,7 @@ mod tests {
     use tokio_rustls::TlsConnector;
 
     use super::*;
-    use crate::config::{Config, Listen};
+    use crate::config::Listen;
     use crate::tls::testing::write_certificate;
 
     /// A registration (0x0100) of a terminal that nobody knows.
@@ -315,25 +329,14 @@ mod tests {
 
     async fn rig(folder: &Path) -> (Listener, std::path::PathBuf) {
         let (certificate, key) = write_certificate(folder);
-        let mut config = Config::default();
-        config.trackers.listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        config.trackers.tls_listen = Listen(Some(config.trackers.listen));
-        config.trackers.first_byte_timeout = config::Seconds(Duration::from_millis(200));
-        let registry = Arc::new(Registry::open(folder, &config).await.unwrap());
-        let context = Context {
-            sessions: config.sessions.clone(),
-            held_bytes: AtomicUsize::new(0),
-            clock: Arc::new(Clock::starting_at(motorpool_protocols::UtcMillis(0))),
-            journal: Journal::open(folder, &config.journal).unwrap().0,
-            acks: AckQueue::default(),
-            registry,
-            links: Links::starting_at(motorpool_protocols::UtcMillis(0)),
-            live: Arc::new(Live::new()),
-            counters: Arc::new(Counters::default()),
-            post: tokio::sync::mpsc::channel(1).0,
-            tls: Some(Arc::new(ServerTls::open(&certificate, &key).unwrap())),
-            config: config.trackers,
-        };
+        let context = crate::sources::testing::context(folder, |config| {
+            config.trackers.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+            config.trackers.tls_listen = Listen(Some(config.trackers.listen));
+            config.trackers.first_byte_timeout = config::Seconds(Duration::from_millis(200));
+        })
+        .await;
+        let mut context = Arc::into_inner(context).unwrap();
+        context.tls = Some(Arc::new(ServerTls::open(&certificate, &key).unwrap()));
         (Listener::bind(Arc::new(context)).unwrap(), certificate)
     }
 

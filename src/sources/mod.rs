@@ -30,6 +30,8 @@ pub mod links;
 pub mod listener;
 pub mod post;
 pub(crate) mod socket;
+#[cfg(test)]
+mod testing;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

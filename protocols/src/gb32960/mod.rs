@@ -28,7 +28,7 @@ pub mod wire;
 
 pub use frame::{Edition, Frame};
 pub use message::Message;
-pub use session::Gb32960;
+pub use session::{Gb32960, PLATFORM_NAME_BYTES_MAX};
 
 use crate::framed::{Fit, FramedSession, Transport};
 use crate::{Session, SessionLimits};

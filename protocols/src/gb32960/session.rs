@@ -30,6 +30,9 @@ use crate::framed::{Cut, Dialect, Heard, Kind, VEHICLES_PER_PLATFORM_MAX, Verdic
 use crate::octets::Octets;
 use crate::{Protocol, Refusal, RejectReason, SessionError, SessionLimits, TerminalId, UtcMillis};
 
+/// The longest name of a platform, which its log-in has room for; a vehicle's is its VIN, 17 characters.
+pub const PLATFORM_NAME_BYTES_MAX: usize = 12;
+
 /// Answer bytes.
 mod answer {
     pub(super) const SUCCESS: u8 = 0x01;

@@ -532,6 +532,13 @@ impl Session for Jt808Session {
         self.last_logged_in
     }
 
+    fn dismiss(&mut self, device: u32) {
+        while let Some(gone) = self.terminals.iter().find(|terminal| terminal.device == device) {
+            let id = gone.id;
+            self.forget(&id);
+        }
+    }
+
     fn held_bytes(&self) -> usize {
         self.reassembly.memory_bytes()
     }

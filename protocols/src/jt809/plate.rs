@@ -131,10 +131,19 @@ fn hex_byte(rest: &mut &[u8]) -> Option<u8> {
     u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
+/// What a platform's name begins with.
+const PLATFORM: &str = "platform-";
+
 /// The platform with this access code as a terminal.
 #[must_use]
 pub fn platform(access_code: u32) -> Option<TerminalId> {
-    TerminalId::new(&format!("platform-{access_code}"))
+    TerminalId::new(&format!("{PLATFORM}{access_code}"))
+}
+
+/// Whether a terminal is a platform, and no vehicle.
+#[must_use]
+pub fn is_platform(terminal: &TerminalId) -> bool {
+    terminal.as_str().starts_with(PLATFORM)
 }
 
 #[cfg(test)]

@@ -496,6 +496,10 @@ impl Session for Superior {
         self.main.terminal()
     }
 
+    fn dismiss(&mut self, device: u32) {
+        self.main.dismiss(device);
+    }
+
     fn send(&mut self, terminal: &TerminalId, message_id: u16, body: &[u8], out: &mut Outbox) -> Option<u16> {
         self.main.send(terminal, message_id, body, out)
     }

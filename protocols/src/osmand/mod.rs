@@ -50,6 +50,7 @@ struct Osmand;
 impl Dialect for Osmand {
     const PROTOCOL: Protocol = Protocol::Osmand;
     const FRAME_BYTES_MAX: usize = http::REQUEST_BYTES_MAX;
+    const ANSWERS_IN_ORDER: bool = true;
 
     fn cut(&self, input: &[u8]) -> Cut {
         http::cut(input)

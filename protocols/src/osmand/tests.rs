@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::trial::{hear, holds};
-use crate::{Alarms, Fix, Observation, Outbox, Quality, Quantity, Reading, Status, recognise};
+use crate::{Alarms, Fix, Gate, Observation, Outbox, Quality, Quantity, Reading, Status, recognise};
 
 fn heard_in(stream: &[u8], chunk: usize) -> (Outbox, Result<(), SessionError>) {
     hear(Protocol::Osmand, stream, chunk)
@@ -175,6 +175,60 @@ proptest! {
 #[test]
 fn no_cut_and_no_damage_does_harm() {
     holds(Protocol::Osmand, &[GET, &post(JSON)]);
+}
+
+/// Lets in whoever is not called 902, and counts how often it was asked.
+#[derive(Default)]
+struct NotTheSecond {
+    asked: usize,
+}
+
+impl Gate for NotTheSecond {
+    fn register(&mut self, _: &TerminalId, _: &crate::Registration) -> crate::RegistrationVerdict {
+        crate::RegistrationVerdict::Unavailable
+    }
+
+    fn admit(&mut self, terminal: &TerminalId, _: Protocol, _: Option<&[u8]>) -> crate::Admission {
+        self.asked += 1;
+        match terminal.as_str() {
+            "902" => crate::Admission::Refused(crate::Refusal::Blocked),
+            _ => crate::Admission::Admitted { device: 1, profile: Default::default() },
+        }
+    }
+}
+
+fn request_of(id: u32) -> String {
+    format!("GET /?id={id}&lat=1&lon=2&timestamp=1531620610 HTTP/1.1\r\n\r\n")
+}
+
+#[test]
+fn a_refusal_does_not_overtake_the_answer_before_it() {
+    let mut session = Protocol::Osmand.session(Transport::Stream, SessionLimits::default());
+    assert!(session.answers_in_order());
+    let mut hear = |first, second| {
+        let (input, mut out) = (request_of(first) + &request_of(second), Outbox::default());
+        session.receive(UtcMillis(0), input.as_bytes(), &mut NotTheSecond::default(), &mut out).unwrap();
+        let codes = |bytes: &[u8]| -> Vec<String> {
+            let text = String::from_utf8(bytes.to_vec()).unwrap();
+            text.split("HTTP/1.1 ").skip(1).map(|answer| answer.chars().take(1).collect()).collect()
+        };
+        (codes(&out.immediate), codes(&out.replies))
+    };
+    assert_eq!(hear(901, 902), (vec![], vec!["2".to_owned(), "4".to_owned()]));
+    assert_eq!(hear(902, 901), (vec!["4".to_owned()], vec!["2".to_owned()]));
+}
+
+#[test]
+fn who_was_dismissed_is_asked_about_anew() {
+    let mut session = Protocol::Osmand.session(Transport::Stream, SessionLimits::default());
+    let mut gate = NotTheSecond::default();
+    for asked in [1, 1, 2] {
+        if asked == 2 {
+            session.dismiss(1);
+        }
+        session.receive(UtcMillis(0), request_of(901).as_bytes(), &mut gate, &mut Outbox::default()).unwrap();
+        assert_eq!(gate.asked, asked);
+    }
 }
 
 #[test]

@@ -43,6 +43,7 @@ struct OwnTracks;
 impl Dialect for OwnTracks {
     const PROTOCOL: Protocol = Protocol::OwnTracks;
     const FRAME_BYTES_MAX: usize = http::REQUEST_BYTES_MAX;
+    const ANSWERS_IN_ORDER: bool = true;
 
     fn cut(&self, input: &[u8]) -> Cut {
         http::cut(input)

@@ -23,6 +23,7 @@ pub struct Ruptela {
 impl Dialect for Ruptela {
     const PROTOCOL: Protocol = Protocol::Ruptela;
     const FRAME_BYTES_MAX: usize = FRAME_BYTES_MAX;
+    const ANSWERS_IN_ORDER: bool = true;
 
     fn cut(&self, input: &[u8]) -> Cut {
         let [high, low, ..] = input else {

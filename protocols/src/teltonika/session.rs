@@ -76,6 +76,7 @@ const fn whole_frame(bytes: usize, input: &[u8]) -> Cut {
 impl Dialect for Teltonika {
     const PROTOCOL: Protocol = Protocol::Teltonika;
     const FRAME_BYTES_MAX: usize = FRAME_BYTES_MAX;
+    const ANSWERS_IN_ORDER: bool = true;
 
     fn cut(&self, input: &[u8]) -> Cut {
         match self.transport {

@@ -15,7 +15,7 @@ use crate::live::LastState;
 use crate::registers::kind;
 use crate::registry::{
     Device, DeviceChange, DeviceFilter, DeviceRecord, DeviceState, Enrol, Enrolled, Known, NewCommand,
-    QuarantineFilter, Quarantined, Snapshot, StoredCommand, StoredSegment,
+    QuarantineFilter, Quarantined, Snapshot, StoredCommand, StoredSegment, Unresolved,
 };
 use crate::sources::LinkState;
 use crate::tracks::{Track, TrackOptions};
@@ -32,8 +32,12 @@ impl Data {
     /// The device of a path, if it is seen now or was seen once.
     pub(in super::super) fn device(&self, id: &str) -> Result<Arc<Device>, Problem> {
         let snapshot = self.registry().snapshot();
-        let device = snapshot.resolve(id).filter(|device| !self.device_times(device.id).is_empty());
-        device.map(Arc::clone).ok_or_else(|| Problem::new(Code::DeviceNotFound))
+        // Of devices that the caller never sees nothing may be told, not even that one shares an identity.
+        let device = snapshot.resolve_among(id, |device| !self.device_times(device.id).is_empty());
+        device.map(Arc::clone).map_err(|error| match error {
+            Unresolved::Unknown => Problem::new(Code::DeviceNotFound),
+            Unresolved::Ambiguous => Problem::new(Code::Ambiguous).detail(error.to_string()),
+        })
     }
 
     /// The device of a path that is seen now: for what it is, and for changing it.

@@ -428,6 +428,16 @@ mod tests {
     }
 
     #[test]
+    fn a_period_of_no_calendar_is_refused() {
+        let once = |from: &str| {
+            let text = format!(r#"{{"once":{{"from":"{from}","to":"2026-01-01T00:00:00Z"}}}}"#);
+            serde_json::from_str::<Period>(&text)
+        };
+        assert!(once("2025-12-31T00:00:00Z").is_ok());
+        assert!(once("999999999-01-01T00:00:00Z").is_err());
+    }
+
+    #[test]
     fn names_are_those_of_the_json() {
         for command in [
             Command::AskPosition,

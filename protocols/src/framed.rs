@@ -473,11 +473,18 @@ pub enum Fit {
     Whole,
 }
 
+/// What begins no frame of a protocol shows it within so many bytes.
+const HEAD_BYTES: usize = 64;
+
 /// Whether `input`, the first bytes of a link, is of this dialect. Space in front is passed over.
 #[must_use]
 pub fn fit<D: Dialect>(dialect: &D, input: &[u8]) -> Fit {
     let mut rest = input;
     while !rest.is_empty() {
+        // Where garbage ends is not asked, and may be far away.
+        if let Cut::Garbage(..) = dialect.cut(rest.get(..HEAD_BYTES).unwrap_or(rest)) {
+            return Fit::No;
+        }
         match dialect.cut(rest) {
             Cut::Incomplete => return Fit::Perhaps,
             Cut::Garbage(..) => return Fit::No,

@@ -4,6 +4,12 @@
 //! chosen when a whole frame of it has passed every check, or when no other is left that the bytes could be.
 //! Until then nothing is answered and nothing is stored. Where two protocols both accept the frame the link is
 //! refused: such a port must be pinned to one of them.
+//!
+//! What no protocol could begin is passed over, up to the next place where one could. Strangers must not make that
+//! expensive: few places are tried, each with the bytes right behind it, and a link is closed when
+//! [`UNRECOGNISED_BYTES_MAX`] bytes of it were of no protocol.
+
+use std::sync::OnceLock;
 
 use crate::command::{Command, CommandError, CommandKey};
 use crate::framed::{Fit, Transport};
@@ -14,6 +20,11 @@ use crate::{
 
 /// So many bytes are held at most while nobody knows what they are.
 pub const UNRECOGNISED_BYTES_MAX: usize = 16 << 10;
+
+/// So many places behind strange bytes are tried in one piece of input.
+const OFFSETS_MAX: usize = 256;
+/// So many bytes behind such a place are looked at to tell whether anything could begin there.
+const WINDOW_BYTES: usize = 2 << 10;
 
 /// What the first bytes of a link are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +43,8 @@ pub enum Recognition {
 /// Tells which of `candidates` the first bytes of a link are of.
 #[must_use]
 pub fn recognise(candidates: &[Protocol], transport: Transport, input: &[u8]) -> Recognition {
+    #[cfg(test)]
+    tests::looked_at(candidates.len() * input.len());
     let mut whole = Vec::new();
     let mut broken = Vec::new();
     let mut is_open = false;
@@ -61,6 +74,8 @@ pub struct Recogniser {
     limits: SessionLimits,
     inner: Option<Box<dyn Session>>,
     rejects_in_a_row: u32,
+    /// Bytes that were of no protocol.
+    strange_bytes: usize,
 }
 
 impl Recogniser {
@@ -71,12 +86,13 @@ impl Recogniser {
             [one] => Some(one.session(transport, limits)),
             _ => None,
         };
-        Self { candidates, transport, limits, inner, rejects_in_a_row: 0 }
+        Self { candidates, transport, limits, inner, rejects_in_a_row: 0, strange_bytes: 0 }
     }
 
     /// Finds the protocol; answers how many bytes in front were of none.
     fn recognise(&mut self, input: &[u8], out: &mut Outbox) -> Result<usize, SessionError> {
         let mut at = 0;
+        let mut offsets_left = OFFSETS_MAX;
         while let Some(rest) = input.get(at..).filter(|rest| !rest.is_empty()) {
             match recognise(self.candidates, self.transport, rest) {
                 Recognition::Undecided if rest.len() < UNRECOGNISED_BYTES_MAX => break,
@@ -88,8 +104,13 @@ impl Recogniser {
                     out.rejected.push(Rejected { reason: RejectReason::Ambiguous, at, bytes: rest.len() });
                     return Err(SessionError::NotAdmitted);
                 }
-                Recognition::Undecided | Recognition::Stranger => {
-                    let bytes = self.strange_bytes(rest);
+                // So much that begins like a frame and never ends.
+                Recognition::Undecided => {
+                    self.reject(at, rest.len(), out)?;
+                    at = input.len();
+                }
+                Recognition::Stranger => {
+                    let bytes = self.strange_bytes_in(rest, &mut offsets_left);
                     self.reject(at, bytes, out)?;
                     at += bytes;
                 }
@@ -98,23 +119,62 @@ impl Recogniser {
         Ok(at)
     }
 
-    /// How many bytes in front are of no protocol: up to where one could begin.
-    fn strange_bytes(&self, input: &[u8]) -> usize {
-        let could_begin = |at: &usize| {
-            let rest = input.get(*at..).unwrap_or(&[]);
-            self.candidates.iter().any(|protocol| protocol.fit(self.transport, rest) != Fit::No)
-        };
-        (1..input.len().min(UNRECOGNISED_BYTES_MAX)).find(could_begin).unwrap_or(input.len())
+    /// How many bytes in front are of no protocol: up to where one could begin, or all of them when too many places
+    /// had to be tried.
+    fn strange_bytes_in(&self, input: &[u8], offsets_left: &mut usize) -> usize {
+        let beginnings = beginnings(self.transport);
+        let candidates = self.candidates.iter().fold(0, |bits, protocol| bits | bit_of(*protocol));
+        let could_begin =
+            |byte: u8| beginnings.get(usize::from(byte)).is_some_and(|bits| bits & candidates != 0);
+        for (at, _) in input.iter().enumerate().skip(1).filter(|(_, byte)| could_begin(**byte)) {
+            if *offsets_left == 0 {
+                break;
+            }
+            *offsets_left -= 1;
+            let window = input.get(at..).map(|rest| rest.get(..WINDOW_BYTES).unwrap_or(rest));
+            let found = window.map(|window| recognise(self.candidates, self.transport, window));
+            if found.is_some_and(|found| found != Recognition::Stranger) {
+                return at;
+            }
+        }
+        input.len()
     }
 
     fn reject(&mut self, at: usize, bytes: usize, out: &mut Outbox) -> Result<(), SessionError> {
         out.rejected.push(Rejected { reason: RejectReason::Garbage, at, bytes });
         self.rejects_in_a_row += 1;
+        self.strange_bytes = self.strange_bytes.saturating_add(bytes);
         if self.rejects_in_a_row > self.limits.rejects_in_a_row_max {
             return Err(SessionError::TooManyRejects);
         }
+        if self.strange_bytes >= UNRECOGNISED_BYTES_MAX {
+            return Err(SessionError::Unreadable);
+        }
         Ok(())
     }
+}
+
+/// For each byte the protocols of which a link may begin with it, one bit for each.
+fn beginnings(transport: Transport) -> &'static [u64; 256] {
+    static STREAM: OnceLock<[u64; 256]> = OnceLock::new();
+    static DATAGRAM: OnceLock<[u64; 256]> = OnceLock::new();
+    let known = match transport {
+        Transport::Stream => &STREAM,
+        Transport::Datagram => &DATAGRAM,
+    };
+    known.get_or_init(|| {
+        let mut found = [0; 256];
+        for (bits, byte) in found.iter_mut().zip(0..=u8::MAX) {
+            let fitting = Protocol::ALL.iter().filter(|protocol| protocol.fit(transport, &[byte]) != Fit::No);
+            *bits = fitting.fold(0, |bits, protocol| bits | bit_of(*protocol));
+        }
+        found
+    })
+}
+
+/// The bit of a protocol: its number, which is below 64 for all.
+fn bit_of(protocol: Protocol) -> u64 {
+    1_u64.checked_shl(u32::from(protocol.number())).unwrap_or(0)
 }
 
 impl Session for Recogniser {
@@ -186,5 +246,85 @@ impl Session for Recogniser {
             Some(session) => session.command(terminal, command, out),
             None => Err(CommandError::NotHere),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::OpenGate;
+
+    thread_local! {
+        /// Bytes that were shown to a protocol, and how often any were, on this thread.
+        static LOOKS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    }
+
+    pub(super) fn looked_at(bytes: usize) {
+        LOOKS.with(|looks| {
+            let (sum, times) = looks.get();
+            looks.set((sum + bytes, times + 1));
+        });
+    }
+
+    /// What a link says to one piece of input, and what it looked at: bytes and times.
+    fn heard(transport: Transport, input: &[u8]) -> (Outbox, Result<usize, SessionError>, (usize, usize)) {
+        let mut link = Recogniser::new(Protocol::ALL, transport, SessionLimits::default());
+        let mut out = Outbox::default();
+        LOOKS.with(|looks| looks.set((0, 0)));
+        let done = link.receive(UtcMillis(0), input, &mut OpenGate::default(), &mut out);
+        (out, done, LOOKS.with(Cell::get))
+    }
+
+    #[test]
+    fn a_stranger_costs_little_whatever_he_repeats() {
+        const BYTES: usize = 64 << 10;
+        let repeated: [&[u8]; 9] =
+            [b"\x01", b"(", b"$$", b"##", b"\x7e", b"\x7e\x01", b"A", b"\x00\x01", b"#1$(A\x7e"];
+        for pattern in repeated {
+            let input: Vec<u8> = pattern.iter().copied().cycle().take(BYTES).collect();
+            for transport in [Transport::Stream, Transport::Datagram] {
+                let (out, done, (bytes, times)) = heard(transport, &input);
+                assert!(times <= 2 * OFFSETS_MAX + 1, "{pattern:?}: looked {times} times");
+                let all_at_once = Protocol::ALL.len() * BYTES;
+                assert!(bytes <= 12 * all_at_once, "{pattern:?}: looked at {bytes} bytes");
+                assert!(done.is_err() || !out.messages.is_empty() || *pattern != b"\x01"[..], "{done:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn sixteen_kibibytes_of_nothing_end_a_link_however_they_arrive() {
+        let mut link = Recogniser::new(Protocol::ALL, Transport::Stream, SessionLimits::default());
+        let (mut out, mut gate) = (Outbox::default(), OpenGate::default());
+        for sent in 1..=UNRECOGNISED_BYTES_MAX / 512 {
+            let done = link.receive(UtcMillis(0), &[1; 512], &mut gate, &mut out);
+            let wanted =
+                if sent * 512 < UNRECOGNISED_BYTES_MAX { Ok(512) } else { Err(SessionError::Unreadable) };
+            assert_eq!(done, wanted, "after {sent} pieces");
+        }
+    }
+
+    #[test]
+    fn a_frame_behind_noise_is_found() {
+        let input = [&[1; 200][..], b"*HQ,7000000001,HTBT#"].concat();
+        let (out, done, _) = heard(Transport::Stream, &input);
+        assert_eq!((out.messages.len(), done), (1, Ok(input.len())));
+        let [Rejected { reason: RejectReason::Garbage, at: 0, bytes: 200 }] = out.rejected[..] else {
+            panic!("{:?}", out.rejected);
+        };
+    }
+
+    #[test]
+    fn every_protocol_has_a_bit_of_its_own() {
+        let bits = Protocol::ALL.iter().fold(0, |bits, protocol| bits | bit_of(*protocol));
+        assert_eq!(bits.count_ones() as usize, Protocol::ALL.len());
+    }
+
+    #[test]
+    fn a_datagram_of_wialon_may_begin_with_any_name() {
+        let (out, done, _) = heard(Transport::Datagram, b"\xfe\xfe2.0;7001#P#\r\n");
+        assert_eq!((out.messages.len(), done.is_ok()), (1, true));
     }
 }

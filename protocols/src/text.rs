@@ -165,8 +165,8 @@ pub fn on_side(value_e7: i64, side: &[u8]) -> i64 {
 #[must_use]
 pub fn knots_to_dkmh(text: &[u8]) -> Option<u16> {
     // 1 knot is 1.852 km/h exactly: 1e-4 knots are 0.001852 of 0.1 km/h.
-    let dkmh = (fixed(text, 4)?.checked_mul(1_852)? + 500_000).div_euclid(1_000_000);
-    u16::try_from(dkmh).ok()
+    let rounded = fixed(text, 4)?.checked_mul(1_852)?.checked_add(500_000)?;
+    u16::try_from(rounded.div_euclid(1_000_000)).ok()
 }
 
 /// A speed in km/h, in 0.1 km/h. `None` for a negative one.
@@ -313,6 +313,7 @@ mod tests {
         assert_eq!(knots_to_dkmh(b"10"), Some(185));
         assert_eq!(knots_to_dkmh(b"57.78"), Some(1_070));
         assert_eq!(knots_to_dkmh(b"-1"), None);
+        assert_eq!(knots_to_dkmh(b"498022248210.3010"), None);
         assert_eq!(kmh_to_dkmh(b"80.45"), Some(805));
         assert_eq!(kmh_to_dkmh(b"7000"), None);
         assert_eq!(

@@ -13,6 +13,9 @@ pub struct UtcMillis(pub i64);
 pub const DAY_MS: i64 = 86_400_000;
 
 impl UtcMillis {
+    /// The end of the year 9999: nothing from outside is later.
+    pub const LAST: Self = Self(253_402_300_799_999);
+
     /// The instant of a civil date and time at `offset_s` seconds east of UTC, or `None` when a field is out
     /// of its range (second 60 is refused; no tracker protocol sends leap seconds on purpose).
     #[must_use]
@@ -33,7 +36,7 @@ impl UtcMillis {
             + i64::from(minute) * 60
             + i64::from(second)
             - i64::from(offset_s);
-        Some(Self(seconds * 1_000 + i64::from(millisecond)))
+        seconds.checked_mul(1_000)?.checked_add(i64::from(millisecond)).map(Self)
     }
 
     /// The civil date and time of this instant at `offset_s` seconds east of UTC.
@@ -56,7 +59,7 @@ impl UtcMillis {
     }
 
     /// Reads what [`Display`](fmt::Display) writes: RFC 3339 with `T` and `Z`, up to three digits of a fraction.
-    /// `None` for anything else, other offsets among it.
+    /// `None` for anything else, other offsets and years of more than four digits among it.
     #[must_use]
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let text = text.strip_suffix('Z')?;
@@ -70,7 +73,7 @@ impl UtcMillis {
         };
         let mut date = date.split('-');
         let mut time = time.split(':');
-        let year = number(date.next()?, 4)?.checked_mul(sign)?;
+        let year = number(date.next().filter(|year| year.len() == 4)?, 4)?.checked_mul(sign)?;
         let (month, day) = (number(date.next()?, 2)?, number(date.next()?, 2)?);
         let (hour, minute) = (number(time.next()?, 2)?, number(time.next()?, 2)?);
         let seconds = time.next()?;
@@ -218,9 +221,15 @@ mod tests {
         for text in ["1970-01-01T00:00:00Z", "2018-07-15T02:10:10Z", "2018-07-15T02:10:10.250Z"] {
             assert_eq!(UtcMillis::from_rfc3339(text).map(|t| t.to_string()).as_deref(), Some(text));
         }
-        for text in
-            ["", "2018-07-15", "2018-07-15T02:10:10", "2018-07-15T02:10:10+08:00", "2018-13-15T02:10:10Z"]
-        {
+        for text in [
+            "",
+            "2018-07-15",
+            "2018-07-15T02:10:10",
+            "2018-07-15T02:10:10+08:00",
+            "2018-13-15T02:10:10Z",
+            "10000-01-01T00:00:00Z",
+            "999999999-01-01T00:00:00Z",
+        ] {
             assert_eq!(UtcMillis::from_rfc3339(text), None, "{text}");
         }
     }
@@ -243,6 +252,8 @@ mod tests {
             Civil { month: 2, day: 30, ..noon },
             Civil { hour: 24, ..noon },
             Civil { second: 60, ..noon },
+            Civil { year: i32::MAX, ..noon },
+            Civil { year: i32::MIN, ..noon },
         ] {
             assert_eq!(UtcMillis::from_civil(bad, 0), None, "{bad:?}");
         }

@@ -154,7 +154,8 @@ pub fn cut(input: &[u8]) -> Cut {
         Begin::Part => Cut::Incomplete,
         Begin::No => {
             let could_begin = |at: &usize| !matches!(begin(input.get(*at..).unwrap_or(&[])), Begin::No);
-            Cut::Garbage((1..input.len()).find(could_begin).unwrap_or(input.len()), RejectReason::Garbage)
+            let next = memchr::memchr2_iter(b'#', b'$', input).filter(|at| *at > 0).find(could_begin);
+            Cut::Garbage(next.unwrap_or(input.len()), RejectReason::Garbage)
         }
     }
 }

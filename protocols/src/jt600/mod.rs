@@ -60,8 +60,8 @@ impl Dialect for Jt600 {
                 if space > 0 {
                     return Cut::Space(space);
                 }
-                let begins = |byte: &u8| matches!(byte, b'(' | b'$') || is_space(byte);
-                Cut::Garbage(input.iter().position(begins).unwrap_or(input.len()), RejectReason::Garbage)
+                let next = memchr::memchr2(b'(', b'$', input);
+                Cut::Garbage(next.unwrap_or(input.len()), RejectReason::Garbage)
             }
         }
     }

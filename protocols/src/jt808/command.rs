@@ -263,7 +263,7 @@ impl AreaWriter<'_> {
     fn instant(&self, at: UtcMillis) -> Result<BcdTime, CommandError> {
         // The field says GMT+8; a terminal whose clock is another one compares it with that.
         let offset_s = self.profile.clock_offset_or(CHINA_CLOCK_OFFSET_S);
-        let shift_ms = i64::from(offset_s - CHINA_CLOCK_OFFSET_S) * 1_000;
+        let shift_ms = (i64::from(offset_s) - i64::from(CHINA_CLOCK_OFFSET_S)) * 1_000;
         BcdTime::from_utc(UtcMillis(at.0.saturating_add(shift_ms)))
             .ok_or(CommandError::Invalid("the period is not between 2000 and 2099"))
     }

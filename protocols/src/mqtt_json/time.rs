@@ -6,8 +6,6 @@ use crate::UtcMillis;
 
 /// From here on a number counts milliseconds: as seconds it would be the year 5138.
 const FIRST_MILLIS: f64 = 1e11;
-/// The end of the year 9999.
-const LAST: UtcMillis = UtcMillis(253_402_300_799_999);
 
 /// An instant in any of the spellings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +18,7 @@ impl Instant {
     pub fn from_number(number: f64) -> Option<Self> {
         let ms = if number >= FIRST_MILLIS { number } else { number * 1e3 };
         let ms = super::scaled(ms, 1.0).map(UtcMillis)?;
-        (UtcMillis(0)..=LAST).contains(&ms).then_some(Self(ms))
+        (UtcMillis(0)..=UtcMillis::LAST).contains(&ms).then_some(Self(ms))
     }
 
     /// An instant out of RFC 3339 with `Z` or an offset in hours and minutes. Digits behind the milliseconds
@@ -36,7 +34,7 @@ impl Instant {
         let millis: String = fraction.chars().take(3).collect();
         let utc = UtcMillis::from_rfc3339(&format!("{date}T{time}.{millis}Z"))?;
         let ms = utc.0.checked_sub(i64::from(offset_s) * 1_000).map(UtcMillis)?;
-        (UtcMillis(0)..=LAST).contains(&ms).then_some(Self(ms))
+        (UtcMillis(0)..=UtcMillis::LAST).contains(&ms).then_some(Self(ms))
     }
 }
 

@@ -87,8 +87,8 @@ fn time_of(location: &Map<String, Value>) -> Option<UtcMillis> {
 fn read_coordinates(coordinates: &Map<String, Value>, fix: &mut Fix) {
     let scaled = |name: &str, decimals| coordinates.get(name).and_then(|value| fixed(value, decimals));
     // 1e-4 m/s are 0.0036 of 0.1 km/h.
-    let speed_dkmh = scaled("speed", 4).and_then(|speed| speed.checked_mul(36));
-    fix.speed_dkmh = speed_dkmh.and_then(|speed| u16::try_from((speed + 5_000).div_euclid(10_000)).ok());
+    let rounded = scaled("speed", 4).and_then(|speed| speed.checked_mul(36)?.checked_add(5_000));
+    fix.speed_dkmh = rounded.and_then(|speed| u16::try_from(speed.div_euclid(10_000)).ok());
     fix.course_deg = scaled("heading", 0).and_then(|course| match u16::try_from(course).ok()? {
         360 => Some(0),
         course => (course < 360).then_some(course),

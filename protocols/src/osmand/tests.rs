@@ -176,3 +176,13 @@ proptest! {
 fn no_cut_and_no_damage_does_harm() {
     holds(Protocol::Osmand, &[GET, &post(JSON)]);
 }
+
+#[test]
+fn a_speed_or_a_time_that_nobody_can_have_is_none() {
+    let place = r#"{"timestamp":"999999999-01-01T00:00:00Z","coords":{"latitude":1,"longitude":2,"speed":"25620477880152.1550"}}"#;
+    let (out, _) = heard_in(&post(&format!(r#"{{"location":{place},"device_id":901}}"#)), 1_000);
+    let mut seen = Observations::default();
+    observe(&out.raw, &Profile::default(), &mut seen).unwrap();
+    assert_eq!(seen.fixes[0].speed_dkmh, None);
+    assert!(seen.fixes[0].quality.contains(Quality::TIME_INVALID));
+}

@@ -5,8 +5,13 @@ use crate::{UtcMillis, text};
 /// Numbers below are seconds since 1970, numbers from here on milliseconds (1973 as milliseconds, 5138 as seconds).
 const SECONDS_END: u64 = 100_000_000_000;
 
-/// Seconds or milliseconds since 1970, ISO 8601 with `Z` or an offset, or `yyyy-MM-dd HH:mm:ss` of UTC.
+/// Seconds or milliseconds since 1970, ISO 8601 with `Z` or an offset, or `yyyy-MM-dd HH:mm:ss` of UTC; up to the
+/// year 9999.
 pub(super) fn instant(written: &str) -> Option<UtcMillis> {
+    any_instant(written).filter(|at| (UtcMillis(-UtcMillis::LAST.0)..=UtcMillis::LAST).contains(at))
+}
+
+fn any_instant(written: &str) -> Option<UtcMillis> {
     if let Some(number) = text::digits(written.as_bytes()) {
         let number_ms = if number < SECONDS_END { number.checked_mul(1_000)? } else { number };
         return i64::try_from(number_ms).ok().map(UtcMillis);
@@ -59,7 +64,15 @@ mod tests {
         ] {
             assert_eq!(instant(form), Some(UtcMillis(1_531_620_610_000)), "{form}");
         }
-        for form in ["", "now", "2018-07-15", "2018-07-15T02:10:10+99:00", "99999999999999999999", "-"] {
+        for form in [
+            "",
+            "now",
+            "2018-07-15",
+            "2018-07-15T02:10:10+99:00",
+            "99999999999999999999",
+            "9223372036854775807",
+            "-",
+        ] {
             assert_eq!(instant(form), None, "{form}");
         }
     }

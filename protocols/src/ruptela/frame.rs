@@ -36,6 +36,14 @@ pub struct Frame<'a> {
 /// Where the content begins in a frame.
 pub(crate) const CONTENT_AT: usize = 2 + HEAD_BYTES;
 
+/// Whether the bytes behind the length at the front can begin an IMEI.
+pub(crate) fn may_hold_imei(input: &[u8]) -> bool {
+    let greatest = IMEI_MAX.to_be_bytes();
+    let known = input.get(2..).unwrap_or(&[]);
+    let len = known.len().min(greatest.len());
+    known.get(..len) <= greatest.get(..len)
+}
+
 impl<'a> Frame<'a> {
     /// Takes a frame apart.
     ///

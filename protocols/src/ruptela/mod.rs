@@ -42,5 +42,9 @@ pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn S
 }
 
 pub(crate) fn fit(_transport: Transport, input: &[u8]) -> Fit {
+    // A frame begins with nothing but its length: the IMEI behind it tells noise apart before the frame is whole.
+    if !frame::may_hold_imei(input) {
+        return Fit::No;
+    }
     framed::fit(&Ruptela::default(), input)
 }

@@ -25,7 +25,10 @@ impl Dialect for Ruptela {
     const FRAME_BYTES_MAX: usize = FRAME_BYTES_MAX;
 
     fn cut(&self, input: &[u8]) -> Cut {
-        let [high, low, ..] = input else { return Cut::Incomplete };
+        let [high, low, ..] = input else {
+            let is_too_long = input.first().is_some_and(|high| usize::from(*high) << 8 > FRAME_BYTES_MAX);
+            return if is_too_long { Cut::Garbage(1, RejectReason::TooLong) } else { Cut::Incomplete };
+        };
         let length = usize::from(u16::from_be_bytes([*high, *low]));
         match length + AROUND_BYTES {
             _ if length < HEAD_BYTES => Cut::Garbage(1, RejectReason::Garbage),

@@ -47,6 +47,21 @@ impl Series {
     }
 }
 
+/// Where, behind the first byte, the next frame could begin: at two equal bytes of a header, or at one at the end.
+pub(crate) fn next_begin(input: &[u8]) -> usize {
+    let begins = |at: &usize| {
+        let (first, second) = (input.get(*at), input.get(at + 1));
+        second.is_none() || second == first
+    };
+    let rest = input.get(1..).unwrap_or(&[]);
+    let of_first = memchr::memchr_iter(Series::First.byte(), rest).map(|at| at + 1).find(begins);
+    // No further than that.
+    let nearer = rest.get(..of_first.map_or(rest.len(), |at| at - 1)).unwrap_or(rest);
+    let [inputs, vehicle, solar] = [Series::Inputs, Series::Vehicle, Series::Solar].map(Series::byte);
+    let of_others = memchr::memchr3_iter(inputs, vehicle, solar, nearer).map(|at| at + 1).find(begins);
+    of_others.or(of_first).unwrap_or(input.len())
+}
+
 /// A frame taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the parts of a frame")]

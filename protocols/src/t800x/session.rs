@@ -26,11 +26,7 @@ impl Dialect for T800x {
     const FRAME_BYTES_MAX: usize = FRAME_BYTES_MAX;
 
     fn cut(&self, input: &[u8]) -> Cut {
-        let garbage = |reason| {
-            let begins = |byte: &u8| Series::from_byte(*byte).is_some();
-            let next = input.iter().skip(1).position(begins);
-            Cut::Garbage(next.map_or(input.len(), |at| at + 1), reason)
-        };
+        let garbage = |reason| Cut::Garbage(frame::next_begin(input), reason);
         match input {
             [first, second, ..] if first != second || Series::from_byte(*first).is_none() => {
                 garbage(RejectReason::Garbage)

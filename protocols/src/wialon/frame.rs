@@ -136,6 +136,11 @@ fn prefix_bytes(input: &[u8]) -> usize {
     prefix.count()
 }
 
+/// Whether this is the beginning of a terminal's number in front of a datagram, and nothing else.
+pub(crate) fn is_name(input: &[u8]) -> bool {
+    input.len() < PREFIX_BYTES_MAX && prefix_bytes(input) == input.len()
+}
+
 /// Bytes of the block that follows the line of a picture, as the line says.
 fn block_bytes(input: &[u8], line: usize) -> usize {
     let fields = input.get(..line).and_then(|line| line.strip_prefix(b"#I#")).unwrap_or(&[]);

@@ -45,5 +45,9 @@ pub(crate) fn session(transport: Transport, limits: SessionLimits) -> Box<dyn Se
 }
 
 pub(crate) fn fit(transport: Transport, input: &[u8]) -> Fit {
+    // A datagram may begin with the terminal's name.
+    if transport == Transport::Datagram && frame::is_name(input) {
+        return Fit::Perhaps;
+    }
     framed::fit(&WialonDialect::new(transport), input)
 }

@@ -9,6 +9,8 @@ use motorpool_protocols::{
     Admission, Gate, Protocol, Refusal, Registration, RegistrationVerdict, TerminalId, UtcMillis,
 };
 
+use subtle::ConstantTimeEq as _;
+
 use crate::config::SecondLink;
 use crate::ids::DeviceId;
 use crate::journal::Health;
@@ -16,6 +18,9 @@ use crate::registry::{Device, DeviceState};
 
 use super::connection::Link;
 use super::listener::Context;
+
+/// How the name of a platform begins, in front of its access code.
+const PLATFORM: &str = "platform-";
 
 /// The gate of one read of one link.
 pub(super) struct LinkGate<'a> {
@@ -47,6 +52,18 @@ impl<'a> LinkGate<'a> {
                 Err(Refusal::Unknown)
             }
         }
+    }
+
+    /// Why a platform (JT/T 809) may not log in; `None` when it may. It must be configured, with this user and password.
+    fn platform_refusal(&self, terminal: &TerminalId, code: Option<&[u8]>) -> Option<Refusal> {
+        let access_code = terminal.as_str().strip_prefix(PLATFORM)?;
+        let known = access_code.parse().ok().and_then(|number| self.context.jt809.platform(number));
+        let (Some(platform), Some(code)) = (known, code) else {
+            return Some(if known.is_none() { Refusal::Unknown } else { Refusal::NotLoggedIn });
+        };
+        let expected = format!("{}:{}", platform.user, platform.password.expose());
+        let is_right = bool::from(expected.as_bytes().ct_eq(code));
+        (!is_right).then_some(Refusal::WrongCode)
     }
 
     fn is_taken(&self, device: DeviceId) -> bool {
@@ -84,8 +101,11 @@ impl Gate for LinkGate<'_> {
             Err(refusal) => return Admission::Refused(refusal),
         };
         // Only JT/T 808 gives a terminal a code of ours. The others name themselves, and that is all they can do;
-        // the password that some of them send is the maker's default on nearly all.
+        // the password that some of them send is the maker's default on nearly all. Platforms have one that is configured.
         let has_code = protocol == Protocol::Jt808;
+        if let (Protocol::Jt809, Some(refusal)) = (protocol, self.platform_refusal(terminal, code)) {
+            return Admission::Refused(refusal);
+        }
         let refusal = match code.filter(|_| has_code) {
             Some(code) if !self.context.registry.check_code(&device, code) => Some(Refusal::WrongCode),
             None if has_code && !device.profile.skips_authentication => Some(Refusal::NotLoggedIn),

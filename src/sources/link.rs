@@ -74,7 +74,7 @@ struct Progress {
 }
 
 /// Serves one link until it ends. Never returns an error: a broken link is an ordinary end.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     mut socket: ReadHalf,
     link: Arc<Link>,
     mut session: Box<dyn Session>,
@@ -94,6 +94,7 @@ pub(super) async fn serve(
             }
             Next::Close => break,
         }
+        session.stored();
         wait_for_replies(&link, &context).await;
     }
     ended(&link, &context);

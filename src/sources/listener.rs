@@ -50,6 +50,8 @@ pub struct Context {
     pub config: config::Trackers,
     /// The settings of `[sessions]`.
     pub sessions: config::Sessions,
+    /// The settings of `[jt809]`: which platforms may log in.
+    pub jt809: config::Jt809,
     /// Memory held for unfinished messages of all links, bytes.
     pub held_bytes: AtomicUsize,
     /// The only clock.
@@ -322,6 +324,7 @@ mod tests {
         let registry = Arc::new(Registry::open(folder, &config).await.unwrap());
         let context = Context {
             sessions: config.sessions.clone(),
+            jt809: config.jt809.clone(),
             held_bytes: AtomicUsize::new(0),
             clock: Arc::new(Clock::starting_at(motorpool_protocols::UtcMillis(0))),
             journal: Journal::open(folder, &config.journal).unwrap().0,

@@ -3,7 +3,7 @@
 //!
 //! A [`Superior`] is the state of one lower platform. Over the main link it is a [`Session`] like any other: the driver
 //! hands it bytes, stores what it accepted, and sends [`Outbox::replies`] when that is durable. A platform is admitted
-//! by `platform-ACCESSCODE` with its password as the code; each vehicle behind it by its plate (see
+//! by `platform-ACCESSCODE` with `USER:PASSWORD` as the code; each vehicle behind it by its plate (see
 //! [`crate::jt809::plate`]), and only after the platform has logged in: until then every message is the platform's own.
 //!
 //! | heard | answered |
@@ -215,7 +215,7 @@ impl Dialect for MainLink {
         let message = Message::decode(frame.header.message_id, frame.header.edition(), &body);
         Ok(match message {
             Ok((Message::Link(Link::LogIn(log_in)), _)) => Heard {
-                code: Some(log_in.password.as_bytes().to_vec()),
+                code: Some([log_in.user.to_string().as_bytes(), b":", log_in.password.as_bytes()].concat()),
                 ..Heard::log_in(terminal.ok_or(RejectReason::Malformed)?)
             },
             Ok((Message::Link(Link::LogOut(_)), _)) => {

@@ -120,7 +120,7 @@ impl Server {
 
         let certificates = Certificates::read(&parts.config)?;
         let (post, post_news) = mpsc::channel(ANSWERS_MAX);
-        let sources = parts.source_context(certificates.trackers.clone(), post);
+        let sources = parts.source_context(certificates.trackers.clone(), post.clone());
         let listener = parts.bind_trackers(&sources)?;
         let mqtt = parts.bind_mqtt(&sources, certificates.mqtt.clone())?;
         let subscriber = parts.subscriber(&sources)?;
@@ -164,7 +164,7 @@ impl Server {
         }
         rest.run(|stop| supervisor.run(stop));
         rest.run(|stop| keeper.run(stop));
-        rest.run(|stop| parts.downlink(post_news).run(stop));
+        rest.run(|stop| parts.downlink((post, post_news)).run(stop));
         http.run(|stop| http_server.run(stop));
 
         write_addresses(&parts.config.data, addresses)?;

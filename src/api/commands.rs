@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use motorpool_protocols::UtcMillis;
-use motorpool_protocols::command::{Command, Warning};
+use motorpool_protocols::command::{Command, SettingValue, Warning};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -84,12 +84,50 @@ pub(super) struct CommandView {
     detail: Option<String>,
 }
 
+/// Parameters of JT/T 808 that say where and how a terminal connects (servers, ports, access point and its password), and
+/// the makers' own, of which nobody here knows what they do.
+fn is_of_the_connection(parameter: u32) -> bool {
+    matches!(parameter, 0x0010..=0x001d | 0x0023..=0x0026 | 0x0049 | 0xf000..)
+}
+
+/// Whether a command could take a terminal away from this server.
+fn moves_the_terminal(command: &Command) -> bool {
+    matches!(command, Command::Parameters { set } if set.iter().any(|each| {
+        is_of_the_connection(each.id) || matches!(each.value, SettingValue::Bytes(_))
+    }))
+}
+
+/// What the audit log is told: what was asked, and of parameters which, but no value.
+fn telling(command: &Command) -> String {
+    match command {
+        Command::Parameters { set } => {
+            let ids: Vec<String> = set.iter().map(|each| format!("{:#06x}", each.id)).collect();
+            format!("parameters {}", ids.join(" "))
+        }
+        other => other.name().to_owned(),
+    }
+}
+
+/// The command as people see it: what is a password, or may be one, is not shown again.
+fn shown(command: &str) -> Value {
+    match serde_json::from_str::<Command>(command) {
+        Ok(Command::Parameters { mut set }) => {
+            for each in set.iter_mut().filter(|each| is_of_the_connection(each.id)) {
+                each.value = SettingValue::Text("***".to_owned());
+            }
+            serde_json::to_value(Command::Parameters { set }).unwrap_or_default()
+        }
+        Ok(other) => serde_json::to_value(other).unwrap_or_default(),
+        Err(_) => Value::Null,
+    }
+}
+
 impl From<StoredCommand> for CommandView {
     fn from(stored: StoredCommand) -> Self {
         Self {
             id: stored.id,
             device: stored.new.device.0,
-            command: serde_json::from_str(&stored.new.command).unwrap_or_default(),
+            command: shown(&stored.new.command),
             state: stored.state.as_str(),
             created_at: stored.created_at,
             created_by: stored.created_by,
@@ -174,6 +212,10 @@ pub(super) async fn create(
         }
         _ => return Err(Problem::field("/command", "give either a command or a zone".to_owned())),
     };
+    if moves_the_terminal(&command) {
+        // Whoever sets another server takes the car out of everybody's sight.
+        data.everything()?;
+    }
     let expires_at = UtcMillis(state.now().0.saturating_add(i64::from(wait_s) * 1_000));
     let work = async {
         let new = NewCommand {
@@ -182,7 +224,7 @@ pub(super) async fn create(
             is_harmless: command.is_harmless_again(),
             expires_at,
         };
-        let queued = data.queue_command(&new, command.name()).await?;
+        let queued = data.queue_command(&new, telling(&command)).await?;
         Answer::new(StatusCode::CREATED, &CommandView::from(queued))
     };
     sent.once(&state, &granted, work).await

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! `sent` is written down before the first byte goes out. So a command is sent twice only when it is harmless to send it
-//! twice; of any other that a lost link or a crash left without an answer nobody knows, and it says so.
+//! twice and nothing else was sent to its device since (what came later must not be undone); of any other that a lost link or
+//! a crash left without an answer nobody knows, and it says so.
 
 pub mod areas;
 
@@ -23,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::registry::{self, Registry, StoredCommand};
 use crate::sources::Links;
-use crate::sources::post::{Letter, PostNews};
+use crate::sources::post::{Letter, PostNews, PostOffice};
 
 /// How often the queue is looked at for devices that have come back.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -43,25 +44,26 @@ pub struct Downlink {
     links: Links,
     clock: Arc<Clock>,
     news: mpsc::Receiver<PostNews>,
+    office: PostOffice,
 }
 
 impl Downlink {
-    /// A keeper that hears of links through `news`.
+    /// A keeper that hears of links through the receiver of `office`.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         registry: Arc<Registry>,
         links: Links,
         clock: Arc<Clock>,
-        news: mpsc::Receiver<PostNews>,
+        (office, news): (PostOffice, mpsc::Receiver<PostNews>),
     ) -> Self {
-        Self { registry, links, clock, news }
+        Self { registry, links, clock, news, office }
     }
 
     /// Carries commands until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
         // What an earlier run sent, nobody listens for any more.
         let now = self.clock.now();
-        complain(self.registry.lose_commands(None, now, now).await);
+        complain(self.registry.lose_commands(now, now).await);
         let mut tick = tokio::time::interval(LOOK_EVERY);
         let mut looks = 0_u32;
         loop {
@@ -85,8 +87,9 @@ impl Downlink {
 
     async fn sweep(&self) -> Result<(), registry::Error> {
         let now = self.clock.now();
+        self.links.return_old_letters(&self.office);
         let given_up = UtcMillis(now.0.saturating_sub(ANSWER_WAIT_MS));
-        self.registry.lose_commands(None, given_up, now).await?;
+        self.registry.lose_commands(given_up, now).await?;
         self.registry.expire_commands(UtcMillis(now.0.saturating_sub(KEPT_MS)), now).await
     }
 
@@ -139,11 +142,8 @@ impl Downlink {
             PostNews::NotSent { id, error } => {
                 self.registry.end_command(id, false, Some(&error.to_string()), now).await
             }
-            PostNews::LinkLost { device } => {
-                // Of the millisecond that is passing, too.
-                let until = UtcMillis(now.0.saturating_add(1));
-                self.registry.lose_commands(Some(device), until, now).await.map(drop)
-            }
+            PostNews::Returned { id } => self.registry.return_command(id).await,
+            PostNews::Lost { id } => self.registry.lose_command(id, now).await,
         }
     }
 }

@@ -96,7 +96,7 @@ fn filled() -> Live {
         speed_dkmh: Some(605),
         course_deg: Some(359),
         status: Status(0x0004_0003),
-        alarms: Alarms(1 << 40),
+        alarms: Alarms(1 << 60),
         satellites: Some(9),
         signal: Some(31),
         odometer_m: Some(1_234_500),

@@ -42,8 +42,11 @@ pub(super) async fn serve(
     let ended = exchange(&mut socket, &link, &mut session, &context).await;
     if let Some(refusal) = ended {
         context.refusals.count(refusal);
-        link.send(&session.goodbye(refusal));
-        linger(&mut socket).await;
+        // Nothing may follow a DISCONNECT (MQTT-3.14.4-1), so what was accepted is acknowledged before.
+        if tokio::time::timeout(GOODBYE_MAX, all_answered(&link)).await.is_ok() {
+            link.send(&session.goodbye(refusal));
+            linger(&mut socket).await;
+        }
         let reason =
             if refusal == Refusal::Unavailable { CloseReason::Unavailable } else { CloseReason::Misbehaved };
         link.close(reason);
@@ -177,10 +180,15 @@ async fn send_refusals(out: &Outbox, link: &Arc<Link>) {
     if out.replies.is_empty() {
         return;
     }
+    all_answered(link).await;
+    link.send(&out.replies);
+}
+
+/// Waits until every acknowledgement of the link was sent, or the link is being closed.
+async fn all_answered(link: &Link) {
     while link.unacked_bytes() > 0 && !link.is_closing() {
         link.news().await;
     }
-    link.send(&out.replies);
 }
 
 /// Waits until the journal has room; `false` when the link is being closed meanwhile.

@@ -310,7 +310,7 @@ impl Session {
         (is_one_more && open >= self.in_flight_max()).then_some(Refusal::InFlight)
     }
 
-    fn subscribe(&mut self, pkid: u16, filters: &[Filter], out: &mut Outbox) -> Result<(), End> {
+    fn subscribe(&self, pkid: u16, filters: &[Filter], out: &mut Outbox) -> Result<(), End> {
         let Some(admitted) = &self.admitted else { return Err(Refusal::OutOfPlace.into()) };
         if filters.len() > FILTERS_MAX {
             return Err(Refusal::Quota.into());
@@ -332,7 +332,7 @@ impl Session {
         Ok(())
     }
 
-    fn unsubscribe(&mut self, pkid: u16, filters: &[String], out: &mut Outbox) -> Result<(), End> {
+    fn unsubscribe(&self, pkid: u16, filters: &[String], out: &mut Outbox) -> Result<(), End> {
         let Some(admitted) = &self.admitted else { return Err(Refusal::OutOfPlace.into()) };
         if filters.is_empty() || filters.len() > FILTERS_MAX {
             return Err(Refusal::OutOfPlace.into());

@@ -44,12 +44,13 @@ pub(super) fn address(topic: &str) -> Option<Address<'_>> {
     Some(found).filter(|address| !address.terminal.is_empty())
 }
 
-/// A protocol whose frames can be published: all but those that are published anyway, or are requests of HTTP.
+/// A protocol whose frames can be published: not those that are published anyway, are requests of HTTP, or are
+/// spoken between platforms.
 fn raw_protocol(name: &str) -> Option<Protocol> {
-    use Protocol::{EmqxGb32960, EmqxJt808, Json, Osmand, OwnTracks};
-    let is_text =
-        |protocol: &Protocol| matches!(protocol, Json | EmqxJt808 | EmqxGb32960 | Osmand | OwnTracks);
-    Protocol::from_name(name).filter(|protocol| !is_text(protocol))
+    use Protocol::{EmqxGb32960, EmqxJt808, Json, Jt809, Osmand, OwnTracks};
+    let is_other =
+        |protocol: &Protocol| matches!(protocol, Json | EmqxJt808 | EmqxGb32960 | Jt809 | Osmand | OwnTracks);
+    Protocol::from_name(name).filter(|protocol| !is_other(protocol))
 }
 
 /// Where a device hears from the server.

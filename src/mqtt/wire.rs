@@ -75,6 +75,7 @@ pub(super) struct Filter {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::enum_variant_names, reason = "the words of the standard")]
 pub(super) enum Qos {
     AtMostOnce,
     AtLeastOnce,

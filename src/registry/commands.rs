@@ -246,7 +246,7 @@ impl Registry {
     }
 
     /// Ends a command that was sent: what the terminal said of it, or that it could not be said. An answer counts also when it
-    /// comes after the command was given up.
+    /// comes after the command was given up, or while it waits to be sent again.
     ///
     /// # Errors
     /// When the database fails.
@@ -261,41 +261,52 @@ impl Registry {
         let detail: Option<String> = detail.map(|text| text.chars().take(DETAIL_CHARS_MAX).collect());
         let _turn = self.writer.lock().await;
         let sql = Sql::new(
-            "UPDATE commands SET state = $1, detail = $2, ended_at = $3 WHERE id = $4 AND state IN ('sent', 'unknown')",
+            "UPDATE commands SET state = $1, detail = $2, ended_at = $3 WHERE id = $4 \
+             AND (state IN ('sent', 'unknown') OR state = 'queued' AND attempts > 0)",
         );
         self.db.execute(sql.bind(state.as_str()).bind(detail).bind(now).bind(id)).await?;
         Ok(())
     }
 
-    /// Gives up waiting for the answers to commands sent before `sent_before` (of one device, or of all): a harmless one
-    /// waits to be sent again, of any other nobody will know.
+    /// Gives up waiting for the answers to commands sent before `sent_before`; see [`Registry::lose_command`].
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn lose_commands(
-        &self,
-        device: Option<DeviceId>,
-        sent_before: UtcMillis,
-        now: UtcMillis,
-    ) -> Result<u64, Error> {
+    pub async fn lose_commands(&self, sent_before: UtcMillis, now: UtcMillis) -> Result<(), Error> {
+        let which = |sql: &mut Sql| {
+            sql.push(" AND sent_at < ").push_bind(sent_before);
+        };
+        self.lose(which, now).await
+    }
+
+    /// Gives up waiting for the answer to a command that was sent. A harmless one, behind which nothing else was sent to its
+    /// device, waits to be sent again; of any other nobody will know. (Sent again, it could undo what came later.)
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lose_command(&self, id: i64, now: UtcMillis) -> Result<(), Error> {
+        let which = |sql: &mut Sql| {
+            sql.push(" AND id = ").push_bind(id);
+        };
+        self.lose(which, now).await
+    }
+
+    async fn lose(&self, which: impl Fn(&mut Sql), now: UtcMillis) -> Result<(), Error> {
         let _turn = self.writer.lock().await;
         let mut tx = self.db.begin_write().await?;
-        let mut lost = 0;
-        for again in [true, false] {
-            let mut sql = Sql::new("UPDATE commands SET ");
-            sql.push(if again { "state = 'queued'" } else { "state = 'unknown'" });
-            sql.push(" WHERE state = 'sent' AND sent_at < ").push_bind(sent_before);
-            if again {
-                sql.push(" AND is_harmless = 1 AND attempts < ").push_bind(ATTEMPTS_MAX);
-                sql.push(" AND expires_at > ").push_bind(now);
-            }
-            if let Some(device) = device {
-                sql.push(" AND device = ").push_bind(i64::from(device.0));
-            }
-            lost += tx.execute(sql).await?;
-        }
-        tx.commit().await?;
-        Ok(lost)
+        let mut again =
+            Sql::new("UPDATE commands SET state = 'queued' WHERE state = 'sent' AND is_harmless = 1");
+        again.push(" AND attempts < ").push_bind(ATTEMPTS_MAX).push(" AND expires_at > ").push_bind(now);
+        again.push(
+            " AND NOT EXISTS (SELECT 1 FROM commands AS later WHERE later.device = commands.device \
+             AND later.id > commands.id AND later.attempts > 0)",
+        );
+        which(&mut again);
+        tx.execute(again).await?;
+        let mut unknown = Sql::new("UPDATE commands SET state = 'unknown' WHERE state = 'sent'");
+        which(&mut unknown);
+        tx.execute(unknown).await?;
+        tx.commit().await
     }
 
     /// Ends what waited for too long, and forgets what ended before `ended_before`.

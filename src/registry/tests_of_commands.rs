@@ -45,16 +45,27 @@ async fn a_command_waits_goes_out_once_and_is_confirmed(home: Home) {
 
 async fn of_what_was_sent_and_lost_only_the_harmless_goes_out_again(home: Home) {
     let registry = home.open().await;
-    let (harmless, other) = (queue(&registry, true).await, queue(&registry, false).await);
+    let (other, harmless) = (queue(&registry, false).await, queue(&registry, true).await);
     for attempt in 1..=3 {
         for id in [harmless, other] {
             registry.command_goes_out(id, NOW).await.unwrap();
         }
-        registry.lose_commands(Some(DEVICE), LATER, LATER).await.unwrap();
+        registry.lose_commands(LATER, LATER).await.unwrap();
         let again = if attempt < 3 { CommandState::Queued } else { CommandState::Unknown };
         assert_eq!(the(&registry, harmless).await.state, again, "attempt {attempt}");
         assert_eq!(the(&registry, other).await.state, CommandState::Unknown, "attempt {attempt}");
     }
+    // Sent again it could undo what was sent since.
+    let (before, after) = (queue(&registry, true).await, queue(&registry, true).await);
+    for id in [before, after] {
+        registry.command_goes_out(id, NOW).await.unwrap();
+    }
+    registry.lose_command(before, LATER).await.unwrap();
+    registry.lose_command(after, LATER).await.unwrap();
+    assert_eq!(the(&registry, before).await.state, CommandState::Unknown);
+    assert_eq!(the(&registry, after).await.state, CommandState::Queued);
+    registry.end_command(after, true, None, LATER).await.unwrap();
+    assert_eq!(the(&registry, after).await.state, CommandState::Confirmed, "its answer was only late");
     // A late answer still tells what became of it.
     registry.end_command(other, true, None, LATER).await.unwrap();
     assert_eq!(the(&registry, other).await.state, CommandState::Confirmed);

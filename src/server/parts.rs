@@ -219,10 +219,10 @@ impl Parts {
         })
     }
 
-    /// Who carries commands to terminals, and hears through `news` what came of them.
-    pub(super) fn downlink(&self, news: mpsc::Receiver<PostNews>) -> Downlink {
+    /// Who carries commands to terminals, and hears through `post` what came of them.
+    pub(super) fn downlink(&self, post: (PostOffice, mpsc::Receiver<PostNews>)) -> Downlink {
         let (registry, clock) = (Arc::clone(&self.registry), Arc::clone(&self.clock));
-        Downlink::new(registry, self.links.clone(), clock, news)
+        Downlink::new(registry, self.links.clone(), clock, post)
     }
 
     /// Takes the address for browsers and programs.

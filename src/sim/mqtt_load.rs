@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -94,24 +95,7 @@ pub fn run(
                 .spawn(move || worker(&shared, &tally, at, threads))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let mut begun = None;
-    while workers.iter().any(|worker| !worker.is_finished()) {
-        std::thread::park_timeout(Duration::from_millis(if begun.is_none() { 5 } else { 200 }));
-        let ready = shared.ready.load(Ordering::Acquire);
-        if begun.is_none() && ready == load.vehicles {
-            let at = Instant::now() + Duration::from_millis(20);
-            begun = Some((at, cpu_seconds()));
-            shared.start.send_replace(Some(at));
-        }
-        let mut progress = Progress { ready, ..Progress::default() };
-        for tally in &tallies {
-            let tally = lock(tally);
-            progress.sent += tally.sent;
-            progress.acked += tally.acked;
-        }
-        progress.elapsed = begun.map_or(Duration::ZERO, |(at, _)| at.elapsed());
-        on_progress(&progress);
-    }
+    let begun = watch_over(&shared, &workers, &tallies, &mut on_progress);
     let cpu_end = cpu_seconds();
     for worker in workers {
         worker.join().unwrap_or_else(|_| Err(io::Error::other("a sending thread died")))?;
@@ -124,6 +108,35 @@ pub fn run(
     let mut sum = Tally::default();
     tallies.iter().for_each(|tally| sum.merge(&lock(tally)));
     Ok(sum.report(load.vehicles, began, cpu_end.zip(cpu_begin).map(|(end, begin)| end - begin)))
+}
+
+/// Starts the load when every vehicle is ready, and tells the progress until the last worker is done. Answers when it began, and the
+/// processor time until then.
+fn watch_over(
+    shared: &Shared,
+    workers: &[JoinHandle<io::Result<()>>],
+    tallies: &[Arc<Mutex<Tally>>],
+    on_progress: &mut impl FnMut(&Progress),
+) -> Option<(Instant, Option<f64>)> {
+    let mut begun = None;
+    while workers.iter().any(|worker| !worker.is_finished()) {
+        std::thread::park_timeout(Duration::from_millis(if begun.is_none() { 5 } else { 200 }));
+        let ready = shared.ready.load(Ordering::Acquire);
+        if begun.is_none() && ready == shared.load.vehicles {
+            let at = Instant::now() + Duration::from_millis(20);
+            begun = Some((at, cpu_seconds()));
+            shared.start.send_replace(Some(at));
+        }
+        let mut progress = Progress { ready, ..Progress::default() };
+        for tally in tallies {
+            let tally = lock(tally);
+            progress.sent += tally.sent;
+            progress.acked += tally.acked;
+        }
+        progress.elapsed = begun.map_or(Duration::ZERO, |(at, _)| at.elapsed());
+        on_progress(&progress);
+    }
+    begun
 }
 
 fn worker(shared: &Arc<Shared>, tally: &Arc<Mutex<Tally>>, at: usize, threads: usize) -> io::Result<()> {

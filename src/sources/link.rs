@@ -102,7 +102,7 @@ pub(crate) async fn serve(
 
 /// Takes a link that is over out of every table.
 pub(super) fn ended(link: &Link, context: &SourceContext) {
-    link.letters.lost(&context.post);
+    link.letters.close(&context.post);
     context.held_bytes.fetch_sub(link.held_bytes(0), Ordering::Relaxed);
     for device in context.links.ended(link) {
         context.live.link_closed(device, link.id);

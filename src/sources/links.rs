@@ -18,7 +18,7 @@ use crate::ids::{DeviceId, LinkId};
 
 use super::connection::{CloseReason, Link};
 use super::lock;
-use super::post::Letter;
+use super::post::{Letter, PostOffice};
 use super::socket::WriteHalf;
 
 /// A link as the API shows it.
@@ -158,6 +158,13 @@ impl Links {
     /// Waits until a command was put into the queue.
     pub async fn letters_wait(&self) {
         self.bell.notified().await;
+    }
+
+    /// Hands back letters that no terminal took out of its box in time.
+    pub fn return_old_letters(&self, office: &PostOffice) {
+        let links: Vec<Arc<Link>> =
+            lock(&self.table).open.values().map(|entry| Arc::clone(&entry.link)).collect();
+        links.iter().for_each(|link| link.letters.return_old(office));
     }
 
     /// Puts a letter into the box of its device's newest link; `false` when there is none, or it is full.

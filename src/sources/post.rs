@@ -1,15 +1,17 @@
 //! Commands on their way to terminals: a letter box on each link, and what came of each letter.
 //!
 //! A letter is put into the box by whoever keeps the queue; the link's own task takes it out, because only that task may
-//! touch the session. What a terminal answers is told through a bounded channel: an answer that finds it full is lost,
-//! and its command ends as one of which nobody knows.
+//! touch the session. A letter that is not worth sending any more is not sent: nobody knows how long it lay. What comes of
+//! letters is told through a bounded channel: news that finds it full is lost, and its command ends as one of which nobody
+//! knows. A box that was closed takes nothing: its link is over.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use motorpool_protocols::command::{Command, CommandError, CommandKey, CommandResult, Confirmed};
 use motorpool_protocols::{Outbox, Session, TerminalId};
-use rustc_hash::FxHashMap;
 use tokio::sync::{Notify, mpsc};
 
 use crate::ids::DeviceId;
@@ -18,6 +20,8 @@ use super::lock;
 
 /// Letters in one box, and commands of one link that wait for an answer.
 const LETTERS_MAX: usize = 256;
+/// A letter that lay in its box for so long is handed back: the terminal could not be reached.
+const LIES_MAX: Duration = Duration::from_secs(20);
 /// Answers that wait to be written down.
 pub const ANSWERS_MAX: usize = 4_096;
 
@@ -46,17 +50,22 @@ pub enum PostNews {
         /// What it said.
         result: CommandResult,
     },
-    /// It could not be said to that terminal; nothing was sent.
+    /// It can't be said to that terminal; nothing was sent.
     NotSent {
         /// The command's number.
         id: i64,
         /// Why.
         error: CommandError,
     },
-    /// The link ended while commands of the device had no answer.
-    LinkLost {
-        /// Whose.
-        device: DeviceId,
+    /// It was not sent: the terminal is not there, or could not be reached in time. It may be tried again.
+    Returned {
+        /// The command's number.
+        id: i64,
+    },
+    /// The link ended, or the answer was given up, after it was sent: nobody knows whether it arrived.
+    Lost {
+        /// The command's number.
+        id: i64,
     },
 }
 
@@ -66,20 +75,34 @@ pub type PostOffice = mpsc::Sender<PostNews>;
 /// The letter box of one link.
 #[derive(Debug, Default)]
 pub(super) struct LetterBox {
-    waiting: Mutex<Vec<Letter>>,
+    waiting: Mutex<Waiting>,
     has_letters: AtomicBool,
     bell: Notify,
-    sent: Mutex<FxHashMap<(DeviceId, CommandKey), i64>>,
+    /// What was sent and not answered, the oldest first.
+    sent: Mutex<VecDeque<Sent>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    letters: Vec<(Instant, Letter)>,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Sent {
+    device: DeviceId,
+    key: CommandKey,
+    id: i64,
 }
 
 impl LetterBox {
-    /// Puts a letter in; `false` when the box is full.
+    /// Puts a letter in; `false` when the box is full or closed.
     pub(super) fn put(&self, letter: Letter) -> bool {
         let mut waiting = lock(&self.waiting);
-        if waiting.len() >= LETTERS_MAX {
+        if waiting.is_closed || waiting.letters.len() >= LETTERS_MAX {
             return false;
         }
-        waiting.push(letter);
+        waiting.letters.push((Instant::now(), letter));
         self.has_letters.store(true, Ordering::Release);
         drop(waiting);
         self.bell.notify_one();
@@ -101,41 +124,74 @@ impl LetterBox {
         let letters = {
             let mut waiting = lock(&self.waiting);
             self.has_letters.store(false, Ordering::Release);
-            std::mem::take(&mut *waiting)
+            std::mem::take(&mut waiting.letters)
         };
         let mut outbox = Outbox::default();
-        for letter in letters {
-            let written = if lock(&self.sent).len() >= LETTERS_MAX {
-                Err(CommandError::Invalid("too many commands wait for an answer on this link"))
-            } else {
-                session.command(&letter.terminal, &letter.command, &mut outbox)
-            };
-            match written {
-                Ok(key) => {
-                    lock(&self.sent).insert((letter.device, key), letter.id);
-                }
+        for (put_in, letter) in letters {
+            if put_in.elapsed() > LIES_MAX {
+                tell(office, PostNews::Returned { id: letter.id });
+                continue;
+            }
+            match session.command(&letter.terminal, &letter.command, &mut outbox) {
+                Ok(key) => self.note_sent(Sent { device: letter.device, key, id: letter.id }, office),
+                Err(CommandError::NotHere) => tell(office, PostNews::Returned { id: letter.id }),
                 Err(error) => tell(office, PostNews::NotSent { id: letter.id, error }),
             }
         }
         outbox.immediate
     }
 
+    /// A terminal that never answers must not make the link deaf: the oldest is given up, as its session does.
+    fn note_sent(&self, new: Sent, office: &PostOffice) {
+        let mut sent = lock(&self.sent);
+        let given_up = if sent.len() >= LETTERS_MAX { sent.pop_front() } else { None };
+        sent.push_back(new);
+        drop(sent);
+        if let Some(old) = given_up {
+            tell(office, PostNews::Lost { id: old.id });
+        }
+    }
+
     /// Notes what terminals answered.
     pub(super) fn answered(&self, confirmed: &[Confirmed], office: &PostOffice) {
         for Confirmed { device, key, result } in confirmed {
-            if let Some(id) = lock(&self.sent).remove(&(DeviceId(*device), *key)) {
+            let mut sent = lock(&self.sent);
+            let place = sent.iter().position(|old| old.device == DeviceId(*device) && old.key == *key);
+            let answered = place.and_then(|place| sent.remove(place));
+            drop(sent);
+            if let Some(Sent { id, .. }) = answered {
                 tell(office, PostNews::Answered { id, result: *result });
             }
         }
     }
 
-    /// Says of which devices nobody will answer any more: the link is over.
-    pub(super) fn lost(&self, office: &PostOffice) {
-        let mut devices: Vec<DeviceId> = lock(&self.sent).drain().map(|((device, _), _)| device).collect();
-        devices.extend(lock(&self.waiting).drain(..).map(|letter| letter.device));
-        devices.sort_unstable();
-        devices.dedup();
-        devices.into_iter().for_each(|device| tell(office, PostNews::LinkLost { device }));
+    /// Hands back what lay in the box for too long; asked now and then, because a terminal that is silent takes nothing out.
+    pub(super) fn return_old(&self, office: &PostOffice) {
+        if !self.has_letters() {
+            return;
+        }
+        let mut waiting = lock(&self.waiting);
+        let old: Vec<i64> = (waiting.letters.iter())
+            .filter(|(put_in, _)| put_in.elapsed() > LIES_MAX)
+            .map(|(_, letter)| letter.id)
+            .collect();
+        waiting.letters.retain(|(put_in, _)| put_in.elapsed() <= LIES_MAX);
+        self.has_letters.store(!waiting.letters.is_empty(), Ordering::Release);
+        drop(waiting);
+        old.into_iter().for_each(|id| tell(office, PostNews::Returned { id }));
+    }
+
+    /// Closes the box: the link is over. What was not sent comes back, of what was sent nobody knows.
+    pub(super) fn close(&self, office: &PostOffice) {
+        let letters = {
+            let mut waiting = lock(&self.waiting);
+            waiting.is_closed = true;
+            self.has_letters.store(false, Ordering::Release);
+            std::mem::take(&mut waiting.letters)
+        };
+        letters.into_iter().for_each(|(_, letter)| tell(office, PostNews::Returned { id: letter.id }));
+        let sent = std::mem::take(&mut *lock(&self.sent));
+        sent.into_iter().for_each(|old| tell(office, PostNews::Lost { id: old.id }));
     }
 }
 

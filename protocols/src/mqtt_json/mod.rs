@@ -77,7 +77,7 @@ fn reason_of(error: &serde_json::Error) -> &'static str {
 fn scaled<T: TryFrom<i64>>(value: f64, scale: f64) -> Option<T> {
     let product = (value * scale).round();
     // 2^53: every whole number up to it is exact.
-    if !(product.abs() <= 9_007_199_254_740_992.0) {
+    if product.is_nan() || product.abs() > 9_007_199_254_740_992.0 {
         return None;
     }
     #[expect(clippy::cast_possible_truncation, reason = "a whole number within 2^53")]

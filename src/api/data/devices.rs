@@ -98,17 +98,21 @@ impl Data {
         before: i64,
         limit: u32,
     ) -> Result<Vec<StoredCommand>, Problem> {
-        Ok(self.registry().commands_of(device.id, before, limit).await?)
+        let mut commands = self.registry().commands_of(device.id, before, limit).await?;
+        // What was said to it while it sat in a car of others is theirs.
+        let times = self.device_times(device.id);
+        commands.retain(|command| times.iter().any(|span| span.contains(command.created_at)));
+        Ok(commands)
     }
 
     /// Queues a command for a device that was looked up here.
     pub(in super::super) async fn queue_command(
         &self,
         new: &NewCommand,
-        name: &str,
+        detail: String,
     ) -> Result<StoredCommand, Problem> {
         let who = self.granted.recorded_as();
-        let deed = super::telling(&self.granted, "device.command", name.to_owned());
+        let deed = super::telling(&self.granted, "device.command", detail);
         let id = self.registry().queue_command(new, (who.as_str(), Some(&deed)), self.now).await?;
         self.vault().links.letter_written();
         let stored = self.registry().commands_of(new.device, id.saturating_add(1), 1).await?;

@@ -12,7 +12,7 @@ const DAY: i64 = 1_714_521_600_000;
 fn fix(second: i64) -> Fix {
     let mut fix = Fix::new(UtcMillis(DAY + second * 1_000), 399_010_500, 1_164_207_900);
     fix.status = Status::IGNITION.with(Status::POSITIONED).with(Status(1 << 31));
-    fix.alarms = Alarms(1 << 40);
+    fix.alarms = Alarms(1 << 60);
     fix.speed_dkmh = Some(605);
     fix
 }
@@ -51,7 +51,7 @@ async fn positions_keep_the_last_certain_place() {
     );
     assert_eq!(
         (&one["status"], &one["alarms"]),
-        (&json!(["ignition", "positioned", "bit_31"]), &json!(["bit_40"]))
+        (&json!(["ignition", "positioned", "bit_31"]), &json!(["bit_60"]))
     );
     assert_eq!((&two["links"], &two["online_since"]), (&json!(1), &json!("2024-05-01T01:00:00Z")));
     assert_eq!(two.get("lat"), None);

@@ -10,7 +10,7 @@ fn rows() -> Vec<Result<Row, TracksError>> {
         speed_dkmh: Some(605),
         course_deg: Some(7),
         status: Status(Status::IGNITION.0 | 1 << 31),
-        alarms: Alarms(Alarms::OVERSPEED.0 | 1 << 40),
+        alarms: Alarms(Alarms::OVERSPEED.0 | 1 << 60),
         satellites: Some(9),
         odometer_m: Some(1_234_500),
         fuel_dl: Some(412),
@@ -41,7 +41,7 @@ fn csv_has_the_columns_of_the_contract() {
         "device,terminal,time_utc,lat,lon,altitude_m,speed_kmh,course_deg,valid,received_utc,\
          ignition,odometer_m,fuel_l,satellites,vehicle_speed_kmh,engine_rpm,alarms,status,quality\r\n\
          7,013812345678,2018-07-15T02:10:10.250Z,12.2222220,-132.4444441,-40,60.5,7,true,2018-07-15T02:10:12Z,\
-         true,1234500,41.2,9,59.8,2100,overspeed;bit_40,ignition;bit_31,\r\n\
+         true,1234500,41.2,9,59.8,2100,overspeed;bit_60,ignition;bit_31,\r\n\
          8,,2018-07-15T02:10:11Z,-0.0000005,0.0000000,,,,false,2018-07-15T02:10:12Z,\
          ,,,,,,,,not_positioned;ignition_unknown\r\n"
     );
@@ -80,7 +80,7 @@ fn geojson_is_what_rfc_7946_says() {
                     "speed_kmh": 60.5, "course_deg": 7, "valid": true, "received_utc": "2018-07-15T02:10:12Z",
                     "ignition": true, "odometer_m": 1_234_500, "fuel_l": 41.2, "satellites": 9,
                     "vehicle_speed_kmh": 59.8, "engine_rpm": 2_100, "status": ["ignition", "bit_31"],
-                    "alarms": ["overspeed", "bit_40"]
+                    "alarms": ["overspeed", "bit_60"]
                 }
             },
             {

@@ -1,0 +1,115 @@
+//! What one position frame of each binary protocol costs to decode, at most 80 ns; JT/T 808 has a bench of its own.
+//!
+//! The input is 1,024 different frames of one terminal on its way, made by the protocol's own encoder (GB/T 32960: by hand,
+//! the block of the vehicle and that of the position).
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use motorpool_protocols::{
+    Fix, Observations, Profile, Protocol, Quality, Status, TerminalId, UtcMillis, castel, eelink, gb32960,
+    gt06, observe, ruptela, t800x, teltonika,
+};
+
+const FRAMES: u16 = 1_024;
+
+fn fix(step: u16) -> Fix {
+    let along = i32::from(step);
+    let mut fix = Fix::new(
+        UtcMillis(1_760_000_000_000 + i64::from(step) * 10_000),
+        399_000_000 + along * 1_370,
+        1_164_000_000 + along * 910,
+    );
+    fix.status = Status(Status::IGNITION.0 | Status::POSITIONED.0);
+    fix.quality = Quality(0);
+    fix.altitude_m = Some(52);
+    fix.speed_dkmh = Some(430 + step % 97);
+    fix.course_deg = Some(step % 360);
+    fix.satellites = Some(9);
+    fix.odometer_m = Some(12_345_600 + u32::from(step) * 100);
+    fix
+}
+
+fn gb32960_frame(fix: &Fix) -> Vec<u8> {
+    let mut data = vec![25, 10, 9, 16, 53, (fix.fix_time.0 / 10_000 % 60).try_into().unwrap_or(0)];
+    // 01: driving on electricity, 43 km/h, 12,345.6 km, 350 V, 20 A, 81 %.
+    data.extend_from_slice(&[
+        1, 1, 3, 1, 1, 0xae, 0, 1, 0xe2, 0x40, 13, 0xac, 0x27, 0xd8, 81, 1, 14, 3, 0xe8, 10, 0,
+    ]);
+    data.extend_from_slice(&[5, 0]);
+    data.extend_from_slice(&(fix.lon_e7.unsigned_abs() / 10).to_be_bytes());
+    data.extend_from_slice(&(fix.lat_e7.unsigned_abs() / 10).to_be_bytes());
+    let mut out = Vec::new();
+    let frame = gb32960::Frame {
+        edition: gb32960::Edition::E2016,
+        command: 2,
+        answer: 0xfe,
+        vin: *b"LOIQ0000000000001",
+        encryption: gb32960::value::Encryption(1),
+        data: &data,
+    };
+    frame.encode(&mut out).expect("short");
+    out
+}
+
+fn teltonika_frame(fix: &Fix) -> Vec<u8> {
+    let odometer = fix.odometer_m.unwrap_or(0).to_be_bytes();
+    let elements: [(u16, &[u8]); 6] =
+        [(239, &[1]), (240, &[1]), (21, &[4]), (66, &[0x35, 0x2a]), (67, &[0x0f, 0xa0]), (16, &odometer)];
+    let (mut record, mut out) = (Vec::new(), Vec::new());
+    teltonika::encode_record(fix, &elements, &mut record);
+    teltonika::encode_packet(0x8e, 1, &record, &mut out);
+    out
+}
+
+fn time(criterion: &mut Criterion, protocol: Protocol, frame: impl Fn(u16, &Fix) -> Vec<u8>) {
+    let frames: Vec<Vec<u8>> = (0..FRAMES).map(|step| frame(step, &fix(step))).collect();
+    let profile = Profile::default();
+    let mut observations = Observations::default();
+    let mut group = criterion.benchmark_group("observe");
+    group.throughput(Throughput::Elements(FRAMES.into()));
+    group.bench_function(protocol.name(), |bencher| {
+        bencher.iter(|| {
+            observations.clear();
+            for raw in &frames {
+                observe(protocol, raw, &profile, &mut observations).expect("our own frame");
+            }
+            assert_eq!(observations.fixes.len(), frames.len());
+            black_box(&observations);
+        });
+    });
+    group.finish();
+}
+
+fn trackers(criterion: &mut Criterion) {
+    let terminal = TerminalId::new("860000000000001").expect("printable and short");
+    let framed = |write: &dyn Fn(&mut Vec<u8>)| {
+        let mut out = Vec::new();
+        write(&mut out);
+        out
+    };
+    time(criterion, Protocol::Gb32960, |_, fix| gb32960_frame(fix));
+    time(criterion, Protocol::Gt06, |step, fix| framed(&|out| gt06::encode_position(fix, step, out)));
+    time(criterion, Protocol::Teltonika, |_, fix| teltonika_frame(fix));
+    time(criterion, Protocol::Ruptela, |_, fix| {
+        let records = framed(&|out| ruptela::encode_records(std::slice::from_ref(fix), out));
+        framed(&|out| ruptela::encode_frame(860_000_000_000_001, 1, &records, out))
+    });
+    time(criterion, Protocol::Castel, |_, fix| {
+        let position = framed(&|out| castel::encode_position(fix, out));
+        framed(&|out| assert!(castel::encode_frame(&terminal, 0x4001, &position, out)))
+    });
+    time(criterion, Protocol::Eelink, |step, fix| {
+        let position = framed(&|out| eelink::encode_position(fix, out));
+        framed(&|out| eelink::encode_package(0x12, step, &position, out))
+    });
+    time(criterion, Protocol::T800x, |step, fix| {
+        let position = framed(&|out| t800x::encode_position(fix, out));
+        framed(&|out| {
+            assert!(t800x::encode_frame(t800x::frame::Series::First, 2, step, &terminal, &position, out))
+        })
+    });
+}
+
+criterion_group!(benches, trackers);
+criterion_main!(benches);

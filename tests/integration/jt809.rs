@@ -22,12 +22,18 @@ const TERMINALS: [&str; 3] = ["013800000001", "013800000002", "013800000003"];
 /// The plates of their cars, and how they are named between platforms.
 const PLATES: [(&str, &str); 3] =
     [("沪A00001", "31A00001-1"), ("沪A00002", "31A00002-1"), ("沪A00003", "31A00003-1")];
+/// The first unit of a registry: all cars are its own.
+const UNIT: i64 = 1;
 /// Who the lower platform is to the superior one.
 const PLATFORMS: &str = r#"[{ access_code = 77, user = 5, password = "secret" }]"#;
 
 /// An address nobody has. Nobody else asks for ports by number here, so a port that was free a moment ago stays free.
 fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+const fn added<T>(row: T) -> Change<T> {
+    Change::Add { id: None, valid: Span::ALWAYS, row }
 }
 
 /// Writes terminals and their cars into the registry of a server that does not run.
@@ -44,20 +50,16 @@ fn enter_cars(data: &Path) {
             profile: None,
         });
         let devices = registry.enrol(&enrol, "test", now).await.unwrap();
-        let add = |id, row| Change::Add { id: Some(id), valid: Span::ALWAYS, row };
-        let unit = Unit { name: "办公室".to_owned(), ..Unit::default() };
-        registry.write_rows(&[add(1, unit)], "test", now).await.unwrap();
-        for ((number, device), (plate, _)) in (1..).zip(devices).zip(PLATES) {
-            let is_secret = number == 3;
-            let vehicle =
-                Vehicle { plate: plate.to_owned(), unit: UnitId(1), is_secret, ..Vehicle::default() };
-            let vehicle = Change::Add { id: Some(number), valid: Span::ALWAYS, row: vehicle };
-            registry.write_rows(&[vehicle], "test", now).await.unwrap();
+        let units = [added(Unit { name: "办公室".to_owned(), ..Unit::default() })];
+        let unit = UnitId(registry.write_rows(&units, "test", now).await.unwrap()[0].id);
+        assert_eq!(unit, UnitId(UNIT));
+        for ((terminal, device), (plate, _)) in TERMINALS.iter().zip(devices).zip(PLATES) {
+            let is_secret = *terminal == TERMINALS[2];
+            let vehicle = [added(Vehicle { plate: plate.to_owned(), unit, is_secret, ..Vehicle::default() })];
+            let vehicle = VehicleId(registry.write_rows(&vehicle, "test", now).await.unwrap()[0].id);
             let device = DeviceId(i64::from(device.device.0));
-            let binding =
-                Binding { device, vehicle: VehicleId(number), is_primary: true, ..Binding::default() };
-            let binding = Change::Add { id: Some(number), valid: Span::ALWAYS, row: binding };
-            registry.write_rows(&[binding], "test", now).await.unwrap();
+            let binding = [added(Binding { device, vehicle, is_primary: true, ..Binding::default() })];
+            registry.write_rows(&binding, "test", now).await.unwrap();
         }
         registry.close().await;
     });
@@ -76,7 +78,7 @@ fn start_superior(data: &Path, address: SocketAddr) -> Served {
 fn start_lower(data: &Path, superior: SocketAddr, edition: &str) -> Served {
     let superiors = format!(
         r#"[{{ name = "city", address = "{superior}", user = 5, password = "secret", access_code = 77,
-        edition = {edition}, sub_listen = "127.0.0.1:0", sub_address = "127.0.0.1", unit = 1,
+        edition = {edition}, sub_listen = "127.0.0.1:0", sub_address = "127.0.0.1", unit = {UNIT}, plate_colour = 1,
         live_within = "1000000h", keep_alive = "1s", retry_max = "1s" }}]"#
     );
     Served::start_with(data, &[("MOTORPOOL__JT809__SUPERIORS", superiors.as_str())])

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use motorpool::config::Config;
 use motorpool::registry::{Change, Enrol, Registry};
-use motorpool_protocols::jt809::message::link::LogIn;
+use motorpool_protocols::jt809::message::link::{LogIn, LogInReply};
 use motorpool_protocols::jt809::message::{Link, Text};
 use motorpool_protocols::jt809::{Edition, Frame, Header, Message, encode_frame};
 use motorpool_protocols::{Protocol, TerminalId, UtcMillis};
@@ -180,14 +180,21 @@ fn what_waits_survives_the_death_of_the_lower_server() {
     assert_eq!(rows(superior_data.path()).len(), 40);
 }
 
-/// The result of a log-in of 2019 with these.
-fn log_in(address: SocketAddr, access_code: u32, user: u32, password: &str) -> Option<u8> {
+/// A platform made by hand that logs in by 2019 and waits for the sub link at `sub_port`; 0 = it wants none.
+fn log_in_with(
+    to: SocketAddr,
+    access_code: u32,
+    user: u32,
+    password: &str,
+    sub_port: u16,
+) -> (TcpStream, LogInReply) {
+    let sub_address = if sub_port == 0 { "" } else { "127.0.0.1" };
     let log_in = LogIn {
         user,
         password: Text::from(password),
         access_code: Some(access_code),
-        sub_address: Text::from(""),
-        sub_port: 0,
+        sub_address: Text::from(sub_address),
+        sub_port,
     };
     let message = Message::Link(Link::LogIn(log_in));
     let mut body = Vec::new();
@@ -200,19 +207,46 @@ fn log_in(address: SocketAddr, access_code: u32, user: u32, password: &str) -> O
     };
     let mut bytes = Vec::new();
     encode_frame(&header, &body, None, &mut bytes);
-    let mut socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut socket = TcpStream::connect(to).unwrap();
     socket.write_all(&bytes).unwrap();
-    let mut answer = Vec::new();
-    let mut byte = [0];
-    while answer.last() != Some(&0x5d) && socket.read(&mut byte).unwrap() == 1 {
-        answer.push(byte[0]);
-    }
-    let frame = Frame::parse(&answer).ok()?;
-    let body = frame.clear_body(None)?;
-    match Message::decode(frame.header.message_id, frame.header.edition(), &body).ok()?.0 {
-        Message::Link(Link::LogInReply(reply)) => Some(reply.result),
+    match receive(&mut socket) {
+        Message::Link(Link::LogInReply(reply)) => (socket, reply),
         other => panic!("{other:?}"),
+    }
+}
+
+/// The next message.
+fn receive(socket: &mut TcpStream) -> Message {
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    while bytes.last() != Some(&0x5d) {
+        socket.read_exact(&mut byte).unwrap();
+        bytes.push(byte[0]);
+    }
+    let frame = Frame::parse(&bytes).unwrap();
+    let body = frame.clear_body(None).unwrap();
+    Message::decode(frame.header.message_id, frame.header.edition(), &body).unwrap().0
+}
+
+fn log_in(to: SocketAddr, access_code: u32, user: u32, password: &str) -> u8 {
+    log_in_with(to, access_code, user, password, 0).1.result
+}
+
+#[test]
+fn the_sub_link_is_connected_back_with_the_code_of_the_log_in_and_again_when_it_breaks() {
+    let data = scratch();
+    let superior = start_superior(data.path(), free_address());
+    enrol_platform(&superior);
+    let waits = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = superior.jt809.unwrap();
+    let (_main, reply) = log_in_with(address, 77, 5, "secret", waits.local_addr().unwrap().port());
+    assert_eq!(reply.result, 0);
+    for _ in 0..2 {
+        // Dropped at the end of each round.
+        let (mut sub, _) = waits.accept().unwrap();
+        let Message::Link(Link::SubLogIn(log_in)) = receive(&mut sub) else { panic!("no log-in") };
+        assert_eq!(log_in.verify_code, reply.verify_code);
     }
 }
 
@@ -222,14 +256,14 @@ fn only_a_platform_that_is_configured_and_enrolled_comes_in() {
     let address = free_address();
     let superior = start_superior(data.path(), address);
     let not_registered = 3;
-    assert_eq!(log_in(address, 77, 5, "secret"), Some(not_registered), "configured, and nobody enrolled it");
+    assert_eq!(log_in(address, 77, 5, "secret"), not_registered, "configured, and nobody enrolled it");
     enrol_platform(&superior);
     let wrong_password = 4;
-    assert_eq!(log_in(address, 77, 5, "Secret"), Some(wrong_password));
-    assert_eq!(log_in(address, 77, 6, "secret"), Some(wrong_password), "another user");
-    assert_eq!(log_in(address, 78, 5, "secret"), Some(not_registered));
-    assert_eq!(log_in(address, 77, 5, "secret"), Some(0));
+    assert_eq!(log_in(address, 77, 5, "Secret"), wrong_password);
+    assert_eq!(log_in(address, 77, 6, "secret"), wrong_password, "another user");
+    assert_eq!(log_in(address, 78, 5, "secret"), not_registered);
+    assert_eq!(log_in(address, 77, 5, "secret"), 0);
 
     // The port for terminals knows no other rule.
-    assert_eq!(log_in(superior.trackers, 77, 5, "wrong"), Some(wrong_password));
+    assert_eq!(log_in(superior.trackers, 77, 5, "wrong"), wrong_password);
 }

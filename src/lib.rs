@@ -21,6 +21,7 @@ pub mod downlink;
 pub mod folds;
 pub mod ids;
 pub mod journal;
+pub mod jt809;
 pub mod live;
 pub mod mqtt;
 pub mod notify;

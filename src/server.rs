@@ -25,6 +25,7 @@ use crate::accounts::keeper::HeadKeeper;
 use crate::config::Config;
 use crate::folds::Driver;
 use crate::journal::Journal;
+use crate::jt809::Feeds;
 use crate::registry::{self, Registry};
 use crate::sources::post::ANSWERS_MAX;
 use crate::tracks::Tracks;
@@ -52,6 +53,9 @@ pub struct Addresses {
     /// The same over TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mqtt_tls: Option<SocketAddr>,
+    /// Lower platforms, JT/T 809.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jt809: Option<SocketAddr>,
     /// Terminals that send datagrams.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trackers_udp: Option<SocketAddr>,
@@ -76,6 +80,7 @@ pub struct Server {
     /// Each stage of the stop, in the order in which they are stopped.
     trackers: Stage,
     acks: Stage,
+    feeding: Stage,
     rest: Stage,
     http: Stage,
 }
@@ -110,6 +115,7 @@ impl Server {
         let new_token = parts.registry.create_first_token(&parts.config.data, parts.clock.now()).await?;
         let first_link = parts.first_link(mode).await?;
         let keeper = HeadKeeper::open(Arc::clone(&parts.registry), Arc::clone(&parts.clock), &parts.config)?;
+        let feeds = parts.feeds().await?;
         let (supervisor, driver) = parts.follow().await?;
 
         let certificates = Certificates::read(&parts.config)?;
@@ -118,18 +124,22 @@ impl Server {
         let listener = parts.bind_trackers(&sources)?;
         let mqtt = parts.bind_mqtt(&sources, certificates.mqtt.clone())?;
         let subscriber = parts.subscriber(&sources)?;
+        let platforms = parts.bind_jt809(&sources)?;
         let http_listener = parts.bind_http().await?;
         let addresses = Addresses {
             trackers: listener.local_addr()?,
             trackers_tls: listener.tls_addr()?,
             mqtt: mqtt.local_addr()?,
             mqtt_tls: mqtt.tls_addr()?,
+            jt809: platforms.local_addr()?,
             trackers_udp: listener.datagrams_addr()?,
             http: http_listener.local_addr()?,
         };
 
-        let [trackers, acks, rest, http] = std::array::from_fn(|_| Stage::default());
-        let router = parts.router(parts.readings(&driver, &supervisor), mode, http.stop.clone())?;
+        let [trackers, acks, feeding, rest, http] = std::array::from_fn(|_| Stage::default());
+        let superiors = feeds.as_ref().map(Feeds::status).unwrap_or_default();
+        let readings = parts.readings(&driver, &supervisor, superiors);
+        let router = parts.router(readings, mode, http.stop.clone())?;
         let http_server = HttpServer {
             listener: http_listener,
             router,
@@ -141,6 +151,10 @@ impl Server {
         acks.run(|stop| parts.acks.clone().run(durable, Arc::clone(&parts.counters), stop));
         trackers.run(|stop| listener.run(stop));
         trackers.run(|stop| mqtt.run(stop));
+        trackers.run(|stop| platforms.run(stop));
+        if let Some(feeds) = feeds {
+            feeding.run(|stop| feeds.run(stop));
+        }
         if let Some(subscriber) = subscriber {
             trackers.run(|stop| subscriber.run(stop));
         }
@@ -168,6 +182,7 @@ impl Server {
             driver,
             trackers,
             acks,
+            feeding,
             rest,
             http,
         })
@@ -203,16 +218,17 @@ impl Server {
         Arc::clone(&self.registry)
     }
 
-    /// Stops in order: no new links, replies of what is durable sent, folds caught up, journal flushed and closed,
+    /// Stops in order: no new links, replies of what is durable sent, superior platforms fed, folds caught up, journal flushed and closed,
     /// tracks sealed, HTTP last.
     ///
     /// # Errors
     /// When a thread could not be waited for, or the last rows could not be sealed; all the same everything is
     /// stopped then.
     pub async fn stop(self) -> anyhow::Result<()> {
-        let Self { journal, tracks, driver, trackers, acks, rest, http, registry, .. } = self;
+        let Self { journal, tracks, driver, trackers, acks, feeding, rest, http, registry, .. } = self;
         trackers.end().await;
         acks.end().await;
+        feeding.end().await;
         let closed = tokio::task::spawn_blocking(move || {
             tracks.stop_waiting();
             driver.stop();

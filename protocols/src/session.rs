@@ -37,6 +37,10 @@ pub trait Session: Send + std::fmt::Debug {
     /// The largest number of bytes [`Session::receive`] leaves in the buffer.
     fn frame_bytes_max(&self) -> usize;
 
+    /// The driver has put every message of the boxes so far in line to become durable. For a session that answers over
+    /// a second link, which the driver does not know.
+    fn stored(&mut self) {}
+
     /// When [`Session::handle_timeout`] wants to be called, if ever.
     fn next_timeout(&self) -> Option<UtcMillis> {
         None

@@ -183,7 +183,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         let is_only_one = config.map.basemap.iter().skip(at + 1).all(|other| other.id != map.id);
         expect(is_only_one, format!("map.basemap id = \"{}\" is there twice", map.id));
     }
-    for fault in [config.mqtt.fault(), config.broker.fault()] {
+    for fault in [config.mqtt.fault(), config.broker.fault(), config.jt809.fault()] {
         expect(fault.is_none(), fault.unwrap_or_default());
     }
     for (section, certificate, key) in [
@@ -284,6 +284,16 @@ mod tests {
         let lines: Vec<_> = example.lines().skip(1).map_while(|line| line.strip_prefix("#   ")).collect();
         let map: crate::basemaps::Basemap = toml::from_str(&lines.join("\n")).unwrap();
         assert_eq!((map.fault(), map.min_zoom), (None, 1));
+
+        // The example of a superior platform shows every key.
+        let (_, example) = text.split_once("#   [[jt809.superiors]]").unwrap();
+        let lines: Vec<_> = example.lines().skip(1).map_while(|line| line.strip_prefix("#   ")).collect();
+        let shown: toml::Table = lines.join("\n").parse().unwrap();
+        let superior: crate::config::SuperiorPlatform = toml::from_str(&lines.join("\n")).unwrap();
+        let keys = toml::Table::try_from(&superior).unwrap();
+        assert!(shown.keys().eq(keys.keys()));
+        let jt809 = crate::config::Jt809 { superiors: vec![superior], ..Config::default().jt809 };
+        assert_eq!(jt809.fault(), None);
 
         // The example of a profile, without its comment signs: every key but the name, which is the section's.
         let (_, example) = text.split_once("#   [profiles.acme]").unwrap();

@@ -4,6 +4,7 @@
 //! [`Config::default`]. Environment variables `MOTORPOOL__SECTION__KEY` override the file.
 
 mod accounts;
+mod jt809;
 mod load;
 mod mqtt;
 mod trackers;
@@ -21,10 +22,11 @@ use serde::{Deserialize, Serialize};
 pub use crate::basemaps::Basemap;
 pub use crate::outbound::guard::Network;
 pub use accounts::{Accounts, CookieMode};
+pub use jt809::{Jt809, LowerPlatform, SuperiorPlatform};
 pub use load::{ConfigError, FILES_RESERVED, load};
 pub use mqtt::{Broker, BrokerAddress, Mqtt};
 pub use trackers::{Port, SecondLink, Sessions, Spoken, Trackers};
-pub use values::{Bytes, Listen, Seconds, SecretUrl};
+pub use values::{Bytes, Listen, Seconds, Secret, SecretUrl};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +40,8 @@ pub struct Config {
     pub mqtt: Mqtt,
     /// An outside broker that devices publish to.
     pub broker: Broker,
+    /// Links to other platforms.
+    pub jt809: Jt809,
     /// Limits of what is spoken on one link.
     pub sessions: Sessions,
     /// The journal.
@@ -73,6 +77,7 @@ impl Default for Config {
             trackers: Trackers::default(),
             mqtt: Mqtt::default(),
             broker: Broker::default(),
+            jt809: Jt809::default(),
             sessions: Sessions::default(),
             journal: Journal::default(),
             tracks: Tracks::default(),

@@ -83,6 +83,7 @@ impl Rig {
             .map(|_| Arc::new(ServerTls::open_for(&mqtt.tls_cert, &mqtt.tls_key, authority).unwrap()));
         let sources = listener::Context {
             sessions: config.sessions.clone(),
+            jt809: config.jt809.clone(),
             held_bytes: AtomicUsize::new(0),
             clock: Arc::new(Clock::starting_at(UtcMillis(0))),
             journal,

@@ -20,6 +20,7 @@ use crate::downlink::Downlink;
 use crate::folds::{Driver, DriverParts};
 use crate::ids::Lsn;
 use crate::journal::{Journal, Recovery};
+use crate::jt809::{self, SuperiorStatus};
 use crate::live::Live;
 use crate::mqtt::subscriber::BrokerCounts;
 use crate::mqtt::{self, Downlinks, Refusals};
@@ -177,6 +178,23 @@ impl Parts {
         mqtt::Subscriber::configured(&self.config.broker, sources, counts).context("[broker]")
     }
 
+    /// Takes the address for lower platforms.
+    pub(super) fn bind_jt809(&self, sources: &Arc<listener::Context>) -> anyhow::Result<jt809::Listener> {
+        jt809::Listener::bind(Arc::clone(sources)).with_context(|| {
+            format!("can't listen for platforms on {:?} (jt809.listen)", self.config.jt809.listen.0)
+        })
+    }
+
+    /// What feeds superior platforms, when there are any. Opened before a checkpoint of the journal is named.
+    pub(super) async fn feeds(&self) -> anyhow::Result<Option<jt809::Feeds>> {
+        let (config, journal) = (Arc::clone(&self.config), self.journal.clone());
+        let (registry, clock) = (Arc::clone(&self.registry), Arc::clone(&self.clock));
+        let opened = tokio::task::spawn_blocking(move || {
+            jt809::Feeds::open(&config.jt809, &config.data, &journal, &registry, &clock)
+        });
+        opened.await?
+    }
+
     /// What links of every protocol need.
     pub(super) fn source_context(
         &self,
@@ -187,6 +205,7 @@ impl Parts {
         Arc::new(listener::Context {
             config: config.trackers.clone(),
             sessions: config.sessions.clone(),
+            jt809: config.jt809.clone(),
             held_bytes: AtomicUsize::new(0),
             clock: Arc::clone(&self.clock),
             journal: self.journal.clone(),
@@ -213,7 +232,12 @@ impl Parts {
     }
 
     /// The numbers of every part.
-    pub(super) fn readings(&self, driver: &Driver, supervisor: &Supervisor) -> readings::Source {
+    pub(super) fn readings(
+        &self,
+        driver: &Driver,
+        supervisor: &Supervisor,
+        superiors: SuperiorStatus,
+    ) -> readings::Source {
         readings::Source {
             journal: self.journal.clone(),
             folds: driver.counts(),
@@ -225,6 +249,7 @@ impl Parts {
             downlinks: self.downlinks.clone(),
             refusals: self.refusals.clone(),
             broker: Arc::clone(&self.broker),
+            superiors,
         }
     }
 

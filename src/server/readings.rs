@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::folds::FoldCounts;
 use crate::ids::Lsn;
 use crate::journal::{Health, Journal};
+use crate::jt809::SuperiorStatus;
 use crate::mqtt::subscriber::BrokerCounts;
 use crate::mqtt::{Downlinks, Refusals};
 use crate::sources::Links;
@@ -31,6 +32,7 @@ pub(super) struct Source {
     pub(super) downlinks: Downlinks,
     pub(super) refusals: Refusals,
     pub(super) broker: Arc<BrokerCounts>,
+    pub(super) superiors: SuperiorStatus,
 }
 
 impl Source {
@@ -44,6 +46,7 @@ impl Source {
             tracks: tracks(&archived),
             sources: self.sources(),
             mqtt: self.mqtt(),
+            superiors: self.superiors.read(),
             supervision: self.supervision(),
         }
     }

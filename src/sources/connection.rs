@@ -298,7 +298,7 @@ impl Link {
     }
 
     /// The address behind the last record of this link.
-    pub(super) fn last_appended(&self) -> Lsn {
+    pub(crate) fn last_appended(&self) -> Lsn {
         Lsn(self.last_appended.load(Ordering::Acquire))
     }
 

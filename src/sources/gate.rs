@@ -9,6 +9,7 @@ use motorpool_protocols::{
     Admission, Gate, Protocol, Refusal, Registration, RegistrationVerdict, TerminalId, UtcMillis, gb32960,
     jt809,
 };
+use subtle::ConstantTimeEq as _;
 
 use crate::config::SecondLink;
 use crate::ids::DeviceId;
@@ -17,6 +18,9 @@ use crate::registry::{Device, DeviceState};
 
 use super::connection::Link;
 use super::listener::Context;
+
+/// How the name of a platform begins, in front of its access code.
+const PLATFORM: &str = "platform-";
 
 /// The gate of one read of one link.
 pub(super) struct LinkGate<'a> {
@@ -66,8 +70,21 @@ impl<'a> LinkGate<'a> {
                 None if device.profile.skips_authentication => true,
                 None => return Some(Refusal::NotLoggedIn),
             },
+            Needed::Platform => return self.platform_refusal(terminal, code),
             Needed::Secret => registry.check_mqtt_secret(device, password(protocol, terminal, code)),
         };
+        (!is_right).then_some(Refusal::WrongCode)
+    }
+
+    /// Why a platform (JT/T 809) may not log in; `None` when it may. It must be configured, with this user and password.
+    fn platform_refusal(&self, terminal: &TerminalId, code: Option<&[u8]>) -> Option<Refusal> {
+        let access_code = terminal.as_str().strip_prefix(PLATFORM)?;
+        let known = access_code.parse().ok().and_then(|number| self.context.jt809.platform(number));
+        let (Some(platform), Some(code)) = (known, code) else {
+            return Some(if known.is_none() { Refusal::Unknown } else { Refusal::NotLoggedIn });
+        };
+        let expected = format!("{}:{}", platform.user, platform.password.expose());
+        let is_right = bool::from(expected.as_bytes().ct_eq(code));
         (!is_right).then_some(Refusal::WrongCode)
     }
 
@@ -85,13 +102,15 @@ enum Needed {
     Code,
     /// The device's secret.
     Secret,
+    /// The user and password of a platform that is configured (JT/T 809).
+    Platform,
 }
 
 fn needed(protocol: Protocol, terminal: &TerminalId, device: &Device, code: Option<&[u8]>) -> Needed {
     let is_secret = match protocol {
         Protocol::Jt808 => return Needed::Code,
-        // A platform speaks for many vehicles: it has a secret, or stays out.
-        Protocol::Jt809 => jt809::plate::is_platform(terminal),
+        // A platform speaks for many vehicles: it is configured with a password, or stays out.
+        Protocol::Jt809 if jt809::plate::is_platform(terminal) => return Needed::Platform,
         Protocol::Gb32960 => code.is_some() || terminal.as_str().len() <= gb32960::PLATFORM_NAME_BYTES_MAX,
         // The password is the maker's default on nearly all of them: it counts for those that were given one.
         Protocol::Wialon => device.has_secret(),

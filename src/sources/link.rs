@@ -78,7 +78,7 @@ struct Progress {
 }
 
 /// Serves one link until it ends. Never returns an error: a broken link is an ordinary end.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     mut socket: ReadHalf,
     link: Arc<Link>,
     mut session: Box<dyn Session>,
@@ -99,6 +99,7 @@ pub(super) async fn serve(
             }
             Next::Close => break,
         }
+        session.stored();
         wait_for_replies(&link, &context).await;
     }
     drop(ending);

@@ -51,6 +51,8 @@ pub struct Context {
     pub config: config::Trackers,
     /// The settings of `[sessions]`.
     pub sessions: config::Sessions,
+    /// The settings of `[jt809]`: which platforms may log in.
+    pub jt809: config::Jt809,
     /// Memory held for unfinished messages of all links, bytes.
     pub held_bytes: AtomicUsize,
     /// The only clock.

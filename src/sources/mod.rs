@@ -25,7 +25,7 @@ pub mod acks;
 pub(crate) mod connection;
 mod datagrams;
 mod gate;
-mod link;
+pub(crate) mod link;
 pub mod links;
 pub mod listener;
 pub mod post;

@@ -24,6 +24,7 @@ pub(super) async fn context(folder: &Path, change: impl FnOnce(&mut Config)) -> 
     let registry = Arc::new(Registry::open(folder, &config).await.unwrap());
     Arc::new(Context {
         sessions: config.sessions.clone(),
+        jt809: config.jt809.clone(),
         held_bytes: AtomicUsize::new(0),
         clock: Arc::new(Clock::starting_at(UtcMillis(0))),
         journal: Journal::open(folder, &config.journal).unwrap().0,

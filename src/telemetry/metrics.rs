@@ -84,6 +84,10 @@ list! {
     BrokerConnections, Counter, "motorpool_broker_connections_total", "Connections made to the outside broker";
     BrokerMessages, Counter, "motorpool_broker_messages_total", "Messages from the outside broker by what became of them";
     BrokerUnacked, Gauge, "motorpool_broker_unacked", "Messages from the outside broker that are not acknowledged yet";
+    SuperiorsConnected, Gauge, "motorpool_jt809_superiors_connected", "Superior platforms that this one is logged in to";
+    SuperiorsWaiting, Gauge, "motorpool_jt809_waiting", "Positions that superior platforms have not confirmed yet";
+    SuperiorsDropped, Counter, "motorpool_jt809_dropped_total", "Positions dropped because the queue for a superior platform was full";
+    SuperiorsDamaged, Counter, "motorpool_jt809_damaged_files_total", "Queue files for superior platforms that were damaged";
     DevicesOnline, Gauge, "motorpool_devices_online", "Devices with a link open";
     Devices, Gauge, "motorpool_devices", "Devices in the registry";
     AckSeconds, Histogram, "motorpool_ack_seconds", "From the read of a message to the sending of its reply";
@@ -169,6 +173,7 @@ impl Exporter {
     ) -> String {
         self.set_sources(counters, readings);
         self.set_mqtt(readings);
+        self.set_superiors(readings);
         self.set_journal(readings);
         self.set_folds(readings);
         self.set_supervision(readings);
@@ -223,6 +228,14 @@ impl Exporter {
             self.counter(Metric::BrokerMessages, &[("outcome", outcome)], *count);
         }
         self.gauge(Metric::BrokerUnacked, &[], float(mqtt.broker_unacked));
+    }
+
+    fn set_superiors(&self, readings: &Readings) {
+        let superiors = &readings.superiors;
+        self.gauge(Metric::SuperiorsConnected, &[], float(superiors.connected));
+        self.gauge(Metric::SuperiorsWaiting, &[], float(superiors.waiting));
+        self.counter(Metric::SuperiorsDropped, &[], superiors.dropped);
+        self.counter(Metric::SuperiorsDamaged, &[], superiors.damaged_files);
     }
 
     fn set_journal(&self, readings: &Readings) {

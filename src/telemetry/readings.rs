@@ -18,6 +18,8 @@ pub struct Readings {
     pub sources: SourceReading,
     /// MQTT.
     pub mqtt: MqttReading,
+    /// Superior platforms that are fed.
+    pub superiors: SuperiorReading,
     /// Supervision.
     pub supervision: SupervisionReading,
 }
@@ -38,6 +40,20 @@ pub struct MqttReading {
     pub broker_messages: Vec<(&'static str, u64)>,
     /// Messages from it that are not acknowledged yet.
     pub broker_unacked: u64,
+}
+
+/// The numbers of all superior platforms (JT/T 809) together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a record, built field by field by the composition root")]
+pub struct SuperiorReading {
+    /// Those that this server is logged in to.
+    pub connected: u64,
+    /// Positions that are not confirmed.
+    pub waiting: u64,
+    /// Positions dropped because a queue was full.
+    pub dropped: u64,
+    /// Queue files of which a part could not be read.
+    pub damaged_files: u64,
 }
 
 /// The journal's numbers.

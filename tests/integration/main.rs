@@ -6,6 +6,7 @@ mod audit;
 mod bad_input;
 mod commands;
 mod downlink;
+mod jt809;
 mod kill;
 mod mixed;
 mod mqtt_broker;

@@ -32,6 +32,8 @@ pub(crate) struct Served {
     /// The MQTT listener.
     pub(crate) mqtt: SocketAddr,
     pub(crate) http: SocketAddr,
+    /// The listener for lower platforms, when there is one.
+    pub(crate) jt809: Option<SocketAddr>,
     pub(crate) token: String,
 }
 
@@ -91,6 +93,7 @@ impl Served {
             trackers: address("trackers"),
             mqtt: address("mqtt"),
             http: address("http"),
+            jt809: addresses["jt809"].as_str().map(|address| address.parse().unwrap()),
             token: fs::read_to_string(data.join("api-token")).unwrap().trim().to_owned(),
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! A [`Superior`] is the state of one lower platform. Over the main link it is a [`Session`] like any other: the driver
 //! hands it bytes, stores what it accepted, and sends [`Outbox::replies`] when that is durable. A platform is admitted
-//! by `platform-ACCESSCODE` with its password as the code; each vehicle behind it by its plate (see
+//! by `platform-ACCESSCODE` with `USER:PASSWORD` as the code; each vehicle behind it by its plate (see
 //! [`crate::jt809::plate`]). Before the platform has logged in everything else is refused, and so is afterwards whatever
 //! does not bear the access code of the log-in. (An open gate, which stores nothing, reads a link from its middle.)
 //!
@@ -255,7 +255,7 @@ impl Dialect for MainLink {
                 return Err(RejectReason::Malformed);
             }
             Ok((Message::Link(Link::LogIn(log_in)), _)) => Heard {
-                code: Some(log_in.password.as_bytes().to_vec()),
+                code: Some([log_in.user.to_string().as_bytes(), b":", log_in.password.as_bytes()].concat()),
                 ..Heard::log_in(terminal.ok_or(RejectReason::Malformed)?)
             },
             Ok((Message::Link(Link::LogOut(_)), _)) => {

@@ -246,7 +246,7 @@ fn a_platform_logs_in_and_its_vehicles_are_admitted_by_their_plates() {
         assert_eq!(link.receive(NOW, &bytes, &mut gate, &mut out).unwrap(), bytes.len());
         assert_eq!(out.raw, bytes);
         let wanted =
-            [("platform-5002".to_owned(), Some(b"secret".to_vec())), ("44A00001-1".to_owned(), None)];
+            [("platform-5002".to_owned(), Some(b"42:secret".to_vec())), ("44A00001-1".to_owned(), None)];
         assert_eq!(gate.asked, wanted);
         assert_eq!(out.messages.iter().map(|message| message.device).collect::<Vec<_>>(), [1, 2, 1, 2]);
         let replies = messages(&out.replies);

@@ -284,6 +284,12 @@ impl Lower {
         matches!(self.main, Main::Up(_))
     }
 
+    /// Whether the superior platform has shown the right verify code on the present sub link.
+    #[must_use]
+    pub const fn is_sub_up(&self) -> bool {
+        self.sub.is_up
+    }
+
     /// Positions that are taken and not confirmed.
     #[must_use]
     pub fn unconfirmed(&self) -> usize {

@@ -245,6 +245,14 @@ impl Position {
         }
     }
 
+    /// Appends the position in the form of its edition.
+    ///
+    /// # Errors
+    /// When a field does not fit.
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.write(&mut Writer::new(out, edition_808(self.edition())))
+    }
+
     /// Reads one position of an edition.
     ///
     /// # Errors

@@ -107,8 +107,10 @@ fn a_damaged_file_is_passed_over_and_counted() {
     for round in 0..20 {
         queue.append(&entries(round * 1_000, 200), Lsn(0)).unwrap();
     }
-    let [first, second] = [queue.state().files[0], queue.state().files[1]];
-    let path = queue.state().path(first.first);
+    let (path, second) = {
+        let state = queue.state();
+        (state.path(state.files[0].first), state.files[1])
+    };
     let mut bytes = fs::read(&path).unwrap();
     bytes[20] ^= 1;
     fs::write(&path, bytes).unwrap();

@@ -187,7 +187,11 @@ mod tests {
     #[tokio::test]
     async fn a_platform_shows_its_secret_and_others_only_what_they_can() {
         let folder = tempfile::tempdir().unwrap();
-        let context = context(folder.path(), |_| ()).await;
+        let context = context(folder.path(), |config| {
+            let platform = r#"{ "access_code": 20180920, "user": 5, "password": "secret" }"#;
+            config.jt809.platforms = vec![serde_json::from_str(platform).unwrap()];
+        })
+        .await;
         let link = link(&context).await;
         let refusal = |protocol, terminal: &str, code: Option<&str>| {
             let mut gate = LinkGate::new(&link, &context, UtcMillis(0));
@@ -199,16 +203,19 @@ mod tests {
         };
         let wrong = Some(Refusal::WrongCode);
 
-        let platform = enrol(&context, Protocol::Jt809, "platform-20180920").await;
+        enrol(&context, Protocol::Jt809, "platform-20180920").await;
+        enrol(&context, Protocol::Jt809, "platform-7").await;
         enrol(&context, Protocol::Jt809, "44A12345-1").await;
-        for code in [None, Some(""), Some("guess")] {
-            assert_eq!(refusal(Protocol::Jt809, "platform-20180920", code), wrong, "no secret was made");
+        assert_eq!(refusal(Protocol::Jt809, "platform-20180920", Some("5:secret")), None);
+        for code in ["", "secret", "5:guess", "6:secret"] {
+            assert_eq!(refusal(Protocol::Jt809, "platform-20180920", Some(code)), wrong, "{code}");
         }
-        let secret = secret_of(&context, platform).await;
-        assert_eq!(secret.len(), 8, "what the field has room for");
-        assert_eq!(refusal(Protocol::Jt809, "platform-20180920", Some(&secret)), None);
-        assert_eq!(refusal(Protocol::Jt809, "platform-20180920", Some("guess")), wrong);
-        assert_eq!(refusal(Protocol::Jt809, "platform-20180920", None), wrong);
+        assert_eq!(refusal(Protocol::Jt809, "platform-20180920", None), Some(Refusal::NotLoggedIn));
+        assert_eq!(
+            refusal(Protocol::Jt809, "platform-7", Some("5:secret")),
+            Some(Refusal::Unknown),
+            "not configured"
+        );
         assert_eq!(refusal(Protocol::Jt809, "44A12345-1", None), None, "a vehicle has no password");
 
         let platform = enrol(&context, Protocol::Gb32960, "fleet").await;

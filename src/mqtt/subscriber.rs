@@ -2,7 +2,7 @@
 //!
 //! One task does everything: it polls the connection, appends what came, and acknowledges what has become durable. Because
 //! acknowledgements are handed over only while the poll is suspended, they always belong to the connection that is open: a
-//! connection that breaks takes with it those that were not sent (rumqttc drops them), and [`Unacked`] forgets the rest.
+//! connection that breaks takes with it those that were not sent (rumqttc drops them), and `Unacked` forgets the rest.
 //! Nothing is awaited for an acknowledgement; the queue to the client has room for every packet id there is.
 //!
 //! The broker sends again what was not acknowledged; the fixes in it are told apart from new ones where tracks are merged.

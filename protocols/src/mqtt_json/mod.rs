@@ -3,7 +3,7 @@
 //! A payload is untrusted text of bounded length. Before anything is built from it, [`guard`] refuses what is not
 //! UTF-8, what is nested deeper than [`DEPTH_MAX`], and what is longer than [`PAYLOAD_BYTES_MAX`]; so no payload
 //! costs more memory than a small multiple of its length. Members that have no field in a [`Fix`] stay as they
-//! are in the stored message; [`describe`] shows the whole of it.
+//! are in the stored message; [`crate::describe`] shows the whole of it.
 //!
 //! - [`own`]: the shape that this project documents, for devices that are free to choose.
 //! - [`emqx_jt808`]: topic `jt808/{clientid}/{phone}/up` of EMQX's JT/T 808 gateway.

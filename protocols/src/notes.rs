@@ -88,7 +88,8 @@ impl Notebook {
         Description {
             version: title.version,
             terminal: title.terminal,
-            message: title.message,
+            // Some frames are a name and nothing else: they have no word of their own.
+            message: if title.message.is_empty() { title.name.to_owned() } else { title.message },
             name: title.name,
             serial: title.serial,
             observations,

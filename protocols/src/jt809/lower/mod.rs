@@ -251,6 +251,9 @@ pub struct Lower {
     /// All numbers that are taken and not confirmed.
     unconfirmed: BTreeSet<u64>,
     confirmed: Option<u64>,
+    /// Since when nothing was counted although a sub link broke with positions in flight: a count that was under way on it
+    /// comes no more, and what it had in it is only confirmed by being sent again over a new main link.
+    uncounted_since: Option<UtcMillis>,
 }
 
 impl Lower {
@@ -275,6 +278,7 @@ impl Lower {
             in_flight: VecDeque::new(),
             unconfirmed: BTreeSet::new(),
             confirmed: None,
+            uncounted_since: None,
         }
     }
 
@@ -319,6 +323,7 @@ impl Lower {
         self.main = Main::Down(retry);
         self.back_fill_max = self.back_fill_max.max(self.taken_max.take());
         self.carried = self.in_flight.len();
+        self.uncounted_since = None;
         self.waiting.clear();
         self.in_flight.clear();
         self.unconfirmed.clear();
@@ -351,8 +356,11 @@ impl Lower {
     }
 
     /// The sub link is gone. The superior platform connects it again.
-    pub const fn sub_closed(&mut self) {
+    pub fn sub_closed(&mut self) {
         self.sub.is_up = false;
+        if !self.in_flight.is_empty() {
+            self.uncounted_since = Some(self.heard.max(self.sent));
+        }
     }
 
     /// Hands over a position.
@@ -412,6 +420,9 @@ impl Lower {
                 if !self.waiting.is_empty() {
                     due = due.min(after(self.waiting_since, BATCH_WAIT_MS));
                 }
+                if let Some(since) = self.uncounted_since {
+                    due = due.min(after(since, self.settings.silence_ms));
+                }
                 if self.sub.is_up {
                     due = due.min(after(self.sub.heard, self.settings.silence_ms));
                 }
@@ -434,6 +445,9 @@ impl Lower {
             Main::Up(_) => {
                 if !self.waiting.is_empty() && is_due(self.waiting_since, BATCH_WAIT_MS) {
                     self.flush(now, out);
+                }
+                if self.uncounted_since.is_some_and(|since| is_due(since, self.settings.silence_ms)) {
+                    return self.close_main(CloseReason::Silent, out);
                 }
                 if is_due(self.sent, self.settings.keep_alive_ms) {
                     self.write_main(now, &Message::Link(Link::KeepAlive), out);
@@ -518,6 +532,10 @@ impl Lower {
             out.events.push(LowerEvent::Miscounted { counted: count, unconfirmed });
         }
         self.settle(positions, out);
+        if self.uncounted_since.is_some() {
+            // As long as counts come there is time; what is left when they end is what the lost one had.
+            self.uncounted_since = (!self.in_flight.is_empty()).then(|| self.heard.max(self.sub.heard));
+        }
     }
 
     /// Whether a position can be written at all.

@@ -449,7 +449,12 @@ impl<D: Dialect> Session for FramedSession<D> {
     ) -> Result<usize, SessionError> {
         let mut at = 0;
         while let Some(rest) = input.get(at..).filter(|rest| !rest.is_empty()) {
-            match self.dialect.cut(rest) {
+            let cut = match self.dialect.cut(rest) {
+                // The same whether its end is in sight yet or not: what comes in one piece and in many is one stream.
+                Cut::Frame(bytes) if bytes > D::FRAME_BYTES_MAX => Cut::Incomplete,
+                cut => cut,
+            };
+            match cut {
                 Cut::Incomplete if rest.len() < D::FRAME_BYTES_MAX => return Ok(at),
                 // It would never end: look for a frame from the next byte on.
                 Cut::Incomplete => {
@@ -538,6 +543,7 @@ pub fn fit<D: Dialect>(dialect: &D, input: &[u8]) -> Fit {
         }
         match dialect.cut(rest) {
             Cut::Incomplete => return Fit::Perhaps,
+            Cut::Frame(bytes) if bytes > D::FRAME_BYTES_MAX => return Fit::No,
             Cut::Garbage(..) => return Fit::No,
             Cut::Space(bytes) => rest = rest.get(bytes.max(1)..).unwrap_or(&[]),
             Cut::Frame(bytes) => {

@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::trial::{hear, holds, only, stored};
+use crate::{OpenGate, Outbox};
 
 const SHORT: &[u8] =
     b"GPRMC,021010.250,A,1220.74068,S,09830.0000,E,19.73,271.77,150718,,,A*57,F,,imei:900000000000017,";
@@ -65,4 +66,24 @@ proptest! {
         prop_assert_eq!(observe(&raw, &Profile::default(), &mut out), Ok(()));
         prop_assert_eq!(Fix { extra: sent.extra, ..out.fixes[0] }, sent);
     }
+}
+
+#[test]
+fn a_line_that_is_too_long_is_refused_however_it_comes() {
+    let mut stream = vec![b'7'; FRAME_BYTES_MAX + 1];
+    stream.push(b'\r');
+    let taken = |chunk: usize| {
+        let limits = SessionLimits { rejects_in_a_row_max: u32::MAX, ..SessionLimits::default() };
+        let mut session = Protocol::Xexun.session(Transport::Stream, limits);
+        let (mut out, mut held) = (Outbox::default(), Vec::new());
+        for part in stream.chunks(chunk) {
+            held.extend_from_slice(part);
+            let used = session.receive(UtcMillis(0), &held, &mut OpenGate::default(), &mut out).unwrap();
+            held.drain(..used);
+        }
+        let long = out.rejected.iter().filter(|refused| refused.reason == RejectReason::TooLong).count();
+        (out.raw, long)
+    };
+    assert_eq!(taken(7), taken(stream.len()));
+    assert!(taken(7).1 > 0);
 }

@@ -172,6 +172,7 @@ impl Served {
             .args(["serve", "--data"])
             .arg(data)
             .env("MOTORPOOL__TRACKERS__LISTEN", "127.0.0.1:0")
+            .env("MOTORPOOL__MQTT__LISTEN", "127.0.0.1:0")
             .env("MOTORPOOL__HTTP__LISTEN", "127.0.0.1:0")
             .env("MOTORPOOL__TRACKERS__UNAUTHENTICATED_LINKS_PER_IP_MAX", "18000")
             .env("MOTORPOOL_LOG", "warn")

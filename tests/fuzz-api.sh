@@ -10,7 +10,7 @@ tools=$root/target/schemathesis
 
 scratch=$(mktemp -d)
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -rf "$scratch"' EXIT
-printf '[trackers]\nlisten = "127.0.0.1:0"\n[http]\nlisten = "127.0.0.1:0"\nrequests_per_second = 0\n' >"$scratch/motorpool.toml"
+printf '[trackers]\nlisten = "127.0.0.1:0"\n[mqtt]\nlisten = "127.0.0.1:0"\n[http]\nlisten = "127.0.0.1:0"\nrequests_per_second = 0\n' >"$scratch/motorpool.toml"
 "$program" demo --data "$scratch/data" --cars 15 --config "$scratch/motorpool.toml" >"$scratch/log" 2>&1 &
 server=$!
 until grep -q 'the history has arrived' "$scratch/log"; do

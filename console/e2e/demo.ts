@@ -24,7 +24,7 @@ declare module "vitest" {
 const CARS = 60;
 const START_MOST_MS = 60_000;
 const JUDGING_LOOK_MS = 1_500;
-const CONFIG = '[trackers]\nlisten = "127.0.0.1:0"\n[http]\nlisten = "127.0.0.1:0"\n';
+const CONFIG = '[trackers]\nlisten = "127.0.0.1:0"\n[mqtt]\nlisten = "127.0.0.1:0"\n[http]\nlisten = "127.0.0.1:0"\n';
 /** What the demonstration says once its three weeks of history have arrived and its cars drive. */
 const READY = "the cars drive live";
 

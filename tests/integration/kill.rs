@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::support::{MOTORPOOL, Served, motorpool_ok, scratch, wait_until};
 
 /// Kills in the ordinary test run; `make soak` sets `KILL_ROUNDS=50`.
-const ROUNDS: u64 = 8;
+const ROUNDS: u64 = 5;
 
 /// How long the server lives under load between two kills, at most.
 const LIFE_MS: u64 = 600;

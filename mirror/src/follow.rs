@@ -260,7 +260,9 @@ impl<T: Target, W: World> Follower<T, W> {
 
     /// Reads and decodes the next chunk.
     fn read_chunk(&mut self, reader: &mut Reader) -> Result<Vec<Read>, ReadError> {
-        let chunk = reader.next_chunk(TICK)?;
+        // While there is something to fill back, the journal is not waited for.
+        let patience = if self.filling.is_some() { Duration::ZERO } else { TICK };
+        let chunk = reader.next_chunk(patience)?;
         let mut reads: Vec<Read> = Vec::new();
         for event in chunk.events() {
             match event {

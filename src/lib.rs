@@ -21,6 +21,7 @@ pub mod downlink;
 pub mod folds;
 pub mod jt809;
 pub mod live;
+pub mod mirror;
 pub mod mqtt;
 pub mod notify;
 pub mod outbound;

@@ -59,6 +59,9 @@ pub struct WriteError {
     pub message: String,
     /// How long the server asked to be left alone.
     pub retry_after: Option<Duration>,
+    /// Whether nobody answered, or only someone in front of the server: it may have been restarted, and forgotten what it had not
+    /// written to its disk.
+    pub is_away: bool,
 }
 
 impl WriteError {
@@ -73,7 +76,7 @@ impl WriteError {
             }
             text.push(c);
         }
-        Self { trouble, message: text, retry_after: None }
+        Self { trouble, message: text, retry_after: None, is_away: false }
     }
 }
 

@@ -8,12 +8,16 @@
 //! the fixes are filled back from the archive once the server answers and everything newer is delivered. The same is done with
 //! what was released while there was no mirror.
 //!
+//! Some engines answer before a point is on their disk (VictoriaMetrics keeps seconds in memory). So the checkpoint that is written
+//! stays [`FollowerParts::overlap`] behind what was answered, and after the server was away everything since then is sent again.
+//!
 //! It stands a moment behind: the fixes of a second are numbered (see [`crate::order`]) when the second is over and the archive
 //! has them.
 
 mod owing;
 mod waiting;
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,6 +83,8 @@ pub struct FollowerParts<T, W> {
     pub form: Form,
     /// Bytes of the journal that may wait.
     pub lag_max: u64,
+    /// How long the server may take to put on its disk what it has answered for.
+    pub overlap: Duration,
 }
 
 /// Why the next piece of work was not done.
@@ -88,6 +94,8 @@ enum Interruption {
     Stopped,
     #[error("too far behind")]
     Behind,
+    #[error("the server was away")]
+    Again,
     #[error(transparent)]
     Journal(#[from] ReadError),
     #[error(transparent)]
@@ -102,6 +110,9 @@ struct Read {
     received_at: UtcMillis,
     rows: Vec<Row>,
 }
+
+/// The end of a record, and when it was received, milliseconds since 1970.
+type Place = (Lsn, i64);
 
 /// The mirror's own place in the journal.
 pub struct Follower<T, W> {
@@ -121,10 +132,15 @@ pub struct Follower<T, W> {
     status: Arc<Status>,
     seconds: Seconds,
     batch: Batch,
-    /// The end of the last record whose rows are in `seconds`, and when it was received.
-    read: (Lsn, i64),
-    /// The same of the last record whose rows are all in `batch`, delivered, or owed.
-    gathered: (Lsn, i64),
+    /// Behind the last record whose rows are in `seconds`.
+    read: Place,
+    /// Behind the last record whose rows are all in `batch`, delivered, or owed.
+    gathered: Place,
+    /// Behind the last record whose rows are all delivered or owed.
+    delivered: Place,
+    /// Where `delivered` was, and since when; the first is what is taken to be on the server's disk.
+    settling: VecDeque<(Instant, Place)>,
+    overlap: Duration,
     filling: Option<Filling>,
 }
 
@@ -159,6 +175,7 @@ impl<T: Target, W: World> Follower<T, W> {
             );
             state.checkpoint = durable;
         }
+        let begin = (state.checkpoint, state.received_ms);
         let follower = Self {
             consumer: parts.journal.consumer("mirror"),
             journal: parts.journal,
@@ -169,8 +186,11 @@ impl<T: Target, W: World> Follower<T, W> {
             form: parts.form,
             lag_max: parts.lag_max,
             file,
-            read: (state.checkpoint, state.received_ms),
-            gathered: (state.checkpoint, state.received_ms),
+            read: begin,
+            gathered: begin,
+            delivered: begin,
+            settling: VecDeque::from([(Instant::now(), begin)]),
+            overlap: parts.overlap,
             state,
             saved: Instant::now(),
             is_changed: true,
@@ -201,8 +221,8 @@ impl<T: Target, W: World> Follower<T, W> {
             match interruption {
                 Ok(()) => continue,
                 Err(Interruption::Stopped) => break,
-                // What was passed over; the reader begins behind it.
-                Err(Interruption::Behind) => {}
+                // What was passed over, the reader begins behind; what is sent again, it begins before.
+                Err(Interruption::Behind | Interruption::Again) => {}
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "the mirror can't go on");
                     runtime.block_on(async {
@@ -217,14 +237,14 @@ impl<T: Target, W: World> Follower<T, W> {
         }
     }
 
-    /// Goes back to the checkpoint.
+    /// Goes back to what was delivered.
     fn begin(&mut self) -> Reader {
         self.seconds.clear();
         self.batch.clear();
         self.filling = None;
-        self.read = (self.state.checkpoint, self.state.received_ms);
-        self.gathered = self.read;
-        self.journal.reader(self.state.checkpoint)
+        self.read = self.delivered;
+        self.gathered = self.delivered;
+        self.journal.reader(self.delivered.0)
     }
 
     /// One chunk of the journal, and when there is no more for now, one batch of what is owed.
@@ -347,10 +367,11 @@ impl<T: Target, W: World> Follower<T, W> {
         let mut patience = Patience {
             journal: &self.journal,
             status: &self.status,
-            checkpoint: self.state.checkpoint,
+            delivered: self.delivered.0,
             lag_max: self.lag_max,
             stop,
             is_behind: false,
+            was_away: false,
         };
         let sent = runtime.block_on(async {
             tokio::select! {
@@ -358,7 +379,7 @@ impl<T: Target, W: World> Follower<T, W> {
                 () = stop.cancelled() => None,
             }
         });
-        let is_behind = patience.is_behind;
+        let (is_behind, was_away) = (patience.is_behind, patience.was_away);
         match sent {
             Some(Ok(delivered)) => {
                 self.status.succeeded();
@@ -369,6 +390,10 @@ impl<T: Target, W: World> Follower<T, W> {
                 if delivered.rejected > 0 {
                     tracing::warn!(lines = delivered.rejected, "the mirror's server refused lines; see rejected.jsonl");
                 }
+                if was_away && !self.overlap.is_zero() {
+                    self.delivered = self.settled();
+                    return Err(Interruption::Again);
+                }
                 Ok(())
             }
             Some(Err(Undelivered::Rejects(error))) => Err(error.into()),
@@ -377,19 +402,36 @@ impl<T: Target, W: World> Follower<T, W> {
         }
     }
 
-    /// Moves the checkpoint to what is gathered, all of which is delivered, and writes it when it is time.
+    /// Notes that all that is gathered is delivered, and writes the state when it is time.
     fn commit(&mut self) -> Result<(), Interruption> {
-        self.is_changed |= self.state.checkpoint != self.gathered.0;
-        (self.state.checkpoint, self.state.received_ms) = self.gathered;
+        self.delivered = self.gathered;
         self.tell();
-        if self.is_changed && self.saved.elapsed() >= SAVE_EVERY {
+        if self.saved.elapsed() >= SAVE_EVERY && (self.is_changed || self.settled().0 != self.state.checkpoint) {
             self.save()?;
         }
         Ok(())
     }
 
+    /// What was delivered long enough ago.
+    fn settled(&mut self) -> Place {
+        if self.overlap.is_zero() {
+            return self.delivered;
+        }
+        let is_news = |(since, place): &(Instant, Place)| {
+            *place != self.delivered && since.elapsed() >= SAVE_EVERY
+        };
+        if self.settling.back().is_some_and(is_news) {
+            self.settling.push_back((Instant::now(), self.delivered));
+        }
+        while self.settling.get(1).is_some_and(|(since, _)| since.elapsed() >= self.overlap) {
+            self.settling.pop_front();
+        }
+        self.settling.front().map_or(self.delivered, |(_, place)| *place)
+    }
+
     /// Writes the state, then lets the journal go on.
     fn save(&mut self) -> io::Result<()> {
+        (self.state.checkpoint, self.state.received_ms) = self.settled();
         self.file.save(&self.state)?;
         self.saved = Instant::now();
         self.is_changed = false;
@@ -401,13 +443,13 @@ impl<T: Target, W: World> Follower<T, W> {
     }
 
     fn tell(&self) {
-        self.status.checkpoint.store(self.state.checkpoint.0, Relaxed);
-        self.status.received_ms.store(self.state.received_ms, Relaxed);
+        self.status.delivered.store(self.delivered.0.0, Relaxed);
+        self.status.received_ms.store(self.delivered.1, Relaxed);
         self.status.owed.store(self.state.owed.len() as u64, Relaxed);
     }
 
     fn check_lag(&self) -> Result<(), Interruption> {
-        let lag = self.journal.durable().0.saturating_sub(self.state.checkpoint.0);
+        let lag = self.journal.durable().0.saturating_sub(self.delivered.0.0);
         if lag > self.lag_max { Err(Interruption::Behind) } else { Ok(()) }
     }
 }

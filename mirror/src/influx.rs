@@ -226,11 +226,15 @@ fn write_error(error: RequestError) -> WriteError {
     match error {
         RequestError::Http { status, text } => {
             let trouble = Trouble::of_status(status.as_u16());
-            WriteError::new(trouble, &format!("{}: {text}", status.as_u16()))
+            let mut error = WriteError::new(trouble, &format!("{}: {text}", status.as_u16()));
+            error.is_away = matches!(status.as_u16(), 502..=504);
+            error
         }
         RequestError::ReqwestProcessing { source } => {
             let trouble = if source.is_builder() { Trouble::Configuration } else { Trouble::Passing };
-            WriteError::new(trouble, &text_of(&source.without_url()))
+            let mut error = WriteError::new(trouble, &text_of(&source.without_url()));
+            error.is_away = true;
+            error
         }
         other => WriteError::new(Trouble::Configuration, &other.to_string()),
     }

@@ -64,7 +64,7 @@ impl Owed {
 #[serde(default)]
 #[expect(clippy::exhaustive_structs, reason = "a record of the file")]
 pub struct State {
-    /// Everything before this address is on the server, refused, or owed.
+    /// Everything before this address is on the server's disk, refused, or owed.
     pub checkpoint: Lsn,
     /// When the last record before it was received, milliseconds since 1970; 0 = not known.
     pub received_ms: i64,

@@ -17,7 +17,7 @@ pub struct Status {
     /// Attempts that failed.
     pub retries: AtomicU64,
     /// The address up to which everything is delivered or owed.
-    pub checkpoint: AtomicU64,
+    pub delivered: AtomicU64,
     /// When the last record before it was received, milliseconds since 1970; 0 = not known.
     pub received_ms: AtomicI64,
     /// Ranges that are to be filled back.

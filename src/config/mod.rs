@@ -6,6 +6,7 @@
 mod accounts;
 mod jt809;
 mod load;
+mod mirror;
 mod mqtt;
 mod trackers;
 mod values;
@@ -24,6 +25,7 @@ pub use crate::outbound::guard::Network;
 pub use accounts::{Accounts, CookieMode};
 pub use jt809::{Jt809, LowerPlatform, SuperiorPlatform};
 pub use load::{ConfigError, FILES_RESERVED, load};
+pub use mirror::Mirror;
 pub use motorpool_storage::config::{Bytes, Journal, Seconds, Tracks};
 pub use mqtt::{Broker, BrokerAddress, Mqtt};
 pub use trackers::{Port, SecondLink, Sessions, Spoken, Trackers};
@@ -59,6 +61,8 @@ pub struct Config {
     pub notify: Notify,
     /// Requests to other servers.
     pub outbound: Outbound,
+    /// The InfluxDB, or an engine that takes its lines, that fixes are mirrored to.
+    pub mirror: Mirror,
     /// The maps under the cars.
     pub map: Map,
     /// Log-ins of people, and the audit log.
@@ -87,6 +91,7 @@ impl Default for Config {
             http: Http::default(),
             notify: Notify::default(),
             outbound: Outbound::default(),
+            mirror: Mirror::default(),
             map: Map::default(),
             accounts: Accounts::default(),
             quarantine: Quarantine::default(),

@@ -22,6 +22,7 @@ use crate::ids::Lsn;
 use crate::journal::{Journal, Recovery};
 use crate::jt809::{self, SuperiorStatus};
 use crate::live::Live;
+use crate::mirror::{Mirror, MirrorParts, MirrorStatus};
 use crate::mqtt::subscriber::BrokerCounts;
 use crate::mqtt::{self, Downlinks, Refusals};
 use crate::notify::gateway::{Gateway, Outbox};
@@ -195,6 +196,18 @@ impl Parts {
         opened.await?
     }
 
+    /// The mirror, when there is one; before, [`Mirror::reserve`] has kept its place in the journal.
+    pub(super) fn mirror(&self, driver: &Driver) -> anyhow::Result<Option<Mirror>> {
+        Mirror::open(MirrorParts {
+            config: &self.config,
+            journal: &self.journal,
+            tracks: &self.tracks,
+            registry: &self.registry,
+            clock: &self.clock,
+            folds: driver.counts(),
+        })
+    }
+
     /// What links of every protocol need.
     pub(super) fn source_context(
         &self,
@@ -237,6 +250,7 @@ impl Parts {
         driver: &Driver,
         supervisor: &Supervisor,
         superiors: SuperiorStatus,
+        mirror: MirrorStatus,
     ) -> readings::Source {
         readings::Source {
             journal: self.journal.clone(),
@@ -250,6 +264,7 @@ impl Parts {
             refusals: self.refusals.clone(),
             broker: Arc::clone(&self.broker),
             superiors,
+            mirror,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::folds::FoldCounts;
 use crate::ids::Lsn;
 use crate::journal::{Health, Journal};
 use crate::jt809::SuperiorStatus;
+use crate::mirror::MirrorStatus;
 use crate::mqtt::subscriber::BrokerCounts;
 use crate::mqtt::{Downlinks, Refusals};
 use crate::sources::Links;
@@ -33,6 +34,7 @@ pub(super) struct Source {
     pub(super) refusals: Refusals,
     pub(super) broker: Arc<BrokerCounts>,
     pub(super) superiors: SuperiorStatus,
+    pub(super) mirror: MirrorStatus,
 }
 
 impl Source {
@@ -47,6 +49,7 @@ impl Source {
             sources: self.sources(),
             mqtt: self.mqtt(),
             superiors: self.superiors.read(),
+            mirror: self.mirror.read(self.journal.durable(), self.clock.now()),
             supervision: self.supervision(),
         }
     }

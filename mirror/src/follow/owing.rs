@@ -1,6 +1,7 @@
 //! What the mirror owes: passing over what the journal can't wait for, and filling it back from the archive.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use motorpool_protocols::{TerminalId, UtcMillis};
 use motorpool_storage::ids::{DeviceId, Lsn};
@@ -31,8 +32,9 @@ impl<T: Target, W: World> Follower<T, W> {
     /// [`Interruption::Behind`] when that is done.
     pub(super) fn pass_over(&mut self, stop: &CancellationToken) -> Result<(), Interruption> {
         let goal = Lsn(self.journal.durable().0.saturating_sub(self.lag_max / 2));
-        let mut owed = Owed::at(self.state.checkpoint);
-        let mut reader = self.journal.reader(self.state.checkpoint);
+        let mut place = self.settled();
+        let mut owed = Owed::at(place.0);
+        let mut reader = self.journal.reader(place.0);
         let mut rows = Vec::new();
         self.seconds.clear();
         while reader.position() < goal {
@@ -51,7 +53,7 @@ impl<T: Target, W: World> Follower<T, W> {
                     owed.note(received_at, row.fix.fix_time);
                     self.seconds.pass(&row);
                 }
-                self.state.received_ms = received_at.0;
+                place.1 = received_at.0;
             }
         }
         owed.to = reader.position();
@@ -61,8 +63,9 @@ impl<T: Target, W: World> Follower<T, W> {
             fixes = owed.fixes,
             "the mirror is too far behind: a range is passed over, to be filled back from the archive"
         );
-        self.state.checkpoint = owed.to;
         self.state.owe(owed);
+        self.delivered = (owed.to, place.1);
+        self.settling = VecDeque::from([(Instant::now(), self.delivered)]);
         self.save()?;
         Err(Interruption::Behind)
     }

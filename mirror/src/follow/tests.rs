@@ -39,6 +39,7 @@ struct Engine {
     written: Arc<AtomicU64>,
     /// What every write comes to.
     trouble: Arc<Mutex<Option<Trouble>>>,
+    is_away: Arc<AtomicBool>,
     hangs: Arc<AtomicBool>,
 }
 
@@ -58,7 +59,9 @@ impl Target for Engine {
             std::future::pending::<()>().await;
         }
         if let Some(trouble) = *self.trouble.lock().unwrap() {
-            return Err(WriteError::new(trouble, "as told"));
+            let mut error = WriteError::new(trouble, "as told");
+            error.is_away = self.is_away.load(Relaxed);
+            return Err(error);
         }
         let mut points = self.points.lock().unwrap();
         for line in std::str::from_utf8(lines).unwrap().lines() {
@@ -183,7 +186,7 @@ impl Spine {
     }
 
     fn follow(&self, engine: &Engine, lag_max: u64) -> Running {
-        Running::start(self, engine, lag_max)
+        Running::start(self, engine, lag_max, Duration::ZERO)
     }
 }
 
@@ -195,7 +198,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(spine: &Spine, engine: &Engine, lag_max: u64) -> Self {
+    fn start(spine: &Spine, engine: &Engine, lag_max: u64, overlap: Duration) -> Self {
         let backoff = Backoff { min: Duration::from_millis(1), max: Duration::from_millis(2) };
         let rejects = RejectFile::in_folder(&spine.mirror_folder(), 1 << 20);
         let follower = Follower::open(FollowerParts {
@@ -207,6 +210,7 @@ impl Running {
             delivery: Delivery::new(engine.clone(), backoff, || 0, rejects, 10),
             form: Form { measurement: Measurement::new("fix").unwrap(), rows_max: 7, bytes_max: 1 << 20 },
             lag_max,
+            overlap,
         })
         .unwrap();
         let (status, stop) = (follower.status(), CancellationToken::new());
@@ -298,7 +302,7 @@ fn what_was_sent_before_a_crash_is_the_same_when_it_is_sent_again() {
     }
     let running = spine.follow(&engine, NO_LIMIT);
     let durable = spine.journal.durable().0;
-    wait_until(|| running.status.checkpoint.load(Relaxed) == durable);
+    wait_until(|| running.status.delivered.load(Relaxed) == durable);
     running.end();
     assert_eq!(engine.points(), spine.points());
     assert!(engine.written.load(Relaxed) > engine.points().len() as u64, "nothing was sent twice");
@@ -310,12 +314,12 @@ fn a_server_that_stays_away_holds_no_more_of_the_journal_than_is_allowed() {
     let mut spine = Spine::new();
     let engine = Engine::default();
     engine.answer(Some(Trouble::Passing));
-    let running = spine.follow(&engine, LAG_MAX);
+    let running = Running::start(&spine, &engine, LAG_MAX, Duration::from_secs(3_600));
     spine.journal.consumer("tracks").set_checkpoint(spine.journal.durable()).unwrap();
     drive(&mut spine, 0..400);
     let durable = spine.journal.durable();
     assert!(durable.0 > 2 * LAG_MAX);
-    let lag = || durable.0 - running.status.checkpoint.load(Relaxed);
+    let lag = || durable.0 - running.status.delivered.load(Relaxed);
     wait_until(|| lag() <= LAG_MAX && running.status.owed.load(Relaxed) > 0);
     assert!(engine.points().is_empty());
     wait_until(|| state(&spine.mirror_folder()).owed.len() == 1);
@@ -326,10 +330,11 @@ fn a_server_that_stays_away_holds_no_more_of_the_journal_than_is_allowed() {
     engine.answer(None);
     spine.tracks.seal_now().unwrap();
     wait_until(|| running.status.owed.load(Relaxed) == 0);
-    wait_until(|| running.status.checkpoint.load(Relaxed) == durable.0);
+    wait_until(|| running.status.delivered.load(Relaxed) == durable.0);
     running.end();
     assert_eq!(engine.points(), spine.points());
-    assert!(state(&spine.mirror_folder()).owed.is_empty());
+    let state = state(&spine.mirror_folder());
+    assert!(state.owed.is_empty() && state.checkpoint >= owed.to, "{state:?}");
 }
 
 #[test]
@@ -349,7 +354,7 @@ fn what_was_released_without_a_mirror_is_filled_back() {
     spine.tracks.seal_now().unwrap();
 
     let running = spine.follow(&engine, NO_LIMIT);
-    wait_until(|| running.status.checkpoint.load(Relaxed) == durable.0);
+    wait_until(|| running.status.delivered.load(Relaxed) == durable.0);
     wait_until(|| running.status.owed.load(Relaxed) == 0);
     running.end();
     assert_eq!(engine.points(), spine.points());
@@ -364,7 +369,7 @@ fn a_wrong_configuration_stands_still_and_drops_nothing() {
     let begin = spine.journal.durable().0;
     drive(&mut spine, 0..10);
     wait_until(|| running.status.trouble().is_some_and(|error| error.trouble == Trouble::Configuration));
-    assert_eq!(running.status.checkpoint.load(Relaxed), begin);
+    assert_eq!(running.status.delivered.load(Relaxed), begin);
     engine.answer(None);
     wait_until(|| engine.points() == spine.points());
     assert_eq!(running.status.trouble(), None);
@@ -393,4 +398,25 @@ fn a_new_mirror_begins_at_the_end_of_the_journal() {
     let fresh = || spine.points().into_iter().filter(|(key, _)| !before.contains_key(key)).collect();
     wait_until(|| engine.points() == fresh());
     running.end();
+}
+
+#[test]
+fn what_a_server_forgot_when_it_was_killed_is_sent_again() {
+    let mut spine = Spine::new();
+    let engine = Engine::default();
+    let running = Running::start(&spine, &engine, NO_LIMIT, Duration::from_secs(3_600));
+    drive(&mut spine, 0..20);
+    wait_until(|| engine.points() == spine.points());
+    // Killed with all of it in memory, and away for a while.
+    engine.is_away.store(true, Relaxed);
+    engine.answer(Some(Trouble::Passing));
+    engine.points.lock().unwrap().clear();
+    drive(&mut spine, 20..30);
+    wait_until(|| running.status.trouble().is_some());
+    engine.answer(None);
+    wait_until(|| engine.points() == spine.points());
+    running.end();
+    // Neither has this process more than a promise: a restart begins where the server's disk is sure.
+    let begin = state(&spine.mirror_folder()).checkpoint;
+    assert_eq!(begin, Lsn(0));
 }

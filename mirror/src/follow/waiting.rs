@@ -16,20 +16,22 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub(super) struct Patience<'a> {
     pub(super) journal: &'a Journal,
     pub(super) status: &'a Status,
-    pub(super) checkpoint: Lsn,
+    pub(super) delivered: Lsn,
     pub(super) lag_max: u64,
     pub(super) stop: &'a CancellationToken,
     /// Whether it ended because too much of the journal waits.
     pub(super) is_behind: bool,
+    /// Whether the server was away in between.
+    pub(super) was_away: bool,
 }
 
 impl Waiting for Patience<'_> {
     async fn wait(&mut self, delay: Duration, error: &WriteError) -> ControlFlow<()> {
         self.status.failed(error);
+        self.was_away |= error.is_away;
         let begun = Instant::now();
         loop {
-            self.is_behind =
-                self.journal.durable().0.saturating_sub(self.checkpoint.0) > self.lag_max;
+            self.is_behind = self.journal.durable().0.saturating_sub(self.delivered.0) > self.lag_max;
             if self.is_behind || self.stop.is_cancelled() {
                 return ControlFlow::Break(());
             }

@@ -21,7 +21,9 @@ browser() { command -v chromium >/dev/null 2>&1; }
 mosquitto_programs() {
     command -v mosquitto_pub >/dev/null 2>&1 && { [[ -x /usr/sbin/mosquitto ]] || command -v mosquitto >/dev/null 2>&1; }
 }
+victoria_metrics() { command -v victoria-metrics >/dev/null 2>&1; }
 if may_install; then
+    victoria_metrics || missing+=(victoria-metrics)
     mosquitto_programs || missing+=(mosquitto mosquitto-clients)
     postgres_programs || missing+=(postgresql)
     node_is_new_enough || missing+=(nodejs npm)
@@ -43,6 +45,10 @@ fi
 
 if ! mosquitto_programs; then
     echo "Without Mosquitto its tests are skipped (Debian: sudo apt-get install mosquitto mosquitto-clients)." >&2
+fi
+
+if ! victoria_metrics; then
+    echo "Without VictoriaMetrics its tests are skipped (Debian: sudo apt-get install victoria-metrics)." >&2
 fi
 
 if ! node_is_new_enough; then

@@ -19,8 +19,6 @@ pub mod commands;
 pub mod config;
 pub mod downlink;
 pub mod folds;
-pub mod ids;
-pub mod journal;
 pub mod jt809;
 pub mod live;
 pub mod mqtt;
@@ -35,5 +33,6 @@ pub mod sources;
 pub mod supervision;
 pub mod telemetry;
 pub mod tls;
-pub mod tracks;
 pub mod webhooks;
+
+pub use motorpool_storage::{ids, journal, tracks};

@@ -30,8 +30,8 @@ use super::extract::{Id, Params, instant, next_link, with_link};
 use super::positions::{accepts, ignition, tenths};
 use super::problem::{Problem, ProblemBody};
 use crate::registry::Device;
-use crate::tracks::export::{self, ExportError, Format};
 use crate::tracks::{Row, TrackOptions};
+use motorpool_exports::{ExportError, Format};
 
 /// Bytes of one piece of a streamed answer.
 const PIECE_BYTES: usize = 64 << 10;
@@ -338,7 +338,7 @@ impl Answer {
         };
         // Maps draw a line through every point of a GPX track, and a place that is not valid may be anywhere.
         let rows = rows.filter(|row| format != Format::Gpx || row.fix.is_valid());
-        export::write(format, out, rows.map(Ok), &|_| Some(terminal.to_owned()))?;
+        motorpool_exports::write(format, out, rows.map(Ok), &|_| Some(terminal.to_owned()))?;
         Ok(())
     }
 }

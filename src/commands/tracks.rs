@@ -21,8 +21,8 @@ use crate::ids::{DeviceId, Lsn};
 use crate::journal::Event;
 use crate::journal::verify::each_event;
 use crate::registry::{REGISTRY_FILE, Registry, Snapshot, read_profiles};
-use crate::tracks::export::{ExportError, Format, write};
 use crate::tracks::{Archive, Row, Selection, tail_rows, verify};
+use motorpool_exports::{ExportError, Format, write};
 
 /// Check the track archive, or write tracks out
 #[derive(Debug, clap::Subcommand)]

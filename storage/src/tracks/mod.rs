@@ -23,7 +23,6 @@ mod cache;
 mod compact;
 mod encode;
 mod error;
-pub mod export;
 mod footer;
 mod index;
 mod manifest;
@@ -36,6 +35,7 @@ mod schema;
 mod seal;
 mod store;
 mod verify;
+mod whole;
 
 use std::fs;
 use std::path::Path;
@@ -56,6 +56,7 @@ pub use self::archive::{Archive, Rows, Selection, tail_rows};
 pub use self::error::TracksError;
 pub use self::row::{Partition, Row};
 pub use self::verify::{Verified, verify};
+pub use self::whole::write_parquet;
 
 /// The archive. Clones share it; the threads behind it end with the last clone.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ const FIXES_MAX: usize = 20_000;
 
 #[test]
 fn real_vehicle_days_come_back_as_they_went_in() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/beijing_vehicle_days.csv.gz");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/beijing_vehicle_days.csv.gz");
     if !path.exists() {
         eprintln!("{SKIP}");
         return;

@@ -4,7 +4,7 @@
 //! memory than a small one. Coordinates are WGS-84 unless the caller moved the rows, times UTC. The names of terminals come from a closure, because
 //! only the registry knows them.
 //!
-//! This module opens no files.
+//! This crate opens no files.
 
 pub mod csv;
 pub mod geojson;
@@ -16,9 +16,8 @@ use std::io::{self, Write};
 
 use motorpool_protocols::{Fix, Quality, Status};
 
-use super::error::TracksError;
-use super::row::Row;
-use crate::ids::DeviceId;
+use motorpool_storage::ids::DeviceId;
+use motorpool_storage::tracks::{Row, TracksError};
 
 /// The terminal id of a device, if the registry knows it.
 pub type TerminalOf<'a> = &'a dyn Fn(DeviceId) -> Option<String>;

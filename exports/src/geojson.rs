@@ -8,9 +8,9 @@ use motorpool_protocols::UtcMillis;
 use serde::Serialize;
 
 use super::{Degrees, ExportError, TerminalOf, Terminals};
-use crate::ids::DeviceId;
-use crate::tracks::error::TracksError;
-use crate::tracks::row::Row;
+use motorpool_storage::ids::DeviceId;
+use motorpool_storage::tracks::Row;
+use motorpool_storage::tracks::TracksError;
 
 #[derive(Serialize)]
 struct Properties<'a> {

@@ -10,8 +10,8 @@ use std::io::Write;
 use motorpool_supervision::formula::guarded;
 
 use super::{Degrees, ExportError, Tenths, TerminalOf, Terminals};
-use crate::tracks::error::TracksError;
-use crate::tracks::row::Row;
+use motorpool_storage::tracks::Row;
+use motorpool_storage::tracks::TracksError;
 
 /// The header.
 pub const HEADER: &str = "device,terminal,time_utc,lat,lon,altitude_m,speed_kmh,course_deg,valid,received_utc,\

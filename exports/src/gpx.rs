@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use super::{Degrees, ExportError, TerminalOf, Terminals};
-use crate::tracks::error::TracksError;
-use crate::tracks::row::Row;
+use motorpool_storage::tracks::Row;
+use motorpool_storage::tracks::TracksError;
 
 const HEAD: &str = concat!(
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",

@@ -36,6 +36,9 @@ pub struct Profile {
     pub skips_authentication: bool,
     /// The numbers that a lower platform of JT/T 809 encrypts with. Default: it does not.
     pub cipher: Option<Cipher>,
+    /// The password that a terminal wants in front of every command (Queclink). Default: it is not known, so that such
+    /// a terminal can't be told anything.
+    pub command_password: Option<String>,
     /// What the engine burns, for the fuel rate that is worked out from the air flow. Default: petrol.
     pub fuel: Fuel,
     /// What lies where in the CAN frames that the terminal passes on (JT/T 808 0x0705). Default: nothing is known.
@@ -57,6 +60,7 @@ impl Default for Profile {
             vendor_items: VendorItems::Raw,
             skips_authentication: false,
             cipher: None,
+            command_password: None,
             fuel: Fuel::Petrol,
             can_signals: Vec::new(),
         }

@@ -26,6 +26,7 @@ fn config(memory_rows_max: usize) -> config::Tracks {
         seal_interval: Seconds(Duration::from_secs(300)),
         compact_files_min: 3,
         page_rows: 16,
+        ..config::Tracks::default()
     }
 }
 

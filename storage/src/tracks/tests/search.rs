@@ -207,6 +207,9 @@ fn bridge(fixes: &[(i64, Place)], a: i64, b: i64) -> Option<i64> {
     Some(after.0 - before.0)
 }
 
+/// How far apart two cars are that are near, and whether a fix says so of each.
+type Nearness = (f64, bool, bool);
+
 /// Meetings as they are defined: beginning, end, closest and farthest distance, fixes of both.
 fn meetings(
     own: &[(i64, Place)],
@@ -215,7 +218,7 @@ fn meetings(
     gap_max_ms: i64,
 ) -> Vec<(i64, i64, f64, f64, u64, u64)> {
     let instants: std::collections::BTreeSet<i64> = own.iter().chain(others).map(|(time, _)| *time).collect();
-    let near: Vec<(i64, Option<(f64, bool, bool)>)> = instants
+    let near: Vec<(i64, Option<Nearness>)> = instants
         .into_iter()
         .map(|at| {
             let both = stand(own, at, gap_max_ms).zip(stand(others, at, gap_max_ms));
@@ -228,7 +231,7 @@ fn meetings(
         a.1.is_some() && b.1.is_some() && is_known(own) && is_known(others)
     };
     let runs = near.chunk_by(goes_on).filter(|run| run[0].1.is_some());
-    let count = |run: &[(i64, Option<(f64, bool, bool)>)], which: fn((f64, bool, bool)) -> bool| {
+    let count = |run: &[(i64, Option<Nearness>)], which: fn(Nearness) -> bool| {
         run.iter().filter(|(_, near)| near.is_some_and(which)).count() as u64
     };
     runs.map(|run| {

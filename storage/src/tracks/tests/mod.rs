@@ -1,6 +1,8 @@
 //! The archive as a whole, against a plain vector.
 
 mod damage;
+mod evolution;
+mod full_disk;
 mod life;
 mod merges;
 mod real_tracks;

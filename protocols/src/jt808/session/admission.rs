@@ -23,20 +23,26 @@ impl Jt808Session {
         self.terminals.iter().position(|terminal| terminal.id == *id)
     }
 
-    /// Lets a frame with a wrong check byte pass when the terminal's profile says so.
-    pub(super) fn forgive_checksum(
+    /// Lets a frame with a fault pass when the terminal's profile says so.
+    pub(super) fn forgive(
         &mut self,
         frame: &Frame<'_>,
+        fault: RejectReason,
         call: &mut Call<'_>,
     ) -> Result<(), RejectReason> {
+        let is_forgiven = |profile: &Profile| match fault {
+            RejectReason::Checksum | RejectReason::Escape => profile.lenient_checksum,
+            RejectReason::Length | RejectReason::Truncated => profile.lenient_length,
+            _ => false,
+        };
         let lenient = match self.find(&frame.id).and_then(|at| self.terminals.get(at)) {
-            Some(terminal) => terminal.profile.lenient_checksum,
+            Some(terminal) => is_forgiven(&terminal.profile),
             // A damaged id must not fill the registry with terminals that don't exist: ask only before anybody
             // is admitted here.
             None if self.terminals.is_empty() => {
                 let code = (frame.message_id == ids::LOG_IN).then(|| log_in_code(frame));
                 match call.gate.admit(&frame.id.terminal(Default::default()), Protocol::Jt808, code) {
-                    Admission::Admitted { device, profile } if profile.lenient_checksum => {
+                    Admission::Admitted { device, profile } if is_forgiven(&profile) => {
                         self.remember(frame.id, device, profile, call.out)?;
                         true
                     }
@@ -47,7 +53,7 @@ impl Jt808Session {
             None => false,
         };
         if !lenient {
-            return Err(RejectReason::Checksum);
+            return Err(fault);
         }
         call.out.lenient_frames += 1;
         Ok(())

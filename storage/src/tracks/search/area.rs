@@ -22,7 +22,7 @@ use super::place::{Area, Place};
 use super::plan::on_threads;
 use super::scan::{Scan, scan_snapshot};
 use super::snapshot::{Snapshot, Window};
-use super::stays::{self, Presence, StayBuilder, is_valid, presence};
+use super::stays::{self, IsShown, Presence, StayBuilder, is_shown, is_valid, presence};
 use super::threads_default;
 use crate::ids::DeviceId;
 
@@ -30,7 +30,7 @@ use crate::ids::DeviceId;
 const PAGES_AT_ONCE: usize = 8;
 
 /// Where and when to look.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct AreaSearch<'a> {
     /// Where.
@@ -43,6 +43,8 @@ pub struct AreaSearch<'a> {
     pub gap_max_ms: i64,
     /// Only these devices, in ascending order; all when absent.
     pub devices: Option<&'a [DeviceId]>,
+    /// Which of their fixes; all when absent.
+    pub is_shown: Option<&'a IsShown<'a>>,
     /// Stays after which the search ends, about; no limit unless it is said.
     pub stays_max: usize,
     /// Threads at most; as many as there are processors unless it is said.
@@ -54,13 +56,20 @@ impl<'a> AreaSearch<'a> {
     #[must_use]
     pub fn new(area: Area<'a>, from: UtcMillis, to: UtcMillis) -> Self {
         let (gap_max_ms, stays_max, threads_max) = (i64::MAX, usize::MAX, threads_default());
-        Self { area, from, to, gap_max_ms, devices: None, stays_max, threads_max }
+        Self { area, from, to, gap_max_ms, devices: None, is_shown: None, stays_max, threads_max }
     }
 
     /// Only for these devices, which are in ascending order.
     #[must_use]
     pub const fn devices(mut self, devices: &'a [DeviceId]) -> Self {
         self.devices = Some(devices);
+        self
+    }
+
+    /// As if there were only the fixes for which this is true.
+    #[must_use]
+    pub const fn shown(mut self, is_shown: &'a IsShown<'a>) -> Self {
+        self.is_shown = Some(is_shown);
         self
     }
 
@@ -80,6 +89,17 @@ impl<'a> AreaSearch<'a> {
 
     fn wants(&self, device: DeviceId) -> bool {
         self.devices.is_none_or(|devices| devices.binary_search(&device).is_ok())
+    }
+}
+
+impl std::fmt::Debug for AreaSearch<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { area, from, to, .. } = self;
+        f.debug_struct("AreaSearch")
+            .field("area", area)
+            .field("from", from)
+            .field("to", to)
+            .finish_non_exhaustive()
     }
 }
 
@@ -114,7 +134,7 @@ impl Tracks {
             if stays.load(Ordering::Relaxed) > left {
                 return;
             }
-            if let Some(presence) = presence(run, &search.area, search.gap_max_ms) {
+            if let Some(presence) = presence(run, &search.area, search.gap_max_ms, search.is_shown) {
                 stays.fetch_add(presence.stays.len(), Ordering::Relaxed);
                 part.push(presence);
             }
@@ -284,7 +304,7 @@ impl<'a> Looker<'a> {
     fn see(&mut self, file: &OpenFile, device: DeviceId, rows: &Range<u32>, span: &Range<u32>) {
         let mut stays = StayBuilder::new(self.search.gap_max_ms);
         for row in place(rows, span) {
-            if is_valid(self.qualities[row]) {
+            if is_valid(self.qualities[row]) && is_shown(self.search.is_shown, device, self.times[row]) {
                 let place = Place::of_columns(self.lats[row], self.lons[row]);
                 stays.see(self.times[row], self.search.area.contains(place));
             }

@@ -15,12 +15,12 @@ use super::nearest::Sighting;
 use super::place::Place;
 use super::scan::{DeviceRun, Scan, scan_snapshot};
 use super::snapshot::{Snapshot, Window};
-use super::stays::{FIELDS, valid_places};
+use super::stays::{FIELDS, IsShown, Shown, valid_places};
 use super::threads_default;
 use crate::ids::DeviceId;
 
 /// Who may have met, when, and what counts as meeting.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct MeetingSearch<'a> {
     /// The car.
@@ -39,6 +39,17 @@ pub struct MeetingSearch<'a> {
     pub gap_max_ms: i64,
     /// Meetings at most, about.
     pub limit: usize,
+    /// Which fixes; all when absent.
+    pub is_shown: Option<&'a IsShown<'a>>,
+}
+
+impl std::fmt::Debug for MeetingSearch<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { device, others, from, to, radius_m, .. } = self;
+        let mut out = f.debug_struct("MeetingSearch");
+        out.field("device", device).field("others", others).field("from", from).field("to", to);
+        out.field("radius_m", radius_m).finish_non_exhaustive()
+    }
 }
 
 impl<'a> MeetingSearch<'a> {
@@ -46,7 +57,7 @@ impl<'a> MeetingSearch<'a> {
     #[must_use]
     pub const fn new(device: DeviceId, from: UtcMillis, to: UtcMillis, radius_m: f64) -> Self {
         let (others, least_ms, gap_max_ms, limit) = (None, 0, i64::MAX, usize::MAX);
-        Self { device, others, from, to, radius_m, least_ms, gap_max_ms, limit }
+        Self { device, others, from, to, radius_m, least_ms, gap_max_ms, limit, is_shown: None }
     }
 
     /// Only with these, which are in ascending order.
@@ -67,6 +78,13 @@ impl<'a> MeetingSearch<'a> {
     #[must_use]
     pub const fn gap_max_ms(mut self, gap_max_ms: i64) -> Self {
         self.gap_max_ms = gap_max_ms;
+        self
+    }
+
+    /// As if there were only the fixes for which this is true.
+    #[must_use]
+    pub const fn shown(mut self, is_shown: &'a IsShown<'a>) -> Self {
+        self.is_shown = Some(is_shown);
         self
     }
 
@@ -138,7 +156,7 @@ impl Tracks {
         let snapshot = Snapshot::take(self.store(), Window { from: search.from, to: search.to });
         let scan = Scan::new(&FIELDS, search.from, search.to);
         let (own, _) = scan_snapshot(&snapshot, &scan.devices(&[search.device]), Vec::new, |own, run| {
-            own.extend(sightings(run));
+            own.extend(sightings(run, search.is_shown));
         });
         let own: Vec<Sighting> = own.into_iter().flatten().collect();
         let mut found = MeetingsFound::default();
@@ -151,7 +169,7 @@ impl Tracks {
                 if is_done || run.device() == search.device {
                     return;
                 }
-                let others: Vec<Sighting> = sightings(run).collect();
+                let others: Vec<Sighting> = sightings(run, search.is_shown).collect();
                 if !Surroundings::of(&others).may_come_near(&surroundings, search.radius_m) {
                     return;
                 }
@@ -169,8 +187,8 @@ impl Tracks {
     }
 }
 
-fn sightings<'a>(run: &DeviceRun<'a>) -> impl Iterator<Item = Sighting> + use<'a> {
-    valid_places(run).map(|(time_ms, place)| Sighting { at: UtcMillis(time_ms), place })
+fn sightings<'a>(run: &DeviceRun<'a>, shown: Shown<'a>) -> impl Iterator<Item = Sighting> + use<'a> {
+    valid_places(run, shown).map(|(time_ms, place)| Sighting { at: UtcMillis(time_ms), place })
 }
 
 /// The latitudes that a track reaches: what a car is taken to pass between two fixes lies within.

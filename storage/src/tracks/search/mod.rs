@@ -32,7 +32,7 @@ pub use self::meetings::{Footing, Meeting, MeetingSearch, MeetingsFound};
 pub use self::nearest::{Near, NearestFound, NearestSearch, Sighting};
 pub use self::place::{Area, GeoBox, IsInside, Place};
 pub use self::scan::{DeviceRun, Scan, Scanned};
-pub use self::stays::{Presence, Stay};
+pub use self::stays::{IsShown, Presence, Stay};
 
 /// Threads of a search unless told otherwise: the processors.
 fn threads_default() -> usize {

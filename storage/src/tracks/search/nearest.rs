@@ -6,12 +6,12 @@ use super::super::Tracks;
 use super::super::error::TracksError;
 use super::place::Place;
 use super::scan::{DeviceRun, Scan};
-use super::stays::{FIELDS, valid_places};
+use super::stays::{FIELDS, IsShown, valid_places};
 use super::threads_default;
 use crate::ids::DeviceId;
 
 /// A moment, a place, and how far from the moment a fix still tells something.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct NearestSearch<'a> {
     /// Where.
@@ -24,13 +24,15 @@ pub struct NearestSearch<'a> {
     pub limit: usize,
     /// Only these devices, in ascending order; all when absent.
     pub devices: Option<&'a [DeviceId]>,
+    /// Which of their fixes; all when absent.
+    pub is_shown: Option<&'a IsShown<'a>>,
 }
 
 impl<'a> NearestSearch<'a> {
     /// A search for all devices, for as many as are found.
     #[must_use]
     pub const fn new(place: Place, at: UtcMillis, within_ms: i64) -> Self {
-        Self { place, at, within_ms, limit: usize::MAX, devices: None }
+        Self { place, at, within_ms, limit: usize::MAX, devices: None, is_shown: None }
     }
 
     /// For the nearest `limit` devices.
@@ -45,6 +47,21 @@ impl<'a> NearestSearch<'a> {
     pub const fn devices(mut self, devices: &'a [DeviceId]) -> Self {
         self.devices = Some(devices);
         self
+    }
+
+    /// As if there were only the fixes for which this is true.
+    #[must_use]
+    pub const fn shown(mut self, is_shown: &'a IsShown<'a>) -> Self {
+        self.is_shown = Some(is_shown);
+        self
+    }
+}
+
+impl std::fmt::Debug for NearestSearch<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { place, at, within_ms, .. } = self;
+        let mut out = f.debug_struct("NearestSearch");
+        out.field("place", place).field("at", at).field("within_ms", within_ms).finish_non_exhaustive()
     }
 }
 
@@ -109,7 +126,7 @@ impl Tracks {
 
 fn near_of(run: &DeviceRun<'_>, search: &NearestSearch<'_>) -> Option<Near> {
     let (mut before, mut after) = (None, None);
-    for (time_ms, place) in valid_places(run) {
+    for (time_ms, place) in valid_places(run, search.is_shown) {
         let sighting = Some(Sighting { at: UtcMillis(time_ms), place });
         if time_ms > search.at.0 {
             after = sighting;

@@ -91,21 +91,41 @@ impl StayBuilder {
 /// The columns that [`presence`] needs.
 pub(super) const FIELDS: [Field; 3] = [Field::LatE7, Field::LonE7, Field::Quality];
 
+/// Whether the fixes of a device at an instant are shown to who asks. Those that are not do not exist for the search.
+pub type IsShown<'a> = dyn Fn(DeviceId, UtcMillis) -> bool + Sync + 'a;
+
+/// What is shown to who asks; everything when there is no test.
+pub(super) type Shown<'a> = Option<&'a IsShown<'a>>;
+
 /// When the device of `run` was in `area`.
-pub(super) fn presence(run: &DeviceRun<'_>, area: &Area<'_>, gap_max_ms: i64) -> Option<Presence> {
+pub(super) fn presence(
+    run: &DeviceRun<'_>,
+    area: &Area<'_>,
+    gap_max_ms: i64,
+    shown: Shown<'_>,
+) -> Option<Presence> {
     let mut stays = StayBuilder::new(gap_max_ms);
-    for (time_ms, place) in valid_places(run) {
+    for (time_ms, place) in valid_places(run, shown) {
         stays.see(time_ms, area.contains(place));
     }
     stays.finish(run.device())
 }
 
-/// The fixes with a valid position. `run` has [`FIELDS`].
-pub(super) fn valid_places<'a>(run: &DeviceRun<'a>) -> impl Iterator<Item = (i64, Place)> + use<'a> {
+/// The fixes with a valid position that are shown. `run` has [`FIELDS`].
+pub(super) fn valid_places<'a>(
+    run: &DeviceRun<'a>,
+    shown: Shown<'a>,
+) -> impl Iterator<Item = (i64, Place)> + use<'a> {
+    let device = run.device();
     let places = run.values(Field::LatE7).iter().zip(run.values(Field::LonE7));
     let rows = run.time_ms().iter().zip(places).zip(run.values(Field::Quality));
     let valid = rows.filter(|(_, quality)| is_valid(**quality));
-    valid.map(|((time_ms, (lat, lon)), _)| (*time_ms, Place::of_columns(*lat, *lon)))
+    let valid = valid.map(|((time_ms, (lat, lon)), _)| (*time_ms, Place::of_columns(*lat, *lon)));
+    valid.filter(move |(time_ms, _)| is_shown(shown, device, *time_ms))
+}
+
+pub(super) fn is_shown(shown: Shown<'_>, device: DeviceId, time_ms: i64) -> bool {
+    shown.is_none_or(|is_shown| is_shown(device, UtcMillis(time_ms)))
 }
 
 /// Whether quality bits leave the position valid.

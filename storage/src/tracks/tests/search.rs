@@ -174,6 +174,18 @@ fn sightings(rig: &Rig, device: u32, window: (UtcMillis, UtcMillis)) -> Vec<(i64
     rows.map(|row| (row.fix.fix_time.0, Place { lat_e7: row.fix.lat_e7, lon_e7: row.fix.lon_e7 })).collect()
 }
 
+/// Two of three fixes of a device with an even number are not shown.
+fn is_shown(device: DeviceId, at: UtcMillis) -> bool {
+    device.0 % 2 == 1 || at.0 / 10_000 % 3 == 0
+}
+
+/// The sightings that are shown, to somebody who may be shown everything.
+fn shown(rig: &Rig, device: u32, window: (UtcMillis, UtcMillis), sees_all: bool) -> Vec<(i64, Place)> {
+    let mut fixes = sightings(rig, device, window);
+    fixes.retain(|(time, _)| sees_all || is_shown(DeviceId(device), UtcMillis(*time)));
+    fixes
+}
+
 /// A place near the cars, on either side of the antimeridian.
 fn place() -> impl Strategy<Value = Place> {
     (-1_i32..6, -1_i32..6).prop_map(|(row, column)| Place {
@@ -254,7 +266,7 @@ proptest! {
         window in window(),
         (a, b) in (place(), place()),
         gap_max_s in prop_oneof![Just(15_i64), Just(100), Just(100_000)],
-        is_cornered in any::<bool>(),
+        (is_cornered, sees_all) in any::<(bool, bool)>(),
         listed in proptest::option::of(proptest::sample::subsequence((1..=DEVICES + 1).collect::<Vec<_>>(), 0..4)),
     ) {
         let rig = after(steps);
@@ -277,6 +289,9 @@ proptest! {
         if let Some(devices) = &devices {
             search = search.devices(devices);
         }
+        if !sees_all {
+            search = search.shown(&is_shown);
+        }
         let found = rig.tracks.in_area(&search);
         prop_assert!(found.damaged.is_empty() && !found.is_cut);
         let found: Vec<_> = found.devices.into_iter().map(|found| {
@@ -286,7 +301,7 @@ proptest! {
         let wanted = |device: &u32| devices.as_ref().is_none_or(|devices| devices.contains(&DeviceId(*device)));
         let expected: Vec<_> = (1..=DEVICES)
             .filter(wanted)
-            .map(|device| (device, stays(&sightings(&rig, device, window), gap_max_s * 1_000, is_inside)))
+            .map(|device| (device, stays(&shown(&rig, device, window, sees_all), gap_max_s * 1_000, is_inside)))
             .filter(|(_, stays)| !stays.is_empty())
             .collect();
         prop_assert_eq!(found, expected);
@@ -299,12 +314,13 @@ proptest! {
         at_s in 0_i64..700,
         within_s in 0_i64..120,
         limit in 0_usize..7,
+        sees_all in any::<bool>(),
     ) {
         let rig = after(steps);
         let at = UtcMillis(START_MS + at_s * 1_000);
         let window = (UtcMillis(at.0 - within_s * 1_000), UtcMillis(at.0 + within_s * 1_000 + 1));
         let mut expected: Vec<(f64, u32, bool)> = (1..=DEVICES).filter_map(|device| {
-            let fixes = sightings(&rig, device, window);
+            let fixes = shown(&rig, device, window, sees_all);
             let (before, after): (Vec<_>, Vec<_>) = fixes.into_iter().partition(|(time, _)| *time <= at.0);
             let (there, is_interpolated) = match (before.last(), after.first()) {
                 (Some((t0, a)), Some((t1, b))) if *t0 != at.0 => {
@@ -316,7 +332,11 @@ proptest! {
             Some((there.distance_m(place), device, is_interpolated))
         }).collect();
         expected.sort_by(|a, b| a.partial_cmp(b).unwrap());
-        let found = rig.tracks.nearest(&NearestSearch::new(place, at, within_s * 1_000).limit(limit));
+        let mut search = NearestSearch::new(place, at, within_s * 1_000).limit(limit);
+        if !sees_all {
+            search = search.shown(&is_shown);
+        }
+        let found = rig.tracks.nearest(&search);
         prop_assert_eq!(found.devices_seen, expected.len());
         expected.truncate(limit);
         let found: Vec<_> =
@@ -332,6 +352,7 @@ proptest! {
         gap_max_s in prop_oneof![Just(15_i64), Just(100), Just(100_000)],
         least_s in prop_oneof![Just(0_i64), Just(60)],
         other in proptest::option::of(2..=DEVICES),
+        sees_all in any::<bool>(),
     ) {
         let rig = after(steps);
         let other = other.map(|other| [DeviceId(other)]);
@@ -341,12 +362,15 @@ proptest! {
         if let Some(other) = &other {
             search = search.others(other);
         }
+        if !sees_all {
+            search = search.shown(&is_shown);
+        }
         let found = rig.tracks.meetings(&search);
         prop_assert!(found.damaged.is_empty() && !found.is_cut);
-        let own = sightings(&rig, 1, window);
+        let own = shown(&rig, 1, window, sees_all);
         let mut expected = Vec::new();
         for device in (2..=DEVICES).filter(|device| other.is_none_or(|[other]| other.0 == *device)) {
-            let met = meetings(&own, &sightings(&rig, device, window), radius_m, gap_max_s * 1_000);
+            let met = meetings(&own, &shown(&rig, device, window, sees_all), radius_m, gap_max_s * 1_000);
             let met = met.into_iter().filter(|met| met.1 - met.0 >= least_s * 1_000);
             expected.extend(met.map(|(from, to, closest, farthest, own, others)| {
                 (from, device, to, closest, farthest, own, others)

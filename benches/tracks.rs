@@ -124,11 +124,8 @@ fn boxes(tracks: &Tracks, shape: &Shape) {
         let north_east =
             Place { lat_e7: south_west.lat_e7 + 1_000_000, lon_e7: south_west.lon_e7 + 1_000_000 };
         let from = UtcMillis(DAY_START_MS + i64::try_from(random.below(23)).unwrap() * 3_600_000);
-        let search = AreaSearch::new(
-            Area::between(south_west, north_east),
-            from,
-            UtcMillis(from.0 + 3_600_000),
-        );
+        let search =
+            AreaSearch::new(Area::between(south_west, north_east), from, UtcMillis(from.0 + 3_600_000));
         let at = Instant::now();
         let answer = tracks.in_area(&search);
         // The first one opens the file.
@@ -181,8 +178,11 @@ fn encounters(tracks: &Tracks, shape: &Shape) {
     let (mut nearest, mut meetings, mut met) = (Vec::new(), Vec::new(), 0);
     for _ in 0..10 {
         let at_ms = DAY_START_MS + i64::try_from(random.below(86_400_000)).unwrap();
-        let search =
-            NearestSearch::new(Place { lat_e7: 305_000_000, lon_e7: 1_105_000_000 }, UtcMillis(at_ms), 300_000);
+        let search = NearestSearch::new(
+            Place { lat_e7: 305_000_000, lon_e7: 1_105_000_000 },
+            UtcMillis(at_ms),
+            300_000,
+        );
         let at = Instant::now();
         assert_eq!(tracks.nearest(&search.limit(10)).devices.len(), 10.min(shape.devices as usize));
         nearest.push(at.elapsed());

@@ -177,6 +177,10 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         format!("tracks.page_rows = {} must be between 64 and 65536", config.tracks.page_rows),
     );
     expect(config.tracks.compact_files_min >= 2, "tracks.compact_files_min must be at least 2".to_owned());
+    expect(
+        (1..=8).contains(&config.exports.running_max),
+        format!("exports.running_max = {} must be between 1 and 8", config.exports.running_max),
+    );
     for (at, map) in config.map.basemap.iter().enumerate() {
         let fault = map.fault();
         expect(fault.is_none(), fault.unwrap_or_default());

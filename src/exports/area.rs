@@ -88,7 +88,9 @@ mod tests {
     #[test]
     fn a_box_holds_its_borders_and_may_cross_the_antimeridian() {
         let county = area(102, 24, 103, 25);
-        for (lat, lon, is_in) in [(24.0, 102.0, true), (25.0, 103.0, true), (25.1, 102.5, false), (24.5, 101.9, false)] {
+        for (lat, lon, is_in) in
+            [(24.0, 102.0, true), (25.0, 103.0, true), (25.1, 102.5, false), (24.5, 101.9, false)]
+        {
             assert_eq!(county.holds(&fix(lat, lon)), is_in, "{lat} {lon}");
         }
         let pacific = area(170, -10, -170, 10);

@@ -102,7 +102,11 @@ impl Exports {
     }
 
     /// Writes an export that was begun, and ends it.
-    pub(super) async fn carry_out(&self, export: StoredExport, stop: &CancellationToken) -> Result<(), Error> {
+    pub(super) async fn carry_out(
+        &self,
+        export: StoredExport,
+        stop: &CancellationToken,
+    ) -> Result<(), Error> {
         let job = self.job(export.clone()).await?;
         let written = match &job {
             Some(job) if self.holds(&job.export, &job.plan).await? => self.watch(job, stop).await,

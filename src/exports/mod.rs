@@ -163,8 +163,7 @@ impl Exports {
     /// When the database fails.
     pub async fn plan(&self, id: i64) -> Result<Option<Plan>, Error> {
         let text = self.inner.registry.export_plan(id).await?;
-        let unreadable =
-            |source| Error::Unreadable { what: format!("plan of the export {id}"), source };
+        let unreadable = |source| Error::Unreadable { what: format!("plan of the export {id}"), source };
         text.map(|text| serde_json::from_str(&text).map_err(unreadable)).transpose()
     }
 
@@ -259,7 +258,10 @@ impl Exports {
                 () = stop.cancelled() => break,
             };
             let begun = self.begin().await.unwrap_or_else(|error| {
-                tracing::error!(error = &error as &dyn std::error::Error, "the queue of exports can't be read");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the queue of exports can't be read"
+                );
                 None
             });
             if let Some(export) = begun {

@@ -126,7 +126,8 @@ fn of_device(scope: &Scope, device: DeviceId, period: Span) -> Vec<Part> {
     let mut parts = Vec::new();
     for span in seen {
         let Some(end) = span.to else { continue };
-        let changes = fittings.iter().flat_map(|fitting| [Some(fitting.valid.from), fitting.valid.to]).flatten();
+        let changes =
+            fittings.iter().flat_map(|fitting| [Some(fitting.valid.from), fitting.valid.to]).flatten();
         let mut cuts: Vec<UtcMillis> = changes.filter(|at| span.from < *at && *at < end).collect();
         cuts.extend([span.from, end]);
         cuts.sort_unstable();
@@ -185,7 +186,8 @@ mod tests {
 
     #[test]
     fn times_that_overlap_or_touch_are_one() {
-        let spans = vec![span(5, Some(9)), span(0, Some(3)), span(3, Some(4)), span(8, Some(12)), span(20, None)];
+        let spans =
+            vec![span(5, Some(9)), span(0, Some(3)), span(3, Some(4)), span(8, Some(12)), span(20, None)];
         assert_eq!(merged(spans), [span(0, Some(4)), span(5, Some(12)), span(20, None)]);
         assert_eq!(merged(vec![span(0, None), span(3, Some(4))]), [span(0, None)]);
     }

@@ -99,9 +99,7 @@ impl PlanRows {
             source,
             plan,
             within: Within::new(request.area.as_ref()),
-            options: TrackOptions::default()
-                .rows_max(PAGE_ROWS)
-                .include_suspect(request.include_suspect),
+            options: TrackOptions::default().rows_max(PAGE_ROWS).include_suspect(request.include_suspect),
             crs: request.crs,
             is_valid_only: request.format.draws_lines(),
             part: 0,
@@ -201,4 +199,75 @@ impl Names for PlanNames {
 pub(super) fn file_name(id: i64, format: Format, crs: Crs) -> String {
     let system = if crs == Crs::Wgs84 { String::new() } else { format!("-{}", crs.as_str()) };
     format!("motorpool-export-{id}{system}.{}", format.extension())
+}
+
+#[cfg(test)]
+mod tests {
+    use motorpool_protocols::Fix;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::exports::Selection;
+    use crate::ids::Lsn;
+
+    const START_MS: i64 = 1_772_582_400_000;
+    const DAY_MS: i64 = 86_400_000;
+
+    /// A week of a device, a fix each ten seconds.
+    fn source(folder: &tempfile::TempDir, days: i64) -> Source {
+        let tracks = Tracks::open(&folder.path().join("tracks"), &Config::default().tracks).unwrap();
+        let mut writer = tracks.writer();
+        for n in 0..days * DAY_MS / 10_000 {
+            let at = UtcMillis(START_MS + n * 10_000);
+            writer.append(DeviceId(1), at, &Fix::new(at, i32::try_from(n).unwrap(), 0), b"");
+        }
+        writer.advance(Lsn(1), UtcMillis(START_MS + days * DAY_MS));
+        let folder = Folder::open(folder.path(), 0).unwrap();
+        Source { tracks, folder, progress: Arc::new(Progress::default()) }
+    }
+
+    fn plan(days: i64) -> Arc<Plan> {
+        let (from, to) = (UtcMillis(START_MS), UtcMillis(START_MS + days * DAY_MS));
+        let part = Part { device: DeviceId(1), vehicle: None, from, to };
+        Arc::new(serde_json::from_value(serde_json::json!([part])).unwrap())
+    }
+
+    fn request() -> Request {
+        Request {
+            format: Format::Csv,
+            selection: Selection::Devices(vec![DeviceId(1)]),
+            from: UtcMillis(START_MS),
+            to: UtcMillis(START_MS + 7 * DAY_MS),
+            area: None,
+            crs: Crs::Wgs84,
+            include_suspect: false,
+        }
+    }
+
+    #[test]
+    fn a_long_track_comes_whole_and_page_by_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rows = PlanRows::new(source(&folder, 7), plan(7), &request());
+        let (mut next, mut largest) = (0, 0);
+        while let Some(row) = rows.next() {
+            assert_eq!(row.unwrap().fix.lat_e7, next, "each row once, in order of time");
+            next += 1;
+            largest = largest.max(rows.page.len());
+        }
+        assert_eq!(i64::from(next), 7 * DAY_MS / 10_000);
+        assert!(largest < PAGE_ROWS, "{largest} rows were held");
+        let progress = rows.source.progress.read();
+        assert_eq!((progress.rows, progress.permille), (i64::from(next), 1_000));
+    }
+
+    #[test]
+    fn rows_end_when_they_are_stopped_and_stay_at_their_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rows = PlanRows::new(source(&folder, 1), plan(1), &request());
+        assert!(rows.next().unwrap().is_ok());
+        rows.source.progress.stop();
+        for _ in 0..2 {
+            assert!(matches!(rows.next(), Some(Err(ExportError::Stopped))));
+        }
+    }
 }

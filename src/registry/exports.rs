@@ -237,12 +237,7 @@ impl Registry {
     ///
     /// # Errors
     /// When the database fails or a value can't be read.
-    pub async fn exports_of(
-        &self,
-        owner: &str,
-        before: i64,
-        limit: u32,
-    ) -> Result<Vec<StoredExport>, Error> {
+    pub async fn exports_of(&self, owner: &str, before: i64, limit: u32) -> Result<Vec<StoredExport>, Error> {
         let mut sql = Sql::new(EXPORT);
         sql.push("owner = ").push_bind(owner).push(" AND id < ").push_bind(before);
         sql.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
@@ -370,7 +365,8 @@ impl Registry {
     ) -> Result<Vec<i64>, Error> {
         let _turn = self.writer.lock().await;
         let mut tx = self.db.begin_write().await?;
-        let due = Sql::new("SELECT id FROM exports WHERE state = 'done' AND ended_at < $1 ORDER BY id LIMIT $2");
+        let due =
+            Sql::new("SELECT id FROM exports WHERE state = 'done' AND ended_at < $1 ORDER BY id LIMIT $2");
         let due: Vec<(i64,)> = tx.all(due.bind(done_before).bind(FORGOTTEN_AT_ONCE)).await?;
         let ids: Vec<i64> = due.into_iter().map(|(id,)| id).collect();
         if !ids.is_empty() {

@@ -41,6 +41,8 @@ mod tests_of_cases;
 #[cfg(test)]
 mod tests_of_commands;
 #[cfg(test)]
+mod tests_of_exports;
+#[cfg(test)]
 mod tests_of_webhooks;
 mod tokens;
 mod webhooks;

@@ -114,7 +114,6 @@ pub(super) struct ExportBody {
     area: Option<AreaBody>,
     /// Coordinate system of the file; `wgs84` when absent, and the only one of `parquet` and `geoparquet`.
     #[serde(default)]
-    #[schema(inline)]
     crs: Crs,
     /// Whether fixes too whose `fix_time` is not to be believed.
     #[serde(default)]
@@ -142,8 +141,7 @@ pub(super) struct ExportView {
     /// Its number.
     id: i64,
     /// `queued`, `running`, `done`, `failed`, `cancelled` or `expired` (its file was deleted).
-    #[schema(inline)]
-    state: StateWord,
+    state: ExportStateWord,
     /// The form of the file.
     format: Option<ExportFormat>,
     /// Devices that were named, by number.
@@ -196,7 +194,7 @@ pub(super) struct ExportView {
 /// Where an export stands.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum StateWord {
+enum ExportStateWord {
     Queued,
     Running,
     Done,
@@ -205,7 +203,7 @@ enum StateWord {
     Expired,
 }
 
-impl From<ExportState> for StateWord {
+impl From<ExportState> for ExportStateWord {
     fn from(state: ExportState) -> Self {
         match state {
             ExportState::Queued => Self::Queued,

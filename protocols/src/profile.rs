@@ -13,8 +13,14 @@ use crate::obd::Fuel;
 pub struct Profile {
     /// The name under which the configuration and the registry know it.
     pub name: String,
-    /// Accept frames whose checksum is wrong, and count them. Default `false`.
+    /// Accept frames whose checksum is wrong, or not written as it must be, and count them. Default `false`.
     pub lenient_checksum: bool,
+    /// Accept JT/T 808 frames whose stated body length is wrong while their check byte is right, and count them. Default
+    /// `false`.
+    pub lenient_length: bool,
+    /// Refuse to read a JT/T 808 position with an item that breaks its own format, instead of keeping the position and
+    /// counting the item: to find out what is wrong with a terminal. Default `false`.
+    pub strict_items: bool,
     /// Datum of the coordinates as sent.
     pub datum: Datum,
     /// Seconds east of UTC of the terminal's clock, when it is not what the protocol says (GMT+8, 28,800, for the
@@ -30,6 +36,9 @@ pub struct Profile {
     pub skips_authentication: bool,
     /// The numbers that a lower platform of JT/T 809 encrypts with. Default: it does not.
     pub cipher: Option<Cipher>,
+    /// The password that a terminal wants in front of every command (Queclink). Default: it is not known, so that such
+    /// a terminal can't be told anything.
+    pub command_password: Option<String>,
     /// What the engine burns, for the fuel rate that is worked out from the air flow. Default: petrol.
     pub fuel: Fuel,
     /// What lies where in the CAN frames that the terminal passes on (JT/T 808 0x0705). Default: nothing is known.
@@ -42,6 +51,8 @@ impl Default for Profile {
         Self {
             name: "standard".to_owned(),
             lenient_checksum: false,
+            lenient_length: false,
+            strict_items: false,
             datum: Datum::Wgs84,
             clock_offset_s: None,
             id_form: IdForm::AsSent,
@@ -49,6 +60,7 @@ impl Default for Profile {
             vendor_items: VendorItems::Raw,
             skips_authentication: false,
             cipher: None,
+            command_password: None,
             fuel: Fuel::Petrol,
             can_signals: Vec::new(),
         }
@@ -69,6 +81,7 @@ impl Profile {
     pub const BUILT_IN: &'static [&'static str] = &[
         "standard",
         "lenient",
+        "strict",
         "gcj02",
         "gps51",
         "seeworld",
@@ -80,14 +93,15 @@ impl Profile {
     ];
 
     /// The profile with this name among those that need no configuration: `standard`, `lenient` (wrong
-    /// checksums are accepted), `gcj02` (coordinates are GCJ-02), and one of the same name for each of
+    /// checksums or lengths are accepted), `strict` (bad items are not), `gcj02` (coordinates are GCJ-02), and one of the same name for each of
     /// [`VendorItems`].
     #[must_use]
     pub fn built_in(name: &str) -> Option<Self> {
         let mut profile = Self { name: name.to_owned(), ..Self::default() };
         match name {
             "standard" => {}
-            "lenient" => profile.lenient_checksum = true,
+            "lenient" => (profile.lenient_checksum, profile.lenient_length) = (true, true),
+            "strict" => profile.strict_items = true,
             "gcj02" => profile.datum = Datum::Gcj02,
             "gps51" => profile.vendor_items = VendorItems::Gps51,
             "seeworld" => profile.vendor_items = VendorItems::Seeworld,
@@ -170,7 +184,7 @@ mod tests {
 
     #[test]
     fn vendor_items_have_the_names_of_their_profiles() {
-        for name in Profile::BUILT_IN.iter().skip(3) {
+        for name in Profile::BUILT_IN.iter().skip(4) {
             let items = Profile::built_in(name).unwrap().vendor_items;
             assert_eq!(serde_json::to_value(items).unwrap(), *name);
         }

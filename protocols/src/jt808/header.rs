@@ -15,6 +15,8 @@
 //! The terminal field is whatever the installer set: a phone number, digits of the IMEI, or not decimal at
 //! all. It is read as hexadecimal digits and never as an integer.
 
+use std::cmp::Ordering;
+
 use crate::jt808::frame::BODY_BYTES_MAX;
 use crate::profile::IdForm;
 use crate::{RejectReason, TerminalId};
@@ -255,6 +257,17 @@ impl<'a> Frame<'a> {
     /// Reads a payload: a header, as many bytes of body as it says, and the check byte, which is not verified.
     #[inline]
     pub(crate) fn parse(payload: &'a [u8]) -> Result<Self, RejectReason> {
+        let frame = Self::parse_unstated(payload)?;
+        match frame.body.len().cmp(&usize::from(frame.properties & LENGTH_MASK)) {
+            Ordering::Equal => Ok(frame),
+            Ordering::Greater => Err(RejectReason::Length),
+            Ordering::Less => Err(RejectReason::Truncated),
+        }
+    }
+
+    /// Reads a payload whatever length it states: the body is what there is.
+    #[inline]
+    pub(crate) fn parse_unstated(payload: &'a [u8]) -> Result<Self, RejectReason> {
         let Some((&[m0, m1, p0, p1, i0, i1, i2, i3, i4, i5, i6, i7], rest)) =
             payload.split_first_chunk::<12>()
         else {
@@ -285,14 +298,8 @@ impl<'a> Frame<'a> {
             };
             (Some(Packet { total: u16::from_be_bytes([t0, t1]), index: u16::from_be_bytes([i0, i1]) }), rest)
         };
-        let stated = usize::from(properties & LENGTH_MASK);
-        match rest.split_last() {
-            Some((_, body)) if body.len() == stated => {
-                Ok(Self { message_id, properties, id, serial, packet, body })
-            }
-            Some((_, body)) if body.len() > stated => Err(RejectReason::Length),
-            _ => Err(RejectReason::Truncated),
-        }
+        let (_check, body) = rest.split_last().ok_or(RejectReason::Truncated)?;
+        Ok(Self { message_id, properties, id, serial, packet, body })
     }
 
     /// Cipher of the body; 0 = none.

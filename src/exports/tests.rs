@@ -211,7 +211,7 @@ async fn whoever_loses_the_grant_meanwhile_gets_no_file() {
     let export = home.exports.begin().await.unwrap().unwrap();
     let job = home.exports.job(export.clone()).await.unwrap().unwrap();
     let written = home.exports.watch(&job, &home.stop).await;
-    home.registry.revoke_token(&home.owner).await.unwrap();
+    home.registry.revoke_token(&home.owner, "test", wall_now()).await.unwrap();
     assert!(!home.exports.goes_on(&job).await);
     home.exports.finish(&export, Some(&job), written, false).await.unwrap();
     let failed = home.the(id).await;

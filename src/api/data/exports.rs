@@ -110,8 +110,9 @@ impl Data {
             std::io::ErrorKind::NotFound => Problem::new(Code::NotFound).detail("its file is gone"),
             _ => Problem::internal(&error),
         })?;
-        let (object, detail) = (format!("export {id}"), export.purpose.clone());
-        super::note(&self.state, &self.granted, "export.download", object, detail).await?;
+        let object = format!("export {id}");
+        let told = super::telling(&self.granted, "export.download", export.purpose.clone());
+        self.state.people().note(Deed { object, ..told }, self.now).await?;
         Ok(file)
     }
 

@@ -309,7 +309,7 @@ mod tests {
         let mut keys = toml::Table::try_from(&profile).unwrap();
         keys.remove("name");
         assert_eq!(shown, keys);
-        for name in Profile::BUILT_IN.iter().skip(3) {
+        for name in Profile::BUILT_IN.iter().skip(4) {
             assert!(text.contains(&format!("\n#   {name} ")), "vendor_items {name}");
         }
     }

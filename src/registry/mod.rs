@@ -20,6 +20,7 @@ mod commands;
 mod db;
 mod devices;
 mod entries;
+mod exports;
 pub(crate) mod hex;
 mod idempotency;
 mod inbox;
@@ -39,6 +40,8 @@ mod tests;
 mod tests_of_cases;
 #[cfg(test)]
 mod tests_of_commands;
+#[cfg(test)]
+mod tests_of_exports;
 #[cfg(test)]
 mod tests_of_webhooks;
 mod tokens;
@@ -61,6 +64,7 @@ pub use entries::{
     AnyRow, Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Preview, RowFilter, RowOrder,
     Scope as RowScope, Stored, Written, preview,
 };
+pub use exports::{ExportEnd, ExportLimits, ExportProgress, ExportState, NewExport, StoredExport};
 pub use idempotency::{Claim, IDEMPOTENCY_HOURS, KEY_BYTES_MAX};
 pub use judgements::{
     Checkpoint, Flag, FlagFilter, FlagState, FlagTurn, Gone, Judgement, NewFlag, NewSegment, StoredSegment,

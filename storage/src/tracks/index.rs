@@ -18,6 +18,7 @@
 use super::schema::{COLUMNS, Column, ColumnSet};
 use crate::ids::DeviceId;
 
+/// The last byte is the version.
 const MAGIC: &[u8; 5] = b"MPTI\x01";
 
 /// Where a page is.

@@ -1,6 +1,7 @@
 //! The archive as a whole, against a plain vector.
 
 mod damage;
+mod expire;
 mod life;
 mod merges;
 mod real_tracks;
@@ -173,7 +174,7 @@ impl Rig {
             Step::Crash => self.crash(),
         }
         let stats = self.tracks.stats();
-        assert_eq!(stats.decoded, stats.stored + stats.duplicates + stats.pending);
+        assert_eq!(stats.decoded, stats.stored + stats.duplicates + stats.expired + stats.pending);
         assert_eq!(stats.decoded, self.advanced as u64);
     }
 

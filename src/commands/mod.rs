@@ -11,10 +11,12 @@ mod deeds;
 pub mod demo;
 pub mod doctor;
 pub mod evidence;
+pub mod hold;
 pub mod journal;
 mod registers;
 pub mod registry;
 pub mod replay;
+pub mod retention;
 pub mod serve;
 pub mod simulate;
 pub mod token;
@@ -55,6 +57,8 @@ enum Command {
     Token(token::Args),
     User(user::Args),
     AuditLog(audit_log::Args),
+    Hold(hold::Args),
+    Retention(retention::Args),
     CheckConfig(check_config::Args),
     Doctor(doctor::Args),
 }
@@ -87,6 +91,8 @@ pub fn run() -> ExitCode {
         Command::Token(args) => token::run(&args),
         Command::User(args) => user::run(&args),
         Command::AuditLog(args) => audit_log::run(&args),
+        Command::Hold(args) => hold::run(&args),
+        Command::Retention(args) => retention::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };

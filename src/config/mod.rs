@@ -7,6 +7,7 @@ mod accounts;
 mod jt809;
 mod load;
 mod mqtt;
+mod retention;
 mod trackers;
 mod values;
 
@@ -26,6 +27,7 @@ pub use jt809::{Jt809, LowerPlatform, SuperiorPlatform};
 pub use load::{ConfigError, FILES_RESERVED, load};
 pub use motorpool_storage::config::{Bytes, Journal, Seconds, Tracks};
 pub use mqtt::{Broker, BrokerAddress, Mqtt};
+pub use retention::Retention;
 pub use trackers::{Port, SecondLink, Sessions, Spoken, Trackers};
 pub use values::{Listen, Secret, SecretUrl};
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub journal: Journal,
     /// The track archive.
     pub tracks: Tracks,
+    /// How long what is kept.
+    pub retention: Retention,
     /// The registry's database.
     pub registry: Registry,
     /// Trips, rules and cases.
@@ -82,6 +86,7 @@ impl Default for Config {
             sessions: Sessions::default(),
             journal: Journal::default(),
             tracks: Tracks::default(),
+            retention: Retention::default(),
             registry: Registry::default(),
             supervision: Supervision::default(),
             http: Http::default(),

@@ -20,7 +20,9 @@ mod commands;
 mod db;
 mod devices;
 mod entries;
+mod expiry;
 pub(crate) mod hex;
+mod holds;
 mod idempotency;
 mod inbox;
 mod judgements;
@@ -60,6 +62,8 @@ pub use entries::{
     AnyRow, Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Preview, RowFilter, RowOrder,
     Scope as RowScope, Stored, Written, preview,
 };
+pub use expiry::{Age, OldQuestion, OldTrip, Question};
+pub use holds::{Belonging, HOLDS_MAX, Hold, HoldOn, Holder, NewHold};
 pub use idempotency::{Claim, IDEMPOTENCY_HOURS, KEY_BYTES_MAX};
 pub use judgements::{
     Checkpoint, Flag, FlagFilter, FlagState, FlagTurn, Gone, Judgement, NewFlag, NewSegment, StoredSegment,

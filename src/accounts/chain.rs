@@ -353,7 +353,7 @@ mod tests {
     fn a_detail_goes_when_its_time_is_over_and_the_log_says_so() {
         let years = i64::from(AUDIT_DAYS_MIN) * DAY_MS;
         let mut log = log();
-        let mut declare = |log: &mut Vec<Entry>, at: i64, through: i64| {
+        let declare = |log: &mut Vec<Entry>, at: i64, through: i64| {
             let detail = serde_json::json!({ REMOVED_THROUGH: through }).to_string();
             let deed = Deed { action: DETAILS_REMOVED.to_owned(), detail, ..Deed::default() };
             let (seq, prev) = (log.last().unwrap().seq + 1, log.last().unwrap().hash.clone());

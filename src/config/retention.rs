@@ -54,12 +54,18 @@ impl Retention {
             }
         };
         let judged = config.supervision.judge_back_days.saturating_add(SETTLED_DAYS);
-        let why = "days that can be judged again (supervision.judge_back_days) and three weeks before them need it";
+        let why =
+            "days that can be judged again (supervision.judge_back_days) and three weeks before them need it";
         at_least("tracks_days", self.tracks_days, judged, why);
         at_least("trips_days", self.trips_days, judged, why);
         at_least("flags_days", self.flags_days, judged, why);
         at_least("cases_days", self.cases_days, CASES_DAYS_MIN, "findings are kept for three years");
-        at_least("audit_days", self.audit_days, AUDIT_DAYS_MIN, "records of processing are kept for three years");
+        at_least(
+            "audit_days",
+            self.audit_days,
+            AUDIT_DAYS_MIN,
+            "records of processing are kept for three years",
+        );
         if self.interval.0 < Duration::from_millis(100) {
             faults.push(format!("retention.interval = \"{}\" must be at least 100ms", self.interval));
         }

@@ -267,15 +267,21 @@ impl Registry {
     /// # Errors
     /// When the database fails or a row can't be read.
     pub async fn belonging(&self) -> Result<Belonging, Error> {
-        let bindings = self.versions::<Binding>().await?.into_iter().filter_map(|(_, row)| {
-            Some((DeviceId(u32::try_from(row.device.0).ok()?), row.vehicle))
-        });
+        let bindings = self
+            .versions::<Binding>()
+            .await?
+            .into_iter()
+            .filter_map(|(_, row)| Some((DeviceId(u32::try_from(row.device.0).ok()?), row.vehicle)));
         let vehicles = self.versions::<Vehicle>().await?;
         let owners = vehicles.into_iter().map(|(id, row)| (VehicleId(id), row.unit));
         let loans = self.versions::<Transfer>().await?.into_iter().map(|(_, row)| (row.vehicle, row.to));
         let units = self.versions::<Unit>().await?;
         let below = units.into_iter().filter_map(|(id, row)| Some((UnitId(id), row.parent?)));
-        Ok(Belonging { fitted: bindings.collect(), owned: owners.chain(loans).collect(), below: below.collect() })
+        Ok(Belonging {
+            fitted: bindings.collect(),
+            owned: owners.chain(loans).collect(),
+            below: below.collect(),
+        })
     }
 
     /// Every version of a kind of row, with the row's number.

@@ -125,7 +125,10 @@ impl Held {
 
     fn touches(&self, times: Option<&Times>, day: i64) -> bool {
         let (from, to) = around(day);
-        [Some(&self.everything), times].into_iter().flatten().any(|times| times.touch(from, to.saturating_sub(1)))
+        [Some(&self.everything), times]
+            .into_iter()
+            .flatten()
+            .any(|times| times.touch(from, to.saturating_sub(1)))
     }
 }
 

@@ -9,9 +9,9 @@ use motorpool_protocols::time::DAY_MS;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::SETTLED_DAYS;
 use super::clock::Clock;
 use super::held::Held;
-use super::SETTLED_DAYS;
 use super::plan::{Act, Class, Limits, Plan, RawDay, is_row_held, plan, questions, raw_day, trips};
 use crate::accounts::chain::{DETAILS_REMOVED, Deed, REMOVED_THROUGH};
 use crate::clock;

@@ -165,12 +165,15 @@ pub async fn plan(data: &Path, registry: &Registry, held: &Held, limits: &Limits
     let raw = data.join("raw");
     for day in expire::days_past(&raw, limits.raw_days).context("can't read the raw archive")? {
         let thinned = raw_day(&raw, day, held, &snapshot, Act::Count)?;
-        plan.damaged.extend(thinned.damaged.iter().map(|damage| format!("{}: {}", damage.path.display(), damage.reason)));
+        plan.damaged.extend(
+            thinned.damaged.iter().map(|damage| format!("{}: {}", damage.path.display(), damage.reason)),
+        );
         plan.raw.extend(raw_line(day, &thinned));
     }
     if let Some(before) = limits.tracks {
         let is_held = |row: &tracks::Row| is_row_held(held, row);
-        let found = tracks::due(&data.join("tracks"), &Expiry { received_before: before, is_held: &is_held })?;
+        let found =
+            tracks::due(&data.join("tracks"), &Expiry { received_before: before, is_held: &is_held })?;
         plan.damaged.extend(found.damaged.iter().map(ToString::to_string));
         plan.tracks = found.days;
     }

@@ -13,12 +13,14 @@
 pub mod accounts;
 pub mod api;
 pub mod audit;
+pub mod backup;
 pub mod basemaps;
 pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod downlink;
 pub mod folds;
+pub mod formats;
 pub mod jt809;
 pub mod live;
 pub mod mqtt;

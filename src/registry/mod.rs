@@ -17,6 +17,7 @@ mod background;
 mod case_events;
 mod codes;
 mod commands;
+mod copy;
 mod db;
 mod devices;
 mod entries;
@@ -57,6 +58,8 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 pub use attachments::{ATTACHMENT_BYTES_MAX, Attachment, NewAttachment};
 pub use case_events::{CaseEvent, CaseFilter, CaseRow, StoredCaseEvent};
 pub use commands::{CommandState, NewCommand, OPEN_COMMANDS_MAX, StoredCommand};
+pub use copy::{RegistryCopy, copy_sqlite};
+pub(crate) use db::newest_migration;
 pub use devices::{DeviceChange, DeviceFilter, DeviceRecord, Enrol, Enrolled, Registered};
 pub use entries::{
     AnyRow, Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Preview, RowFilter, RowOrder,

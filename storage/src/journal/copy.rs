@@ -14,11 +14,13 @@ use motorpool_protocols::UtcMillis;
 use super::archive::RELEASE_LOCK;
 use super::chunk::{ChunkBuf, Item};
 use super::format::SEGMENT_HEADER_LEN;
-use super::fs::RealFs;
+use super::fs::{Fs as _, RealFs};
 use super::handle::JournalError;
+use super::raw::day_of_name;
 use super::recovery::find;
 use super::segments::{Segment, Segments, segment_name};
 use crate::ids::{DeviceId, Lsn};
+use crate::tracks::pin::link;
 
 /// A journal of which no segment is let go.
 #[derive(Debug)]
@@ -82,6 +84,37 @@ impl Frozen {
         File::open(to).and_then(|folder| folder.sync_all()).map_err(io)?;
         Ok(copied)
     }
+}
+
+/// Links (across file systems copies) every raw file of the data folder `data` into the new folder `to`. Files whose time is over
+/// meanwhile are left out. Says how many there are.
+///
+/// # Errors
+/// When a folder can't be read or written.
+pub fn pin_raw(data: &Path, to: &Path) -> io::Result<usize> {
+    let raw = data.join("raw");
+    let days = match RealFs.list_dirs(&raw) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        other => other?,
+    };
+    let mut files = 0;
+    for day in days.iter().filter(|day| day_of_name(day).is_some()) {
+        let folder = to.join(day);
+        fs::create_dir_all(&folder)?;
+        for (name, _) in RealFs.list(&raw.join(day))? {
+            if !name.ends_with(".raw") {
+                continue;
+            }
+            match link(&raw.join(day).join(&name), &folder.join(&name)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => {
+                    other?;
+                    files += 1;
+                }
+            }
+        }
+    }
+    Ok(files)
 }
 
 /// What of a segment is copied.

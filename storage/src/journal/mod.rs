@@ -112,7 +112,7 @@ mod writer;
 use crate::ids::{DeviceId, LinkId, Lsn};
 use motorpool_protocols::{Protocol, UtcMillis};
 
-pub use copy::{Copied, Frozen};
+pub use copy::{Copied, Frozen, pin_raw};
 pub use format::RECORD_BYTES_MAX;
 pub use handle::{CheckpointError, Consumer, Journal, JournalError};
 pub use queue::{AppendError, Health};

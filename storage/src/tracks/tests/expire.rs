@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::tracks::{Due, DueDay, Expiry, due};
+use crate::tracks::{Due, DueDay, Expiry, due, pin};
 
 /// Everything that was received before `limit`, but for what `is_held` says.
 fn expiry(limit: i64, is_held: &(dyn Fn(&Row) -> bool + Sync)) -> Expiry<'_> {
@@ -139,6 +139,20 @@ fn a_kill_before_or_behind_the_commit_leaves_one_state_or_the_other() {
     fs::write(root.join("manifest.json"), &manifest).unwrap();
     reopen(&mut rig);
     assert_eq!(said(&all_rows(&rig.tracks)), before);
+}
+
+#[test]
+fn what_is_pinned_outlives_a_merge_and_the_removal_of_its_days() {
+    let rig = three_days();
+    let before = said(&all_rows(&rig.tracks));
+    let elsewhere = rig.dir.path().join("pinned");
+    let pinned = pin(rig.tracks.dir(), &elsewhere).unwrap();
+    assert_eq!((pinned.checkpoint, pinned.files), (Lsn(61), 3));
+    expire(&rig.tracks, &expiry(START_MS + 3 * DAY_MS, &|_| false));
+    assert!(all_rows(&rig.tracks).is_empty());
+    verify(&elsewhere, |_, _| {}).unwrap();
+    let again = Tracks::open(&elsewhere, &rig.config).unwrap();
+    assert_eq!(said(&all_rows(&again)), before);
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub const SEGMENT: Format = Format::new("journal segment", format::VERSION, form
 /// Raw blocks.
 pub const RAW: Format = Format::new("raw blocks", raw::VERSION, raw::VERSION);
 /// The manifest of the track archive.
-pub const MANIFEST: Format = Format::new("track manifest", 1, manifest::VERSION);
+pub const MANIFEST: Format = Format::new("track manifest", manifest::OLDEST_VERSION, manifest::VERSION);
 /// The index beside a track file; one of another version is made again.
 pub const SIDECAR: Format = Format::new("track index", 1, 1);
 

@@ -23,6 +23,8 @@ pub(crate) const NAME: &str = "manifest.json";
 
 /// The version written. Version 1 had no `expired`.
 pub(crate) const VERSION: u32 = 2;
+/// The oldest version that is read.
+pub(crate) const OLDEST_VERSION: u32 = 1;
 
 /// What is wrong with data without a manifest, and what can be done.
 const LOST: &str = "manifest.json is missing, but there are track files; nothing was changed. Put manifest.json \
@@ -125,15 +127,20 @@ impl Manifest {
             }
             Err(error) => return Err(error).at(&path),
         };
-        let version: Versioned =
-            serde_json::from_slice(&text).map_err(|error| TracksError::bad(&path, error.to_string()))?;
-        if !(1..=VERSION).contains(&version.version) {
-            return Err(TracksError::bad(&path, crate::formats::unknown(version.version)));
+        let bad = |error: serde_json::Error| TracksError::bad(&path, error.to_string());
+        let newer = |what| Err(TracksError::Newer { path: path.clone(), what });
+        let Versioned { version } = serde_json::from_slice(&text).map_err(bad)?;
+        match version {
+            OLDEST_VERSION..=VERSION => {}
+            0 => return Err(TracksError::bad(&path, "version 0")),
+            _ => return newer(format!("version {version}")),
         }
-        let mut manifest: Self =
-            serde_json::from_slice(&text).map_err(|error| TracksError::bad(&path, error.to_string()))?;
+        let mut manifest: Self = serde_json::from_slice(&text).map_err(bad)?;
         if manifest.clone().text().1 != manifest.crc32c {
             return Err(TracksError::bad(&path, "checksum"));
+        }
+        if ColumnSet::from_bits(manifest.columns.bits()).is_none() {
+            return newer(format!("column set {:#x}", manifest.columns.bits()));
         }
         manifest.version = VERSION;
         Ok(manifest)

@@ -12,6 +12,7 @@
 //! days; files and journal address are committed together by replacing the manifest, so after a crash the
 //! fold begins again at [`Tracks::checkpoint`] and nothing is missing or twice. The merger joins the files of
 //! a day. Readers take memory and files together and remove duplicates; see [`row`] for what a duplicate is.
+//! [`search`] asks about many devices at once.
 //!
 //! A damaged file is named and left out; all others are read. Only the manifest says which files count: a program
 //! that takes all of `*/*.parquet` beside a running server may for a moment see a merged file and its sources.
@@ -21,6 +22,7 @@
 mod archive;
 mod cache;
 mod compact;
+mod delta;
 mod encode;
 mod error;
 mod expire;
@@ -29,12 +31,14 @@ mod index;
 pub(crate) mod manifest;
 mod memtable;
 mod merge;
+mod pace;
 mod pages;
 pub(crate) mod pin;
 mod read;
 pub mod row;
 mod schema;
 mod seal;
+pub mod search;
 mod store;
 mod verify;
 mod whole;
@@ -145,6 +149,12 @@ pub struct Stats {
     pub frozen_tables: u64,
     /// How often the writer waited because two tables were still to be written.
     pub writer_waits: u64,
+    /// Files that are not yet in their final form: what merging is behind by.
+    pub loose_files: u64,
+    /// Rows in these.
+    pub loose_rows: u64,
+    /// Rows written by merges since the start.
+    pub merged_rows: u64,
 }
 
 impl Tracks {
@@ -285,6 +295,7 @@ impl Tracks {
     pub fn stats(&self) -> Stats {
         let state = self.store().state();
         let files = || state.version.files.values().flatten();
+        let loose = || files().filter(|file| !file.meta.is_final);
         Stats {
             decoded: state.decoded,
             stored: state.version.rows(),
@@ -296,6 +307,9 @@ impl Tracks {
             days: state.version.files.len() as u64,
             frozen_tables: state.frozen.len() as u64,
             writer_waits: state.writer_waits,
+            loose_files: loose().count() as u64,
+            loose_rows: loose().map(|file| file.meta.rows).sum(),
+            merged_rows: state.merged_rows,
         }
     }
 

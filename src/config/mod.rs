@@ -4,6 +4,7 @@
 //! [`Config::default`]. Environment variables `MOTORPOOL__SECTION__KEY` override the file.
 
 mod accounts;
+mod exports;
 mod jt809;
 mod load;
 mod mqtt;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::basemaps::Basemap;
 pub use crate::outbound::guard::Network;
 pub use accounts::{Accounts, CookieMode};
+pub use exports::Exports;
 pub use jt809::{Jt809, LowerPlatform, SuperiorPlatform};
 pub use load::{ConfigError, FILES_RESERVED, load};
 pub use motorpool_storage::config::{Bytes, Journal, Seconds, Tracks};
@@ -67,6 +69,8 @@ pub struct Config {
     pub map: Map,
     /// Log-ins of people, and the audit log.
     pub accounts: Accounts,
+    /// What people take out of the archive.
+    pub exports: Exports,
     /// Limits on unknown terminals.
     pub quarantine: Quarantine,
     /// `[profiles.NAME]`: how to read makes of terminals that differ from their standard, by name, besides those
@@ -94,6 +98,7 @@ impl Default for Config {
             outbound: Outbound::default(),
             map: Map::default(),
             accounts: Accounts::default(),
+            exports: Exports::default(),
             quarantine: Quarantine::default(),
             profiles: BTreeMap::new(),
         }

@@ -22,6 +22,7 @@ mod db;
 mod devices;
 mod entries;
 mod expiry;
+mod exports;
 pub(crate) mod hex;
 mod holds;
 mod idempotency;
@@ -42,6 +43,8 @@ mod tests;
 mod tests_of_cases;
 #[cfg(test)]
 mod tests_of_commands;
+#[cfg(test)]
+mod tests_of_exports;
 #[cfg(test)]
 mod tests_of_webhooks;
 mod tokens;
@@ -67,6 +70,7 @@ pub use entries::{
     Scope as RowScope, Stored, Written, preview,
 };
 pub use expiry::{Age, OldQuestion, OldTrip, Question};
+pub use exports::{ExportEnd, ExportLimits, ExportProgress, ExportState, NewExport, StoredExport};
 pub use holds::{Belonging, HOLDS_MAX, Hold, HoldOn, Holder, NewHold};
 pub use idempotency::{Claim, IDEMPOTENCY_HOURS, KEY_BYTES_MAX};
 pub use judgements::{

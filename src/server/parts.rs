@@ -17,6 +17,7 @@ use crate::basemaps::Basemaps;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::downlink::Downlink;
+use crate::exports::{Exports, ExportsParts};
 use crate::folds::{Driver, DriverParts};
 use crate::ids::Lsn;
 use crate::journal::{Journal, Recovery};
@@ -59,6 +60,7 @@ pub(super) struct Parts {
     broker: Arc<BrokerCounts>,
     ring: Arc<Ring>,
     outbound: Client,
+    exports: Exports,
 }
 
 impl Parts {
@@ -87,7 +89,16 @@ impl Parts {
         let registry = Arc::new(Registry::open(data, &config).await?);
         let clock = Arc::new(Clock::starting_at(journal.last_received_at()));
         let outbound = outbound_client(&config.outbound)?;
+        let exports = Exports::open(ExportsParts {
+            registry: Arc::clone(&registry),
+            tracks: tracks.clone(),
+            clock: Arc::clone(&clock),
+            config: config.exports.clone(),
+            data: config.data.clone(),
+        })
+        .context("can't make the folder of exports")?;
         Ok(Self {
+            exports,
             registry,
             journal,
             tracks,
@@ -291,6 +302,7 @@ impl Parts {
             ring: Arc::clone(&self.ring),
             outbound: self.outbound.clone(),
             basemaps: Arc::new(basemaps),
+            exports: self.exports.clone(),
             stop,
         })))
     }
@@ -316,6 +328,7 @@ impl Parts {
         stage.run(|stop| async move { registry.run(stop).await });
         stage.run(|stop| notifier.run(stop));
         stage.run(|stop| courier.run(stop));
+        stage.run(|stop| self.exports.clone().run(stop));
     }
 }
 

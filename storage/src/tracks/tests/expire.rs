@@ -198,10 +198,7 @@ fn a_manifest_of_the_version_before_is_read_and_one_of_a_newer_program_is_refuse
 
     fs::write(&path, text.replace("\"version\":2", "\"version\":99,\"shape\":\"unheard of\"")).unwrap();
     let error = Tracks::open(&root, &rig.config).unwrap_err().to_string();
-    assert!(
-        error.contains("manifest.json") && error.contains("99") && error.contains("newer"),
-        "{error}"
-    );
+    assert!(error.contains("manifest.json") && error.contains("99") && error.contains("newer"), "{error}");
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -118,12 +118,13 @@ impl Server {
         let keeper = HeadKeeper::open(Arc::clone(&parts.registry), Arc::clone(&parts.clock), &parts.config)?;
         let feeds = parts.feeds().await?;
         Mirror::reserve(&parts.config.mirror, &parts.journal);
-        let (supervisor, driver) = parts.follow().await?;
+        let (supervisor, driver, retention) = parts.follow().await?;
         let mirror = parts.mirror(&driver)?;
 
         let certificates = Certificates::read(&parts.config)?;
         let (post, post_news) = mpsc::channel(ANSWERS_MAX);
-        let sources = parts.source_context(certificates.trackers.clone(), post.clone());
+        let (office, sources) =
+            (post.clone(), parts.source_context(certificates.trackers.clone(), post.clone()));
         let listener = parts.bind_trackers(&sources)?;
         let mqtt = parts.bind_mqtt(&sources, certificates.mqtt.clone())?;
         let subscriber = parts.subscriber(&sources)?;
@@ -152,7 +153,7 @@ impl Server {
             tls: certificates.http.clone(),
         };
         let durable = parts.journal.subscribe_durable();
-        acks.run(|stop| parts.acks.clone().run(durable, Arc::clone(&parts.counters), stop));
+        acks.run(|stop| parts.acks.clone().run(durable, Arc::clone(&parts.counters), office, stop));
         trackers.run(|stop| listener.run(stop));
         trackers.run(|stop| mqtt.run(stop));
         trackers.run(|stop| platforms.run(stop));
@@ -171,6 +172,7 @@ impl Server {
         }
         rest.run(|stop| supervisor.run(stop));
         rest.run(|stop| keeper.run(stop));
+        rest.run(|stop| retention.run(stop));
         rest.run(|stop| parts.downlink((post, post_news)).run(stop));
         http.run(|stop| http_server.run(stop));
 

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::command::{Command, CommandError, CommandKey, CommandResult, Confirmed};
+use crate::echo::Echo;
 use crate::{
     Accepted, Admission, Gate, Outbox, Profile, Protocol, Refusal, RejectReason, Rejected, Session,
     SessionError, SessionLimits, TerminalId, UtcMillis,
@@ -107,6 +108,9 @@ pub enum Verdict {
 /// So many vehicles may speak over the link of a platform.
 pub const VEHICLES_PER_PLATFORM_MAX: usize = 5_000;
 
+/// So many bytes between frames count as one refusal.
+const GARBAGE_BYTES_PER_REFUSAL: usize = 1_024;
+
 /// The limits of a platform's link, with so many vehicles at most. Vehicles that nobody enrolled are refused one by one
 /// and are no reason to close it for all.
 pub(crate) fn limits_of_platform(limits: SessionLimits, vehicles_max: usize) -> SessionLimits {
@@ -177,7 +181,8 @@ pub trait Dialect: Send + std::fmt::Debug {
         None
     }
 
-    /// Writes a command to the terminal; see [`Session::command`]. How many keys wait for an answer must be bounded.
+    /// Writes a command to the terminal, which is read by that profile; see [`Session::command`]. How many keys wait for an
+    /// answer must be bounded.
     ///
     /// # Errors
     /// As [`Session::command`].
@@ -185,6 +190,7 @@ pub trait Dialect: Send + std::fmt::Debug {
         &mut self,
         _terminal: &TerminalId,
         _command: &Command,
+        _profile: &Profile,
         _out: &mut Vec<u8>,
     ) -> Result<CommandKey, CommandError> {
         Err(CommandError::NotSupported)
@@ -216,6 +222,10 @@ pub struct FramedSession<D> {
     current: Option<usize>,
     last_logged_in: Option<TerminalId>,
     rejects_in_a_row: u32,
+    /// Bytes between frames since one was accepted.
+    garbage_bytes: usize,
+    transport: Transport,
+    echo: Echo,
 }
 
 /// What to do with a frame that was heard.
@@ -236,7 +246,16 @@ impl<D: Dialect> FramedSession<D> {
             current: None,
             last_logged_in: None,
             rejects_in_a_row: 0,
+            garbage_bytes: 0,
+            transport: Transport::Stream,
+            echo: Echo::default(),
         }
+    }
+
+    /// The same over another transport: a datagram that comes back as its own answer is not answered for ever.
+    #[must_use]
+    pub fn over(self, transport: Transport) -> Self {
+        Self { transport, ..self }
     }
 
     /// The protocol's own state.
@@ -264,10 +283,17 @@ impl<D: Dialect> FramedSession<D> {
         match self.judge(&heard, gate, out) {
             Judged::Accept(device) => {
                 self.rejects_in_a_row = 0;
+                self.garbage_bytes = 0;
                 self.dialect.store(frame, &mut out.raw);
                 let end = u32::try_from(out.raw.len()).unwrap_or(u32::MAX);
                 out.messages.push(Accepted { end, device });
+                let start = out.replies.len();
                 self.dialect.answer(now, frame, &heard, Verdict::Accepted, &mut out.replies);
+                let is_echo =
+                    self.transport == Transport::Datagram && out.replies.get(start..) == Some(frame);
+                if is_echo && !self.echo.may_answer(now, frame) {
+                    out.replies.truncate(start);
+                }
                 if let Some((key, result)) = self.dialect.confirmation(frame, &heard) {
                     out.confirmed.push(Confirmed { device, key, result });
                 }
@@ -419,6 +445,14 @@ impl<D: Dialect> FramedSession<D> {
         if D::ANSWERS_IN_ORDER && !out.messages.is_empty() { &mut out.replies } else { &mut out.immediate }
     }
 
+    /// For how many refusals more garbage counts: by its bytes, since it comes in as many pieces as the network likes.
+    fn refusals_of_garbage(&mut self, bytes: usize) -> u32 {
+        let before = self.garbage_bytes.div_ceil(GARBAGE_BYTES_PER_REFUSAL);
+        self.garbage_bytes = self.garbage_bytes.saturating_add(bytes);
+        let more = self.garbage_bytes.div_ceil(GARBAGE_BYTES_PER_REFUSAL) - before;
+        u32::try_from(more).unwrap_or(u32::MAX)
+    }
+
     fn reject(
         &mut self,
         reason: RejectReason,
@@ -427,7 +461,8 @@ impl<D: Dialect> FramedSession<D> {
         out: &mut Outbox,
     ) -> Result<(), SessionError> {
         out.rejected.push(Rejected { reason, at, bytes });
-        self.rejects_in_a_row = self.rejects_in_a_row.saturating_add(1);
+        let refusals = if reason == RejectReason::Garbage { self.refusals_of_garbage(bytes) } else { 1 };
+        self.rejects_in_a_row = self.rejects_in_a_row.saturating_add(refusals);
         if self.rejects_in_a_row > self.limits().rejects_in_a_row_max {
             return Err(SessionError::TooManyRejects);
         }
@@ -505,8 +540,9 @@ impl<D: Dialect> Session for FramedSession<D> {
         command: &Command,
         out: &mut Outbox,
     ) -> Result<CommandKey, CommandError> {
-        self.place_of(terminal).ok_or(CommandError::NotHere)?;
-        self.dialect.command(terminal, command, &mut out.immediate)
+        let at = self.place_of(terminal).ok_or(CommandError::NotHere)?;
+        let known = self.terminals.get(at).ok_or(CommandError::NotHere)?;
+        self.dialect.command(terminal, command, &known.profile, &mut out.immediate)
     }
 }
 

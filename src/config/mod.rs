@@ -4,10 +4,12 @@
 //! [`Config::default`]. Environment variables `MOTORPOOL__SECTION__KEY` override the file.
 
 mod accounts;
+mod exports;
 mod jt809;
 mod load;
 mod mirror;
 mod mqtt;
+mod retention;
 mod trackers;
 mod values;
 
@@ -23,11 +25,13 @@ use serde::{Deserialize, Serialize};
 pub use crate::basemaps::Basemap;
 pub use crate::outbound::guard::Network;
 pub use accounts::{Accounts, CookieMode};
+pub use exports::Exports;
 pub use jt809::{Jt809, LowerPlatform, SuperiorPlatform};
 pub use load::{ConfigError, FILES_RESERVED, load};
 pub use mirror::Mirror;
 pub use motorpool_storage::config::{Bytes, Journal, Seconds, Tracks};
 pub use mqtt::{Broker, BrokerAddress, Mqtt};
+pub use retention::Retention;
 pub use trackers::{Port, SecondLink, Sessions, Spoken, Trackers};
 pub use values::{Listen, Secret, SecretUrl};
 
@@ -51,6 +55,8 @@ pub struct Config {
     pub journal: Journal,
     /// The track archive.
     pub tracks: Tracks,
+    /// How long what is kept.
+    pub retention: Retention,
     /// The registry's database.
     pub registry: Registry,
     /// Trips, rules and cases.
@@ -67,6 +73,8 @@ pub struct Config {
     pub map: Map,
     /// Log-ins of people, and the audit log.
     pub accounts: Accounts,
+    /// What people take out of the archive.
+    pub exports: Exports,
     /// Limits on unknown terminals.
     pub quarantine: Quarantine,
     /// `[profiles.NAME]`: how to read makes of terminals that differ from their standard, by name, besides those
@@ -86,6 +94,7 @@ impl Default for Config {
             sessions: Sessions::default(),
             journal: Journal::default(),
             tracks: Tracks::default(),
+            retention: Retention::default(),
             registry: Registry::default(),
             supervision: Supervision::default(),
             http: Http::default(),
@@ -94,6 +103,7 @@ impl Default for Config {
             mirror: Mirror::default(),
             map: Map::default(),
             accounts: Accounts::default(),
+            exports: Exports::default(),
             quarantine: Quarantine::default(),
             profiles: BTreeMap::new(),
         }

@@ -1,6 +1,9 @@
 //! What holds for every protocol here: cuts change nothing, and no bytes panic.
 
+use motorpool_protocols::eelink::{encode_envelope, encode_package};
 use motorpool_protocols::recognise::{Recognition, recognise};
+use motorpool_protocols::t800x::encode_frame;
+use motorpool_protocols::t800x::frame::Series;
 use motorpool_protocols::{Observations, Profile, Protocol, RejectReason, SessionError, Transport};
 use proptest::prelude::*;
 
@@ -89,6 +92,57 @@ fn no_prefix_and_no_flipped_bit_of_a_golden_frame_panics() {
                 let mut link = Link::new(protocol, Transport::Stream);
                 link.receive(&damaged).unwrap();
             }
+        }
+    }
+}
+
+#[test]
+fn two_servers_do_not_answer_each_other_for_ever() {
+    let terminal = TerminalId::new("350000000000017").unwrap();
+    let written = |write: &dyn Fn(&mut Vec<u8>)| {
+        let mut out = Vec::new();
+        write(&mut out);
+        out
+    };
+    let gt06 = written(&|out| motorpool_protocols::gt06::encode_frame(0x13, &[], 1, out));
+    let package = written(&|out| encode_package(3, 1, &[], out));
+    let envelope = written(&|out| assert!(encode_envelope(&terminal, &package, out)));
+    let t800x = written(&|out| assert!(encode_frame(Series::Inputs, 3, 5, &terminal, &[], out)));
+    let h02 = b"*HQ,7000000001,HTBT#".to_vec();
+    for (protocol, log_in, heartbeat) in [
+        (Protocol::Gt06, Some(golden()[0].1[0].clone()), gt06),
+        (Protocol::Eelink, None, envelope),
+        (Protocol::T800x, None, t800x),
+        (Protocol::H02, None, h02),
+    ] {
+        let mut ends = [0, 1].map(|_| Link::new(protocol, Transport::Datagram));
+        // Somebody forges the sender: of a log-in to both of them where there must be one, then of one heartbeat.
+        for end in &mut ends {
+            log_in.iter().for_each(|log_in| end.receive(log_in).unwrap());
+            end.out.replies.clear();
+        }
+        let (mut datagram, mut answers) = (heartbeat, 0);
+        while !datagram.is_empty() && answers < 10 {
+            let end = &mut ends[answers % 2];
+            end.receive(&datagram).unwrap();
+            datagram = std::mem::take(&mut end.out.replies);
+            answers += usize::from(!datagram.is_empty());
+        }
+        assert_eq!(answers, 2, "{protocol}: each of them once");
+    }
+}
+
+#[test]
+fn garbage_closes_a_link_by_its_bytes_and_not_by_its_pieces() {
+    for (protocol, frames) in golden() {
+        // None of them begins with it.
+        let garbage = vec![0xfe; 200 << 10];
+        let trickled = [frames[0].as_slice(), &garbage[..64], &frames[0]].concat();
+        let (out, end) = outcome(protocol, &trickled, &[1]);
+        assert_eq!((out.messages.len(), end), (2, None), "{protocol}");
+        for chunk in [1, 7, 4_096] {
+            let (_, end) = outcome(protocol, &garbage, &[chunk]);
+            assert_eq!(end, Some(SessionError::TooManyRejects), "{protocol} in pieces of {chunk}");
         }
     }
 }

@@ -9,6 +9,7 @@ mod cases;
 mod changes;
 pub(super) mod desk;
 mod devices;
+mod exports;
 mod outside;
 mod proposals;
 mod purposes;
@@ -237,19 +238,6 @@ impl Data {
         }
         Err(Problem::new(Code::Forbidden).detail("that takes a grant on everything, not on a unit"))
     }
-}
-
-/// Appends to the audit log what a caller does.
-pub(super) async fn note(
-    state: &ApiState,
-    caller: &Caller,
-    action: &str,
-    object: String,
-    detail: String,
-) -> Result<(), Problem> {
-    let deed = Deed { action: action.to_owned(), object, detail, ..deed_of(caller) };
-    state.people().note(deed, state.now()).await?;
-    Ok(())
 }
 
 /// What the audit log is told of a change that is made with [`People::telling`].

@@ -1,9 +1,13 @@
 //! The archive as a whole, against a plain vector.
 
 mod damage;
+mod evolution;
+mod expire;
+mod full_disk;
 mod life;
 mod merges;
 mod real_tracks;
+mod search;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,6 +29,7 @@ fn config(memory_rows_max: usize) -> config::Tracks {
         seal_interval: Seconds(Duration::from_secs(300)),
         compact_files_min: 3,
         page_rows: 16,
+        ..config::Tracks::default()
     }
 }
 
@@ -52,6 +57,7 @@ fn expected(records: &[Record], device: DeviceId, include_suspect: bool) -> Vec<
         let speed = row.fix.speed_dkmh.map_or(-1, i64::from);
         let numbers = vec![i64::from(row.fix.lat_e7), i64::from(row.fix.lon_e7), speed];
         let numbers = [numbers, vec![i64::from(row.fix.status.0), row.fix.alarms.0.cast_signed()]].concat();
+        let numbers = [numbers, vec![i64::from(said.quality.0)]].concat();
         let odometer = row.fix.odometer_m.map_or(-1, i64::from);
         let key = (row.fix.fix_time, [numbers, vec![odometer]].concat(), record.extra.clone());
         order.insert(key, text.clone());
@@ -173,7 +179,7 @@ impl Rig {
             Step::Crash => self.crash(),
         }
         let stats = self.tracks.stats();
-        assert_eq!(stats.decoded, stats.stored + stats.duplicates + stats.pending);
+        assert_eq!(stats.decoded, stats.stored + stats.duplicates + stats.expired + stats.pending);
         assert_eq!(stats.decoded, self.advanced as u64);
     }
 

@@ -22,11 +22,13 @@
 //! - Answers are written in the shape of the terminal's own header (version byte, width and bytes of its id);
 //!   our serials count from 0 on every link.
 //! - Frames with a wrong check byte, escape or length get no answer: nobody knows whose they are. Under a
-//!   profile with a lenient checksum they are accepted and counted. A stranger whose check byte is wrong is
-//!   looked up once, as the first thing on a link, and never registered.
+//!   profile that is lenient about the one fault they have they are accepted and counted. A stranger whose check byte
+//!   is wrong is looked up once, as the first thing on a link, and never registered.
 //! - The version is recognised by bit 14 of the properties in every frame.
 //!
-//! Not spoken: the dialects with delimiter `e7`, BYTE serials (0x5501) or ASCII time requests, and ciphers.
+//! Not spoken: the dialects with delimiter `e7` or ASCII time requests, and ciphers.
+
+mod admission;
 
 use std::sync::Arc;
 
@@ -43,10 +45,10 @@ use crate::jt808::message::{Edition, EncodeError, Message};
 use crate::jt808::observe::{decode_message, is_well_formed};
 use crate::jt808::outstanding::Outstanding;
 use crate::jt808::reassembly::{DoneAnswer, Reassembly, SentMessages, Step};
-use crate::jt808::registration::{decode_registration, edition_of};
+use crate::jt808::registration::edition_of;
 use crate::{
-    Accepted, Admission, Gate, Outbox, Profile, Protocol, Refusal, RegistrationVerdict, RejectReason,
-    Rejected, Session, SessionError, SessionLimits, TerminalId, UtcMillis,
+    Accepted, Gate, Outbox, Profile, Protocol, RejectReason, Rejected, Session, SessionError, SessionLimits,
+    TerminalId, UtcMillis,
 };
 
 /// Payloads up to this size are unescaped on the stack without clearing a kilobyte first.
@@ -128,18 +130,53 @@ impl Jt808Session {
 
     #[inline(never)]
     fn escaped(&mut self, content: &[u8], wire: Wire<'_>, call: &mut Call<'_>) -> Result<(), RejectReason> {
-        if content.len() <= SMALL_PAYLOAD_BYTES {
+        let result = if content.len() <= SMALL_PAYLOAD_BYTES {
             let mut space = [0; SMALL_PAYLOAD_BYTES];
-            self.payload(frame::unescape(content, &mut space)?, wire, call)
+            frame::unescape(content, &mut space).map(|payload| self.payload(payload, wire, call))
         } else {
             let mut space = [0; PAYLOAD_BYTES_MAX];
-            self.payload(frame::unescape(content, &mut space)?, wire, call)
+            frame::unescape(content, &mut space).map(|payload| self.payload(payload, wire, call))
+        };
+        result.unwrap_or_else(|reason| self.check_not_escaped(content, reason, wire, call))
+    }
+
+    /// A frame that would be one if its check byte were escaped.
+    #[cold]
+    fn check_not_escaped(
+        &mut self,
+        content: &[u8],
+        reason: RejectReason,
+        wire: Wire<'_>,
+        call: &mut Call<'_>,
+    ) -> Result<(), RejectReason> {
+        let repaired = frame::with_check_escaped(content).ok_or(reason)?;
+        let mut space = [0; PAYLOAD_BYTES_MAX];
+        let payload = frame::unescape(&repaired, &mut space)?;
+        self.uncommon(&Frame::parse(payload)?, Some(reason), wire, call)
+    }
+
+    /// A frame whose body is not as long as it says.
+    #[cold]
+    fn wrong_length(
+        &mut self,
+        payload: &[u8],
+        reason: RejectReason,
+        wire: Wire<'_>,
+        call: &mut Call<'_>,
+    ) -> Result<(), RejectReason> {
+        // With a wrong check byte as well it may be the ends of two frames.
+        if !frame::check_is_right(payload) {
+            return Err(reason);
         }
+        self.uncommon(&Frame::parse_unstated(payload)?, Some(reason), wire, call)
     }
 
     #[inline]
     fn payload(&mut self, payload: &[u8], wire: Wire<'_>, call: &mut Call<'_>) -> Result<(), RejectReason> {
-        let frame = Frame::parse(payload)?;
+        let frame = match Frame::parse(payload) {
+            Ok(frame) => frame,
+            Err(reason) => return self.wrong_length(payload, reason, wire, call),
+        };
         let check_is_right = frame::check_is_right(payload);
         // Nearly every frame is the next whole message of the terminal that spoke last.
         if let Some(terminal) = self.terminals.get(self.current)
@@ -157,21 +194,21 @@ impl Jt808Session {
                 return Ok(());
             }
         }
-        self.uncommon(&frame, check_is_right, wire, call)
+        self.uncommon(&frame, (!check_is_right).then_some(RejectReason::Checksum), wire, call)
     }
 
-    /// Frames of strangers, of other terminals, in packets, with a wrong check byte, or with an answer of
-    /// their own.
+    /// Frames of strangers, of other terminals, in packets, with a fault that a profile may forgive, or with an answer
+    /// of their own.
     #[inline(never)]
     fn uncommon(
         &mut self,
         frame: &Frame<'_>,
-        check_is_right: bool,
+        fault: Option<RejectReason>,
         wire: Wire<'_>,
         call: &mut Call<'_>,
     ) -> Result<(), RejectReason> {
-        if !check_is_right {
-            self.forgive_checksum(frame, call)?;
+        if let Some(fault) = fault {
+            self.forgive(frame, fault, call)?;
         }
         let known = self.find(&frame.id);
         let is_encrypted = frame.encryption() != 0;
@@ -204,143 +241,6 @@ impl Jt808Session {
         }
     }
 
-    /// A terminal that is admitted, by its name.
-    fn admitted(&self, terminal: &TerminalId) -> Option<&Terminal> {
-        self.terminals.iter().find(|known| known.id.terminal(Default::default()).key() == terminal.key())
-    }
-
-    fn find(&self, id: &IdBytes) -> Option<usize> {
-        self.terminals.iter().position(|terminal| terminal.id == *id)
-    }
-
-    /// Lets a frame with a wrong check byte pass when the terminal's profile says so.
-    fn forgive_checksum(&mut self, frame: &Frame<'_>, call: &mut Call<'_>) -> Result<(), RejectReason> {
-        let lenient = match self.find(&frame.id).and_then(|at| self.terminals.get(at)) {
-            Some(terminal) => terminal.profile.lenient_checksum,
-            // A damaged id must not fill the registry with terminals that don't exist: ask only before anybody
-            // is admitted here.
-            None if self.terminals.is_empty() => {
-                let code = (frame.message_id == ids::LOG_IN).then(|| log_in_code(frame));
-                match call.gate.admit(&frame.id.terminal(Default::default()), Protocol::Jt808, code) {
-                    Admission::Admitted { device, profile } if profile.lenient_checksum => {
-                        self.remember(frame.id, device, profile, call.out)?;
-                        true
-                    }
-                    Admission::Unavailable => return Err(RejectReason::Unavailable),
-                    _ => false,
-                }
-            }
-            None => false,
-        };
-        if !lenient {
-            return Err(RejectReason::Checksum);
-        }
-        call.out.lenient_frames += 1;
-        Ok(())
-    }
-
-    fn register(
-        &mut self,
-        frame: &Frame<'_>,
-        known: Option<usize>,
-        wire: Wire<'_>,
-        call: &mut Call<'_>,
-    ) -> Result<(), RejectReason> {
-        let Some((registration, _)) = decode_registration(frame.body, frame.id.version) else {
-            self.ours.answer(&frame.id, frame.serial, frame.message_id, BAD_MESSAGE, &mut call.out.immediate);
-            return Err(RejectReason::Truncated);
-        };
-        let terminal = frame.id.terminal(Default::default());
-        let [s0, s1] = frame.serial.to_be_bytes();
-        let result = match call.gate.register(&terminal, &registration) {
-            RegistrationVerdict::Accepted { device, profile, code } => {
-                if let Some(terminal) = known.and_then(|at| self.terminals.get_mut(at)) {
-                    terminal.device = device;
-                    terminal.profile = profile;
-                }
-                wire.copy_to(&mut call.out.raw);
-                call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
-                let mut body = vec![s0, s1, 0];
-                body.extend_from_slice(code.as_bytes());
-                body.truncate(BODY_BYTES_MAX);
-                self.ours.write(&frame.id, ids::REGISTER_ANSWER, &body, &mut call.out.replies);
-                return Ok(());
-            }
-            RegistrationVerdict::VehicleTaken => 1,
-            RegistrationVerdict::NoSuchVehicle => 2,
-            RegistrationVerdict::TerminalTaken => 3,
-            RegistrationVerdict::NoSuchTerminal => 4,
-            RegistrationVerdict::Unavailable => return Err(RejectReason::Unavailable),
-        };
-        self.ours.write(&frame.id, ids::REGISTER_ANSWER, &[s0, s1, result], &mut call.out.immediate);
-        Err(if result == 4 { RejectReason::UnknownTerminal } else { RejectReason::NotAdmitted })
-    }
-
-    fn log_in(&mut self, frame: &Frame<'_>, wire: Wire<'_>, call: &mut Call<'_>) -> Result<(), RejectReason> {
-        let terminal = frame.id.terminal(Default::default());
-        match call.gate.admit(&terminal, Protocol::Jt808, Some(log_in_code(frame))) {
-            Admission::Admitted { device, profile } => {
-                self.remember(frame.id, device, profile, call.out)?;
-                wire.copy_to(&mut call.out.raw);
-                call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
-                self.ours.answer(&frame.id, frame.serial, frame.message_id, DONE, &mut call.out.replies);
-                Ok(())
-            }
-            Admission::Refused(refusal) => {
-                self.forget(&frame.id);
-                Err(self.refuse_terminal(frame, refusal, call))
-            }
-            Admission::Unavailable => Err(RejectReason::Unavailable),
-        }
-    }
-
-    fn admit_without_code(&mut self, frame: &Frame<'_>, call: &mut Call<'_>) -> Result<usize, RejectReason> {
-        match call.gate.admit(&frame.id.terminal(Default::default()), Protocol::Jt808, None) {
-            Admission::Admitted { device, profile } => self.remember(frame.id, device, profile, call.out),
-            Admission::Refused(refusal) => Err(self.refuse_terminal(frame, refusal, call)),
-            Admission::Unavailable => Err(RejectReason::Unavailable),
-        }
-    }
-
-    fn refuse_terminal(&mut self, frame: &Frame<'_>, refusal: Refusal, call: &mut Call<'_>) -> RejectReason {
-        if ids::answer_to(frame.message_id) != Answer::Nothing {
-            self.ours.answer(&frame.id, frame.serial, frame.message_id, FAILED, &mut call.out.immediate);
-        }
-        if refusal == Refusal::Unknown { RejectReason::UnknownTerminal } else { RejectReason::NotAdmitted }
-    }
-
-    /// Admits a terminal on this link and says where it is kept.
-    fn remember(
-        &mut self,
-        id: IdBytes,
-        device: u32,
-        profile: Arc<Profile>,
-        out: &mut Outbox,
-    ) -> Result<usize, RejectReason> {
-        let at = match self.find(&id) {
-            Some(at) => at,
-            None if self.terminals.len() >= self.limits.terminals_per_link_max => {
-                return Err(RejectReason::Limit);
-            }
-            None => self.terminals.len(),
-        };
-        let terminal = Terminal { id, device, profile };
-        match self.terminals.get_mut(at) {
-            Some(known) => *known = terminal,
-            None => self.terminals.push(terminal),
-        }
-        self.current = at;
-        self.last_logged_in = Some(id.terminal(Default::default()));
-        out.logged_in.push(device);
-        Ok(at)
-    }
-
-    fn forget(&mut self, id: &IdBytes) {
-        self.terminals.retain(|terminal| terminal.id != *id);
-        self.outstanding.forget(id);
-        self.current = 0;
-    }
-
     /// One packet of a message of an admitted terminal.
     fn packet(
         &mut self,
@@ -363,7 +263,7 @@ impl Jt808Session {
                 call.out.raw.extend_from_slice(&whole);
                 call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
                 // Every frame in it passed its checks, some perhaps leniently.
-                let lenient = Profile { lenient_checksum: true, ..Profile::default() };
+                let lenient = Profile { lenient_checksum: true, lenient_length: true, ..Profile::default() };
                 let body = decode_message(&whole, &lenient).map(|(_, body)| body).unwrap_or_default();
                 let answer = self.answer_accepted(frame, frame.first_serial(), &body, call);
                 self.reassembly.answered(answer);
@@ -402,6 +302,9 @@ impl Jt808Session {
             // Only the media id: all packets arrived.
             Answer::Media if well_formed => {
                 self.ours.write(&frame.id, ids::MEDIA_ANSWER, &done.media_id, replies);
+            }
+            Answer::Short => {
+                Downlink::answer_short(&frame.id, serial, frame.message_id, done.result, replies);
             }
             Answer::LogOut => {
                 self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);
@@ -576,19 +479,6 @@ impl Session for Jt808Session {
         let packets = u16::try_from(body.len().div_ceil(BODY_BYTES_MAX)).unwrap_or(u16::MAX);
         Ok(self.outstanding.remember(id, message.id(), serial, packets))
     }
-}
-
-/// The code of a log-in: the whole body, in 2019 the first string of it. Padding zeros at the end don't count.
-fn log_in_code<'a>(frame: &Frame<'a>) -> &'a [u8] {
-    let mut code = frame.body;
-    if let (Version::V2019 { .. }, Some((&len, rest))) = (frame.id.version, code.split_first()) {
-        // A length that can't be one: the code alone, as in 2013 (seen in the field).
-        code = rest.get(..usize::from(len)).unwrap_or(code);
-    }
-    while let Some((0, rest)) = code.split_last() {
-        code = rest;
-    }
-    code
 }
 
 /// Why a command has no body.

@@ -194,7 +194,7 @@ impl<T: Target> Delivery<T> {
         delivered: &mut Delivered,
     ) -> Result<Result<Vec<Reject>, WriteError>, Undelivered> {
         let mut rejects = Vec::new();
-        let mut ranges = vec![0..batch.len()];
+        let mut ranges = Vec::from_iter([0..batch.len()]);
         while let Some(range) = ranges.pop() {
             if range.is_empty() {
                 continue;
@@ -277,7 +277,8 @@ mod tests {
                 return Err(WriteError::new(Trouble::TooLarge, "413"));
             }
             // Like InfluxDB: the good lines of a refused batch may be there all the same.
-            let (bad, good): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(|line| line.contains("bad"));
+            let (bad, good): (Vec<&str>, Vec<&str>) =
+                lines.into_iter().partition(|line| line.contains("bad"));
             self.taken.lock().unwrap().extend(good.into_iter().map(str::to_owned));
             if bad.is_empty() { Ok(()) } else { Err(WriteError::new(Trouble::Refused, "400 bad line")) }
         }

@@ -297,7 +297,11 @@ impl<T: Target, W: World> Follower<T, W> {
                     self.owe_released(Owed { to: lost.to, ..Owed::at(lost.from) });
                 }
                 Event::Gap(lost) => {
-                    tracing::error!(from = lost.from.0, to = lost.to.0, "a range of the journal is not mirrored");
+                    tracing::error!(
+                        from = lost.from.0,
+                        to = lost.to.0,
+                        "a range of the journal is not mirrored"
+                    );
                 }
             }
         }
@@ -388,7 +392,10 @@ impl<T: Target, W: World> Follower<T, W> {
                 Status::add(&self.status.sent, delivered.sent);
                 Status::add(&self.status.rejected, delivered.rejected);
                 if delivered.rejected > 0 {
-                    tracing::warn!(lines = delivered.rejected, "the mirror's server refused lines; see rejected.jsonl");
+                    tracing::warn!(
+                        lines = delivered.rejected,
+                        "the mirror's server refused lines; see rejected.jsonl"
+                    );
                 }
                 if was_away && !self.overlap.is_zero() {
                     self.delivered = self.settled();
@@ -406,7 +413,9 @@ impl<T: Target, W: World> Follower<T, W> {
     fn commit(&mut self) -> Result<(), Interruption> {
         self.delivered = self.gathered;
         self.tell();
-        if self.saved.elapsed() >= SAVE_EVERY && (self.is_changed || self.settled().0 != self.state.checkpoint) {
+        if self.saved.elapsed() >= SAVE_EVERY
+            && (self.is_changed || self.settled().0 != self.state.checkpoint)
+        {
             self.save()?;
         }
         Ok(())
@@ -417,9 +426,8 @@ impl<T: Target, W: World> Follower<T, W> {
         if self.overlap.is_zero() {
             return self.delivered;
         }
-        let is_news = |(since, place): &(Instant, Place)| {
-            *place != self.delivered && since.elapsed() >= SAVE_EVERY
-        };
+        let is_news =
+            |(since, place): &(Instant, Place)| *place != self.delivered && since.elapsed() >= SAVE_EVERY;
         if self.settling.back().is_some_and(is_news) {
             self.settling.push_back((Instant::now(), self.delivered));
         }

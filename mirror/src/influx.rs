@@ -14,7 +14,7 @@
 //! address is the operator's own, so it may be local and it may be plain HTTP.
 
 use std::fmt;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -179,9 +179,11 @@ impl Influx {
 
     /// How long the server wants to be left alone, if it says so.
     async fn ask_retry_after(&self) -> Option<Duration> {
-        let question = [("bucket", &*self.settings.bucket), ("org", &*self.settings.org), ("precision", "ns")];
+        let question =
+            [("bucket", &*self.settings.bucket), ("org", &*self.settings.org), ("precision", "ns")];
         let asked = self.http.post(self.write_url.clone()).query(&question).body("").send().await.ok()?;
-        let is_busy = matches!(asked.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let is_busy =
+            matches!(asked.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
         let seconds = asked.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
         is_busy.then(|| Duration::from_secs(seconds))
     }
@@ -202,7 +204,8 @@ impl Influx {
 
 impl Target for Influx {
     async fn write(&mut self, lines: &[u8]) -> Result<(), WriteError> {
-        let body = if self.settings.gzip { compressed(lines) } else { Bytes::copy_from_slice(lines) };
+        let body = if self.settings.gzip { compressed(lines) } else { Ok(Bytes::copy_from_slice(lines)) };
+        let body = body.map_err(|error| WriteError::new(Trouble::Configuration, &text_of(&error)))?;
         let answer = self.writer.write_line_protocol(&self.settings.org, &self.settings.bucket, body).await;
         let error = match answer {
             Ok(()) => return Ok(()),
@@ -256,26 +259,21 @@ fn text_of(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn compressed(lines: &[u8]) -> Bytes {
+fn compressed(lines: &[u8]) -> io::Result<Bytes> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(lines.len() / 4), Compression::fast());
-    encoder
-        .write_all(lines)
-        .and_then(|()| encoder.finish())
-        .map(Bytes::from)
-        .expect("writing into memory can't fail")
+    encoder.write_all(lines)?;
+    encoder.finish().map(Bytes::from)
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<Certificate>, InfluxError> {
-    let wrong =
-        |reason: String| InfluxError::Certificates { path: path.display().to_string(), reason };
+    let wrong = |reason: String| InfluxError::Certificates { path: path.display().to_string(), reason };
     let text = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
     // This client reads one certificate from a text, whatever follows it.
     const END: &str = "-----END CERTIFICATE-----";
     let text = String::from_utf8_lossy(&text);
     let parts = text.split_inclusive(END).filter(|part| part.contains(END));
     let read = parts.map(|part| Certificate::from_pem(part.as_bytes()));
-    let certificates: Vec<_> =
-        read.collect::<Result<_, _>>().map_err(|error| wrong(text_of(&error)))?;
+    let certificates: Vec<_> = read.collect::<Result<_, _>>().map_err(|error| wrong(text_of(&error)))?;
     if certificates.is_empty() { Err(wrong("there is none".to_owned())) } else { Ok(certificates) }
 }
 

@@ -1,7 +1,5 @@
 //! One fix as one line. The form is described in the crate's documentation. Pure.
 
-use std::io::Write as _;
-
 use motorpool_protocols::{Fix, Quality, Status};
 use motorpool_storage::ids::DeviceId;
 
@@ -135,7 +133,22 @@ fn push_boolean(out: &mut Vec<u8>, name: &str, value: bool) {
 }
 
 fn push_integer(out: &mut Vec<u8>, value: i64) {
-    write!(out, "{value}").expect("writing into memory can't fail");
+    if value < 0 {
+        out.push(b'-');
+    }
+    push_digits(out, value.unsigned_abs(), 1);
+}
+
+/// The decimal digits of `value`, with zeros in front up to `places`.
+fn push_digits(out: &mut Vec<u8>, mut value: u64, places: usize) {
+    let begin = out.len();
+    while value > 0 || out.len() - begin < places {
+        out.push(b'0' + u8::try_from(value % 10).unwrap_or(0));
+        value /= 10;
+    }
+    if let Some(digits) = out.get_mut(begin..) {
+        digits.reverse();
+    }
 }
 
 /// `value` × 10^-`places`, without the zeros at the end but with one decimal at least, so that it is read as a float.
@@ -145,7 +158,9 @@ fn push_decimal(out: &mut Vec<u8>, value: i64, places: usize) {
     }
     let unit = 10_u64.pow(u32::try_from(places).unwrap_or(0));
     let value = value.unsigned_abs();
-    write!(out, "{}.{:0places$}", value / unit, value % unit).expect("writing into memory can't fail");
+    push_digits(out, value / unit, 1);
+    out.push(b'.');
+    push_digits(out, value % unit, places);
     let mut zeros = places.saturating_sub(1);
     while zeros > 0 && out.last() == Some(&b'0') {
         out.pop();

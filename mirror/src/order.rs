@@ -77,7 +77,8 @@ mod tests {
 
     /// A fix of device 1 at second `at` that differs from others in `speed`, received at second `received`.
     fn row(at: i64, speed: u16, received: i64) -> Row {
-        let fix = Fix { speed_dkmh: Some(speed), ..Fix::new(UtcMillis(1_700_000_000_000 + at * 1_000), 1, 1) };
+        let fix =
+            Fix { speed_dkmh: Some(speed), ..Fix::new(UtcMillis(1_700_000_000_000 + at * 1_000), 1, 1) };
         Row::new(DeviceId(1), UtcMillis(1_700_000_000_000 + received * 1_000), &fix, b"")
     }
 

@@ -151,7 +151,10 @@ mod tests {
             state.owe(range(n * 16, n * 16 + 8, 1_000));
         }
         assert_eq!(state.owed.len(), OWED_MAX);
-        assert_eq!(state.owed.last().map(|last| (last.to, last.received_ms.1)), Some((Lsn(999 * 16 + 8), 1_000)));
+        assert_eq!(
+            state.owed.last().map(|last| (last.to, last.received_ms.1)),
+            Some((Lsn(999 * 16 + 8), 1_000))
+        );
     }
 
     #[test]

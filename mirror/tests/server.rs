@@ -1,5 +1,7 @@
 //! The client against a server that answers what a test tells it to.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that goes wrong")]
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::Read as _;
@@ -45,7 +47,8 @@ struct Stub {
 impl Stub {
     /// Listens on a free port. After the last of `answers` it answers 204.
     async fn start(answers: &[Answer]) -> (Self, SocketAddr) {
-        let stub = Self { answers: Arc::new(Mutex::new(answers.iter().copied().collect())), ..Self::default() };
+        let stub =
+            Self { answers: Arc::new(Mutex::new(answers.iter().copied().collect())), ..Self::default() };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = stub.clone();
@@ -133,7 +136,8 @@ async fn answers_mean_what_their_status_says() {
         (401, Some(Trouble::Configuration)),
         (404, Some(Trouble::Configuration)),
     ] {
-        let (stub, address) = Stub::start(&[Some((status, "Location: http://127.0.0.1:1/", "why\nnot"))]).await;
+        let (stub, address) =
+            Stub::start(&[Some((status, "Location: http://127.0.0.1:1/", "why\nnot"))]).await;
         let written = influx(address, true, PATIENT).write(LINES).await;
         assert_eq!(written.as_ref().err().map(|error| error.trouble), trouble, "{status}");
         if let Err(error) = written {
@@ -156,7 +160,9 @@ async fn a_busy_server_is_asked_how_long() {
         assert_eq!(question.header("content-encoding"), None);
     }
     // Busy no more, a date, and nothing: the doubling wait it is.
-    for answer in [Some((204, "Retry-After: 17", "")), Some((429, "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT", ""))] {
+    for answer in
+        [Some((204, "Retry-After: 17", "")), Some((429, "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT", ""))]
+    {
         let (_stub, address) = Stub::start(&[Some((429, "", "")), answer]).await;
         assert_eq!(influx(address, true, PATIENT).write(LINES).await.unwrap_err().retry_after, None);
     }

@@ -241,7 +241,12 @@ pub(super) fn device_of(snapshot: &Snapshot, id: &str) -> anyhow::Result<DeviceI
 }
 
 /// The rows behind the archive's checkpoint, out of the journal.
-pub(super) fn tail(data: &Path, from: Lsn, devices: &Devices, selection: &Selection) -> anyhow::Result<Vec<Row>> {
+pub(super) fn tail(
+    data: &Path,
+    from: Lsn,
+    devices: &Devices,
+    selection: &Selection,
+) -> anyhow::Result<Vec<Row>> {
     let mut checked = Ok(());
     let mut observations = Observations::default();
     let mut fixes: Vec<(DeviceId, UtcMillis, Fix, Vec<u8>)> = Vec::new();

@@ -141,7 +141,8 @@ fn simulate(server: &Served, vehicles: &str) -> u64 {
 
 fn simulate_with(server: &Served, arguments: &[&str]) -> u64 {
     let (to, api) = (server.trackers.to_string(), format!("http://{}", server.http));
-    let mut all = vec!["simulate", "--protocol", "jt808", "--to", &to, "--api", &api, "--enrol", &server.token];
+    let mut all =
+        vec!["simulate", "--protocol", "jt808", "--to", &to, "--api", &api, "--enrol", &server.token];
     all.extend(arguments);
     all.push("--json");
     let report = motorpool_ok(&all);
@@ -304,12 +305,15 @@ fn reconciling_tells_what_is_missing_and_what_is_too_much() {
     simulate(&server, "3");
     drained(&server);
     let day = &jiff::Timestamp::now().to_string()[..10];
-    let (from, to) = (format!("{day}T00:00:00Z"), jiff::Timestamp::now() + jiff::SignedDuration::from_mins(2));
+    let (from, to) =
+        (format!("{day}T00:00:00Z"), jiff::Timestamp::now() + jiff::SignedDuration::from_mins(2));
     // The stub looks at no times, so the day must not be over meanwhile: then this test says nothing.
     let to = to.to_string();
-    if !to.starts_with(day) || archived(folder.path()).iter().any(|(_, ms)| {
-        !jiff::Timestamp::from_millisecond(*ms).unwrap().to_string().starts_with(day)
-    }) {
+    if !to.starts_with(day)
+        || archived(folder.path())
+            .iter()
+            .any(|(_, ms)| !jiff::Timestamp::from_millisecond(*ms).unwrap().to_string().starts_with(day))
+    {
         println!("SKIPPED: the fixes are of two days");
         return;
     }
@@ -343,7 +347,8 @@ fn commands_say_what_they_lack() {
     let folder = scratch();
     let output = motorpool(&["mirror", "status", "--data", folder.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
-    let arguments = [&["mirror", "backfill", "--data", folder.path().to_str().unwrap()], &PERIOD[..]].concat();
+    let arguments =
+        [&["mirror", "backfill", "--data", folder.path().to_str().unwrap()], &PERIOD[..]].concat();
     let output = motorpool(&arguments);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("mirror.url"));

@@ -78,7 +78,8 @@ fn rows_of(record: &Record<'_>, out: &mut Vec<Row>) {
     for message in record.messages() {
         let (at, speed) = std::str::from_utf8(message).unwrap().split_once(' ').unwrap();
         let time = UtcMillis(BEGIN + at.parse::<i64>().unwrap() * 1_000);
-        let fix = Fix { speed_dkmh: Some(speed.parse().unwrap()), ..Fix::new(time, 225_000_000, 1_140_000_000) };
+        let fix =
+            Fix { speed_dkmh: Some(speed.parse().unwrap()), ..Fix::new(time, 225_000_000, 1_140_000_000) };
         out.push(Row::new(record.device, record.received_at, &fix, b""));
     }
 }
@@ -214,7 +215,8 @@ impl Running {
         })
         .unwrap();
         let (status, stop) = (follower.status(), CancellationToken::new());
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (handle, stopped) = (runtime.handle().clone(), stop.clone());
         let thread = std::thread::spawn(move || follower.run(&handle, &stopped));
         Self { status, stop, thread: Some(thread), _runtime: runtime }

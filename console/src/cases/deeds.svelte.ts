@@ -1,6 +1,7 @@
 import { ask, read } from "../api/client";
-import { toaster, UNDO_MS } from "../parts/toasts.svelte";
 import type { Schema } from "../api/types";
+import { refusalInWords } from "../parts/problem-text";
+import { toaster, UNDO_MS } from "../parts/toasts.svelte";
 import type { CaseView, Closing, Deed, Stage } from "./types";
 
 /** A case and the number of the last event that was read of it. */
@@ -12,7 +13,7 @@ export interface CaseRef {
 
 export interface Outcome {
   done: number;
-  refused: { id: string; detail: string }[];
+  refused: { id: string; text: string }[];
 }
 
 /** Lines that the server takes at once. */
@@ -27,7 +28,7 @@ async function bulk(refs: readonly CaseRef[], deed: Deed): Promise<{ kept: CaseR
     for (const item of answer.items) {
       const ref = refs.find(({ id }) => id === item.case);
       if (typeof item.seq === "number" && ref) kept.push({ ...ref, seq: item.seq });
-      else outcome.refused.push({ id: item.case, detail: item.detail ?? item.code ?? "" });
+      else outcome.refused.push({ id: item.case, text: refusalInWords(item.code ?? undefined, item.detail ?? undefined) });
     }
   }
   outcome.done = kept.length;

@@ -63,10 +63,6 @@ export const en: typeof zh = {
   problem: {
     title: "This did not work",
     unreachable: "The server does not answer.",
-    purpose: "Without a purpose the track stays closed.",
-    forbidden: "You may not do this.",
-    notFound: "There is nothing here, or you may not see it.",
-    conflict: "Somebody else has changed this. Reload and try again.",
     trace: "Request",
   },
   nothingHere: "There is no such page.",

@@ -66,7 +66,7 @@ export const closingDeed = (closing: Closing, needsTwo: boolean): Deed =>
 interface Waiting {
   ids: readonly string[];
   timer: ReturnType<typeof setTimeout>;
-  send: () => void;
+  send: () => Promise<unknown>;
 }
 
 let waiting = $state.raw<readonly Waiting[]>([]);
@@ -81,11 +81,11 @@ export const pending = {
       clearTimeout(entry.timer);
       toaster.drop(toast);
     };
-    const send = (): void => {
+    const send = (): Promise<unknown> => {
       drop();
-      void perform();
+      return perform();
     };
-    const entry: Waiting = { ids, send, timer: setTimeout(send, UNDO_MS) };
+    const entry: Waiting = { ids, send, timer: setTimeout(() => void send(), UNDO_MS) };
     waiting = [...waiting, entry];
     const toast = toaster.say(text, {
       undo: () => {
@@ -94,13 +94,13 @@ export const pending = {
       },
     });
   },
-  /** Sends now what waits for a case, before something else is done there. */
-  flush(): void {
-    for (const entry of waiting) entry.send();
+  /** Sends now what waits, before something else is done; done once it has been answered. */
+  async flush(): Promise<void> {
+    await Promise.all(waiting.map((entry) => entry.send()));
   },
 };
 
-addEventListener("pagehide", () => pending.flush());
+addEventListener("pagehide", () => void pending.flush());
 addEventListener("beforeunload", (event) => {
   if (waiting.length) event.preventDefault();
 });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { following, NARROWEST_MS, placed, ticks, toInstant, toPixels, within, zoomed } from "./axis";
+import { covering, following, NARROWEST_MS, placed, ticks, toInstant, toPixels, within, zoomed } from "./axis";
 import { dayKind } from "./calendar";
 import { advance, changed, neighbour, PAUSE_EDGE_MS } from "./clock";
 import { distance, isInside, shapeOf } from "./geo";
 import { orderWindows, type OrderVersion } from "./orders";
-import { fixesOf, isLost, lossesOf, momentAt, spansWhere, visitsOf } from "./track";
+import { fixesOf, isLost, lossesOf, momentAt, spansWhere, stoodSince, visitsOf } from "./track";
 
 const HOUR = 3_600_000;
 const day = { from: 0, to: 24 * HOUR };
@@ -24,6 +24,14 @@ describe("the axis", () => {
     expect(zoomed(near, day, 6 * HOUR, 100)).toEqual(day);
     expect(zoomed(day, day, 0, 1e-9)).toEqual({ from: 0, to: NARROWEST_MS });
     expect(within({ from: -HOUR, to: HOUR }, day)).toEqual({ from: 0, to: 2 * HOUR });
+  });
+
+  it("opens on trips and questions alike, within the time that was read", () => {
+    const trip = { from: 8 * HOUR, to: 9 * HOUR };
+    const night = { from: 22 * HOUR, to: 30 * HOUR };
+    expect(covering([trip], HOUR, day)).toEqual({ from: 7 * HOUR, to: 10 * HOUR });
+    expect(covering([trip, night], HOUR, day)).toEqual({ from: 7 * HOUR, to: 24 * HOUR });
+    expect(covering([{ from: -9 * HOUR, to: -8 * HOUR }], HOUR, day), "nothing of it is in sight").toBe(day);
   });
 
   it("follows what leaves the sight and lies still otherwise", () => {
@@ -117,6 +125,13 @@ describe("the track", () => {
       [3, 3],
       [60, 60],
     ]);
+  });
+
+  it("knows a car that has stood since it came from one that went on", () => {
+    const stood = fixesOf([fix(0, 40), fix(10, 40.1), fix(20, 40.1), fix(90, 40.1001)]);
+    expect(stoodSince(stood, 10 * 60_000)).toEqual({ from: 10 * 60_000, to: 90 * 60_000 });
+    expect(stoodSince(stood, 0), "it went on").toBeNull();
+    expect(stoodSince(stood, 90 * 60_000), "nothing is known of it since").toBeNull();
   });
 
   it("tells visits from passing by", () => {

@@ -123,6 +123,14 @@ export function lossesOf(fixes: readonly Fix[]): Range[] {
   });
 }
 
+/** How long a car has stood since it came to a place: up to the last fix there; null when it went on or was never seen again. */
+export function stoodSince(fixes: readonly Fix[], came: number): Range | null {
+  const since = fixes.slice(indexAt(fixes, came));
+  const [first, last] = [since[0], since.at(-1)];
+  if (!first || !last || last.time <= came) return null;
+  return since.every((fix) => distance(first, fix) <= LOSS_M) ? { from: came, to: last.time } : null;
+}
+
 export interface Zone {
   id: number;
   name: string;

@@ -72,6 +72,8 @@ export const en: typeof zh = {
     wrong: (shape) => `Please write it as ${shape}, within what can be chosen`,
   },
   time: {
+    dayBefore: "the day before",
+    dayAfter: "the day after",
     days: (n: number) => `${n} d`,
     hours: (n: number) => `${n} h`,
     minutes: (n: number) => `${n} min`,

@@ -79,7 +79,6 @@ const zh = {
     more: "更多",
   },
   evidenceNote: "压缩包内含轨迹、原始报文、单据、规则与校验清单，可用 motorpool evidence verify 离线校验。",
-  evidenceOfOthers: "本案由其他审查人办理，接手后可下载证据包。",
   frozen: (sum: string) => `证据已固定，SHA-256 ${sum}…`,
   willDo: {
     verify: "将开始核查并固定证据",
@@ -92,6 +91,7 @@ const zh = {
   sendNow: "立即提交",
   proposal: (name: string) => `${name} 提出处理结论，待第二人复核`,
   decision: (at: string) => `${at} 处理结论`,
+  takenUp: (at: string) => `${at} 纪检监察机关接手办理`,
   confirmedBy: (name: string) => `复核人 ${name}`,
   requests: "问询与期限",
   delivered: (at: string) => `${at} 送达`,
@@ -237,7 +237,6 @@ const en: typeof zh = {
     more: "More",
   },
   evidenceNote: "The archive holds the track, raw frames, papers, rules and a manifest; `motorpool evidence verify` checks it offline.",
-  evidenceOfOthers: "Somebody else reviews this case; the pack is for whoever does.",
   frozen: (sum: string) => `Evidence frozen, SHA-256 ${sum}…`,
   willDo: {
     verify: "The check will begin and the evidence will be frozen",
@@ -250,6 +249,7 @@ const en: typeof zh = {
   sendNow: "Send now",
   proposal: (name: string) => `${name} proposes a decision; a second person must agree`,
   decision: (at: string) => `Decision of ${at}`,
+  takenUp: (at: string) => `Taken up by the discipline office, ${at}`,
   confirmedBy: (name: string) => `second person: ${name}`,
   requests: "Questions and deadlines",
   delivered: (at: string) => `delivered ${at}`,

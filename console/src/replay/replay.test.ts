@@ -4,6 +4,7 @@ import { dayKind } from "./calendar";
 import { advance, changed, neighbour, PAUSE_EDGE_MS } from "./clock";
 import { distance, isInside, shapeOf } from "./geo";
 import { orderWindows, type OrderVersion } from "./orders";
+import { withStops, type Segment } from "./segments";
 import { fixesOf, isLost, lossesOf, momentAt, spansWhere, stoodSince, visitsOf } from "./track";
 
 const HOUR = 3_600_000;
@@ -132,6 +133,16 @@ describe("the track", () => {
     expect(stoodSince(stood, 10 * 60_000)).toEqual({ from: 10 * 60_000, to: 90 * 60_000 });
     expect(stoodSince(stood, 0), "it went on").toBeNull();
     expect(stoodSince(stood, 90 * 60_000), "nothing is known of it since").toBeNull();
+  });
+
+  it("has the stops that the server has not cut, and only those", () => {
+    const at = (minute: number): string => new Date(minute * 60_000).toISOString();
+    const segment = (kind: string, from: number, to: number): Segment => ({ id: `${kind}${from}`, lineage: "", device: 1, kind, start: at(from), end: at(to) }) as unknown as Segment;
+    const fixes = fixesOf([fix(0, 40), fix(10, 40.1), fix(20, 40.1), fix(60, 40.1), fix(70, 40.2), fix(100, 40.2)]);
+    const told = (segments: Segment[]) => withStops(segments, fixes).map(({ kind, start, end }) => [kind, Date.parse(start) / 60_000, Date.parse(end) / 60_000]);
+    const trips = [segment("trip", 0, 10), segment("trip", 60, 70)];
+    expect(told(trips)).toEqual([["trip", 0, 10], ["stop", 10, 60], ["trip", 60, 70], ["stop", 70, 100]]);
+    expect(told([...trips, segment("stop", 10, 60), segment("gap", 70, 100)]).filter(([kind]) => kind === "stop"), "nothing twice").toEqual([["stop", 10, 60]]);
   });
 
   it("tells visits from passing by", () => {

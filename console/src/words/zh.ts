@@ -71,7 +71,7 @@ export const zh = {
     wrong: (shape: string) => `请按“${shape}”填写，并在可选范围内`,
   },
   time: {
-    dayBefore: "前日",
+    dayBefore: "前一日",
     dayAfter: "次日",
     days: (n: number) => `${n} 天`,
     hours: (n: number) => `${n} 小时`,

@@ -5,8 +5,8 @@ import { covering, type Range } from "../../replay/axis";
 import { dayKind, type CalendarRow, type DayKind } from "../../replay/calendar";
 import { shapeOf } from "../../replay/geo";
 import { orderWindows, type OrderVersion, type OrderWindow } from "../../replay/orders";
-import { isTelling, type Segment } from "../../replay/segments";
-import { fixesOf, lossesOf, spansWhere, stoodSince, visitsOf, type Fix, type Visit, type Zone } from "../../replay/track";
+import { isTelling, withStops, type Segment } from "../../replay/segments";
+import { fixesOf, lossesOf, spansWhere, visitsOf, type Fix, type Visit, type Zone } from "../../replay/track";
 import { addDays, instantOf } from "../../time/zone";
 
 /** How far beyond its day a case's time may reach, for a night out. */
@@ -41,9 +41,6 @@ function boundsOf(looked: Looked): Range {
   const to = Math.min(end + BEYOND_MS, Date.now(), Math.max(end, ...tos));
   return { from, to: Math.max(to, from + 3_600_000) };
 }
-
-/** A shorter one is the end of a trip. */
-const OPEN_STOP_LEAST_MS = 5 * 60_000;
 
 interface TrackAnswer {
   items: Parameters<typeof fixesOf>[0];
@@ -122,7 +119,7 @@ export class CaseDay {
       readAll<{ row: CalendarRow }>("registers/calendar_year", 50, { signal }).catch(() => ({ items: [] })),
     ]);
     this.fixes = fixesOf(tracks.flat());
-    this.#addOpenStop();
+    this.segments = withStops(this.segments, this.fixes);
     this.zones = zonesOf(zones.items);
     const departures = this.trips.map(({ start }) => Date.parse(start));
     this.orders = orderWindows(orders.items, this.bounds, departures);
@@ -133,16 +130,6 @@ export class CaseDay {
   get opening(): Range {
     const trips = this.trips.map(({ start, end }) => ({ from: Date.parse(start), to: Date.parse(end) }));
     return covering([...trips, ...this.#flags], MARGIN_MS, this.bounds);
-  }
-
-  /** A stop is cut when the car goes on: one that lasts is told by the fixes alone. */
-  #addOpenStop(): void {
-    const last = this.segments.at(-1);
-    if (!last || last.kind === "stop") return;
-    const stood = stoodSince(this.fixes, Date.parse(last.end));
-    if (!stood || stood.to - stood.from < OPEN_STOP_LEAST_MS) return;
-    const [start, end] = [last.end, new Date(stood.to).toISOString()];
-    this.segments = [...this.segments, { ...last, id: `${last.id}+`, kind: "stop", start, end, start_at: last.end_at, distance_m: 0, max_speed_kmh: null }];
   }
 
   #outside(): Range[] {

@@ -1,7 +1,7 @@
 import { catalogue } from "../../words";
 
 const zh = {
-  back: "返回待办",
+  back: (page: string) => `返回${page}`,
   replay: "轨迹回放",
   why: "疑点说明",
   whyLead: "以下为系统发现的疑问，须经核查，不是结论。",
@@ -30,11 +30,20 @@ const zh = {
   noOrder: "当日没有派车单",
   noIgnition: "终端未上报点火",
   night: "夜间",
-  legend: { track: "行驶轨迹", stop: "停留点", loss: "信号中断" },
+  legend: {
+    track: "行驶轨迹",
+    stop: "停留点",
+    loss: "信号中断",
+    roads: "常行道路",
+    stops: (n: number, whole: string) => `${n} 次，共 ${whole}`,
+    zones: { brand: "车库", plum: "敏感场所", red: "禁入区", "ink-3": "加油、维修、收费" } as Record<string, string>,
+  },
   noSignal: "信号中断，位置为最后已知",
   noTrack: "当日没有可用轨迹，数据不足无法判断。",
   late: (at: string) => `补单 · ${at} 录入`,
   order: (no: string) => `派车单 ${no}`,
+  orderFacts: { time: "计划时间", where: "目的地", purpose: "事由", user: "用车人", driver: "驾驶员", recorded: "录入时间" },
+  toOrders: "在派车单中打开",
   orderStates: { applied: "待批", approved: "已批准", settled: "已结算", refused: "未批准", cancelled: "已取消" } as Record<string, string>,
   controls: {
     play: "播放",
@@ -159,7 +168,7 @@ const zh = {
 };
 
 const en: typeof zh = {
-  back: "Back to the queue",
+  back: (page: string) => `Back: ${page}`,
   replay: "Replay",
   why: "Why it was flagged",
   whyLead: "These are questions that the system raises. They need checking and are no verdict.",
@@ -188,11 +197,20 @@ const en: typeof zh = {
   noOrder: "No order on this day",
   noIgnition: "The terminal does not report ignition",
   night: "night",
-  legend: { track: "Track", stop: "Stop", loss: "Signal lost" },
+  legend: {
+    track: "Track",
+    stop: "Stop",
+    loss: "Signal lost",
+    roads: "Roads of the fleet",
+    stops: (n: number, whole: string) => `${n} stops, ${whole}`,
+    zones: { brand: "Depot", plum: "Sensitive place", red: "Forbidden area", "ink-3": "Fuel, repair, toll" },
+  },
   noSignal: "Signal lost: the last known position",
   noTrack: "There is no usable track of this day: too little data to judge.",
   late: (at: string) => `late paper · recorded ${at}`,
   order: (no: string) => `Order ${no}`,
+  orderFacts: { time: "Planned", where: "Destinations", purpose: "Purpose", user: "User of the car", driver: "Driver", recorded: "Recorded" },
+  toOrders: "Open among the orders",
   orderStates: { applied: "applied for", approved: "approved", settled: "settled", refused: "refused", cancelled: "cancelled" },
   controls: {
     play: "Play",

@@ -3,8 +3,6 @@
 import { onceKey, read, readAll, type Subject, write } from "../../api/client";
 import { Refused } from "../../api/problem";
 import type { FleetCar, FleetUnit } from "../../map/directory";
-import type { Box } from "../../map/graticule";
-import type { Density } from "../../map/roads";
 import type { BaseMap } from "../../map/style";
 import type { TrackFix } from "../../map/track";
 import type { Zone, ZoneRow } from "../../map/zones";
@@ -28,12 +26,6 @@ export async function readBaseMaps(): Promise<BaseMap[]> {
     if (error instanceof Refused) return [];
     throw error;
   }
-}
-
-export function readRoads({ west, south, east, north }: Box, signal: AbortSignal): Promise<Density> {
-  const clamp = (value: number, most: number): string => Math.min(most, Math.max(-most, value)).toFixed(5);
-  const bbox = [clamp(west, 180), clamp(south, 90), clamp(east, 180), clamp(north, 90)].join(",");
-  return read<Density>("density", { query: { bbox }, signal });
 }
 
 interface RowView<T> {

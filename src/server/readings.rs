@@ -127,11 +127,15 @@ fn tracks(stats: &crate::tracks::Stats) -> TrackReading {
     TrackReading {
         stored_fixes: stats.stored,
         duplicate_fixes: stats.duplicates,
+        expired_fixes: stats.expired,
         pending_fixes: stats.pending,
         files: stats.files,
         rows: stats.stored,
         bytes: stats.bytes,
         frozen_tables: stats.frozen_tables,
         writer_waits: stats.writer_waits,
+        loose_files: stats.loose_files,
+        loose_rows: stats.loose_rows,
+        merged_rows: stats.merged_rows,
     }
 }

@@ -73,6 +73,7 @@ list! {
     FixesDecoded, Counter, "motorpool_fixes_decoded_total", "Fixes decoded and handed to the archive";
     FixesStored, Gauge, "motorpool_fixes_stored", "Fixes in files; merging takes duplicates away";
     FixesDuplicate, Counter, "motorpool_fixes_duplicate_total", "Fixes that were there already";
+    FixesExpired, Counter, "motorpool_fixes_expired_total", "Fixes removed because they were kept long enough";
     FixesPending, Gauge, "motorpool_fixes_pending", "Fixes not yet told apart from duplicates";
     LedgerImbalance, Gauge, "motorpool_ledger_imbalance", "Difference of a self-check; 0 when the books are right";
     LinksOpen, Gauge, "motorpool_links_open", "Links open now";
@@ -104,6 +105,9 @@ list! {
     TrackBytes, Gauge, "motorpool_track_bytes", "Bytes of the files of the track archive";
     TrackTablesWaiting, Gauge, "motorpool_track_tables_waiting", "Full tables of fixes in memory that wait to be written";
     TrackWriterWaits, Counter, "motorpool_track_writer_waits_total", "Times the fold waited because too many tables were still to be written";
+    TrackFilesLoose, Gauge, "motorpool_track_files_loose", "Files of the track archive that are to be merged still";
+    TrackRowsLoose, Gauge, "motorpool_track_rows_loose", "Rows in files of the track archive that are to be merged still";
+    TrackRowsMerged, Counter, "motorpool_track_rows_merged_total", "Rows of the track archive written by merges";
     QuarantineTerminals, Gauge, "motorpool_quarantine_terminals", "Unknown terminals remembered";
     QuarantineDropped, Counter, "motorpool_quarantine_dropped_total", "Unknown terminals that found no room to be noted";
     SupervisionPasses, Counter, "motorpool_supervision_passes_total", "Passes of supervision by outcome";
@@ -258,12 +262,16 @@ impl Exporter {
         self.counter(Metric::FixesDecoded, &[], folds.fixes);
         self.counter(Metric::FixesStored, &[], tracks.stored_fixes);
         self.counter(Metric::FixesDuplicate, &[], tracks.duplicate_fixes);
+        self.counter(Metric::FixesExpired, &[], tracks.expired_fixes);
         self.gauge(Metric::FixesPending, &[], float(tracks.pending_fixes));
         self.gauge(Metric::TrackFiles, &[], float(tracks.files));
         self.gauge(Metric::TrackRows, &[], float(tracks.rows));
         self.gauge(Metric::TrackBytes, &[], float(tracks.bytes));
         self.gauge(Metric::TrackTablesWaiting, &[], float(tracks.frozen_tables));
         self.counter(Metric::TrackWriterWaits, &[], tracks.writer_waits);
+        self.gauge(Metric::TrackFilesLoose, &[], float(tracks.loose_files));
+        self.gauge(Metric::TrackRowsLoose, &[], float(tracks.loose_rows));
+        self.counter(Metric::TrackRowsMerged, &[], tracks.merged_rows);
     }
 
     fn set_supervision(&self, readings: &Readings) {

@@ -108,6 +108,8 @@ pub struct TrackReading {
     pub stored_fixes: u64,
     /// Fixes handed in that were there already.
     pub duplicate_fixes: u64,
+    /// Fixes removed because they were kept long enough.
+    pub expired_fixes: u64,
     /// Fixes handed in of which it is not known yet whether they are duplicates.
     pub pending_fixes: u64,
     /// Files.
@@ -120,6 +122,12 @@ pub struct TrackReading {
     pub frozen_tables: u64,
     /// How often the fold waited because too many tables were still to be written.
     pub writer_waits: u64,
+    /// Files that merging has still to put into their final form.
+    pub loose_files: u64,
+    /// Rows in these.
+    pub loose_rows: u64,
+    /// Rows written by merges.
+    pub merged_rows: u64,
 }
 
 /// The tracker listeners' numbers.

@@ -24,6 +24,7 @@ const menu: MenuEntry[] = [
   { page: "orders", permissions: ["orders:read"] },
   { page: "sealing", permissions: ["cases:read"], needs: ["registers:read", "positions:read"] },
   { page: "devices", permissions: ["devices:read"] },
+  { page: "exports", permissions: ["tracks:read"] },
   { page: "month", permissions: ["reports:read"] },
   { page: "accounts", permissions: [] },
 ];

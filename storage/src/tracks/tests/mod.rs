@@ -1,6 +1,9 @@
 //! The archive as a whole, against a plain vector.
 
 mod damage;
+mod evolution;
+mod expire;
+mod full_disk;
 mod life;
 mod merges;
 mod real_tracks;
@@ -26,6 +29,7 @@ fn config(memory_rows_max: usize) -> config::Tracks {
         seal_interval: Seconds(Duration::from_secs(300)),
         compact_files_min: 3,
         page_rows: 16,
+        ..config::Tracks::default()
     }
 }
 
@@ -175,7 +179,7 @@ impl Rig {
             Step::Crash => self.crash(),
         }
         let stats = self.tracks.stats();
-        assert_eq!(stats.decoded, stats.stored + stats.duplicates + stats.pending);
+        assert_eq!(stats.decoded, stats.stored + stats.duplicates + stats.expired + stats.pending);
         assert_eq!(stats.decoded, self.advanced as u64);
     }
 

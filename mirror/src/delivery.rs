@@ -194,7 +194,7 @@ impl<T: Target> Delivery<T> {
         delivered: &mut Delivered,
     ) -> Result<Result<Vec<Reject>, WriteError>, Undelivered> {
         let mut rejects = Vec::new();
-        let mut ranges = Vec::from_iter([0..batch.len()]);
+        let mut ranges: Vec<Range<usize>> = std::iter::once(0..batch.len()).collect();
         while let Some(range) = ranges.pop() {
             if range.is_empty() {
                 continue;

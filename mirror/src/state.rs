@@ -79,8 +79,11 @@ pub struct State {
 }
 
 impl State {
-    /// Notes a range that is owed. Ranges that touch are one; so are the last two when there are too many.
+    /// Notes a range that is owed, unless it is already. Ranges that touch are one; so are the last two when there are too many.
     pub fn owe(&mut self, range: Owed) {
+        if self.owed.iter().any(|owed| owed.from <= range.from && range.to <= owed.to) {
+            return;
+        }
         let is_full = self.owed.len() >= OWED_MAX;
         match self.owed.last_mut() {
             Some(last) if last.to == range.from || is_full => last.join(&range),
@@ -147,6 +150,8 @@ mod tests {
         let joined = state.owed[0];
         assert_eq!((joined.from, joined.to, joined.fixes), (Lsn(0), Lsn(16), 2));
         assert_eq!((joined.received_ms, joined.fix_ms), ((50, 100), (45, 95)));
+        state.owe(range(0, 8, 100));
+        assert_eq!(state.owed, [joined], "it is owed already");
         for n in 10..1_000 {
             state.owe(range(n * 16, n * 16 + 8, 1_000));
         }

@@ -33,6 +33,9 @@ use crate::registry::Registry;
 use crate::telemetry::MirrorReading;
 use crate::tracks::{Row, Tracks};
 
+/// The priority of the mirror's thread, on the scale of nice(1).
+const NICE: i32 = 5;
+
 /// The folder of the mirror's state.
 #[must_use]
 pub fn folder(data: &Path) -> PathBuf {
@@ -177,6 +180,10 @@ impl Mirror {
         let thread = std::thread::Builder::new().name("mirror".to_owned()).spawn(move || {
             // Dropped at the end, also of a thread that panicked.
             let _ended = ended;
+            // Ingest and queries come first; not being allowed to step back is no reason not to work.
+            if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+                tracing::debug!(%error, "the priority of the mirror's thread can't be lowered");
+            }
             self.follower.run(&runtime, &stop);
         });
         match thread {

@@ -29,6 +29,6 @@ mod zone;
 pub use columns::Column;
 pub use error::RollupsError;
 pub use file::Making;
-pub use store::Store;
-pub use table::{Entry, Part, Table};
+pub use store::{Store, by_device, sums};
+pub use table::{Entry, Part, Run, Table};
 pub use zone::Zone;

@@ -65,5 +65,6 @@ pub(crate) fn day_number(date: Date) -> i32 {
 
 /// The date of a day counted from 1970.
 pub(crate) fn date_of(day: i32) -> Date {
-    jiff::civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(i64::from(day)))
+    let days = jiff::Span::new().try_days(i64::from(day)).unwrap_or_default();
+    jiff::civil::date(1970, 1, 1).saturating_add(days)
 }

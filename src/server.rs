@@ -120,7 +120,8 @@ impl Server {
 
         let certificates = Certificates::read(&parts.config)?;
         let (post, post_news) = mpsc::channel(ANSWERS_MAX);
-        let sources = parts.source_context(certificates.trackers.clone(), post.clone());
+        let (office, sources) =
+            (post.clone(), parts.source_context(certificates.trackers.clone(), post.clone()));
         let listener = parts.bind_trackers(&sources)?;
         let mqtt = parts.bind_mqtt(&sources, certificates.mqtt.clone())?;
         let subscriber = parts.subscriber(&sources)?;
@@ -148,7 +149,7 @@ impl Server {
             tls: certificates.http.clone(),
         };
         let durable = parts.journal.subscribe_durable();
-        acks.run(|stop| parts.acks.clone().run(durable, Arc::clone(&parts.counters), stop));
+        acks.run(|stop| parts.acks.clone().run(durable, Arc::clone(&parts.counters), office, stop));
         trackers.run(|stop| listener.run(stop));
         trackers.run(|stop| mqtt.run(stop));
         trackers.run(|stop| platforms.run(stop));

@@ -356,7 +356,7 @@ pub struct RoutePoint {
 pub struct CommandKey(pub u32);
 
 /// What a terminal made of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CommandResult {

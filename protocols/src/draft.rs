@@ -3,6 +3,8 @@
 //! A value goes into the column of the fix that is meant for it; where there is no fix, or its column is taken,
 //! it becomes a reading. So a decoder need not know whether the report it reads has a position.
 
+use std::mem;
+
 use serde_json::Value;
 
 use crate::notes::Notes;
@@ -159,19 +161,26 @@ impl<'a> Draft<'a> {
 
     /// Ends the report: a fix with its readings, or readings alone, or nothing.
     #[inline]
-    pub(crate) fn finish<N: Notes>(self, notes: &mut N) {
-        let Self { out, extra_start, fix, at, alarms } = self;
-        if let Some(fix) = fix {
-            out.push_fix(fix, extra_start);
+    pub(crate) fn finish<N: Notes>(mut self, notes: &mut N) {
+        self.end_report(notes);
+    }
+
+    /// Ends the report as [`Draft::finish`] does and begins another of the same message.
+    #[inline]
+    pub(crate) fn end_report<N: Notes>(&mut self, notes: &mut N) {
+        let (extra_start, at, alarms) = (self.extra_start, self.at.take(), mem::take(&mut self.alarms));
+        if let Some(fix) = self.fix.take() {
+            self.out.push_fix(fix, extra_start);
+            self.extra_start = self.out.extra.len();
             return;
         }
         if alarms != Alarms(0) {
             notes.of_message("alarms", || Value::from(alarms.names().collect::<Vec<_>>()));
         }
-        let found: Vec<_> = readings(out.extra.get(extra_start..).unwrap_or(&[])).collect();
-        out.extra.truncate(extra_start);
+        let found: Vec<_> = readings(self.out.extra.get(extra_start..).unwrap_or(&[])).collect();
+        self.out.extra.truncate(extra_start);
         if !found.is_empty() {
-            out.other.push(Observation::Readings { at, readings: found });
+            self.out.other.push(Observation::Readings { at, readings: found });
         }
     }
 }

@@ -107,6 +107,9 @@ pub enum Verdict {
 /// So many vehicles may speak over the link of a platform.
 pub const VEHICLES_PER_PLATFORM_MAX: usize = 5_000;
 
+/// So many bytes between frames count as one refusal.
+const GARBAGE_BYTES_PER_REFUSAL: usize = 1_024;
+
 /// The limits of a platform's link, with so many vehicles at most. Vehicles that nobody enrolled are refused one by one
 /// and are no reason to close it for all.
 pub(crate) fn limits_of_platform(limits: SessionLimits, vehicles_max: usize) -> SessionLimits {
@@ -216,6 +219,8 @@ pub struct FramedSession<D> {
     current: Option<usize>,
     last_logged_in: Option<TerminalId>,
     rejects_in_a_row: u32,
+    /// Bytes between frames since one was accepted.
+    garbage_bytes: usize,
 }
 
 /// What to do with a frame that was heard.
@@ -236,6 +241,7 @@ impl<D: Dialect> FramedSession<D> {
             current: None,
             last_logged_in: None,
             rejects_in_a_row: 0,
+            garbage_bytes: 0,
         }
     }
 
@@ -264,6 +270,7 @@ impl<D: Dialect> FramedSession<D> {
         match self.judge(&heard, gate, out) {
             Judged::Accept(device) => {
                 self.rejects_in_a_row = 0;
+                self.garbage_bytes = 0;
                 self.dialect.store(frame, &mut out.raw);
                 let end = u32::try_from(out.raw.len()).unwrap_or(u32::MAX);
                 out.messages.push(Accepted { end, device });
@@ -419,6 +426,14 @@ impl<D: Dialect> FramedSession<D> {
         if D::ANSWERS_IN_ORDER && !out.messages.is_empty() { &mut out.replies } else { &mut out.immediate }
     }
 
+    /// For how many refusals more garbage counts: by its bytes, since it comes in as many pieces as the network likes.
+    fn refusals_of_garbage(&mut self, bytes: usize) -> u32 {
+        let before = self.garbage_bytes.div_ceil(GARBAGE_BYTES_PER_REFUSAL);
+        self.garbage_bytes = self.garbage_bytes.saturating_add(bytes);
+        let more = self.garbage_bytes.div_ceil(GARBAGE_BYTES_PER_REFUSAL) - before;
+        u32::try_from(more).unwrap_or(u32::MAX)
+    }
+
     fn reject(
         &mut self,
         reason: RejectReason,
@@ -427,7 +442,8 @@ impl<D: Dialect> FramedSession<D> {
         out: &mut Outbox,
     ) -> Result<(), SessionError> {
         out.rejected.push(Rejected { reason, at, bytes });
-        self.rejects_in_a_row = self.rejects_in_a_row.saturating_add(1);
+        let refusals = if reason == RejectReason::Garbage { self.refusals_of_garbage(bytes) } else { 1 };
+        self.rejects_in_a_row = self.rejects_in_a_row.saturating_add(refusals);
         if self.rejects_in_a_row > self.limits().rejects_in_a_row_max {
             return Err(SessionError::TooManyRejects);
         }

@@ -42,6 +42,7 @@ pub mod osmand;
 pub mod owntracks;
 pub mod profile;
 pub mod protocol;
+mod reader;
 pub mod reading;
 pub mod recognise;
 pub mod ruptela;

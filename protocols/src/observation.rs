@@ -412,6 +412,14 @@ impl Observations {
         self.fixes.push(fix);
     }
 
+    /// The terminal that logged in, if one did.
+    pub(crate) fn logged_in(&self) -> Option<TerminalId> {
+        self.other.iter().find_map(|each| match each {
+            Observation::LoggedIn { terminal } => Some(*terminal),
+            _ => None,
+        })
+    }
+
     /// The bytes of `fix`'s items that have no field.
     #[must_use]
     pub fn extra_of(&self, fix: &Fix) -> &[u8] {

@@ -350,7 +350,7 @@ pub struct SessionLimits {
     pub packet_wait_ms: i64,
     /// How often to ask before giving up.
     pub packet_requests_max: u8,
-    /// Refused frames in a row after which the link is closed.
+    /// Refused frames in a row after which the link is closed; what lies between frames counts by its bytes.
     pub rejects_in_a_row_max: u32,
 }
 

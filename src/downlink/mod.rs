@@ -111,7 +111,7 @@ impl Downlink {
     async fn carry(&self, stored: &StoredCommand) -> Result<(), registry::Error> {
         let device = stored.new.device;
         let snapshot = self.registry.snapshot();
-        let Some(known) = snapshot.device(device).filter(|_| self.links.is_connected(device)) else {
+        let Some(known) = snapshot.device(device).filter(|_| self.links.takes_letters(device)) else {
             return Ok(());
         };
         let now = self.clock.now();

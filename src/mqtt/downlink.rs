@@ -1,15 +1,15 @@
-//! Publishing to a connected device, and who is connected over MQTT.
+//! Commands to connected devices, and who is connected over MQTT.
 //!
-//! [`Downlinks::publish`] sends one payload to `motorpool/IDENTITY/down`, with QoS 1 where the device listens so, and tells later whether the device took it. It
-//! queues nothing: a device that is not connected, has not subscribed or has too much open is the caller's to wait for.
-//! When the link ends first, nobody knows whether the payload arrived, and the receiver of the answer is told so by its
-//! sender's end.
+//! A command is one payload on `motorpool/IDENTITY/down`, with QoS 1 where the device listens so; see [`own::command`] for its
+//! shape. That the device took it (PUBACK) says nothing about having done it: that it says in its next report. A device
+//! that refuses it has failed it. Who has not subscribed hears nothing, so nothing is sent.
 
 use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
+use motorpool_protocols::command::{Command, CommandError, CommandKey};
+use motorpool_protocols::mqtt_json::own;
 use rustc_hash::FxHashMap;
-use tokio::sync::oneshot;
 
 use super::topic;
 use super::wire::{self, Goodbye, Qos, Version};
@@ -21,36 +21,6 @@ use crate::sources::lock;
 const OPEN_MAX: u16 = 16;
 /// Bytes of a packet besides topic and payload: header, lengths, packet id, properties.
 const OVERHEAD_BYTES: usize = 16;
-
-/// Why a payload was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotSent {
-    /// The device has no link over MQTT.
-    #[error("the device is not connected over MQTT")]
-    NotConnected,
-    /// It is connected, but does not listen.
-    #[error("the device has not subscribed to its topic")]
-    NotSubscribed,
-    /// Payloads from before are unacknowledged.
-    #[error("the device has not acknowledged what was sent before")]
-    Busy,
-    /// The device takes no packet of that size.
-    #[error("the payload is too large for the device")]
-    TooLarge,
-}
-
-/// Whether the device took a payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "closed by the protocol")]
-pub enum Answer {
-    /// It did.
-    Taken,
-    /// It said no.
-    Refused,
-    /// It asked not to be asked (QoS 0).
-    Unknown,
-}
 
 /// A device connected over MQTT.
 #[derive(Debug)]
@@ -70,7 +40,8 @@ struct Down {
     listens: Option<Qos>,
     open_max: u16,
     last_pkid: u16,
-    open: FxHashMap<u16, oneshot::Sender<Answer>>,
+    /// The commands that the device has not acknowledged, by packet id.
+    open: FxHashMap<u16, CommandKey>,
 }
 
 impl Peer {
@@ -85,21 +56,19 @@ impl Peer {
         let open_max = receive_max.min(OPEN_MAX);
         let down = Down { listens: None, open_max, last_pkid: 0, open: FxHashMap::default() };
         let (client_id, terminal) = (client_id.into(), terminal.into());
+        link.letters.listen(false);
         Self { link, version, client_id, terminal, packet_bytes_max, down: Mutex::new(down) }
     }
 
     /// Notes how the device listens, if it does; whether it did before.
     pub(super) fn listen(&self, listens: Option<Qos>) -> bool {
+        self.link.letters.listen(listens.is_some());
         std::mem::replace(&mut lock(&self.down).listens, listens).is_some()
     }
 
-    /// The device answered a publish; whether it was asked anything.
-    pub(super) fn answered(&self, pkid: u16, is_taken: bool) -> bool {
-        let Some(asker) = lock(&self.down).open.remove(&pkid) else { return false };
-        if asker.send(if is_taken { Answer::Taken } else { Answer::Refused }).is_err() {
-            tracing::debug!(pkid, "nobody waits for this answer any more");
-        }
-        true
+    /// The device acknowledged a publish. The command in it, if it was one.
+    pub(super) fn acknowledged(&self, pkid: u16) -> Option<CommandKey> {
+        lock(&self.down).open.remove(&pkid)
     }
 
     /// Ends the link with a word.
@@ -110,34 +79,46 @@ impl Peer {
         self.link.close(reason);
     }
 
-    fn publish(&self, payload: &[u8]) -> Result<oneshot::Receiver<Answer>, NotSent> {
+    /// Sends command number `id` of the queue; the key is its number.
+    ///
+    /// # Errors
+    /// When it was not sent: [`CommandError::NotHere`] when it may be tried again.
+    pub(super) fn command(&self, id: i64, command: &Command) -> Result<CommandKey, CommandError> {
+        let key = u32::try_from(id).map(CommandKey).map_err(|_| CommandError::Invalid("its number"))?;
+        let payload = own::command(key.0, command)?;
         let topic = topic::down(&self.terminal);
-        if topic.len() + payload.len() + OVERHEAD_BYTES > self.packet_bytes_max {
-            return Err(NotSent::TooLarge);
+        let limit = self.packet_bytes_max.saturating_sub(topic.len() + OVERHEAD_BYTES);
+        if payload.len() > limit {
+            return Err(CommandError::TooLong { limit });
         }
         let mut down = lock(&self.down);
-        let qos = down.listens.ok_or(NotSent::NotSubscribed)?;
-        let (asker, answer) = oneshot::channel();
-        if qos == Qos::AtMostOnce {
-            self.link.send(&wire::publish(self.version, &topic, None, payload));
-            return asker.send(Answer::Unknown).map(|()| answer).map_err(|_| NotSent::NotConnected);
+        let pkid = match down.listens {
+            None => return Err(CommandError::NotHere),
+            Some(Qos::AtMostOnce) => None,
+            Some(_) => Some(down.next_pkid().ok_or(CommandError::NotHere)?),
+        };
+        if let Some(pkid) = pkid {
+            down.open.insert(pkid, key);
         }
-        if down.open.len() >= usize::from(down.open_max) {
-            return Err(NotSent::Busy);
+        // Under the lock, so that numbers go out in order.
+        self.link.send(&wire::publish(self.version, &topic, pkid, &payload));
+        Ok(key)
+    }
+}
+
+impl Down {
+    /// The next packet id that is not open; `None` when as many are open as the device takes.
+    fn next_pkid(&mut self) -> Option<u16> {
+        if self.open.len() >= usize::from(self.open_max) {
+            return None;
         }
-        let mut pkid = down.last_pkid;
         // There are far fewer open than numbers.
         loop {
-            pkid = pkid.checked_add(1).unwrap_or(1);
-            if !down.open.contains_key(&pkid) {
-                break;
+            self.last_pkid = self.last_pkid.checked_add(1).unwrap_or(1);
+            if !self.open.contains_key(&self.last_pkid) {
+                return Some(self.last_pkid);
             }
         }
-        down.last_pkid = pkid;
-        down.open.insert(pkid, asker);
-        // Under the lock, so that numbers go out in order.
-        self.link.send(&wire::publish(self.version, &topic, Some(pkid), payload));
-        Ok(answer)
     }
 }
 
@@ -148,17 +129,6 @@ pub struct Downlinks {
 }
 
 impl Downlinks {
-    /// Publishes to a device over its newest link. The answer comes when the device has acknowledged it; an error in its
-    /// place means that the link ended before, and nobody knows.
-    ///
-    /// # Errors
-    /// When it was not sent; then the device will not see it.
-    pub fn publish(&self, device: DeviceId, payload: &[u8]) -> Result<oneshot::Receiver<Answer>, NotSent> {
-        let peer = lock(&self.peers).get(&device).and_then(|peers| peers.last()).map(Arc::clone);
-        let peer = peer.filter(|peer| !peer.link.is_closing()).ok_or(NotSent::NotConnected)?;
-        peer.publish(payload)
-    }
-
     /// Devices connected now.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -18,6 +18,7 @@ use super::listener::Context;
 use super::refusal::Refusal;
 use super::session::{End, Outbox, Session};
 use crate::journal::{AppendError, Batch};
+use crate::sources::acks::Pending;
 use crate::sources::connection::{CloseReason, Link};
 use crate::sources::socket::ReadHalf;
 
@@ -38,6 +39,7 @@ pub(super) async fn serve(
     context: Arc<Context>,
     certified: Option<String>,
 ) {
+    let ending = Ending { link: Arc::clone(&link), context: Arc::clone(&context) };
     let mut session = Session::new(Arc::clone(&link), Arc::clone(&context), certified);
     let ended = exchange(&mut socket, &link, &mut session, &context).await;
     if let Some(refusal) = ended {
@@ -51,9 +53,25 @@ pub(super) async fn serve(
             if refusal == Refusal::Unavailable { CloseReason::Unavailable } else { CloseReason::Misbehaved };
         link.close(reason);
     }
-    session.leave();
-    for device in context.sources.links.ended(&link) {
-        context.sources.live.link_closed(device, link.id);
+    drop(ending);
+}
+
+/// A link that is being served. Dropped, it is over: it is taken out of every table, also when its task panicked.
+#[derive(Debug)]
+struct Ending {
+    link: Arc<Link>,
+    context: Arc<Context>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let Self { link, context } = self;
+        let sources = &context.sources;
+        link.letters.close(&sources.post);
+        for device in sources.links.ended(link) {
+            context.downlinks.leave(device, link.id);
+            sources.live.link_closed(device, link.id);
+        }
     }
 }
 
@@ -66,7 +84,15 @@ async fn exchange(
 ) -> Option<Refusal> {
     let mut input = BytesMut::new();
     loop {
-        let count = poll_fn(|task| read_some(task, socket, &mut input)).await;
+        let count = tokio::select! {
+            // Input first: nothing else costs anything while a device talks.
+            biased;
+            count = poll_fn(|task| read_some(task, socket, &mut input)) => count,
+            () = link.letters.bell() => {
+                link.letters.deliver_by(&context.sources.post, |letter| session.command(letter));
+                continue;
+            }
+        };
         if count == 0 {
             return None;
         }
@@ -128,11 +154,13 @@ async fn settle(
     received: Instant,
 ) -> Result<(), AppendError> {
     let raw_bytes = out.intake.raw.len();
+    let sources = &context.sources;
     if out.intake.messages.is_empty() {
+        // A refused command: nothing of it is stored, so there is nothing to wait for.
+        link.letters.answered(&out.confirmed, &sources.post);
         send_refusals(out, link).await;
         return Ok(());
     }
-    let sources = &context.sources;
     let mut left = out.intake.messages.len() as u64;
     for run in out.intake.runs() {
         loop {
@@ -148,7 +176,8 @@ async fn settle(
                 link.appended(end);
                 if run.is_last {
                     link.awaits_reply(raw_bytes);
-                    sources.acks.push(end, link, &out.replies, raw_bytes, received);
+                    let (replies, confirmed) = (&out.replies, &out.confirmed);
+                    sources.acks.push(end, link, Pending { replies, confirmed, raw_bytes, received });
                 }
             });
             match appended {

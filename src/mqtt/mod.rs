@@ -18,7 +18,7 @@
 //! - `topic`: which terminal and which kind of payload a topic names.
 //! - `intake`: a payload checked before anything is promised about it.
 //! - `link`, `listener`: sockets.
-//! - [`downlink`]: publishing to a connected device, and who is connected over MQTT.
+//! - [`downlink`]: commands to a connected device, and who is connected over MQTT.
 //! - [`subscriber`]: the client of an outside broker.
 //!
 //! # What a device may do
@@ -28,7 +28,7 @@
 //! `motorpool/IDENTITY/raw/PROTOCOL` (whole frames of a binary protocol, those of a message in packets all in one
 //! publish), to `owntracks/USER/DEVICE` as the
 //! terminal `USER/DEVICE`, and to the topics of EMQX's gateways with its own identity in them. It subscribes to
-//! `motorpool/IDENTITY/down`. Everything else is refused with the protocol's own code, or by closing the link where
+//! `motorpool/IDENTITY/down`, where commands come as JSON, and says in its reports what it made of them. Everything else is refused with the protocol's own code, or by closing the link where
 //! the protocol has none.
 //!
 //! A publish that comes again (DUP, a new link) is journaled again; the fixes in it are the same, and are told apart

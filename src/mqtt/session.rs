@@ -10,19 +10,22 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use motorpool_protocols::command::{CommandError, CommandKey, CommandResult, Confirmed};
+use motorpool_protocols::mqtt_json::own;
 use motorpool_protocols::{Protocol, TerminalId, UtcMillis};
 
 use super::downlink::Peer;
 use super::intake::Intake;
 use super::listener::Context;
 use super::refusal::Refusal;
-use super::topic;
+use super::topic::{self, Kind};
 use super::wire::{self, Connect, Filter, Goodbye, Incoming, Publish, Qos, Terms, Version};
 use crate::config::SecondLink;
 use crate::ids::Lsn;
 use crate::journal::Health;
 use crate::registry::{Device, DeviceState};
 use crate::sources::connection::Link;
+use crate::sources::post::Letter;
 
 /// The longest client id.
 const CLIENT_ID_BYTES_MAX: usize = 128;
@@ -42,6 +45,8 @@ pub(super) struct Outbox {
     pub(super) immediate: BytesMut,
     /// Acknowledgements among the replies that count against the receive maximum.
     pub(super) acks: usize,
+    /// What the device answered to commands.
+    pub(super) confirmed: Vec<Confirmed>,
     /// Whether a whole packet was read.
     pub(super) has_packet: bool,
 }
@@ -132,7 +137,10 @@ impl Session {
             Incoming::Publish(publish) => self.publish(&publish, now, out),
             Incoming::PubAck { pkid, is_taken } => {
                 // One for nothing is passed over, as brokers do.
-                admitted.peer.answered(pkid, is_taken);
+                let command = admitted.peer.acknowledged(pkid).filter(|_| !is_taken);
+                let device = admitted.device.id.0;
+                let refused = command.map(|key| Confirmed { device, key, result: CommandResult::Failed });
+                out.confirmed.extend(refused);
                 Ok(())
             }
             Incoming::Subscribe { pkid, filters } => self.subscribe(pkid, &filters, out),
@@ -265,8 +273,13 @@ impl Session {
         let count = (out.intake.messages.len() - before).max(1);
         counters.messages_received.fetch_add(count as u64, Ordering::Relaxed);
         match outcome {
-            Ok(()) => {
+            Ok(kind) => {
                 self.refused_in_a_row = 0;
+                if kind == Kind::Json(Protocol::Json) {
+                    let device = admitted.device.id.0;
+                    let answers = own::answers(&publish.payload).into_iter();
+                    out.confirmed.extend(answers.map(|(key, result)| Confirmed { device, key, result }));
+                }
                 if publish.qos == Qos::AtLeastOnce {
                     wire::puback(publish.pkid, &mut out.replies);
                     out.acks += 1;
@@ -342,6 +355,12 @@ impl Session {
         Ok(())
     }
 
+    /// Sends a command to the device, if it is let in; the key under which its answer comes.
+    pub(super) fn command(&self, letter: &Letter) -> Result<CommandKey, CommandError> {
+        let admitted = self.admitted.as_ref().ok_or(CommandError::NotHere)?;
+        admitted.peer.command(letter.id, &letter.command)
+    }
+
     /// Notes that acknowledgements wait behind an address.
     pub(super) fn appended(&mut self, end: Lsn, acks: usize) {
         if acks > 0 {
@@ -377,28 +396,22 @@ impl Session {
         }
         bytes
     }
-
-    /// The link has ended.
-    pub(super) fn leave(&self) {
-        if let Some(admitted) = &self.admitted {
-            self.context.downlinks.leave(admitted.device.id, self.link.id);
-        }
-    }
 }
 
-/// Takes a publish in, if the topic is the device's own and the payload is what it says.
+/// Takes a publish in, if the topic is the device's own and the payload is what it says; answers what that is.
 fn take(
     device: &Device,
     publish: &Publish,
     context: &Context,
     now: UtcMillis,
     intake: &mut Intake,
-) -> Result<(), Refusal> {
+) -> Result<Kind, Refusal> {
     let topic = std::str::from_utf8(&publish.topic).map_err(|_| Refusal::Topic)?;
     let address = topic::address(topic).ok_or(Refusal::Topic)?;
     let is_own = TerminalId::new(address.terminal).is_some_and(|named| named.key() == device.terminal.key());
     if !is_own {
         return Err(Refusal::Topic);
     }
-    intake.accept(address.kind, &publish.payload, device, context.sources.sessions.limits(), now)
+    let limits = context.sources.sessions.limits();
+    intake.accept(address.kind, &publish.payload, device, limits, now).map(|()| address.kind)
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use motorpool_protocols::command::{Command, CommandResult};
 use motorpool_protocols::{Protocol, TerminalId, UtcMillis};
 use rumqttc::mqttbytes::{self as common, v4};
 use rumqttc::v5::mqttbytes as five;
@@ -15,7 +16,6 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::downlink::{Answer, NotSent};
 use super::listener::{Context, Listener};
 use super::{Downlinks, Refusals};
 use crate::clock::Clock;
@@ -25,12 +25,14 @@ use crate::journal::{Event, Journal};
 use crate::live::Live;
 use crate::registry::{DeviceState, Enrol, QuarantineFilter, Registry};
 use crate::sources::acks::AckQueue;
+use crate::sources::post::{Letter, PostNews};
 use crate::sources::{Links, listener};
 use crate::telemetry::Counters;
 use crate::tls::ServerTls;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const UP: &str = "motorpool/car-7/up";
+const DOWN: &str = "motorpool/car-7/down";
 const GOOD: &[u8] = br#"{"time":"2026-04-01T08:00:00Z","lat":30.1,"lon":120.2,"speed_kmh":40}"#;
 
 struct Rig {
@@ -40,6 +42,7 @@ struct Rig {
     device: DeviceId,
     secret: String,
     stop: CancellationToken,
+    news: tokio::sync::mpsc::Receiver<PostNews>,
     _folder: tempfile::TempDir,
 }
 
@@ -76,7 +79,9 @@ impl Rig {
         let acks = AckQueue::default();
         let counters = Arc::new(Counters::default());
         let stop = CancellationToken::new();
-        tokio::spawn(acks.clone().run(journal.subscribe_durable(), Arc::clone(&counters), stop.clone()));
+        let (post, news) = tokio::sync::mpsc::channel(64);
+        let durable = journal.subscribe_durable();
+        tokio::spawn(acks.clone().run(durable, Arc::clone(&counters), post.clone(), stop.clone()));
         let mqtt = config.mqtt.clone();
         let authority = Some(mqtt.tls_client_ca.as_path()).filter(|path| !path.as_os_str().is_empty());
         let tls = (mqtt.tls_listen.0)
@@ -92,7 +97,7 @@ impl Rig {
             links: Links::starting_at(UtcMillis(0)),
             live: Arc::new(Live::new()),
             counters,
-            post: tokio::sync::mpsc::channel(1).0,
+            post,
             tls: None,
             config: config.trackers,
         };
@@ -107,7 +112,19 @@ impl Rig {
         let address = listener.local_addr().unwrap().unwrap();
         let tls_address = listener.tls_addr().unwrap();
         tokio::spawn(listener.run(stop.clone()));
-        Self { context, address, tls_address, device, secret, stop, _folder: folder }
+        Self { context, address, tls_address, device, secret, stop, news, _folder: folder }
+    }
+
+    /// Puts a command into the device's box; `false` when it has none that is open.
+    fn tell(&self, id: i64, command: Command) -> bool {
+        let terminal = TerminalId::new("car-7").unwrap();
+        let letter = Letter { id, device: self.device, terminal, command: Arc::new(command) };
+        self.context.sources.links.post(letter)
+    }
+
+    /// What came of a command.
+    async fn news(&mut self) -> PostNews {
+        tokio::time::timeout(PATIENCE, self.news.recv()).await.unwrap().unwrap()
     }
 
     async fn socket(&self) -> Client<TcpStream> {
@@ -198,6 +215,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                 None => panic!("closed without a word"),
             }
         }
+    }
+
+    /// Subscribes with QoS 1; what was granted.
+    async fn subscribe(&mut self, paths: &[&str]) -> Vec<v5::SubscribeReasonCode> {
+        let filter = |path: &&str| v5::Filter::new(*path, five::QoS::AtLeastOnce);
+        let mut subscribe = v5::Subscribe::new_many(paths.iter().map(filter), None);
+        subscribe.pkid = 5;
+        let mut bytes = BytesMut::new();
+        subscribe.write(&mut bytes).unwrap();
+        self.send(&bytes).await;
+        match self.v5().await {
+            Some(v5::Packet::SubAck(ack)) => ack.return_codes,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The next publish of the server, on the device's own topic.
+    async fn command(&mut self) -> v5::Publish {
+        match self.v5().await {
+            Some(v5::Packet::Publish(publish)) if publish.topic.as_ref() == DOWN.as_bytes() => publish,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn acknowledge(&mut self, pkid: u16, reason: v5::PubAckReason) {
+        let ack = v5::PubAck { pkid, reason, properties: None };
+        let mut bytes = BytesMut::new();
+        ack.write(&mut bytes).unwrap();
+        self.send(&bytes).await;
     }
 
     async fn puback(&mut self) -> (u16, v5::PubAckReason) {
@@ -435,43 +481,58 @@ async fn a_second_link_takes_the_first_over() {
 }
 
 #[tokio::test]
-async fn a_device_hears_only_its_own_topic_and_its_answer_is_told() {
+async fn a_device_hears_only_its_own_topic() {
     let rig = Rig::new().await;
-    let downlinks = &rig.context.downlinks;
-    assert_eq!(downlinks.publish(rig.device, b"x").unwrap_err(), NotSent::NotConnected);
+    assert!(!rig.tell(1, Command::AskPosition), "it is not here");
     let mut client = rig.v5("a").await;
-    assert_eq!(downlinks.publish(rig.device, b"x").unwrap_err(), NotSent::NotSubscribed);
-    let filter = |path: &str| v5::Filter::new(path, five::QoS::AtLeastOnce);
-    let paths = ["motorpool/car-7/down", "#", "motorpool/+/down", "motorpool/013912345678/down"];
-    let mut subscribe = v5::Subscribe::new_many(paths.map(filter), None);
-    subscribe.pkid = 5;
-    let mut bytes = BytesMut::new();
-    subscribe.write(&mut bytes).unwrap();
-    client.send(&bytes).await;
-    let Some(v5::Packet::SubAck(ack)) = client.v5().await else { panic!() };
+    assert!(!rig.tell(1, Command::AskPosition), "it does not listen");
     use v5::SubscribeReasonCode::{NotAuthorized, Success};
-    assert_eq!(
-        ack.return_codes,
-        [Success(five::QoS::AtLeastOnce), NotAuthorized, NotAuthorized, NotAuthorized]
-    );
-    let answer = downlinks.publish(rig.device, b"{\"set\":1}").unwrap();
-    let Some(v5::Packet::Publish(publish)) = client.v5().await else { panic!() };
-    assert_eq!(
-        (publish.topic.as_ref(), publish.payload.as_ref()),
-        (paths[0].as_bytes(), &b"{\"set\":1}"[..])
-    );
-    let mut bytes = BytesMut::new();
-    v5::PubAck::new(publish.pkid, None).write(&mut bytes).unwrap();
-    client.send(&bytes).await;
-    assert_eq!(tokio::time::timeout(PATIENCE, answer).await.unwrap(), Ok(Answer::Taken));
+    let paths = [DOWN, "#", "motorpool/+/down", "motorpool/013912345678/down"];
+    let granted = client.subscribe(&paths).await;
+    assert_eq!(granted, [Success(five::QoS::AtLeastOnce), NotAuthorized, NotAuthorized, NotAuthorized]);
+    assert!(rig.tell(1, Command::AskPosition));
+    let heard = client.command().await;
+    assert_eq!(heard.payload.as_ref(), br#"{"id":1,"command":"ask_position"}"#);
+}
 
-    // What is open when the link ends has no answer; too much at once is not sent at all.
-    let open: Vec<_> = (0..16).map(|_| downlinks.publish(rig.device, b"y").unwrap()).collect();
-    assert_eq!(downlinks.publish(rig.device, b"y").unwrap_err(), NotSent::Busy);
-    drop(client);
-    for answer in open {
-        assert!(tokio::time::timeout(PATIENCE, answer).await.unwrap().is_err());
+#[tokio::test]
+async fn what_a_device_answers_to_a_command_is_told_when_the_report_is_durable() {
+    let mut rig = Rig::new().await;
+    let mut client = rig.v5("a").await;
+    client.subscribe(&[DOWN]).await;
+    assert!(rig.tell(17, Command::Interval { seconds: 10, valid_for_s: 600 }));
+    let heard = client.command().await;
+    assert_eq!(heard.payload.as_ref(), br#"{"id":17,"command":"interval","seconds":10,"valid_for_s":600}"#);
+    // That it arrived says nothing of what was done with it; nor does an answer to something else.
+    client.acknowledge(heard.pkid, v5::PubAckReason::Success).await;
+    for (pkid, id) in [(1, 16), (2, 17)] {
+        let report = format!(r#"{{"time":1775030400,"answer":{{"id":{id},"result":"not_supported"}}}}"#);
+        client.send(&publish_v5(pkid, UP, report.as_bytes())).await;
+        assert_eq!(client.puback().await, (pkid, v5::PubAckReason::Success));
     }
+    let result = CommandResult::NotSupported;
+    assert_eq!(rig.news().await, PostNews::Answered { id: 17, result });
+
+    assert!(rig.tell(18, Command::AskPosition));
+    let heard = client.command().await;
+    client.acknowledge(heard.pkid, v5::PubAckReason::ImplementationSpecificError).await;
+    assert_eq!(rig.news().await, PostNews::Answered { id: 18, result: CommandResult::Failed });
+}
+
+#[tokio::test]
+async fn of_what_is_open_when_the_link_ends_nobody_knows_and_too_much_at_once_is_not_sent() {
+    let mut rig = Rig::new().await;
+    let mut client = rig.v5("a").await;
+    client.subscribe(&[DOWN]).await;
+    for id in 0..17 {
+        assert!(rig.tell(id, Command::AskPosition));
+    }
+    assert_eq!(rig.news().await, PostNews::Returned { id: 16 }, "sixteen may be open");
+    drop(client);
+    for id in 0..16 {
+        assert_eq!(rig.news().await, PostNews::Lost { id });
+    }
+    assert!(!rig.tell(20, Command::AskPosition));
 }
 
 #[tokio::test]

@@ -4,11 +4,14 @@
 //! releases a prefix of it. One task pops that prefix and writes straight to the sockets: waking a task per
 //! link and frame would cost more than the write itself. What a socket does not take at once goes to the
 //! link's own backlog (`Link::send`).
+//!
+//! What terminals answered to commands waits here as well: it is believed when the message that says so is durable.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use motorpool_protocols::command::Confirmed;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +20,7 @@ use crate::telemetry::Counters;
 
 use super::connection::Link;
 use super::lock;
+use super::post::PostOffice;
 
 /// Bytes of a reply that need no allocation: one 0x8001 of either header width, with room for escapes.
 const INLINE_BYTES: usize = 38;
@@ -56,10 +60,25 @@ struct Waiting {
     durable_at: Lsn,
     link: Arc<Link>,
     replies: Replies,
+    /// What these messages answered to commands.
+    confirmed: Box<[Confirmed]>,
     /// Bytes of raw messages these replies answer: what the link's unacknowledged total goes down by.
     raw_bytes: usize,
     /// When the messages came; `None` for a refusal, which is nobody's latency.
     received: Option<Instant>,
+}
+
+/// What follows from one read of one link when it is durable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pending<'a> {
+    /// To be sent.
+    pub(crate) replies: &'a [u8],
+    /// What was answered to commands.
+    pub(crate) confirmed: &'a [Confirmed],
+    /// Bytes of the messages.
+    pub(crate) raw_bytes: usize,
+    /// When they came.
+    pub(crate) received: Instant,
 }
 
 /// The queue. Cloned freely; there is one per journal.
@@ -73,20 +92,14 @@ pub struct AckQueue {
 impl AckQueue {
     /// Adds the replies of a record that ends at `durable_at`. Call it in journal order, that is from inside
     /// [`crate::journal::Journal::append_with`].
-    pub(crate) fn push(
-        &self,
-        durable_at: Lsn,
-        link: &Arc<Link>,
-        replies: &[u8],
-        raw_bytes: usize,
-        received: Instant,
-    ) {
+    pub(crate) fn push(&self, durable_at: Lsn, link: &Arc<Link>, pending: Pending<'_>) {
         let entry = Waiting {
             durable_at,
             link: Arc::clone(link),
-            replies: Replies::new(replies),
-            raw_bytes,
-            received: Some(received),
+            replies: Replies::new(pending.replies),
+            confirmed: pending.confirmed.into(),
+            raw_bytes: pending.raw_bytes,
+            received: Some(pending.received),
         };
         lock(&self.waiting).push_back(entry);
     }
@@ -102,6 +115,7 @@ impl AckQueue {
             durable_at,
             link: Arc::clone(link),
             replies: Replies::new(refusal),
+            confirmed: Box::default(),
             raw_bytes: refusal.len(),
             received: None,
         });
@@ -121,11 +135,13 @@ impl AckQueue {
         self.len() == 0
     }
 
-    /// Sends replies as the durable mark advances, until `stop`; then sends what is durable by that time.
+    /// Sends replies and tells the answers to commands as the durable mark advances, until `stop`; then what is durable
+    /// by that time.
     pub async fn run(
         self,
         mut durable: watch::Receiver<Lsn>,
         counters: Arc<Counters>,
+        office: PostOffice,
         stop: CancellationToken,
     ) {
         let mut ready = Vec::new();
@@ -143,6 +159,7 @@ impl AckQueue {
                 }
                 waiting.link.send(waiting.replies.as_slice());
                 waiting.link.acknowledged(waiting.raw_bytes);
+                waiting.link.letters.answered(&waiting.confirmed, &office);
                 if sent % YIELD_EVERY == YIELD_EVERY - 1 {
                     tokio::task::yield_now().await;
                 }

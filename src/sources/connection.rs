@@ -140,7 +140,7 @@ pub(crate) struct Link {
     /// Rung when replies were sent and when the link is being closed; only its own task listens.
     news: Notify,
     /// Commands for the terminals on it.
-    pub(super) letters: LetterBox,
+    pub(crate) letters: LetterBox,
     socket: WriteHalf,
     backlog: Mutex<Backlog>,
     drains: TaskTracker,

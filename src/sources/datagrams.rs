@@ -209,7 +209,7 @@ mod tests {
         for number in 2..200 {
             datagrams.take(REPORT.replace("0001,", "0002,").as_bytes(), peer(number));
         }
-        assert!(datagrams.context.links.is_connected(device));
+        assert!(datagrams.context.links.takes_letters(device));
         assert_eq!(datagrams.context.links.len(), 1 + 16 / STRANGERS_SHARE);
         // The same device from other addresses replaces itself, and pushes out no other.
         let other = enrol(&datagrams.context, Protocol::H02, "7000000003").await;
@@ -217,7 +217,9 @@ mod tests {
         for number in 400..500 {
             datagrams.take(REPORT.as_bytes(), peer(number));
         }
-        assert!(datagrams.context.links.is_connected(device) && datagrams.context.links.is_connected(other));
+        assert!(
+            datagrams.context.links.takes_letters(device) && datagrams.context.links.takes_letters(other)
+        );
     }
 
     #[tokio::test]

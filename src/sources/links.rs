@@ -112,6 +112,12 @@ impl Table {
     fn of_device(&self, device: DeviceId) -> impl Iterator<Item = &Entry> {
         self.by_device.get(&device).into_iter().flatten().filter_map(|id| self.open.get(id))
     }
+
+    /// The newest link of a device that is not being closed: one that listens, and a stream, if it has one.
+    fn newest_of(&self, device: DeviceId) -> Option<Arc<Link>> {
+        let open = self.of_device(device).map(|entry| &entry.link).filter(|link| !link.is_closing());
+        open.max_by_key(|link| (link.letters.is_open(), !link.is_datagram(), link.id)).map(Arc::clone)
+    }
 }
 
 impl Links {
@@ -182,10 +188,10 @@ impl Links {
         Some(LoggedIn { links, left })
     }
 
-    /// Whether a device has a link that is not being closed.
+    /// Whether a command would reach the device now: it has a link, and listens.
     #[must_use]
-    pub fn is_connected(&self, device: DeviceId) -> bool {
-        lock(&self.table).of_device(device).any(|entry| !entry.link.is_closing())
+    pub fn takes_letters(&self, device: DeviceId) -> bool {
+        lock(&self.table).newest_of(device).is_some_and(|link| link.letters.is_open())
     }
 
     /// Tells the keeper of the queue that a command was put in.
@@ -208,12 +214,7 @@ impl Links {
     /// Puts a letter into the box of its device's newest link, of a stream if it has one; `false` when there is none, or it
     /// is full.
     pub fn post(&self, letter: Letter) -> bool {
-        let table = lock(&self.table);
-        let open = table.of_device(letter.device).filter(|entry| !entry.link.is_closing());
-        let newest = open
-            .max_by_key(|entry| (!entry.link.is_datagram(), entry.link.id))
-            .map(|entry| Arc::clone(&entry.link));
-        drop(table);
+        let newest = lock(&self.table).newest_of(letter.device);
         newest.is_some_and(|link| link.letters.put(letter))
     }
 

@@ -74,7 +74,7 @@ pub type PostOffice = mpsc::Sender<PostNews>;
 
 /// The letter box of one link.
 #[derive(Debug, Default)]
-pub(super) struct LetterBox {
+pub(crate) struct LetterBox {
     waiting: Mutex<Waiting>,
     has_letters: AtomicBool,
     bell: Notify,
@@ -86,6 +86,7 @@ pub(super) struct LetterBox {
 struct Waiting {
     letters: Vec<(Instant, Letter)>,
     is_closed: bool,
+    is_deaf: bool,
 }
 
 #[derive(Debug)]
@@ -96,10 +97,10 @@ struct Sent {
 }
 
 impl LetterBox {
-    /// Puts a letter in; `false` when the box is full or closed.
+    /// Puts a letter in; `false` when the box is full or closed, or nobody listens.
     pub(super) fn put(&self, letter: Letter) -> bool {
         let mut waiting = lock(&self.waiting);
-        if waiting.is_closed || waiting.letters.len() >= LETTERS_MAX {
+        if waiting.is_closed || waiting.is_deaf || waiting.letters.len() >= LETTERS_MAX {
             return false;
         }
         waiting.letters.push((Instant::now(), letter));
@@ -110,35 +111,55 @@ impl LetterBox {
     }
 
     /// Whether there is something to take out.
-    pub(super) fn has_letters(&self) -> bool {
+    pub(crate) fn has_letters(&self) -> bool {
         self.has_letters.load(Ordering::Acquire)
     }
 
     /// Waits until something was put in.
-    pub(super) async fn bell(&self) {
+    pub(crate) async fn bell(&self) {
         self.bell.notified().await;
+    }
+
+    /// Whether letters are taken.
+    pub(super) fn is_open(&self) -> bool {
+        let waiting = lock(&self.waiting);
+        !waiting.is_closed && !waiting.is_deaf
+    }
+
+    /// Says whether anybody listens on this link; until it is said, somebody does.
+    pub(crate) fn listen(&self, listens: bool) {
+        lock(&self.waiting).is_deaf = !listens;
     }
 
     /// Takes every letter out and has the session write it; answers the bytes to be sent.
     pub(super) fn deliver(&self, session: &mut dyn Session, office: &PostOffice) -> Vec<u8> {
+        let mut outbox = Outbox::default();
+        self.deliver_by(office, |letter| session.command(&letter.terminal, &letter.command, &mut outbox));
+        outbox.immediate
+    }
+
+    /// Takes every letter out and hands it to `send`, which says under which key the answer will come.
+    pub(crate) fn deliver_by(
+        &self,
+        office: &PostOffice,
+        mut send: impl FnMut(&Letter) -> Result<CommandKey, CommandError>,
+    ) {
         let letters = {
             let mut waiting = lock(&self.waiting);
             self.has_letters.store(false, Ordering::Release);
             std::mem::take(&mut waiting.letters)
         };
-        let mut outbox = Outbox::default();
         for (put_in, letter) in letters {
             if put_in.elapsed() > LIES_MAX {
                 tell(office, PostNews::Returned { id: letter.id });
                 continue;
             }
-            match session.command(&letter.terminal, &letter.command, &mut outbox) {
+            match send(&letter) {
                 Ok(key) => self.note_sent(Sent { device: letter.device, key, id: letter.id }, office),
                 Err(CommandError::NotHere) => tell(office, PostNews::Returned { id: letter.id }),
                 Err(error) => tell(office, PostNews::NotSent { id: letter.id, error }),
             }
         }
-        outbox.immediate
     }
 
     /// A terminal that never answers must not make the link deaf: the oldest is given up, as its session does.
@@ -153,7 +174,7 @@ impl LetterBox {
     }
 
     /// Notes what terminals answered.
-    pub(super) fn answered(&self, confirmed: &[Confirmed], office: &PostOffice) {
+    pub(crate) fn answered(&self, confirmed: &[Confirmed], office: &PostOffice) {
         for Confirmed { device, key, result } in confirmed {
             let mut sent = lock(&self.sent);
             let place = sent.iter().position(|old| old.device == DeviceId(*device) && old.key == *key);
@@ -182,7 +203,7 @@ impl LetterBox {
     }
 
     /// Closes the box: the link is over. What was not sent comes back, of what was sent nobody knows.
-    pub(super) fn close(&self, office: &PostOffice) {
+    pub(crate) fn close(&self, office: &PostOffice) {
         let letters = {
             let mut waiting = lock(&self.waiting);
             waiting.is_closed = true;

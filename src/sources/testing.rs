@@ -1,10 +1,11 @@
-//! What the tests of sources share: a context over a folder, and a session that panics.
+//! What the tests of sources share: a context over a folder, a session that panics, and one that does what it is told.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use motorpool_protocols::{Gate, Outbox, Protocol, Session, SessionError, TerminalId, UtcMillis};
+use motorpool_protocols::command::{Command, CommandError, CommandKey, CommandResult, Confirmed};
+use motorpool_protocols::{Accepted, Gate, Outbox, Protocol, Session, SessionError, TerminalId, UtcMillis};
 
 use super::acks::AckQueue;
 use super::links::Links;
@@ -63,6 +64,49 @@ impl Session for PanickingSession {
         _: &mut Outbox,
     ) -> Result<usize, SessionError> {
         panic!("a fault in a session")
+    }
+
+    fn frame_bytes_max(&self) -> usize {
+        64
+    }
+
+    fn terminal(&self) -> Option<TerminalId> {
+        None
+    }
+
+    fn dismiss(&mut self, _: u32) {}
+}
+
+/// A session that takes every command, and takes whatever it hears for the answer that it was done.
+#[derive(Debug)]
+pub(super) struct ObedientSession {
+    pub(super) device: DeviceId,
+}
+
+impl ObedientSession {
+    pub(super) const KEY: CommandKey = CommandKey(7);
+}
+
+impl Session for ObedientSession {
+    fn protocol(&self) -> Protocol {
+        Protocol::H02
+    }
+
+    fn receive(
+        &mut self,
+        _: UtcMillis,
+        input: &[u8],
+        _: &mut dyn Gate,
+        out: &mut Outbox,
+    ) -> Result<usize, SessionError> {
+        out.raw.extend_from_slice(input);
+        out.messages.push(Accepted { device: self.device.0, end: u32::try_from(out.raw.len()).unwrap() });
+        out.confirmed.push(Confirmed { device: self.device.0, key: Self::KEY, result: CommandResult::Done });
+        Ok(input.len())
+    }
+
+    fn command(&mut self, _: &TerminalId, _: &Command, _: &mut Outbox) -> Result<CommandKey, CommandError> {
+        Ok(Self::KEY)
     }
 
     fn frame_bytes_max(&self) -> usize {

@@ -66,7 +66,7 @@ impl Trip {
 impl<N: Notes> Reader<'_, N> {
     /// `count BYTE, parameters WORD each, [groups BYTE, bytes of a group BYTE,] values` of every group in the order of
     /// the parameters. Of several groups the last counts.
-    pub(super) fn parameters(&mut self, draft: &mut Draft<'_>, has_groups: bool) -> Result<(), DecodeError> {
+    pub(super) fn parameters(&mut self, has_groups: bool) -> Result<(), DecodeError> {
         let count = usize::from(self.octets.u8()?);
         let parameters = self.octets.take(2 * count)?;
         if has_groups {
@@ -78,11 +78,11 @@ impl<N: Notes> Reader<'_, N> {
             let number = parameter.first().copied().unwrap_or(0);
             let Some(bytes) = obd::pid::data_bytes(number) else {
                 // Nobody knows where the next value begins.
-                draft.item_is_malformed();
+                self.draft.item_is_malformed();
                 return Ok(());
             };
             let value = self.octets.take(bytes)?;
-            if !tell_parameter(number, value, draft) {
+            if !tell_parameter(number, value, &mut self.draft) {
                 self.notes.unknown(|| format!("pid_{number:02x}"), value);
             }
         }
@@ -100,7 +100,7 @@ impl<N: Notes> Reader<'_, N> {
             }
             codes.extend(obd::Dtc::from_two(code.to_be_bytes()).map(|code| code.to_string()));
         }
-        self.out.other.push(Observation::TroubleCodes { at: Some(trip.at), codes });
+        self.draft.tell(Observation::TroubleCodes { at: Some(trip.at), codes });
         Ok(())
     }
 
@@ -136,7 +136,7 @@ impl<N: Notes> Reader<'_, N> {
             self.notes.of_message("setting", || json!(format!("{setting:#06x}")));
             self.notes.of_message("result", || json!(readable(value)));
             if let Some(vin) = obd::vin(value) {
-                self.out.other.push(Observation::Vin(vin.to_owned()));
+                self.draft.tell(Observation::Vin(vin.to_owned()));
             }
         }
         Ok(())

@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use crate::castel::engine::{Trip, tell_alarm};
 use crate::castel::frame::{Frame, HEAD_BYTES};
-use crate::castel::session::{ALARM, HEARTBEAT, LOG_IN, LOG_OUT};
-use crate::draft::Draft;
+use crate::castel::session::{ALARM, Castel, HEARTBEAT, LOG_IN, LOG_OUT};
 use crate::notes::{NoNotes, Notebook, Notes, Title};
 use crate::octets::{Octets, hex, readable};
 use crate::time::Civil;
@@ -21,12 +20,7 @@ use crate::{
 const POSITION_BYTES: usize = 19;
 
 /// What is at hand while a message is read.
-pub(super) struct Reader<'a, N> {
-    pub(super) octets: Octets<'a>,
-    profile: &'a Profile,
-    pub(super) out: &'a mut Observations,
-    pub(super) notes: &'a mut N,
-}
+pub(super) type Reader<'a, N> = crate::reader::Reader<'a, Castel, N>;
 
 /// Decodes one stored frame; see [`crate::observe`].
 ///
@@ -86,13 +80,9 @@ fn read<N: Notes>(
     notes: &mut N,
 ) -> Result<(), DecodeError> {
     let octets = Octets::new(frame.content, HEAD_BYTES);
-    let mut reader = Reader { octets, profile, out, notes };
-    reader.message(frame)?;
-    let (at, rest) = (reader.octets.at(), reader.octets.rest());
-    if !rest.is_empty() {
-        reader.notes.unknown(|| format!("rest_at_{at}"), rest);
-    }
-    Ok(())
+    let mut reader = Reader::new(octets, profile, out, notes);
+    let result = reader.message(frame);
+    reader.finish(result)
 }
 
 impl<N: Notes> Reader<'_, N> {
@@ -100,17 +90,17 @@ impl<N: Notes> Reader<'_, N> {
         match frame.kind {
             LOG_IN => {
                 if let Some(terminal) = frame.terminal() {
-                    self.out.other.push(Observation::LoggedIn { terminal });
+                    self.draft.tell(Observation::LoggedIn { terminal });
                 }
                 self.positions(0)?;
                 self.versions()
             }
             LOG_OUT => {
-                self.out.other.push(Observation::LoggedOut);
+                self.draft.tell(Observation::LoggedOut);
                 self.positions(0)
             }
             HEARTBEAT => {
-                self.out.other.push(Observation::Heartbeat);
+                self.draft.tell(Observation::Heartbeat);
                 Ok(())
             }
             0x4001 => {
@@ -132,7 +122,7 @@ impl<N: Notes> Reader<'_, N> {
             0x4002..=0x4006 | 0x4008 | 0x400b => self.values(frame.kind),
             0xa002 => self.query_answer(),
             kind => {
-                self.out.other.push(Observation::Other { message_id: kind });
+                self.draft.tell(Observation::Other { message_id: kind });
                 Ok(())
             }
         }
@@ -186,16 +176,15 @@ impl<N: Notes> Reader<'_, N> {
         self.notes.of_message("state", || json!(format!("{state:08x}")));
         let reports = fixes.iter().copied().map(Some).chain(fixes.is_empty().then_some(None));
         for fix in reports {
-            let mut draft = Draft::new(self.out);
-            draft.fix = fix;
-            trip.tell(&mut draft);
+            self.draft.fix = fix;
+            trip.tell(&mut self.draft);
             for alarm in alarms {
-                tell_alarm(*alarm, &mut draft);
+                tell_alarm(*alarm, &mut self.draft);
             }
             if let Some(centivolts) = battery {
-                draft.reading(Quantity::Battery, i64::from(centivolts) * 10);
+                self.draft.reading(Quantity::Battery, i64::from(centivolts) * 10);
             }
-            draft.finish(self.notes);
+            self.draft.end_report(self.notes);
         }
     }
 
@@ -211,9 +200,7 @@ impl<N: Notes> Reader<'_, N> {
     }
 
     fn lone_position(&mut self) -> Result<(), DecodeError> {
-        let fix = self.position()?;
-        let start = self.out.extra.len();
-        self.out.push_fix(fix, start);
+        self.draft.fix = Some(self.position()?);
         Ok(())
     }
 
@@ -243,12 +230,10 @@ impl<N: Notes> Reader<'_, N> {
         let trip = Trip::read(&mut self.octets, self.profile)?;
         let state = trip.state();
         self.notes.of_message("state", || json!(format!("{state:08x}")));
-        let mut found = Observations::default();
-        let mut draft = Draft::new(&mut found);
-        trip.tell(&mut draft);
+        trip.tell(&mut self.draft);
         let result = match kind {
-            0x4002 => self.octets.take(2).and_then(|_| self.parameters(&mut draft, true)),
-            0x4005 => self.octets.take(1).and_then(|_| self.parameters(&mut draft, false)),
+            0x4002 => self.octets.take(2).and_then(|_| self.parameters(true)),
+            0x4005 => self.octets.take(1).and_then(|_| self.parameters(false)),
             0x4006 | 0x400b => self.trouble_codes(&trip, kind == 0x400b),
             _ => {
                 let content = self.octets.take(self.octets.left())?;
@@ -256,12 +241,9 @@ impl<N: Notes> Reader<'_, N> {
                 Ok(())
             }
         };
-        draft.finish(self.notes);
-        self.out.malformed_items = self.out.malformed_items.saturating_add(found.malformed_items);
-        self.out.other.append(&mut found.other);
         if result.is_err() {
             // The trip is read: what broke off behind it is counted.
-            self.out.malformed_items = self.out.malformed_items.saturating_add(1);
+            self.draft.item_is_malformed();
         }
         Ok(())
     }

@@ -1,21 +1,15 @@
 //! One stored message: its packages, one after another.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::draft::Draft;
 use crate::eelink::frame::{Frame, Package, terminal_of};
-use crate::eelink::session::{COMMAND, LOG_IN};
+use crate::eelink::session::{COMMAND, Eelink, LOG_IN};
 use crate::notes::{NoNotes, Notebook, Notes, Title};
 use crate::octets::{Octets, hex, readable};
 use crate::{DecodeError, Description, Observation, Observations, Profile, obd};
 
 /// What is at hand while a package is read.
-pub(super) struct Reader<'a, N> {
-    pub(super) octets: Octets<'a>,
-    pub(super) profile: &'a Profile,
-    pub(super) draft: Draft<'a>,
-    pub(super) notes: &'a mut N,
-}
+pub(super) type Reader<'a, N> = crate::reader::Reader<'a, Eelink, N>;
 
 /// Decodes one stored frame; see [`crate::observe`].
 ///
@@ -35,13 +29,9 @@ pub(crate) fn describe(raw: &[u8], profile: &Profile) -> Result<Description, Dec
     let mut notes = Notebook::default();
     read(&frame, profile, &mut observations, &mut notes)?;
     let first = frame.packages().next();
-    let logged_in = observations.other.iter().find_map(|each| match each {
-        Observation::LoggedIn { terminal } => Some(*terminal),
-        _ => None,
-    });
     let title = Title {
         version: if frame.terminal.is_some() { "udp" } else { "tcp" },
-        terminal: frame.terminal.or(logged_in),
+        terminal: frame.terminal.or_else(|| observations.logged_in()),
         message: first.map_or_else(|| "none".to_owned(), |package| format!("{:#04x}", package.kind)),
         name: first.map_or("none", |package| name_of(package.kind)),
         serial: first.map(|package| u32::from(package.serial)),
@@ -97,22 +87,9 @@ fn read_package<N: Notes>(
     notes: &mut N,
 ) -> Result<(), DecodeError> {
     let octets = Octets::new(package.content, package.content_at);
-    let mut reader = Reader { octets, profile, draft: Draft::new(out), notes };
-    match reader.package(package) {
-        Ok(()) => {}
-        // What was read of a position before its tail broke off is kept.
-        Err(_) if reader.draft.fix.is_some() => reader.draft.item_is_malformed(),
-        Err(error) => {
-            reader.draft.discard();
-            return Err(error);
-        }
-    }
-    let (at, rest) = (reader.octets.at(), reader.octets.rest());
-    if !rest.is_empty() {
-        reader.notes.unknown(|| format!("rest_at_{at}"), rest);
-    }
-    reader.draft.finish(reader.notes);
-    Ok(())
+    let mut reader = Reader::new(octets, profile, out, notes);
+    let result = reader.package(package);
+    reader.finish(result)
 }
 
 impl<N: Notes> Reader<'_, N> {
@@ -150,11 +127,6 @@ impl<N: Notes> Reader<'_, N> {
                 Ok(())
             }
         }
-    }
-
-    /// Puts something under the fix, or under the message where there is none.
-    pub(super) fn note(&mut self, name: &str, value: impl FnOnce() -> Value) {
-        self.draft.note(self.notes, name, value);
     }
 
     fn log_in(&mut self) -> Result<(), DecodeError> {

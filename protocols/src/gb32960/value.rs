@@ -12,6 +12,30 @@ use crate::reading::thousandths;
 use crate::time::Civil;
 use crate::{DecodeError, UtcMillis};
 
+/// Reads and writes a type that is what was sent and nothing else: a number of a width, or bytes.
+macro_rules! as_sent {
+    ($width:ty) => {
+        fn read(r: &mut Octets<'_>) -> Result<Self, DecodeError> {
+            <$width as Width>::read(r).map(Self)
+        }
+
+        fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+            Width::write(self.0, out);
+            Ok(())
+        }
+    };
+    () => {
+        fn read(r: &mut Octets<'_>) -> Result<Self, DecodeError> {
+            r.array().map(Self)
+        }
+
+        fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+            out.extend_from_slice(&self.0);
+            Ok(())
+        }
+    };
+}
+
 /// A number in steps: `sent * STEP + BASE` thousandths of the unit in the field's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "the number as sent")]
@@ -53,14 +77,7 @@ impl<W: Width, const STEP: i64, const BASE: i64> Scaled<W, STEP, BASE> {
 }
 
 impl<W: Width, const STEP: i64, const BASE: i64> Field for Scaled<W, STEP, BASE> {
-    fn read(r: &mut Octets<'_>) -> Result<Self, DecodeError> {
-        W::read(r).map(Self)
-    }
-
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        self.0.write(out);
-        Ok(())
-    }
+    as_sent!(W);
 
     fn show(&self) -> Shown {
         match self.milli() {
@@ -157,14 +174,7 @@ impl Gear {
 }
 
 impl Field for Gear {
-    fn read(r: &mut Octets<'_>) -> Result<Self, DecodeError> {
-        <u8 as Width>::read(r).map(Self)
-    }
-
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        Width::write(self.0, out);
-        Ok(())
-    }
+    as_sent!(u8);
 
     fn show(&self) -> Shown {
         Shown::Value(json!({
@@ -202,14 +212,7 @@ impl PositionState {
 }
 
 impl Field for PositionState {
-    fn read(r: &mut Octets<'_>) -> Result<Self, DecodeError> {
-        <u8 as Width>::read(r).map(Self)
-    }
-
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        Width::write(self.0, out);
-        Ok(())
-    }
+    as_sent!(u8);
 
     fn show(&self) -> Shown {
         Shown::Value(json!({
@@ -224,14 +227,7 @@ impl Field for PositionState {
 pub struct DegreesE6(pub u32);
 
 impl Field for DegreesE6 {
-    fn read(r: &mut Octets<'_>) -> Result<Self, DecodeError> {
-        <u32 as Width>::read(r).map(Self)
-    }
-
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        Width::write(self.0, out);
-        Ok(())
-    }
+    as_sent!(u32);
 
     fn show(&self) -> Shown {
         match Width::missing(self.0) {
@@ -279,14 +275,7 @@ pub const ALARM_NAMES: [&str; 28] = [
 pub struct AlarmFlags(pub u32);
 
 impl Field for AlarmFlags {
-    fn read(r: &mut Octets<'_>) -> Result<Self, DecodeError> {
-        <u32 as Width>::read(r).map(Self)
-    }
-
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        Width::write(self.0, out);
-        Ok(())
-    }
+    as_sent!(u32);
 
     fn show(&self) -> Shown {
         let set = (0..u32::BITS).filter(|bit| self.0 >> bit & 1 == 1);
@@ -306,14 +295,7 @@ impl Field for AlarmFlags {
 pub struct FaultCode(pub u32);
 
 impl Field for FaultCode {
-    fn read(r: &mut Octets<'_>) -> Result<Self, DecodeError> {
-        <u32 as Width>::read(r).map(Self)
-    }
-
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        Width::write(self.0, out);
-        Ok(())
-    }
+    as_sent!(u32);
 
     fn show(&self) -> Shown {
         Shown::Value(format!("{:08x}", self.0).into())
@@ -349,14 +331,7 @@ impl Time {
 }
 
 impl Field for Time {
-    fn read(r: &mut Octets<'_>) -> Result<Self, DecodeError> {
-        r.array().map(Self)
-    }
-
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        out.extend_from_slice(&self.0);
-        Ok(())
-    }
+    as_sent!();
 
     /// RFC 3339 in UTC by the standard's clock, or the bytes in hex when they are no time.
     fn show(&self) -> Shown {
@@ -402,14 +377,7 @@ impl<const N: usize> Fixed<N> {
 }
 
 impl<const N: usize> Field for Fixed<N> {
-    fn read(r: &mut Octets<'_>) -> Result<Self, DecodeError> {
-        r.array().map(Self)
-    }
-
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        out.extend_from_slice(&self.0);
-        Ok(())
-    }
+    as_sent!();
 
     fn show(&self) -> Shown {
         Shown::Value(self.text().into())

@@ -13,8 +13,8 @@
 
 use serde_json::Value;
 
-use crate::draft::Draft;
 use crate::gt06::frame::{Frame, LOG_IN, terminal_of};
+use crate::gt06::session::Gt06;
 use crate::notes::{NoNotes, Notebook, Notes, Title};
 use crate::octets::{Octets, hex};
 use crate::{DecodeError, Description, Observation, Observations, Profile, Quality, RejectReason, UtcMillis};
@@ -25,12 +25,7 @@ const CELLS_AND_WIFI_BYTES_MIN: usize = 6 + 3 + 6 * 13;
 const NAME_BYTES: usize = 8;
 
 /// What is at hand while a message is read.
-pub(super) struct Reader<'a, N> {
-    pub(super) octets: Octets<'a>,
-    pub(super) profile: &'a Profile,
-    pub(super) draft: Draft<'a>,
-    pub(super) notes: &'a mut N,
-}
+pub(super) type Reader<'a, N> = crate::reader::Reader<'a, Gt06, N>;
 
 /// Decodes one stored frame; see [`crate::observe`].
 ///
@@ -49,13 +44,9 @@ pub(crate) fn describe(raw: &[u8], profile: &Profile) -> Result<Description, Dec
     let mut observations = Observations::default();
     let mut notes = Notebook::default();
     read(&frame, profile, &mut observations, &mut notes)?;
-    let terminal = observations.other.iter().find_map(|each| match each {
-        Observation::LoggedIn { terminal } => Some(*terminal),
-        _ => None,
-    });
     let title = Title {
         version: if frame.is_extended { "extended" } else { "basic" },
-        terminal,
+        terminal: observations.logged_in(),
         message: format!("{:#04x}", frame.number),
         name: name_of(frame.number),
         serial: frame.serial.map(u32::from),
@@ -74,30 +65,15 @@ fn read<N: Notes>(
     notes: &mut N,
 ) -> Result<(), DecodeError> {
     let octets = Octets::new(frame.content, frame.content_at);
-    let mut reader = Reader { octets, profile, draft: Draft::new(out), notes };
+    let mut reader = Reader::new(octets, profile, out, notes);
     // A message number without content is a question or a sign of life.
     let is_read = if frame.content.is_empty() { Ok(false) } else { reader.message(frame) };
-    let is_read = match is_read {
-        Ok(is_read) => is_read,
-        // What was read of a position before its tail broke off is kept.
-        Err(_) if reader.draft.fix.is_some() => {
-            reader.draft.item_is_malformed();
-            true
+    let result = is_read.map(|is_read| {
+        if !is_read {
+            reader.draft.tell(Observation::Other { message_id: u16::from(frame.number) });
         }
-        Err(error) => {
-            reader.draft.discard();
-            return Err(error);
-        }
-    };
-    if !is_read {
-        reader.draft.tell(Observation::Other { message_id: u16::from(frame.number) });
-    }
-    let (at, rest) = (reader.octets.at(), reader.octets.rest());
-    if !rest.is_empty() {
-        reader.notes.unknown(|| format!("rest_at_{at}"), rest);
-    }
-    reader.draft.finish(reader.notes);
-    Ok(())
+    });
+    reader.finish(result)
 }
 
 impl<N: Notes> Reader<'_, N> {
@@ -167,11 +143,6 @@ impl<N: Notes> Reader<'_, N> {
     /// Seconds since 1970.
     pub(super) fn unix_time(&mut self) -> Result<UtcMillis, DecodeError> {
         Ok(UtcMillis(i64::from(self.octets.u32()?) * 1_000))
-    }
-
-    /// Puts something under the fix, or under the message where there is none.
-    pub(super) fn note(&mut self, name: &str, value: impl FnOnce() -> Value) {
-        self.draft.note(self.notes, name, value);
     }
 
     /// Whether the fix was sent late, out of memory.

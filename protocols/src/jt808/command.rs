@@ -282,25 +282,28 @@ impl AreaWriter<'_> {
         Ok((self.edition == Edition::E2019).then_some(name))
     }
 
-    fn circle(&self, circle: &Circle) -> Result<area::Circle, CommandError> {
+    fn circle(&self, circle: &Circle) -> Result<area::Area<area::Circle>, CommandError> {
         if circle.radius_m == 0 {
             return Err(CommandError::Invalid("the circle has no radius"));
         }
-        let place = self.place(circle.centre)?;
+        let Place { latitude_e6, longitude_e6, .. } = self.place(circle.centre)?;
         let (_, side) = self.places(&[circle.centre])?;
-        Ok(area::Circle {
-            id: circle.rules.id,
-            attributes: Self::attributes(&circle.rules) | side,
-            latitude_e6: place.latitude_e6,
-            longitude_e6: place.longitude_e6,
-            radius_m: circle.radius_m,
-            period: self.period(&circle.rules)?,
-            speed_limit: self.speed_limit(circle.rules.speed_limit),
-            name: self.name(&circle.rules)?,
+        let shape = area::Circle { latitude_e6, longitude_e6, radius_m: circle.radius_m };
+        self.area(&circle.rules, side, shape)
+    }
+
+    fn area<S>(&self, rules: &AreaRules, side: u16, shape: S) -> Result<area::Area<S>, CommandError> {
+        Ok(area::Area {
+            id: rules.id,
+            attributes: Self::attributes(rules) | side,
+            shape,
+            period: self.period(rules)?,
+            speed_limit: self.speed_limit(rules.speed_limit),
+            name: self.name(rules)?,
         })
     }
 
-    fn rectangle(&self, rectangle: &Rectangle) -> Result<area::Rectangle, CommandError> {
+    fn rectangle(&self, rectangle: &Rectangle) -> Result<area::Area<area::Rectangle>, CommandError> {
         let Rectangle { rules, north_west, south_east } = rectangle;
         if north_west.lat_e7 <= south_east.lat_e7 || north_west.lon_e7 >= south_east.lon_e7 {
             return Err(CommandError::Invalid(
@@ -309,17 +312,13 @@ impl AreaWriter<'_> {
         }
         let (_, side) = self.places(&[*north_west, *south_east])?;
         let (upper_left, lower_right) = (self.place(*north_west)?, self.place(*south_east)?);
-        Ok(area::Rectangle {
-            id: rules.id,
-            attributes: Self::attributes(rules) | side,
+        let shape = area::Rectangle {
             upper_left_latitude_e6: upper_left.latitude_e6,
             upper_left_longitude_e6: upper_left.longitude_e6,
             lower_right_latitude_e6: lower_right.latitude_e6,
             lower_right_longitude_e6: lower_right.longitude_e6,
-            period: self.period(rules)?,
-            speed_limit: self.speed_limit(rules.speed_limit),
-            name: self.name(rules)?,
-        })
+        };
+        self.area(rules, side, shape)
     }
 
     fn polygon(&self, polygon: &Polygon) -> Result<area::Polygon, CommandError> {

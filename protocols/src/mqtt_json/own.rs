@@ -22,6 +22,10 @@
 //! | `alarms` | | names as in the API: `emergency`, `overspeed`, `main_power_lost`, … |
 //! | `terminal` | | whose it is, where no topic says so (lines of JSON on a stream) |
 //! | `backfill` | | `true`: out of the memory, sent late; so is every report of an array but the last |
+//! | `answer` | | what came of a command: `{"id": 17, "result": "done"}`, or `failed`, `bad_message`, `not_supported` |
+//!
+//! A command comes down as [`command`] writes it: `{"id": 17, "command": "interval", "seconds": 10, "valid_for_s": 600}`, with the names
+//! and members of [`Command`].
 //!
 //! A report without `lat` and `lon` is a sign of life. Other members are kept in the stored message and change
 //! nothing. A number that is out of its range is left out and counted; without a possible time, with a member of the
@@ -30,11 +34,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
 use super::time::Instant;
-use super::{FIXES_MAX, lines, parse, place, scaled};
+use super::{FIXES_MAX, PAYLOAD_BYTES_MAX, lines, parse, place, scaled};
+use crate::command::{Command, CommandError, CommandKey, CommandResult};
 use crate::framed::{Fit, Transport};
 use crate::{
     Alarms, DecodeError, Description, Fix, Observation, Observations, Profile, Protocol, Quality, Session,
@@ -62,6 +67,44 @@ pub fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> Result<
     Ok(())
 }
 
+/// The payload that tells a device a command. `id` comes back in the answer.
+///
+/// # Errors
+/// When the command is longer than any payload may be.
+pub fn command(id: u32, command: &Command) -> Result<Vec<u8>, CommandError> {
+    #[derive(Serialize)]
+    struct Down<'a> {
+        id: u32,
+        #[serde(flatten)]
+        command: &'a Command,
+    }
+    let payload = serde_json::to_vec(&Down { id, command }).map_err(|_| CommandError::Invalid("no JSON"))?;
+    let limit = PAYLOAD_BYTES_MAX;
+    if payload.len() > limit { Err(CommandError::TooLong { limit }) } else { Ok(payload) }
+}
+
+/// What a payload answers to commands; nothing when it answers none or is no payload at all.
+#[must_use]
+pub fn answers(raw: &[u8]) -> Vec<(CommandKey, CommandResult)> {
+    if memchr::memmem::find(raw, b"\"answer\"").is_none() {
+        return Vec::new();
+    }
+    let payload: Result<Payload<'_>, _> = parse(raw);
+    let reports = payload.map(|payload| payload.reports).unwrap_or_default();
+    reports
+        .iter()
+        .filter_map(|report| report.answer)
+        .map(|answer| (CommandKey(answer.id), answer.result))
+        .collect()
+}
+
+/// What a device made of a command.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Answer {
+    id: u32,
+    result: CommandResult,
+}
+
 /// One report as it was written.
 #[derive(Debug, Default)]
 struct Report<'a> {
@@ -81,6 +124,7 @@ struct Report<'a> {
     rpm: Option<f64>,
     alarms: Vec<Cow<'a, str>>,
     backfill: Option<bool>,
+    answer: Option<Answer>,
 }
 
 impl Report<'_> {
@@ -230,6 +274,7 @@ impl<'de> Visitor<'de> for ReportVisitor {
                     report.alarms = map.next_value::<Vec<Key<'de>>>()?.into_iter().map(|k| k.0).collect()
                 }
                 "backfill" => report.backfill = map.next_value()?,
+                "answer" => report.answer = map.next_value()?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -335,6 +380,36 @@ mod tests {
         }
         let many = format!("[{}]", vec!["{\"time\":1}"; FIXES_MAX + 1].join(","));
         assert_eq!(observed(&many).map(|_| ()).map_err(|error| error.reason), Err("field"));
+    }
+
+    #[test]
+    fn a_command_goes_down_by_its_name_and_its_answer_comes_up_in_a_report() {
+        let interval = Command::Interval { seconds: 10, valid_for_s: 600 };
+        let payload = command(17, &interval).unwrap();
+        let expected =
+            serde_json::json!({"id": 17, "command": "interval", "seconds": 10, "valid_for_s": 600});
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&payload).unwrap(), expected);
+
+        let said = |text: &str| answers(text.as_bytes());
+        assert_eq!(
+            said(
+                r#"[{"time":1,"answer":{"id":17,"result":"done"}},{"time":2,"lat":1,"lon":2,"answer":{"id":18,"result":"not_supported"}}]"#
+            ),
+            [(CommandKey(17), CommandResult::Done), (CommandKey(18), CommandResult::NotSupported)]
+        );
+        for text in [
+            r#"{"time":1}"#,
+            r#"{"time":1,"x":"\"answer\""}"#,
+            r#"{"answer":{"id":17,"result":"done"}}"#,
+            "answer",
+            "\"answer\"",
+        ] {
+            assert_eq!(said(text), [], "{text}");
+        }
+        assert_eq!(
+            observed(r#"{"time":1,"answer":17}"#).map(|_| ()).map_err(|error| error.reason),
+            Err("field")
+        );
     }
 
     #[test]

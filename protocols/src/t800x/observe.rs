@@ -2,21 +2,15 @@
 
 use serde_json::Value;
 
-use crate::draft::Draft;
 use crate::notes::{NoNotes, Notebook, Notes, Title};
 use crate::octets::{Octets, readable};
 use crate::t800x::frame::{Frame, HEAD_BYTES, Series};
 use crate::t800x::position::{ALARM, ALARM_2, POSITION, POSITION_2};
-use crate::t800x::session::{COMMAND, LOG_IN};
+use crate::t800x::session::{COMMAND, LOG_IN, T800x};
 use crate::{DecodeError, Description, Observation, Observations, Profile};
 
 /// What is at hand while a message is read.
-pub(super) struct Reader<'a, N> {
-    pub(super) octets: Octets<'a>,
-    pub(super) profile: &'a Profile,
-    pub(super) draft: Draft<'a>,
-    pub(super) notes: &'a mut N,
-}
+pub(super) type Reader<'a, N> = crate::reader::Reader<'a, T800x, N>;
 
 /// Decodes one stored frame; see [`crate::observe`].
 ///
@@ -75,22 +69,9 @@ fn read<N: Notes>(
     notes: &mut N,
 ) -> Result<(), DecodeError> {
     let octets = Octets::new(frame.content, HEAD_BYTES);
-    let mut reader = Reader { octets, profile, draft: Draft::new(out), notes };
-    match reader.message(frame) {
-        Ok(()) => {}
-        // What was read of a position before its tail broke off is kept.
-        Err(_) if reader.draft.fix.is_some() => reader.draft.item_is_malformed(),
-        Err(error) => {
-            reader.draft.discard();
-            return Err(error);
-        }
-    }
-    let (at, rest) = (reader.octets.at(), reader.octets.rest());
-    if !rest.is_empty() {
-        reader.notes.unknown(|| format!("rest_at_{at}"), rest);
-    }
-    reader.draft.finish(reader.notes);
-    Ok(())
+    let mut reader = Reader::new(octets, profile, out, notes);
+    let result = reader.message(frame);
+    reader.finish(result)
 }
 
 impl<N: Notes> Reader<'_, N> {
@@ -118,10 +99,5 @@ impl<N: Notes> Reader<'_, N> {
             (kind, _) => self.draft.tell(Observation::Other { message_id: u16::from(kind) }),
         }
         Ok(())
-    }
-
-    /// Puts something under the fix, or under the message where there is none.
-    pub(super) fn note(&mut self, name: &str, value: impl FnOnce() -> Value) {
-        self.draft.note(self.notes, name, value);
     }
 }

@@ -93,6 +93,21 @@ fn no_prefix_and_no_flipped_bit_of_a_golden_frame_panics() {
     }
 }
 
+#[test]
+fn garbage_closes_a_link_by_its_bytes_and_not_by_its_pieces() {
+    for (protocol, frames) in golden() {
+        // None of them begins with it.
+        let garbage = vec![0xfe; 200 << 10];
+        let trickled = [frames[0].as_slice(), &garbage[..64], &frames[0]].concat();
+        let (out, end) = outcome(protocol, &trickled, &[1]);
+        assert_eq!((out.messages.len(), end), (2, None), "{protocol}");
+        for chunk in [1, 7, 4_096] {
+            let (_, end) = outcome(protocol, &garbage, &[chunk]);
+            assert_eq!(end, Some(SessionError::TooManyRejects), "{protocol} in pieces of {chunk}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 

@@ -4,6 +4,8 @@ mod commands;
 mod frames;
 mod locations;
 mod packets;
+#[path = "../vectors_common/rows.rs"]
+mod rows;
 mod sessions;
 mod splits;
 mod vectors;
@@ -15,17 +17,11 @@ use motorpool_protocols::{
     Admission, DecodeError, Gate, Observations, Outbox, Profile, Protocol, Refusal, Registration,
     RegistrationVerdict, RejectReason, Session, SessionError, SessionLimits, TerminalId, UtcMillis, observe,
 };
+use rows::bytes;
 
 /// 2025-10-09T08:53:20Z.
 const NOW: UtcMillis = UtcMillis(1_760_000_000_000);
 const V2019: Version = Version::V2019 { revision: 1 };
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let digits: Vec<u32> =
-        hex.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_digit(16).expect("hex")).collect();
-    assert!(digits.len().is_multiple_of(2), "half a byte: {hex}");
-    digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("a byte")).collect()
-}
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -1,23 +1,9 @@
 //! Frames of other projects' test suites, read from beside the workspace when they are there.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 
 use super::*;
-
-/// Rows of a file of vectors; none, loudly, when it is not there.
-#[expect(clippy::print_stderr, reason = "a skipped check must be seen")]
-fn rows(name: &str) -> Vec<Value> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors").join(name);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect(),
-        Err(error) => {
-            eprintln!("SKIPPED: {} is not there ({error}): nothing was checked against it", path.display());
-            Vec::new()
-        }
-    }
-}
+use crate::rows::rows;
 
 fn frame_rows() -> impl Iterator<Item = (Value, Vec<u8>)> {
     rows("jt808.jsonl").into_iter().filter(|row| row["kind"] == "frame" && row["hex"].is_string()).map(

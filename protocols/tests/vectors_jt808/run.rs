@@ -13,7 +13,8 @@ use motorpool_protocols::{
 };
 use serde_json::{Value, json};
 
-use crate::{Outcome, bytes, document, hex, mapping, values};
+use crate::vectors_common::{Outcome, bytes, hex};
+use crate::{document, mapping, values};
 
 /// Checks one row.
 pub(crate) fn row(row: &Value) -> Outcome {

@@ -15,7 +15,8 @@ use motorpool_protocols::{
 };
 use serde_json::{Value, json};
 
-use crate::{Outcome, bytes, document, hex, values};
+use crate::vectors_common::{Outcome, bytes, hex, key};
+use crate::{document, values};
 
 /// The link that all rows share.
 #[derive(Debug)]
@@ -125,7 +126,7 @@ impl Link {
 
 /// The profile of a row's make, with a lenient checksum.
 fn profile_of(row: &Value) -> Profile {
-    let key = crate::key(row);
+    let key = key(row);
     let known = PROFILES.iter().find(|(known, _)| *known == key);
     let profile = known.and_then(|(_, name)| Profile::built_in(name)).unwrap_or_default();
     Profile { lenient_checksum: true, ..profile }

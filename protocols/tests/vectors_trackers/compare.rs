@@ -4,6 +4,7 @@ use motorpool_protocols::{Fix, Protocol, UtcMillis};
 use serde_json::Value;
 
 use crate::link::{Links, Said, is_of_frames};
+use crate::rows::bytes;
 use crate::{Outcome, attributes};
 
 /// How far a place may lie from the source's, which has five decimals, cut or rounded: 1e-7 degrees.
@@ -41,11 +42,6 @@ fn input(row: &Value) -> Vec<u8> {
         input.extend_from_slice(end);
     }
     input
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let digit = |c: u8| u8::try_from(char::from(c).to_digit(16).expect("a hex digit")).expect("small");
-    hex.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }
 
 fn compare(row: &Value, said: &Said) -> Result<(), String> {

@@ -8,6 +8,10 @@
 mod attributes;
 mod compare;
 mod link;
+#[path = "../vectors_common/rows.rs"]
+mod rows;
+#[path = "../vectors_common/short_name.rs"]
+mod short_name;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -25,13 +29,6 @@ pub(crate) struct Outcome {
     pub(crate) is_lenient: bool,
 }
 
-/// Rows of a protocol; `None` when there are none of it.
-fn rows(protocol: Protocol) -> Option<Vec<Value>> {
-    let file = format!("../../shared/vectors/traccar-{}.jsonl", protocol.name());
-    let text = std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file)).ok()?;
-    Some(text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect())
-}
-
 /// The divergences of a protocol: key and reason.
 fn divergences(protocol: Protocol) -> BTreeMap<String, String> {
     let file = format!("tests/vectors_trackers/divergences/{}.txt", protocol.name());
@@ -46,15 +43,10 @@ fn divergences(protocol: Protocol) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// A short name that stays the same when rows are added: FNV-1a of test, input and claim.
+/// The short name of a row, by its test, input and claim.
 fn key(row: &Value) -> String {
     let parts = ["unit", "unit_args", "method", "kind", "hex", "text", "http", "expected"];
-    let hash = parts
-        .map(|part| row[part].to_string())
-        .join("|")
-        .bytes()
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    format!("{hash:08x}")
+    short_name::short_name(&parts.map(|part| row[part].to_string()).join("|"))
 }
 
 /// Runs the rows of a protocol; the line of the table, and what is not as it should be.
@@ -92,21 +84,15 @@ fn run(protocol: Protocol, rows: &[Value]) -> (String, Vec<String>) {
 }
 
 #[test]
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the counts are the result, a skip must be seen"
-)]
+#[expect(clippy::print_stdout, reason = "the counts are the result")]
 fn rows_say_what_their_sources_say() {
     let mut faults = Vec::new();
     for protocol in Protocol::ALL.iter().copied().filter(|protocol| *protocol != Protocol::Jt808) {
-        match rows(protocol) {
-            Some(rows) => {
-                let (line, found) = run(protocol, &rows);
-                println!("{line}");
-                faults.extend(found);
-            }
-            None => eprintln!("SKIPPED: there are no rows of {protocol}"),
+        let rows = rows::rows(&format!("traccar-{}.jsonl", protocol.name()));
+        if !rows.is_empty() {
+            let (line, found) = run(protocol, &rows);
+            println!("{line}");
+            faults.extend(found);
         }
     }
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));

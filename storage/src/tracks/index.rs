@@ -15,6 +15,10 @@
 //!
 //! This module does no I/O and never panics on bytes.
 
+use std::ops::Range;
+
+use motorpool_protocols::UtcMillis;
+
 use super::schema::{COLUMNS, Column, ColumnSet};
 use crate::ids::DeviceId;
 
@@ -63,9 +67,22 @@ pub(super) struct FileIndex {
     pub(super) devices: Vec<DeviceAt>,
 }
 
+impl Bounds {
+    /// Whether a row of the page may have `from <= fix_time < to`.
+    pub(super) fn overlaps(&self, from: UtcMillis, to: UtcMillis) -> bool {
+        let (first_s, last_s) = seconds(from, to);
+        self.time_s.0 <= last_s && first_s <= self.time_s.1
+    }
+}
+
+/// The first and the last second of the window.
+const fn seconds(from: UtcMillis, to: UtcMillis) -> (i64, i64) {
+    (from.0.div_euclid(1_000), to.0.saturating_sub(1).div_euclid(1_000))
+}
+
 impl FileIndex {
     /// The rows of `device`.
-    pub(super) fn rows_of(&self, device: DeviceId) -> std::ops::Range<u32> {
+    pub(super) fn rows_of(&self, device: DeviceId) -> Range<u32> {
         match self.devices.binary_search_by_key(&device, |at| at.device) {
             Ok(i) => {
                 let end = self.devices.get(i + 1).map_or(self.rows, |next| next.first_row);
@@ -75,13 +92,37 @@ impl FileIndex {
         }
     }
 
+    /// The rows of one device, without those of pages that lie before or behind the window as a whole.
+    pub(super) fn trimmed(&self, mut rows: Range<u32>, from: UtcMillis, to: UtcMillis) -> Range<u32> {
+        let (first_s, last_s) = seconds(from, to);
+        while !rows.is_empty() && self.bounds[self.page_of(rows.start)].time_s.1 < first_s {
+            rows.start = self.rows_in(self.page_of(rows.start)).end.min(rows.end);
+        }
+        while !rows.is_empty() && self.bounds[self.page_of(rows.end - 1)].time_s.0 > last_s {
+            rows.end = self.rows_in(self.page_of(rows.end - 1)).start.max(rows.start);
+        }
+        rows
+    }
+
+    /// The devices from place `at` on in [`FileIndex::devices`], each with its rows.
+    pub(super) fn devices_from(&self, at: usize) -> impl Iterator<Item = (DeviceId, Range<u32>)> + '_ {
+        let devices = self.devices.get(at..).unwrap_or(&[]);
+        let ends = devices.iter().skip(1).map(|next| next.first_row).chain([self.rows]);
+        devices.iter().zip(ends).map(|(device, end)| (device.device, device.first_row..end))
+    }
+
+    /// The place in [`FileIndex::devices`] of the device that `row` belongs to.
+    pub(super) fn device_of(&self, row: u32) -> usize {
+        self.devices.partition_point(|device| device.first_row <= row).saturating_sub(1)
+    }
+
     /// The page that holds `row`.
     pub(super) fn page_of(&self, row: u32) -> usize {
         self.page_rows.partition_point(|first| *first <= row).saturating_sub(1)
     }
 
     /// The rows of `page`.
-    pub(super) fn rows_in(&self, page: usize) -> std::ops::Range<u32> {
+    pub(super) fn rows_in(&self, page: usize) -> Range<u32> {
         let first = self.page_rows.get(page).copied().unwrap_or(self.rows);
         first..self.page_rows.get(page + 1).copied().unwrap_or(self.rows)
     }

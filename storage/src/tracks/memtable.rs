@@ -1,7 +1,10 @@
-//! Fixes in memory: rows of fixed size in chunks, chained per device, with their odd bytes in one arena.
+//! Fixes in memory: rows of fixed size in chunks, chained per device, with their odd bytes in the chunk's arena.
 //!
-//! A chain leads from the newest row of a device to its oldest, so a device's rows are found without a scan.
-//! This module does no I/O and takes no locks.
+//! A chain leads from the newest row of a device to its oldest, so a device's rows are found without a scan. Full
+//! chunks are shared between a table and its clones: a search takes a clone under the lock, which copies one chunk at
+//! most, and reads without the lock. This module does no I/O and takes no locks.
+
+use std::sync::Arc;
 
 use motorpool_protocols::{Alarms, Extra, Fix, Quality, Status, UtcMillis};
 use rustc_hash::FxHashMap;
@@ -93,6 +96,10 @@ impl Packed {
             satellites: fix.satellites.unwrap_or(0),
             signal: fix.signal.unwrap_or(0),
         }
+    }
+
+    const fn is_suspect(&self) -> bool {
+        Quality(self.quality).contains(Quality::CLOCK_SUSPECT)
     }
 
     fn to_row(self, arena: &[u8]) -> Row {
@@ -203,12 +210,55 @@ struct Chain {
     rows: u32,
 }
 
-/// Rows in memory in the order of arrival.
-#[derive(Debug, Default)]
-pub(super) struct Memtable {
-    chunks: Vec<Vec<Packed>>,
-    rows: usize,
+/// Rows one behind another.
+#[derive(Clone, Debug)]
+struct Chunk {
+    rows: Vec<Packed>,
+    /// The odd bytes of these rows.
     arena: Vec<u8>,
+    /// The first and last instant of the rows whose clock is believed; the wrong way round when there is none.
+    first_ms: i64,
+    last_ms: i64,
+}
+
+impl Default for Chunk {
+    fn default() -> Self {
+        Self { rows: Vec::new(), arena: Vec::new(), first_ms: i64::MAX, last_ms: i64::MIN }
+    }
+}
+
+impl Chunk {
+    /// Takes `row`, whose odd bytes are in `arena`.
+    #[inline]
+    fn push(&mut self, mut row: Packed, arena: &[u8]) {
+        if self.rows.is_empty() {
+            self.rows.reserve_exact(CHUNK_ROWS);
+        }
+        if row.extra_len != 0 {
+            let start = row.extra_start as usize;
+            // The arena of a chunk holds 16,384 times 65,535 bytes at most.
+            row.extra_start = self.arena.len() as u32;
+            self.arena.extend_from_slice(&arena[start..start + usize::from(row.extra_len)]);
+        }
+        if !row.is_suspect() {
+            self.first_ms = self.first_ms.min(row.fix_time);
+            self.last_ms = self.last_ms.max(row.fix_time);
+        }
+        self.rows.push(row);
+    }
+
+    const fn overlaps(&self, from: UtcMillis, to: UtcMillis) -> bool {
+        self.first_ms < to.0 && from.0 <= self.last_ms
+    }
+}
+
+/// Rows in memory in the order of arrival.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memtable {
+    full: Vec<Arc<Chunk>>,
+    tail: Chunk,
+    rows: usize,
+    arena_bytes: usize,
     chains: FxHashMap<u32, Chain>,
     needs: ColumnSet,
 }
@@ -220,7 +270,7 @@ impl Memtable {
 
     /// Rows, plus rows' worth of odd bytes.
     pub(super) const fn weight(&self) -> usize {
-        self.rows + self.arena.len() / EXTRA_BYTES_PER_ROW
+        self.rows + self.arena_bytes / EXTRA_BYTES_PER_ROW
     }
 
     /// The columns its rows need beyond the basic ones.
@@ -228,16 +278,27 @@ impl Memtable {
         self.needs
     }
 
+    fn chunks(&self) -> impl Iterator<Item = &Chunk> {
+        self.full.iter().map(Arc::as_ref).chain([&self.tail])
+    }
+
+    fn chunk_of(&self, index: u32) -> &Chunk {
+        self.full.get(index as usize / CHUNK_ROWS).map_or(&self.tail, Arc::as_ref)
+    }
+
     fn at(&self, index: u32) -> &Packed {
-        &self.chunks[index as usize / CHUNK_ROWS][index as usize % CHUNK_ROWS]
+        &self.chunk_of(index).rows[index as usize % CHUNK_ROWS]
+    }
+
+    fn row(&self, index: u32) -> Row {
+        let chunk = self.chunk_of(index);
+        chunk.rows[index as usize % CHUNK_ROWS].to_row(&chunk.arena)
     }
 
     /// Takes everything out of `staging`.
     pub(super) fn absorb(&mut self, staging: &mut Staging) {
-        let arena_base = u32::try_from(self.arena.len()).expect("the table is frozen long before 4 GiB");
-        self.arena.append(&mut staging.arena);
+        self.arena_bytes += staging.arena.len();
         self.needs = self.needs.with(staging.needs);
-        staging.needs = ColumnSet::default();
         let mut rows = staging.rows.as_slice();
         while let Some(first) = rows.first() {
             // Rows of one device come in a run: one look-up for all of them.
@@ -245,20 +306,34 @@ impl Memtable {
             let run = rows.iter().take_while(|row| row.device == device).count();
             let chain = self.chains.entry(device).or_insert(Chain { newest: NONE, rows: 0 });
             for row in &rows[..run] {
-                if self.rows.is_multiple_of(CHUNK_ROWS) {
-                    self.chunks.push(Vec::with_capacity(CHUNK_ROWS));
+                if self.tail.rows.len() == CHUNK_ROWS {
+                    self.full.push(Arc::new(std::mem::take(&mut self.tail)));
                 }
                 let mut row = *row;
                 row.previous = chain.newest;
-                row.extra_start = row.extra_start.wrapping_add(arena_base);
                 chain.newest = self.rows as u32;
                 chain.rows += 1;
-                self.chunks.last_mut().expect("a chunk was just pushed").push(row);
+                self.tail.push(row, &staging.arena);
                 self.rows += 1;
             }
             rows = &rows[run..];
         }
-        staging.rows.clear();
+        staging.clear();
+    }
+
+    /// Whether there may be rows with `from <= fix_time < to` whose clock is believed.
+    pub(super) fn overlaps(&self, from: UtcMillis, to: UtcMillis) -> bool {
+        self.chunks().any(|chunk| chunk.overlaps(from, to))
+    }
+
+    /// The devices that have rows, in no order, and how many.
+    pub(super) fn devices(&self) -> impl Iterator<Item = (DeviceId, u32)> {
+        self.chains.iter().map(|(device, chain)| (DeviceId(*device), chain.rows))
+    }
+
+    /// Whether `device` has rows.
+    pub(super) fn has(&self, device: DeviceId) -> bool {
+        self.chains.contains_key(&device.0)
     }
 
     /// Adds the rows of `device` with `from <= fix_time < to` to `out`, in no order, with duplicates.
@@ -267,7 +342,7 @@ impl Memtable {
         while next != NONE {
             let row = self.at(next);
             if (from.0..to.0).contains(&row.fix_time) {
-                out.push(row.to_row(&self.arena));
+                out.push(self.row(next));
             }
             next = row.previous;
         }
@@ -289,14 +364,14 @@ impl Memtable {
         }
         let mut order = vec![Place::default(); self.rows];
         let mut index = 0;
-        for chunk in &self.chunks {
+        for chunk in self.chunks() {
             let mut at = (NONE, 0);
-            for row in chunk {
+            for row in &chunk.rows {
                 if at.0 != row.device {
                     places.insert(at.0, at.1);
                     at = (row.device, places[&row.device]);
                 }
-                let is_suspect = Quality(row.quality).contains(Quality::CLOCK_SUSPECT);
+                let is_suspect = row.is_suspect();
                 order[at.1 as usize] = Place { fix_time: row.fix_time, is_suspect, index };
                 at.1 += 1;
                 index += 1;
@@ -326,13 +401,13 @@ impl Memtable {
                 return Some(row);
             }
             let place = places.next()?;
-            let first = self.at(place.index).to_row(&self.arena);
+            let first = self.row(place.index);
             if places.peek().is_none_or(|next| next.fix_time != place.fix_time) {
                 return Some(first);
             }
             same_instant.push(first);
             while let Some(next) = places.next_if(|next| next.fix_time == place.fix_time) {
-                same_instant.push(self.at(next.index).to_row(&self.arena));
+                same_instant.push(self.row(next.index));
             }
             same_instant.sort_unstable_by(|a, b| b.archive_cmp(a));
             same_instant.pop()

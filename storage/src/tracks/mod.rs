@@ -12,6 +12,7 @@
 //! days; files and journal address are committed together by replacing the manifest, so after a crash the
 //! fold begins again at [`Tracks::checkpoint`] and nothing is missing or twice. The merger joins the files of
 //! a day. Readers take memory and files together and remove duplicates; see [`row`] for what a duplicate is.
+//! [`search`] asks about many devices at once.
 //!
 //! A damaged file is named and left out; all others are read. Only the manifest says which files count: a program
 //! that takes all of `*/*.parquet` beside a running server may for a moment see a merged file and its sources.
@@ -21,6 +22,7 @@
 mod archive;
 mod cache;
 mod compact;
+mod delta;
 mod encode;
 mod error;
 mod footer;
@@ -33,6 +35,7 @@ mod read;
 pub mod row;
 mod schema;
 mod seal;
+pub mod search;
 mod store;
 mod verify;
 mod whole;

@@ -15,9 +15,10 @@ use motorpool_protocols::{Alarms, Extra, Fix, Quality, Status, UtcMillis};
 use parquet::basic::Encoding;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::column::reader::ColumnReaderImpl;
-use parquet::data_type::{ByteArrayType, DataType, Int32Type, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
+use super::delta::{self, NULL, PageShape, SLACK};
 use super::error::{At, TracksError};
 use super::index::{Bounds, DeviceAt, FileIndex, PageAt, PagesBuilder};
 use super::manifest::FileMeta;
@@ -29,11 +30,16 @@ use crate::ids::DeviceId;
 /// Files with fewer rows have no sidecar: reading them whole is as fast.
 pub(super) const SIDECAR_ROWS_MIN: u64 = 1 << 14;
 
-/// Stands for null in a decoded column; no nullable column can hold it.
-const NULL: i64 = i64::MIN;
-
 thread_local! {
-    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
+}
+
+/// What reading a page needs, kept for the next one.
+#[derive(Default)]
+struct Buffers {
+    decompressor: Option<zstd::bulk::Decompressor<'static>>,
+    stored: Vec<u8>,
+    plain: Vec<u8>,
 }
 
 /// An open file of the archive.
@@ -86,15 +92,7 @@ impl OpenFile {
         to: UtcMillis,
         out: &mut Vec<Row>,
     ) -> Result<(), TracksError> {
-        let mut rows = self.index.rows_of(device);
-        let (first_s, last_s) = (from.0.div_euclid(1_000), to.0.saturating_sub(1).div_euclid(1_000));
-        // A page that lies before or behind the window as a whole cuts the rows short.
-        while !rows.is_empty() && self.index.bounds[self.index.page_of(rows.start)].time_s.1 < first_s {
-            rows.start = self.index.rows_in(self.index.page_of(rows.start)).end.min(rows.end);
-        }
-        while !rows.is_empty() && self.index.bounds[self.index.page_of(rows.end - 1)].time_s.0 > last_s {
-            rows.end = self.index.rows_in(self.index.page_of(rows.end - 1)).start.max(rows.start);
-        }
+        let rows = self.index.trimmed(self.index.rows_of(device), from, to);
         if rows.is_empty() {
             return Ok(());
         }
@@ -164,26 +162,47 @@ impl OpenFile {
     /// The values of a column of numbers, [`NULL`] where there is none.
     fn column(&self, column: Column, range: &Range<u32>) -> Result<Vec<i64>, TracksError> {
         let mut out = Vec::with_capacity(range.len());
-        for (page, wanted) in self.pages_of(range) {
-            let bytes = self.page(column, page)?;
-            let rows = self.index.rows_in(page).len();
-            let decoded = match COLUMNS[column].physical {
-                parquet::basic::Type::INT32 => decode::<Int32Type>(column, bytes, rows)
-                    .map(|values| append(values, wanted, &mut out, i64::from)),
-                _ => decode::<Int64Type>(column, bytes, rows)
-                    .map(|values| append(values, wanted, &mut out, |value| value)),
-            };
-            decoded.at(&self.path)?;
-        }
+        self.column_into(column, range, &mut out)?;
         Ok(out)
+    }
+
+    /// Adds the values of a column of numbers to `out`, [`NULL`] where there is none. What the file has no column
+    /// for reads as null or 0.
+    pub(super) fn column_into(
+        &self,
+        column: Column,
+        range: &Range<u32>,
+        out: &mut Vec<i64>,
+    ) -> Result<(), TracksError> {
+        let spec = &COLUMNS[column];
+        if !self.index.columns.contains(column) {
+            out.resize(out.len() + range.len(), if spec.is_nullable { NULL } else { 0 });
+            return Ok(());
+        }
+        for (page, wanted) in self.pages_of(range) {
+            let shape = PageShape {
+                rows: self.index.rows_in(page).len(),
+                is_nullable: spec.is_nullable,
+                is_narrow: spec.physical == parquet::basic::Type::INT32,
+            };
+            let at = out.len();
+            self.with_page(column, page, |bytes| delta::decode(bytes, shape, wanted.end, out))?.map_err(
+                |reason| {
+                    TracksError::bad(&self.path, format!("page {page} of column `{}`: {reason}", spec.name))
+                },
+            )?;
+            out.drain(at..at + wanted.start);
+        }
+        Ok(())
     }
 
     fn extra_column(&self, range: &Range<u32>) -> Result<Vec<Box<[u8]>>, TracksError> {
         let mut out = Vec::with_capacity(range.len());
         for (page, wanted) in self.pages_of(range) {
-            let bytes = self.page(schema::EXTRA, page)?;
+            let whole = |padded: &[u8]| padded.split_last_chunk::<SLACK>().map(|(page, _)| page.to_vec());
+            let bytes = self.with_page(schema::EXTRA, page, whole)?.unwrap_or_default();
             let rows = self.index.rows_in(page).len();
-            let (values, levels) = decode::<ByteArrayType>(schema::EXTRA, bytes, rows).at(&self.path)?;
+            let (values, levels) = decode_extra(bytes, rows).at(&self.path)?;
             let mut values = values.into_iter();
             let all = levels.iter().map(|level| match level {
                 0 => Box::default(),
@@ -194,29 +213,47 @@ impl OpenFile {
         Ok(out)
     }
 
-    /// One page, checked and decompressed.
-    fn page(&self, column: Column, page: usize) -> Result<Vec<u8>, TracksError> {
+    /// Hands one page, checked, decompressed and followed by [`SLACK`] bytes, to `see`.
+    fn with_page<T>(
+        &self,
+        column: Column,
+        page: usize,
+        see: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, TracksError> {
         let at = self.index.pages[column][page];
-        let mut stored = vec![0; at.stored_len as usize];
-        self.file.read_exact_at(&mut stored, at.offset).at(&self.path)?;
-        if crc32c::crc32c(&stored) != at.crc32c {
-            let name = COLUMNS[column].name;
-            return Err(TracksError::bad(&self.path, format!("checksum of page {page} of column `{name}`")));
-        }
-        decompress(&stored, at.plain_len as usize).map_err(|error| {
-            TracksError::bad(&self.path, format!("page {page} does not decompress: {error}"))
+        BUFFERS.with_borrow_mut(|buffers| {
+            buffers.stored.resize(at.stored_len as usize, 0);
+            self.file.read_exact_at(&mut buffers.stored, at.offset).at(&self.path)?;
+            if crc32c::crc32c(&buffers.stored) != at.crc32c {
+                let name = COLUMNS[column].name;
+                return Err(TracksError::bad(
+                    &self.path,
+                    format!("checksum of page {page} of column `{name}`"),
+                ));
+            }
+            buffers.decompress(at.plain_len as usize).map_err(|error| {
+                TracksError::bad(&self.path, format!("page {page} does not decompress: {error}"))
+            })?;
+            Ok(see(&buffers.plain))
         })
     }
 }
 
-fn decompress(stored: &[u8], plain_len: usize) -> std::io::Result<Vec<u8>> {
-    DECOMPRESSOR.with_borrow_mut(|decompressor| {
-        let decompressor = match decompressor {
+impl Buffers {
+    fn decompress(&mut self, plain_len: usize) -> std::io::Result<()> {
+        let decompressor = match &mut self.decompressor {
             Some(decompressor) => decompressor,
             none => none.insert(zstd::bulk::Decompressor::new()?),
         };
-        decompressor.decompress(stored, plain_len)
-    })
+        self.plain.clear();
+        self.plain.reserve(plain_len + SLACK);
+        decompressor.decompress_to_buffer(&self.stored, &mut self.plain)?;
+        if self.plain.len() != plain_len {
+            return Err(std::io::Error::other("of another length"));
+        }
+        self.plain.resize(plain_len + SLACK, 0);
+        Ok(())
+    }
 }
 
 const fn degrees(e6: i64, digit: i64) -> i32 {
@@ -225,22 +262,6 @@ const fn degrees(e6: i64, digit: i64) -> i32 {
 
 fn narrow<T: TryFrom<i64>>(value: Option<i64>) -> Option<T> {
     value.filter(|value| *value != NULL).and_then(|value| T::try_from(value).ok())
-}
-
-/// Adds the `wanted` rows of a decoded page to `out`.
-fn append<T>(
-    (values, levels): (Vec<T>, Vec<i16>),
-    wanted: Range<usize>,
-    out: &mut Vec<i64>,
-    to: fn(T) -> i64,
-) {
-    if levels.is_empty() || levels.len() == values.len() {
-        out.extend(values.into_iter().skip(wanted.start).take(wanted.len()).map(to));
-        return;
-    }
-    let mut values = values.into_iter();
-    let all = levels.iter().map(|level| if *level == 0 { NULL } else { values.next().map_or(NULL, to) });
-    out.extend(all.skip(wanted.start).take(wanted.len()));
 }
 
 /// A column chunk of a single page that is in memory.
@@ -270,29 +291,21 @@ impl PageReader for OnePage {
     }
 }
 
-/// The values of one page, and for a nullable column 0 or 1 per row.
-fn decode<T: DataType>(
-    column: Column,
-    page: Vec<u8>,
-    rows: usize,
-) -> parquet::errors::Result<(Vec<T::T>, Vec<i16>)> {
-    let encoding = match column {
-        schema::EXTRA => Encoding::DELTA_LENGTH_BYTE_ARRAY,
-        _ => Encoding::DELTA_BINARY_PACKED,
-    };
+/// The values of one page of [`schema::EXTRA`], and 0 or 1 per row.
+fn decode_extra(page: Vec<u8>, rows: usize) -> parquet::errors::Result<(Vec<ByteArray>, Vec<i16>)> {
     let page = Page::DataPage {
         buf: page.into(),
         num_values: u32::try_from(rows)?,
-        encoding,
+        encoding: Encoding::DELTA_LENGTH_BYTE_ARRAY,
         def_level_encoding: Encoding::RLE,
         rep_level_encoding: Encoding::RLE,
         statistics: None,
     };
-    let mut reader = ColumnReaderImpl::<T>::new(schema::descriptor(column), Box::new(OnePage(Some(page))));
+    let pages = Box::new(OnePage(Some(page)));
+    let mut reader = ColumnReaderImpl::<ByteArrayType>::new(schema::descriptor(schema::EXTRA), pages);
     let mut values = Vec::with_capacity(rows);
     let mut levels = Vec::new();
-    let wants_levels = COLUMNS[column].is_nullable.then_some(&mut levels);
-    let (found, _, _) = reader.read_records(rows, wants_levels, None, &mut values)?;
+    let (found, _, _) = reader.read_records(rows, Some(&mut levels), None, &mut values)?;
     if found == rows { Ok((values, levels)) } else { Err(parquet::errors::ParquetError::EOF("page".into())) }
 }
 

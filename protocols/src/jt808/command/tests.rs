@@ -131,8 +131,8 @@ fn places_are_converted_to_the_terminals_datum() {
     let message = message_of(&circles(circle()), Edition::E2013, &gcj02).unwrap();
     let Message::SetCircles(set) = message else { panic!("{message:?}") };
     let (lat, lon) = gcj02::from_wgs84(39.9, 116.4);
-    assert!((f64::from(set.areas[0].latitude_e6) / 1e6 - lat).abs() < 1e-6);
-    assert!((f64::from(set.areas[0].longitude_e6) / 1e6 - lon).abs() < 1e-6);
+    assert!((f64::from(set.areas[0].shape.latitude_e6) / 1e6 - lat).abs() < 1e-6);
+    assert!((f64::from(set.areas[0].shape.longitude_e6) / 1e6 - lon).abs() < 1e-6);
 }
 
 #[test]

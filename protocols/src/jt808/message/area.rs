@@ -24,7 +24,7 @@ body! {
         /// 0 replace all, 1 append, 2 change.
         action: u8 = Byte,
         /// The areas.
-        areas: Vec<Circle> = List8<Nested>,
+        areas: Vec<Area<Circle>> = List8<Nested>,
     }
 }
 
@@ -34,7 +34,7 @@ body! {
         /// 0 replace all, 1 append, 2 change.
         action: u8 = Byte,
         /// The areas.
-        areas: Vec<Rectangle> = List8<Nested>,
+        areas: Vec<Area<Rectangle>> = List8<Nested>,
     }
 }
 
@@ -134,20 +134,17 @@ fn write_name(name: Option<&Text>, w: &mut Writer<'_>) -> Result<(), EncodeError
     }
 }
 
-/// One circle (JT/T 808-2019 table 47).
+/// One circle or rectangle (JT/T 808-2019 tables 47 and 51).
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "mirrors the message")]
-pub struct Circle {
+pub struct Area<S> {
     /// Number.
     pub id: u32,
     /// Attribute bits.
     pub attributes: u16,
-    /// Latitude of the centre, 1e-6 degrees.
-    pub latitude_e6: u32,
-    /// Longitude of the centre, 1e-6 degrees.
-    pub longitude_e6: u32,
-    /// Radius, metres.
-    pub radius_m: u32,
+    /// Where it is.
+    #[serde(flatten)]
+    pub shape: S,
     /// When it applies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub period: Option<Period>,
@@ -159,15 +156,13 @@ pub struct Circle {
     pub name: Option<Text>,
 }
 
-impl Body for Circle {
+impl<S: Body> Body for Area<S> {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (id, attributes) = (r.u32()?, r.u16()?);
         Ok(Self {
             id,
             attributes,
-            latitude_e6: r.u32()?,
-            longitude_e6: r.u32()?,
-            radius_m: r.u32()?,
+            shape: S::read(r)?,
             period: Period::read(r, attributes)?,
             speed_limit: SpeedLimit::read(r, attributes & SPEED_LIMIT != 0)?,
             name: read_name(r)?,
@@ -177,68 +172,36 @@ impl Body for Circle {
     fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
         w.u32(self.id);
         w.u16(self.attributes);
-        w.u32(self.latitude_e6);
-        w.u32(self.longitude_e6);
-        w.u32(self.radius_m);
+        self.shape.write(w)?;
         Period::write(self.period.as_ref(), self.attributes, w)?;
         SpeedLimit::write(self.speed_limit.as_ref(), self.attributes & SPEED_LIMIT != 0, w);
         write_name(self.name.as_ref(), w)
     }
 }
 
-/// One rectangle (JT/T 808-2019 table 51).
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-#[expect(clippy::exhaustive_structs, reason = "mirrors the message")]
-pub struct Rectangle {
-    /// Number.
-    pub id: u32,
-    /// Attribute bits.
-    pub attributes: u16,
-    /// Latitude of the upper left corner, 1e-6 degrees.
-    pub upper_left_latitude_e6: u32,
-    /// Longitude of the upper left corner, 1e-6 degrees.
-    pub upper_left_longitude_e6: u32,
-    /// Latitude of the lower right corner, 1e-6 degrees.
-    pub lower_right_latitude_e6: u32,
-    /// Longitude of the lower right corner, 1e-6 degrees.
-    pub lower_right_longitude_e6: u32,
-    /// When it applies.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub period: Option<Period>,
-    /// Speed limit inside.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub speed_limit: Option<SpeedLimit>,
-    /// Name (2019).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<Text>,
+body! {
+    /// A circle.
+    Circle {
+        /// Latitude of the centre, 1e-6 degrees.
+        latitude_e6: u32 = Dword,
+        /// Longitude of the centre, 1e-6 degrees.
+        longitude_e6: u32 = Dword,
+        /// Radius, metres.
+        radius_m: u32 = Dword,
+    }
 }
 
-impl Body for Rectangle {
-    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let (id, attributes) = (r.u32()?, r.u16()?);
-        Ok(Self {
-            id,
-            attributes,
-            upper_left_latitude_e6: r.u32()?,
-            upper_left_longitude_e6: r.u32()?,
-            lower_right_latitude_e6: r.u32()?,
-            lower_right_longitude_e6: r.u32()?,
-            period: Period::read(r, attributes)?,
-            speed_limit: SpeedLimit::read(r, attributes & SPEED_LIMIT != 0)?,
-            name: read_name(r)?,
-        })
-    }
-
-    fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
-        w.u32(self.id);
-        w.u16(self.attributes);
-        w.u32(self.upper_left_latitude_e6);
-        w.u32(self.upper_left_longitude_e6);
-        w.u32(self.lower_right_latitude_e6);
-        w.u32(self.lower_right_longitude_e6);
-        Period::write(self.period.as_ref(), self.attributes, w)?;
-        SpeedLimit::write(self.speed_limit.as_ref(), self.attributes & SPEED_LIMIT != 0, w);
-        write_name(self.name.as_ref(), w)
+body! {
+    /// A rectangle.
+    Rectangle {
+        /// Latitude of the upper left corner, 1e-6 degrees.
+        upper_left_latitude_e6: u32 = Dword,
+        /// Longitude of the upper left corner, 1e-6 degrees.
+        upper_left_longitude_e6: u32 = Dword,
+        /// Latitude of the lower right corner, 1e-6 degrees.
+        lower_right_latitude_e6: u32 = Dword,
+        /// Longitude of the lower right corner, 1e-6 degrees.
+        lower_right_longitude_e6: u32 = Dword,
     }
 }
 

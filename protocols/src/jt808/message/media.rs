@@ -5,7 +5,7 @@
 use super::EncodeError;
 use super::report::Location;
 use super::value::{BcdTime, as_hex};
-use super::wire::{Body, Byte, Dword, List8, List16, Reader, Time, Wire, Word, Writer, body};
+use super::wire::{Body, Byte, Dword, List8, List16, Nested, Reader, Time, Wire, Word, Writer, body};
 use crate::DecodeError;
 
 /// Bytes of a location without items.
@@ -153,7 +153,7 @@ body! {
     MediaSearch {
         /// 0 picture, 1 sound, 2 video.
         media_type: u8 = Byte,
-        /// Channel; 0 = all.
+        /// Channel; 0 = all, in a search.
         channel: u8 = Byte,
         /// As in [`MediaEvent::event`].
         event: u8 = Byte,
@@ -229,16 +229,9 @@ impl Body for MediaSearchReply {
 body! {
     /// Upload of stored files, 0x8803 (JT/T 808-2019 8.62, table 85).
     MediaUpload {
-        /// 0 picture, 1 sound, 2 video.
-        media_type: u8 = Byte,
-        /// Channel.
-        channel: u8 = Byte,
-        /// As in [`MediaEvent::event`].
-        event: u8 = Byte,
-        /// Beginning.
-        start: BcdTime = Time,
-        /// End.
-        end: BcdTime = Time,
+        /// Which.
+        #[serde(flatten)]
+        search: MediaSearch = Nested,
         /// 0 keep, 1 delete after the upload.
         delete: u8 = Byte,
     }

@@ -126,9 +126,9 @@ body! {
 }
 
 body! {
-    /// Query of recordings, 0x9205 (JT/T 1078-2016 table 22).
-    RecordingQuery {
-        /// Logical channel; 0 = all.
+    /// What a recording holds, or is asked to hold.
+    RecordingSpan {
+        /// Logical channel; in a question 0 = all.
         channel: u8 = Byte,
         /// Beginning.
         start: BcdTime = Time,
@@ -138,12 +138,21 @@ body! {
         alarms_high: u32 = Dword,
         /// Alarm bits of 0x0200, low half.
         alarms_low: u32 = Dword,
-        /// 0 both, 1 sound, 2 video, 3 either.
+        /// 0 both, 1 sound, 2 video; in a question 3 either.
         media_type: u8 = Byte,
-        /// 0 all, 1 main, 2 sub stream.
+        /// 1 main, 2 sub stream; in a question 0 all.
         stream: u8 = Byte,
-        /// 0 all, 1 main, 2 backup storage.
+        /// 1 main, 2 backup storage; in a question 0 all.
         storage: u8 = Byte,
+    }
+}
+
+body! {
+    /// Query of recordings, 0x9205 (JT/T 1078-2016 table 22).
+    RecordingQuery {
+        /// Of what.
+        #[serde(flatten)]
+        span: RecordingSpan = Nested,
     }
 }
 
@@ -160,22 +169,9 @@ body! {
 body! {
     /// One recording of 0x1205.
     Recording {
-        /// Logical channel.
-        channel: u8 = Byte,
-        /// Beginning.
-        start: BcdTime = Time,
-        /// End.
-        end: BcdTime = Time,
-        /// Video alarm bits, high half.
-        alarms_high: u32 = Dword,
-        /// Alarm bits of 0x0200, low half.
-        alarms_low: u32 = Dword,
-        /// 0 both, 1 sound, 2 video.
-        media_type: u8 = Byte,
-        /// 1 main, 2 sub stream.
-        stream: u8 = Byte,
-        /// 1 main, 2 backup storage.
-        storage: u8 = Byte,
+        /// What it holds.
+        #[serde(flatten)]
+        span: RecordingSpan = Nested,
         /// Bytes.
         size: u32 = Dword,
     }
@@ -194,22 +190,9 @@ body! {
         password: Text = Text8,
         /// Path on the server.
         path: Text = Text8,
-        /// Logical channel.
-        channel: u8 = Byte,
-        /// Beginning.
-        start: BcdTime = Time,
-        /// End.
-        end: BcdTime = Time,
-        /// Video alarm bits, high half.
-        alarms_high: u32 = Dword,
-        /// Alarm bits of 0x0200, low half.
-        alarms_low: u32 = Dword,
-        /// 0 both, 1 sound, 2 video, 3 either.
-        media_type: u8 = Byte,
-        /// 0 either, 1 main, 2 sub stream.
-        stream: u8 = Byte,
-        /// 0 either, 1 main, 2 backup storage.
-        storage: u8 = Byte,
+        /// Of what.
+        #[serde(flatten)]
+        span: RecordingSpan = Nested,
         /// Bits: 0 over Wi-Fi, 1 over LAN, 2 over mobile network.
         condition: u8 = Byte,
     }

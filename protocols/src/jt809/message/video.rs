@@ -10,6 +10,39 @@ use crate::jt809::wire::{Platform, PlatformNumber, Utc, UtcSeconds, as_secret};
 type Gnss = FixedBytes<36>;
 
 body! {
+    /// By what right a platform asks.
+    Access {
+        /// The password.
+        #[serde(serialize_with = "as_secret")]
+        password: Text = Fixed<64>,
+        /// Where the vehicle is.
+        #[serde(serialize_with = "as_hex")]
+        position: Vec<u8> = Gnss,
+    }
+}
+
+body! {
+    /// What a recording holds, or is asked to hold.
+    Span {
+        /// Number of the channel.
+        channel: u8 = Byte,
+        /// From.
+        from: UtcSeconds = Utc,
+        /// Until.
+        until: UtcSeconds = Utc,
+        /// Alarm bits of JT/T 808 and 1078.
+        #[serde(serialize_with = "as_hex")]
+        alarms: [u8; 8] = Array,
+        /// 0 audio and video, 1 audio, 2 video; in a question 3 video or both.
+        media: u8 = Byte,
+        /// 1 main stream, 2 sub stream; in a question 0 any.
+        stream: u8 = Byte,
+        /// 1 main memory, 2 spare memory; in a question 0 any.
+        memory: u8 = Byte,
+    }
+}
+
+body! {
     /// Passwords of the day.
     Password {
         /// The platform.
@@ -30,12 +63,9 @@ body! {
         channel: u8 = Byte,
         /// 0 audio and video, 1 audio, 2 video.
         media: u8 = Byte,
-        /// The password.
-        #[serde(serialize_with = "as_secret")]
-        password: Text = Fixed<64>,
-        /// Where the vehicle is.
-        #[serde(serialize_with = "as_hex")]
-        position: Vec<u8> = Gnss,
+        /// By what right.
+        #[serde(flatten)]
+        access: Access = Nested,
     }
 }
 
@@ -82,21 +112,9 @@ body! {
 body! {
     /// One recording.
     Recording {
-        /// Number of the channel.
-        channel: u8 = Byte,
-        /// From.
-        from: UtcSeconds = Utc,
-        /// Until.
-        until: UtcSeconds = Utc,
-        /// Alarm bits of JT/T 808 and 1078.
-        #[serde(serialize_with = "as_hex")]
-        alarms: [u8; 8] = Array,
-        /// 0 audio and video, 1 audio, 2 video.
-        media: u8 = Byte,
-        /// 1 main stream, 2 sub stream.
-        stream: u8 = Byte,
-        /// 1 main memory, 2 spare memory.
-        memory: u8 = Byte,
+        /// What it holds.
+        #[serde(flatten)]
+        span: Span = Nested,
         /// Size.
         bytes: u32 = Dword,
     }
@@ -115,27 +133,12 @@ body! {
 body! {
     /// Which recordings are there?
     QueryRecordings {
-        /// Number of the channel.
-        channel: u8 = Byte,
-        /// From.
-        from: UtcSeconds = Utc,
-        /// Until.
-        until: UtcSeconds = Utc,
-        /// Alarm bits of JT/T 808 and 1078.
-        #[serde(serialize_with = "as_hex")]
-        alarms: [u8; 8] = Array,
-        /// 0 audio and video, 1 audio, 2 video, 3 video or both.
-        media: u8 = Byte,
-        /// 0 any, 1 main stream, 2 sub stream.
-        stream: u8 = Byte,
-        /// 0 any, 1 main memory, 2 spare memory.
-        memory: u8 = Byte,
-        /// The password.
-        #[serde(serialize_with = "as_secret")]
-        password: Text = Fixed<64>,
-        /// Where the vehicle is.
-        #[serde(serialize_with = "as_hex")]
-        position: Vec<u8> = Gnss,
+        /// Of what.
+        #[serde(flatten)]
+        span: Span = Nested,
+        /// By what right.
+        #[serde(flatten)]
+        access: Access = Nested,
     }
 }
 
@@ -154,12 +157,9 @@ body! {
         from: UtcSeconds = Utc,
         /// Until.
         until: UtcSeconds = Utc,
-        /// The password.
-        #[serde(serialize_with = "as_secret")]
-        password: Text = Fixed<64>,
-        /// Where the vehicle is.
-        #[serde(serialize_with = "as_hex")]
-        position: Vec<u8> = Gnss,
+        /// By what right.
+        #[serde(flatten)]
+        access: Access = Nested,
     }
 }
 
@@ -190,29 +190,14 @@ body! {
 body! {
     /// Download a recording.
     Download {
-        /// Number of the channel.
-        channel: u8 = Byte,
-        /// From.
-        from: UtcSeconds = Utc,
-        /// Until.
-        until: UtcSeconds = Utc,
-        /// Alarm bits of JT/T 808 and 1078.
-        #[serde(serialize_with = "as_hex")]
-        alarms: [u8; 8] = Array,
-        /// 0 audio and video, 1 audio, 2 video, 3 video or both.
-        media: u8 = Byte,
-        /// 0 any, 1 main stream, 2 sub stream.
-        stream: u8 = Byte,
-        /// 0 any, 1 main memory, 2 spare memory.
-        memory: u8 = Byte,
+        /// Of what.
+        #[serde(flatten)]
+        span: Span = Nested,
         /// Greatest size.
         bytes: u32 = Dword,
-        /// The password.
-        #[serde(serialize_with = "as_secret")]
-        password: Text = Fixed<64>,
-        /// Where the vehicle is.
-        #[serde(serialize_with = "as_hex")]
-        position: Vec<u8> = Gnss,
+        /// By what right.
+        #[serde(flatten)]
+        access: Access = Nested,
     }
 }
 

@@ -4,6 +4,7 @@ mod damage;
 mod life;
 mod merges;
 mod real_tracks;
+mod search;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -52,6 +53,7 @@ fn expected(records: &[Record], device: DeviceId, include_suspect: bool) -> Vec<
         let speed = row.fix.speed_dkmh.map_or(-1, i64::from);
         let numbers = vec![i64::from(row.fix.lat_e7), i64::from(row.fix.lon_e7), speed];
         let numbers = [numbers, vec![i64::from(row.fix.status.0), row.fix.alarms.0.cast_signed()]].concat();
+        let numbers = [numbers, vec![i64::from(said.quality.0)]].concat();
         let odometer = row.fix.odometer_m.map_or(-1, i64::from);
         let key = (row.fix.fix_time, [numbers, vec![odometer]].concat(), record.extra.clone());
         order.insert(key, text.clone());

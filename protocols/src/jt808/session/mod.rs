@@ -28,6 +28,8 @@
 //!
 //! Not spoken: the dialects with delimiter `e7`, BYTE serials (0x5501) or ASCII time requests, and ciphers.
 
+mod admission;
+
 use std::sync::Arc;
 
 use crate::command::{Command, CommandError, CommandKey, Confirmed};
@@ -43,10 +45,10 @@ use crate::jt808::message::{Edition, EncodeError, Message};
 use crate::jt808::observe::{decode_message, is_well_formed};
 use crate::jt808::outstanding::Outstanding;
 use crate::jt808::reassembly::{DoneAnswer, Reassembly, SentMessages, Step};
-use crate::jt808::registration::{decode_registration, edition_of};
+use crate::jt808::registration::edition_of;
 use crate::{
-    Accepted, Admission, Gate, Outbox, Profile, Protocol, Refusal, RegistrationVerdict, RejectReason,
-    Rejected, Session, SessionError, SessionLimits, TerminalId, UtcMillis,
+    Accepted, Gate, Outbox, Profile, Protocol, RejectReason, Rejected, Session, SessionError, SessionLimits,
+    TerminalId, UtcMillis,
 };
 
 /// Payloads up to this size are unescaped on the stack without clearing a kilobyte first.
@@ -202,143 +204,6 @@ impl Jt808Session {
                 Ok(())
             }
         }
-    }
-
-    /// A terminal that is admitted, by its name.
-    fn admitted(&self, terminal: &TerminalId) -> Option<&Terminal> {
-        self.terminals.iter().find(|known| known.id.terminal(Default::default()).key() == terminal.key())
-    }
-
-    fn find(&self, id: &IdBytes) -> Option<usize> {
-        self.terminals.iter().position(|terminal| terminal.id == *id)
-    }
-
-    /// Lets a frame with a wrong check byte pass when the terminal's profile says so.
-    fn forgive_checksum(&mut self, frame: &Frame<'_>, call: &mut Call<'_>) -> Result<(), RejectReason> {
-        let lenient = match self.find(&frame.id).and_then(|at| self.terminals.get(at)) {
-            Some(terminal) => terminal.profile.lenient_checksum,
-            // A damaged id must not fill the registry with terminals that don't exist: ask only before anybody
-            // is admitted here.
-            None if self.terminals.is_empty() => {
-                let code = (frame.message_id == ids::LOG_IN).then(|| log_in_code(frame));
-                match call.gate.admit(&frame.id.terminal(Default::default()), Protocol::Jt808, code) {
-                    Admission::Admitted { device, profile } if profile.lenient_checksum => {
-                        self.remember(frame.id, device, profile, call.out)?;
-                        true
-                    }
-                    Admission::Unavailable => return Err(RejectReason::Unavailable),
-                    _ => false,
-                }
-            }
-            None => false,
-        };
-        if !lenient {
-            return Err(RejectReason::Checksum);
-        }
-        call.out.lenient_frames += 1;
-        Ok(())
-    }
-
-    fn register(
-        &mut self,
-        frame: &Frame<'_>,
-        known: Option<usize>,
-        wire: Wire<'_>,
-        call: &mut Call<'_>,
-    ) -> Result<(), RejectReason> {
-        let Some((registration, _)) = decode_registration(frame.body, frame.id.version) else {
-            self.ours.answer(&frame.id, frame.serial, frame.message_id, BAD_MESSAGE, &mut call.out.immediate);
-            return Err(RejectReason::Truncated);
-        };
-        let terminal = frame.id.terminal(Default::default());
-        let [s0, s1] = frame.serial.to_be_bytes();
-        let result = match call.gate.register(&terminal, &registration) {
-            RegistrationVerdict::Accepted { device, profile, code } => {
-                if let Some(terminal) = known.and_then(|at| self.terminals.get_mut(at)) {
-                    terminal.device = device;
-                    terminal.profile = profile;
-                }
-                wire.copy_to(&mut call.out.raw);
-                call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
-                let mut body = vec![s0, s1, 0];
-                body.extend_from_slice(code.as_bytes());
-                body.truncate(BODY_BYTES_MAX);
-                self.ours.write(&frame.id, ids::REGISTER_ANSWER, &body, &mut call.out.replies);
-                return Ok(());
-            }
-            RegistrationVerdict::VehicleTaken => 1,
-            RegistrationVerdict::NoSuchVehicle => 2,
-            RegistrationVerdict::TerminalTaken => 3,
-            RegistrationVerdict::NoSuchTerminal => 4,
-            RegistrationVerdict::Unavailable => return Err(RejectReason::Unavailable),
-        };
-        self.ours.write(&frame.id, ids::REGISTER_ANSWER, &[s0, s1, result], &mut call.out.immediate);
-        Err(if result == 4 { RejectReason::UnknownTerminal } else { RejectReason::NotAdmitted })
-    }
-
-    fn log_in(&mut self, frame: &Frame<'_>, wire: Wire<'_>, call: &mut Call<'_>) -> Result<(), RejectReason> {
-        let terminal = frame.id.terminal(Default::default());
-        match call.gate.admit(&terminal, Protocol::Jt808, Some(log_in_code(frame))) {
-            Admission::Admitted { device, profile } => {
-                self.remember(frame.id, device, profile, call.out)?;
-                wire.copy_to(&mut call.out.raw);
-                call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
-                self.ours.answer(&frame.id, frame.serial, frame.message_id, DONE, &mut call.out.replies);
-                Ok(())
-            }
-            Admission::Refused(refusal) => {
-                self.forget(&frame.id);
-                Err(self.refuse_terminal(frame, refusal, call))
-            }
-            Admission::Unavailable => Err(RejectReason::Unavailable),
-        }
-    }
-
-    fn admit_without_code(&mut self, frame: &Frame<'_>, call: &mut Call<'_>) -> Result<usize, RejectReason> {
-        match call.gate.admit(&frame.id.terminal(Default::default()), Protocol::Jt808, None) {
-            Admission::Admitted { device, profile } => self.remember(frame.id, device, profile, call.out),
-            Admission::Refused(refusal) => Err(self.refuse_terminal(frame, refusal, call)),
-            Admission::Unavailable => Err(RejectReason::Unavailable),
-        }
-    }
-
-    fn refuse_terminal(&mut self, frame: &Frame<'_>, refusal: Refusal, call: &mut Call<'_>) -> RejectReason {
-        if ids::answer_to(frame.message_id) != Answer::Nothing {
-            self.ours.answer(&frame.id, frame.serial, frame.message_id, FAILED, &mut call.out.immediate);
-        }
-        if refusal == Refusal::Unknown { RejectReason::UnknownTerminal } else { RejectReason::NotAdmitted }
-    }
-
-    /// Admits a terminal on this link and says where it is kept.
-    fn remember(
-        &mut self,
-        id: IdBytes,
-        device: u32,
-        profile: Arc<Profile>,
-        out: &mut Outbox,
-    ) -> Result<usize, RejectReason> {
-        let at = match self.find(&id) {
-            Some(at) => at,
-            None if self.terminals.len() >= self.limits.terminals_per_link_max => {
-                return Err(RejectReason::Limit);
-            }
-            None => self.terminals.len(),
-        };
-        let terminal = Terminal { id, device, profile };
-        match self.terminals.get_mut(at) {
-            Some(known) => *known = terminal,
-            None => self.terminals.push(terminal),
-        }
-        self.current = at;
-        self.last_logged_in = Some(id.terminal(Default::default()));
-        out.logged_in.push(device);
-        Ok(at)
-    }
-
-    fn forget(&mut self, id: &IdBytes) {
-        self.terminals.retain(|terminal| terminal.id != *id);
-        self.outstanding.forget(id);
-        self.current = 0;
     }
 
     /// One packet of a message of an admitted terminal.
@@ -576,19 +441,6 @@ impl Session for Jt808Session {
         let packets = u16::try_from(body.len().div_ceil(BODY_BYTES_MAX)).unwrap_or(u16::MAX);
         Ok(self.outstanding.remember(id, message.id(), serial, packets))
     }
-}
-
-/// The code of a log-in: the whole body, in 2019 the first string of it. Padding zeros at the end don't count.
-fn log_in_code<'a>(frame: &Frame<'a>) -> &'a [u8] {
-    let mut code = frame.body;
-    if let (Version::V2019 { .. }, Some((&len, rest))) = (frame.id.version, code.split_first()) {
-        // A length that can't be one: the code alone, as in 2013 (seen in the field).
-        code = rest.get(..usize::from(len)).unwrap_or(code);
-    }
-    while let Some((0, rest)) = code.split_last() {
-        code = rest;
-    }
-    code
 }
 
 /// Why a command has no body.

@@ -27,6 +27,7 @@ pub mod outbound;
 pub mod registers;
 pub mod registry;
 pub mod reports;
+pub mod rollups;
 pub mod server;
 pub mod sim;
 pub mod sources;

@@ -76,7 +76,8 @@ impl Cache {
         let mut bytes: usize = state.tables.values().map(|cached| cached.table.bytes()).sum();
         while bytes > self.bytes_max {
             let others = state.tables.iter().filter(|(path, _)| path.as_path() != keep);
-            let Some(oldest) = others.min_by_key(|(_, cached)| cached.used).map(|(path, _)| path.clone()) else {
+            let Some(oldest) = others.min_by_key(|(_, cached)| cached.used).map(|(path, _)| path.clone())
+            else {
                 return;
             };
             let gone = state.tables.remove(&oldest);

@@ -143,7 +143,9 @@ pub(crate) fn sums(value: impl Fn(Column) -> i64) -> Sums {
     let sum = |counts, column| Sum { count: count(counts), sum: value(column) };
     Sums {
         fixes: count(Column::Fixes),
-        seen: some(value(Column::First)).zip(some(value(Column::Last))).map(|(a, b)| (UtcMillis(a), UtcMillis(b))),
+        seen: some(value(Column::First))
+            .zip(some(value(Column::Last)))
+            .map(|(a, b)| (UtcMillis(a), UtcMillis(b))),
         place: narrow(value(Column::Lat))
             .zip(narrow(value(Column::Lon)))
             .map(|(lat_e7, lon_e7)| Position { lat_e7, lon_e7 }),

@@ -75,7 +75,10 @@ impl<W: Write> Write for Checked<W> {
 fn schema() -> parquet::errors::Result<TypePtr> {
     let field = |column: &Column| {
         let repetition = if column.is_nullable() { Repetition::OPTIONAL } else { Repetition::REQUIRED };
-        Type::primitive_type_builder(column.name(), Physical::INT64).with_repetition(repetition).build().map(Arc::new)
+        Type::primitive_type_builder(column.name(), Physical::INT64)
+            .with_repetition(repetition)
+            .build()
+            .map(Arc::new)
     };
     let fields = Column::ALL.iter().map(field).collect::<Result<_, _>>()?;
     Ok(Arc::new(Type::group_type_builder("rollup").with_fields(fields).build()?))
@@ -167,7 +170,8 @@ impl Encoded {
         if !is_ours.eq(Column::ALL.iter().map(|column| column.name())) {
             return Err(RollupsError::bad(path, "columns that are not ours"));
         }
-        let rows = usize::try_from(metadata.num_rows()).map_err(|_| RollupsError::bad(path, "number of rows"))?;
+        let rows =
+            usize::try_from(metadata.num_rows()).map_err(|_| RollupsError::bad(path, "number of rows"))?;
         Ok(Some(Self { path: path.to_owned(), bytes: bytes.len(), reader, rows }))
     }
 
@@ -184,7 +188,8 @@ impl Encoded {
         let mut out = Vec::with_capacity(self.rows);
         for group in 0..self.reader.num_row_groups() {
             let group = self.reader.get_row_group(group).at(&self.path)?;
-            let ColumnReader::Int64ColumnReader(mut reader) = group.get_column_reader(column as usize).at(&self.path)?
+            let ColumnReader::Int64ColumnReader(mut reader) =
+                group.get_column_reader(column as usize).at(&self.path)?
             else {
                 return Err(RollupsError::bad(&self.path, "a column that holds no numbers"));
             };
@@ -193,12 +198,20 @@ impl Encoded {
                 let (mut present, mut levels) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
                 reader.read_records(rows, Some(&mut levels), None, &mut present).at(&self.path)?;
                 let mut present = present.into_iter();
-                out.extend(levels.iter().map(|level| if *level == 0 { NONE } else { present.next().unwrap_or(NONE) }));
+                out.extend(
+                    levels
+                        .iter()
+                        .map(|level| if *level == 0 { NONE } else { present.next().unwrap_or(NONE) }),
+                );
             } else {
                 reader.read_records(rows, None, None, &mut out).at(&self.path)?;
             }
         }
-        if out.len() == self.rows { Ok(out) } else { Err(RollupsError::bad(&self.path, "a column is too short")) }
+        if out.len() == self.rows {
+            Ok(out)
+        } else {
+            Err(RollupsError::bad(&self.path, "a column is too short"))
+        }
     }
 }
 

@@ -31,4 +31,4 @@ pub use error::RollupsError;
 pub use file::Making;
 pub use store::{Store, by_device, sums};
 pub use table::{Entry, Part, Run, Table};
-pub use zone::Zone;
+pub use zone::{Zone, date_of, day_number};

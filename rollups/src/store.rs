@@ -39,14 +39,45 @@ impl Store {
     ///
     /// # Errors
     /// When the folder can't be made or read.
-    pub fn open(dir: &Path, trips: &TripSettings, zone: Zone, cache_bytes: usize) -> Result<Self, RollupsError> {
+    pub fn open(
+        dir: &Path,
+        trips: &TripSettings,
+        zone: Zone,
+        cache_bytes: usize,
+    ) -> Result<Self, RollupsError> {
         for folder in [dir.join("slots"), dir.join("days")] {
             fs::create_dir_all(&folder).at(&folder)?;
-            remove_temporary(&folder)?;
+            // What a crash left while a file was written.
+            remove_files(&folder, "tmp")?;
         }
+        let store = Self::reader(dir, trips, zone, cache_bytes);
+        store.remove_otherwise_made()?;
+        Ok(store)
+    }
+
+    /// The same without making or removing anything, for looking at files of somebody else.
+    #[must_use]
+    pub fn reader(dir: &Path, trips: &TripSettings, zone: Zone, cache_bytes: usize) -> Self {
         let slots = Making { version: Making::VERSION, trips: trips.clone(), zone: String::new() };
         let days = Making { zone: zone.name().to_owned(), ..slots.clone() };
-        Ok(Self { dir: dir.to_owned(), slots, days, zone, cache: Cache::new(cache_bytes) })
+        Self { dir: dir.to_owned(), slots, days, zone, cache: Cache::new(cache_bytes) }
+    }
+
+    /// Removes files that other settings made, so that what is not there is known without opening every file.
+    fn remove_otherwise_made(&self) -> Result<(), RollupsError> {
+        let path = self.dir.join("made.json");
+        let said = fs::read(&path).ok().and_then(|text| serde_json::from_slice::<[Making; 2]>(&text).ok());
+        let made = [self.slots.clone(), self.days.clone()];
+        if said.as_ref() == Some(&made) {
+            return Ok(());
+        }
+        let is_same_slots = said.is_some_and(|[slots, _]| slots == self.slots);
+        let folders = if is_same_slots { vec!["days"] } else { vec!["slots", "days"] };
+        for folder in folders {
+            remove_files(&self.dir.join(folder), "parquet")?;
+        }
+        let text = serde_json::to_vec_pretty(&made).map_err(io::Error::from).at(&path)?;
+        fs::write(&path, text).at(&path)
     }
 
     /// The time zone of days.
@@ -137,8 +168,18 @@ impl Store {
         for day in Zone::utc_days(&slots) {
             parts.extend(self.slots(day)?.map(Part::whole));
         }
-        let entries = sums(&parts, &slots, day_number(date))?;
+        let entries = sums(&parts, &slots, day_number(date), &|_| true)?;
         self.write(&self.day_path(date), entries, &self.days)
+    }
+
+    /// Local days that have slots and no file.
+    ///
+    /// # Errors
+    /// When the folder can't be read.
+    pub fn missing_days(&self) -> Result<Vec<Date>, RollupsError> {
+        let dates: BTreeSet<Date> =
+            self.slot_days()?.into_iter().flat_map(|day| self.dates_of(day)).collect();
+        Ok(dates.into_iter().filter(|date| !self.day_path(*date).exists()).collect())
     }
 
     /// The local days that have slots of a UTC day.
@@ -157,15 +198,20 @@ impl Store {
     }
 }
 
-/// The sums of each device over `slots`, numbered `at`. Parts are in order of time.
+/// The sums of each device that is wanted over `slots`, numbered `at`. Parts are in order of time.
 ///
 /// # Errors
 /// When a table can't be decoded.
-pub fn sums(parts: &[Part], slots: &Range<Slot>, at: i32) -> Result<Vec<Entry>, RollupsError> {
+pub fn sums(
+    parts: &[Part],
+    slots: &Range<Slot>,
+    at: i32,
+    wanted: &dyn Fn(DeviceId) -> bool,
+) -> Result<Vec<Entry>, RollupsError> {
     let mut devices: BTreeMap<DeviceId, Sums> = BTreeMap::new();
     for Part { table, without } in parts {
         for entry in table.entries()? {
-            if slots.contains(&Slot(entry.at)) && !without.contains(&entry.device) {
+            if slots.contains(&Slot(entry.at)) && !without.contains(&entry.device) && wanted(entry.device) {
                 devices.entry(entry.device).or_default().merge(&entry.sums);
             }
         }
@@ -190,11 +236,10 @@ fn open(path: &Path, making: &Making) -> Result<Option<Table>, RollupsError> {
     }
 }
 
-/// Removes what a crash left while a file was written.
-fn remove_temporary(folder: &Path) -> Result<(), RollupsError> {
+fn remove_files(folder: &Path, extension: &str) -> Result<(), RollupsError> {
     for entry in fs::read_dir(folder).at(folder)? {
         let path = entry.at(folder)?.path();
-        if path.extension().is_some_and(|extension| extension == "tmp") {
+        if path.extension().is_some_and(|found| found == extension) {
             fs::remove_file(&path).at(&path)?;
         }
     }

@@ -119,7 +119,12 @@ impl Random {
     }
 
     fn choice<T: Copy>(&mut self, of: &[T], otherwise: T) -> T {
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few choices")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a few choices"
+        )]
         let at = (self.unit() * of.len() as f64) as usize;
         of.get(at).copied().unwrap_or(otherwise)
     }

@@ -57,14 +57,16 @@ impl Zone {
     }
 }
 
-/// A day as it is counted in columns and named in files.
-pub(crate) fn day_number(date: Date) -> i32 {
+/// A date as a day counted from 1970, which is how columns have it.
+#[must_use]
+pub fn day_number(date: Date) -> i32 {
     const EPOCH: Date = jiff::civil::date(1970, 1, 1);
     (date - EPOCH).get_days()
 }
 
 /// The date of a day counted from 1970.
-pub(crate) fn date_of(day: i32) -> Date {
+#[must_use]
+pub fn date_of(day: i32) -> Date {
     let days = jiff::Span::new().try_days(i64::from(day)).unwrap_or_default();
     jiff::civil::date(1970, 1, 1).saturating_add(days)
 }

@@ -77,7 +77,7 @@ fn fleet_of(tags: &BTreeMap<u32, Tags>) -> Fleet {
         fleet.stays.insert(tags.device, vec![stay]);
         let plate = format!("truck_{}", tags.device);
         fleet.cars.push(Car {
-            id: CarId { vehicle: tags.device.0.into(), plate, driver: Some(tags.driver.to_owned()) },
+            id: CarId { vehicle: tags.device.0.into(), plate },
             unit: unit_of(tags.fleet),
             model: tags.model.to_owned(),
             tank_l: Some(tags.fuel_capacity_l),
@@ -116,7 +116,14 @@ fn suite(zone: &str) -> Suite {
     let days = store.slot_days().unwrap();
     assert_eq!(days.len(), 3);
     let parts = days.into_iter().map(|day| Part::whole(store.slots(day).unwrap().unwrap())).collect();
-    Suite { rows: reports.iter().map(Raw::of).collect(), fleet: fleet_of(&tags), tags, parts, zone, _dir: dir }
+    Suite {
+        rows: reports.iter().map(Raw::of).collect(),
+        fleet: fleet_of(&tags),
+        tags,
+        parts,
+        zone,
+        _dir: dir,
+    }
 }
 
 impl Suite {
@@ -174,7 +181,9 @@ fn close(a: f64, b: f64) -> bool {
 #[test]
 fn last_values() {
     let suite = suite("UTC");
-    let Answer::LastLocations(found) = suite.ask(&Question::named("last-loc").unwrap(), ALL) else { panic!() };
+    let Answer::LastLocations(found) = suite.ask(&Question::named("last-loc").unwrap(), ALL) else {
+        panic!()
+    };
     let wanted = suite.last(|row| row.place);
     assert_eq!(found.len(), 24);
     for each in &found {
@@ -182,13 +191,15 @@ fn last_values() {
         assert!(close(each.lat, f64::from(lat) / 1e7) && close(each.lon, f64::from(lon) / 1e7));
     }
     let Answer::LowFuel(found) = suite.ask(&Question::LowFuel { below_percent: 50.0 }, ALL) else { panic!() };
-    let found: BTreeMap<u32, f64> = found.iter().map(|each| (each.car.vehicle as u32, each.fuel_percent)).collect();
+    let found: BTreeMap<u32, f64> =
+        found.iter().map(|each| (each.car.vehicle as u32, each.fuel_percent)).collect();
     let wanted: BTreeMap<u32, f64> =
         suite.last(|row| row.fuel).into_iter().filter(|(_, fuel)| *fuel < 50.0).collect();
     assert!(!wanted.is_empty() && wanted.len() < 24, "{wanted:?}");
     assert_eq!(found, wanted);
     let Answer::HighLoad(found) = suite.ask(&Question::named("high-load").unwrap(), ALL) else { panic!() };
-    let found: BTreeMap<u32, f64> = found.iter().map(|each| (each.car.vehicle as u32, each.load_kg)).collect();
+    let found: BTreeMap<u32, f64> =
+        found.iter().map(|each| (each.car.vehicle as u32, each.load_kg)).collect();
     let is_high = |truck: &u32, load: f64| load / f64::from(suite.tags[truck].load_capacity_kg) > 0.9;
     let wanted: BTreeMap<u32, f64> =
         suite.last(|row| row.load).into_iter().filter(|(truck, load)| is_high(truck, *load)).collect();
@@ -204,8 +215,11 @@ fn standing_and_driving_too_long() {
         for row in suite.within(&window) {
             groups.entry(row.truck).or_default().extend(row.velocity);
         }
-        let wanted: BTreeSet<u32> = groups.iter().filter(|(_, all)| mean(all) < below_kmh).map(|(t, _)| *t).collect();
-        let Answer::Driven(found) = suite.ask(&Question::StationaryTrucks { below_kmh }, window) else { panic!() };
+        let wanted: BTreeSet<u32> =
+            groups.iter().filter(|(_, all)| mean(all) < below_kmh).map(|(t, _)| *t).collect();
+        let Answer::Driven(found) = suite.ask(&Question::StationaryTrucks { below_kmh }, window) else {
+            panic!()
+        };
         assert_eq!(found.iter().map(|each| each.car.vehicle as u32).collect::<BTreeSet<_>>(), wanted);
     }
     let mut lists = BTreeSet::new();
@@ -249,7 +263,9 @@ fn consumption_beside_the_norm() {
         group.0.extend(row.consumption);
         group.1.push(f64::from(tags.norm_dl_per_100km) / 10.0);
     }
-    let Answer::Consumption(found) = suite.ask(&Question::AvgVsProjectedFuelConsumption, ALL) else { panic!() };
+    let Answer::Consumption(found) = suite.ask(&Question::AvgVsProjectedFuelConsumption, ALL) else {
+        panic!()
+    };
     assert_eq!(found.len(), groups.len());
     for line in &found {
         let (told, norms) = &groups[line.unit.unit_name.as_str()];
@@ -282,12 +298,17 @@ fn driving_by_day() {
         // driver_status_change: where driving <> lag(driving); a session runs from one change to the next.
         let mut wanted: BTreeMap<(u32, i64), Vec<f64>> = BTreeMap::new();
         for truck in suite.tags.keys() {
-            let status: Vec<(i64, bool)> =
-                groups.range((*truck, 0)..(*truck + 1, 0)).map(|((_, slot), (mean, _))| (*slot, *mean > 45.0)).collect();
+            let status: Vec<(i64, bool)> = groups
+                .range((*truck, 0)..(*truck + 1, 0))
+                .map(|((_, slot), (mean, _))| (*slot, *mean > 45.0))
+                .collect();
             let changes: Vec<(i64, bool)> =
                 status.windows(2).filter(|pair| pair[0].1 != pair[1].1).map(|pair| pair[1]).collect();
             for pair in changes.windows(2).filter(|pair| pair[0].1) {
-                wanted.entry((*truck, day(pair[0].0))).or_default().push((pair[1].0 - pair[0].0) as f64 * 10.0);
+                wanted
+                    .entry((*truck, day(pair[0].0)))
+                    .or_default()
+                    .push((pair[1].0 - pair[0].0) as f64 * 10.0);
             }
         }
         let question = Question::AvgDailyDrivingSession { above_kmh: 45.0 };
@@ -331,13 +352,18 @@ fn load_activity_and_breakdowns() {
             *line = (line.0 + 1.0 / 6.0, line.1 + rows as f64 / 144.0);
         }
     }
-    let Answer::Activity(found) = suite.ask(&Question::named("daily-activity").unwrap(), ALL) else { panic!() };
+    let Answer::Activity(found) = suite.ask(&Question::named("daily-activity").unwrap(), ALL) else {
+        panic!()
+    };
     assert_eq!(found.len(), activity.len());
     let epoch: jiff::civil::Date = "1970-01-01".parse().unwrap();
     for line in &found {
         let day = i64::from((line.day - epoch).get_days());
         let (hours, readings) = activity[&(day, line.unit.unit_name.as_str(), line.model.as_str())];
-        assert!(close(line.active_h, hours) && close(line.daily_activity, readings), "{line:?} {hours} {readings}");
+        assert!(
+            close(line.active_h, hours) && close(line.daily_activity, readings),
+            "{line:?} {hours} {readings}"
+        );
     }
 
     let is_fault = |row: &Raw| row.status.map(|status| f64::from(u8::from(status > 0.0)));
@@ -347,9 +373,13 @@ fn load_activity_and_breakdowns() {
             *broken.entry(suite.tags[&pair[0].0.0].model).or_default() += 1;
         }
     }
-    let Answer::Breakdowns(found) = suite.ask(&Question::named("breakdown-frequency").unwrap(), ALL) else { panic!() };
+    let Answer::Breakdowns(found) = suite.ask(&Question::named("breakdown-frequency").unwrap(), ALL) else {
+        panic!()
+    };
     assert!(broken.values().sum::<u32>() > 100, "{broken:?}");
-    let wanted: Vec<_> =
-        broken.iter().map(|(model, count)| Breakdowns { model: (*model).to_owned(), breakdowns: *count }).collect();
+    let wanted: Vec<_> = broken
+        .iter()
+        .map(|(model, count)| Breakdowns { model: (*model).to_owned(), breakdowns: *count })
+        .collect();
     assert_eq!(found, wanted);
 }

@@ -15,6 +15,7 @@ pub mod journal;
 mod registers;
 pub mod registry;
 pub mod replay;
+pub mod rollups;
 pub mod serve;
 pub mod simulate;
 pub mod token;
@@ -48,6 +49,9 @@ enum Command {
     /// Check the track archive, or write tracks out
     #[command(subcommand, after_help = "Example:\n  motorpool tracks export --data data --format csv")]
     Tracks(tracks::TracksCommand),
+    /// Check what is rolled up against the archive, or make it again
+    #[command(subcommand, after_help = "Example:\n  motorpool rollups verify --data data")]
+    Rollups(rollups::RollupsCommand),
     /// Check evidence packs, offline
     #[command(subcommand, after_help = "Example:\n  motorpool evidence verify v12-2026-03-04.zip")]
     Evidence(evidence::EvidenceCommand),
@@ -82,6 +86,7 @@ pub fn run() -> ExitCode {
         Command::Backtest(args) => backtest::run(&args),
         Command::Journal(command) => journal::run(&command),
         Command::Tracks(command) => tracks::run(&command),
+        Command::Rollups(command) => rollups::run(&command),
         Command::Evidence(command) => evidence::run(&command),
         Command::Registry(args) => registry::run(&args),
         Command::Token(args) => token::run(&args),

@@ -4,12 +4,13 @@
 //! whether a fix was live, late by days, or a duplicate. Marks are not kept on disk: the checkpoint of the trips says from where
 //! the journal is read again after a restart.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use motorpool_protocols::{Fix, Quality, UtcMillis};
 use rustc_hash::FxHashMap;
 
 use crate::ids::{DeviceId, Lsn};
+use crate::rollups::DayMarks;
 use crate::tracks::row::judged;
 
 /// What came for one device since its trips were last derived.
@@ -32,6 +33,7 @@ impl Mark {
 #[derive(Debug)]
 pub struct Marks {
     state: Mutex<Taken>,
+    days: Arc<DayMarks>,
 }
 
 /// Everything noted up to an address of the journal.
@@ -77,7 +79,13 @@ impl Marks {
     /// No marks; everything before `lsn` is derived.
     #[must_use]
     pub fn new(lsn: Lsn) -> Self {
-        Self { state: Mutex::new(Taken { lsn, ..Taken::default() }) }
+        Self { state: Mutex::new(Taken { lsn, ..Taken::default() }), days: Arc::default() }
+    }
+
+    /// Which device-days the supervisor changes, for the rollups.
+    #[must_use]
+    pub const fn days(&self) -> &Arc<DayMarks> {
+        &self.days
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, Taken> {

@@ -92,7 +92,11 @@ fn driven(car: &Car, pieces: &[Piece<'_, 2>], above_kmh: f64) -> Option<DrivenCa
     })
 }
 
-pub(super) fn stationary(fleet: &Fleet, window: &Window<'_>, below: f64) -> Result<Vec<DrivenCar>, RollupsError> {
+pub(super) fn stationary(
+    fleet: &Fleet,
+    window: &Window<'_>,
+    below: f64,
+) -> Result<Vec<DrivenCar>, RollupsError> {
     let mut list = Vec::new();
     each_car(fleet, window, SPEED, |car, pieces| {
         list.extend(driven(car, pieces, below).filter(|driven| driven.mean_kmh < below));

@@ -58,7 +58,10 @@ pub struct LastLoad {
 }
 
 /// The last row that `wanted` makes something of.
-fn last<const N: usize, T>(pieces: &[Piece<'_, N>], mut wanted: impl FnMut([i64; N]) -> Option<T>) -> Option<T> {
+fn last<const N: usize, T>(
+    pieces: &[Piece<'_, N>],
+    mut wanted: impl FnMut([i64; N]) -> Option<T>,
+) -> Option<T> {
     pieces.iter().rev().find_map(|piece| piece.rows().rev().find_map(|(_, row)| wanted(row)))
 }
 
@@ -100,11 +103,17 @@ fn fuel_percent(car: &Car, level_milli: i64, fuel_dl: i64) -> Option<f64> {
     told.or_else(|| Some(float(some(fuel_dl)?) / 10.0 / f64::from(tank_l?) * 100.0))
 }
 
-pub(super) fn high_load(fleet: &Fleet, window: &Window<'_>, above: f64) -> Result<Vec<LastLoad>, RollupsError> {
+pub(super) fn high_load(
+    fleet: &Fleet,
+    window: &Window<'_>,
+    above: f64,
+) -> Result<Vec<LastLoad>, RollupsError> {
     let mut list = Vec::new();
     each_car(fleet, window, [Column::LoadLast], |car, pieces| {
         let Some(capacity_kg) = car.load_capacity_kg.filter(|kg| *kg > 0) else { return };
-        let Some(load_kg) = last(pieces, |[grams]| some(grams)).map(|grams| float(grams) / 1e3) else { return };
+        let Some(load_kg) = last(pieces, |[grams]| some(grams)).map(|grams| float(grams) / 1e3) else {
+            return;
+        };
         let load_percent = load_kg / f64::from(capacity_kg) * 100.0;
         if load_percent > above {
             list.push(LastLoad { car: car.id.clone(), unit: car.unit.clone(), load_kg, load_percent });

@@ -38,12 +38,13 @@ pub(super) fn by_model(fleet: &Fleet, window: &Window<'_>) -> Result<Vec<ModelLo
             *line = (line.0 + part, line.1 + 1);
         }
     })?;
-    let line = |((unit, model, load_capacity_kg), (parts, cars)): ((&UnitRef, &str, u32), (f64, u32))| ModelLoad {
-        unit: unit.clone(),
-        model: model.to_owned(),
-        load_capacity_kg,
-        mean_load_percent: parts / f64::from(cars) * 100.0,
-        cars,
-    };
+    let line =
+        |((unit, model, load_capacity_kg), (parts, cars)): ((&UnitRef, &str, u32), (f64, u32))| ModelLoad {
+            unit: unit.clone(),
+            model: model.to_owned(),
+            load_capacity_kg,
+            mean_load_percent: parts / f64::from(cars) * 100.0,
+            cars,
+        };
     Ok(models.into_iter().map(line).collect())
 }

@@ -8,7 +8,8 @@
 //! - *hours a day* are not rounded down to whole ones, as an integer division does there;
 //! - a car *is broken down* in ten minutes in which at least half of what it told is a fault; the SQL counts every row there,
 //!   so that it can't tell;
-//! - times begin and end with a slot, and days are those of the server's time zone.
+//! - times begin and end with a slot, and days are those of the server's time zone;
+//! - no driver is named: who drove a car when is in its orders, and a report about cars is none about people.
 //!
 //! Everything is read from slots; no fix is touched.
 
@@ -62,9 +63,6 @@ pub struct CarId {
     pub vehicle: i64,
     /// Plate.
     pub plate: String,
-    /// Who drives it by the order of that time; absent when there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub driver: Option<String>,
 }
 
 /// A unit in an answer.
@@ -269,8 +267,12 @@ pub fn answer(question: &Question, fleet: &Fleet, window: &Window<'_>) -> Result
     Ok(match *question {
         Question::LastLoc => Answer::LastLocations(last::locations(fleet, window)?),
         Question::LowFuel { below_percent } => Answer::LowFuel(last::low_fuel(fleet, window, below_percent)?),
-        Question::HighLoad { above_percent } => Answer::HighLoad(last::high_load(fleet, window, above_percent)?),
-        Question::StationaryTrucks { below_kmh } => Answer::Driven(driving::stationary(fleet, window, below_kmh)?),
+        Question::HighLoad { above_percent } => {
+            Answer::HighLoad(last::high_load(fleet, window, above_percent)?)
+        }
+        Question::StationaryTrucks { below_kmh } => {
+            Answer::Driven(driving::stationary(fleet, window, below_kmh)?)
+        }
         Question::LongDrivingSessions(driving) | Question::LongDailySessions(driving) => {
             Answer::Driven(driving::long_sessions(fleet, window, driving)?)
         }

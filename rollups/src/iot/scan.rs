@@ -48,7 +48,9 @@ impl<const N: usize> Loaded<N> {
     }
 
     fn piece(&self, rows: &Range<usize>) -> Piece<'_, N> {
-        let cut = |column: &'_ Arc<Vec<i64>>| -> Range<usize> { rows.start.min(column.len())..rows.end.min(column.len()) };
+        let cut = |column: &'_ Arc<Vec<i64>>| -> Range<usize> {
+            rows.start.min(column.len())..rows.end.min(column.len())
+        };
         Piece {
             slots: self.slots.get(cut(&self.slots)).unwrap_or_default(),
             columns: self.columns.each_ref().map(|column| column.get(cut(column)).unwrap_or_default()),
@@ -81,7 +83,9 @@ fn places(fleet: &Fleet, window: &Window<'_>) -> Result<Vec<Place>, RollupsError
     for (part, Part { table, without }) in window.parts.iter().enumerate() {
         let (runs, slots) = (table.runs()?, table.column(Column::Slot)?);
         for run in runs.iter() {
-            let Some(stays) = fleet.stays.get(&run.device).filter(|_| !without.contains(&run.device)) else { continue };
+            let Some(stays) = fleet.stays.get(&run.device).filter(|_| !without.contains(&run.device)) else {
+                continue;
+            };
             let of_run = slots.get(run.rows.clone()).unwrap_or_default();
             for stay in stays {
                 let from = stay.slots.start.max(window.slots.start);

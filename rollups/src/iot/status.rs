@@ -65,13 +65,14 @@ pub(super) fn daily_activity(
             *line = (line.0 + slots, line.1 + readings);
         }
     })?;
-    let line = |((day, unit, model), (slots, readings)): ((Date, &UnitRef, &str), (u32, i64))| ModelActivity {
-        unit: unit.clone(),
-        model: model.to_owned(),
-        day,
-        active_h: f64::from(slots) / SLOTS_AN_HOUR,
-        daily_activity: float(readings) / SLOTS_A_DAY,
-    };
+    let line =
+        |((day, unit, model), (slots, readings)): ((Date, &UnitRef, &str), (u32, i64))| ModelActivity {
+            unit: unit.clone(),
+            model: model.to_owned(),
+            day,
+            active_h: f64::from(slots) / SLOTS_AN_HOUR,
+            daily_activity: float(readings) / SLOTS_A_DAY,
+        };
     Ok(lines.into_iter().map(line).collect())
 }
 
@@ -94,5 +95,8 @@ pub(super) fn breakdowns(
             *models.entry(&car.model).or_default() += count;
         }
     })?;
-    Ok(models.into_iter().map(|(model, breakdowns)| Breakdowns { model: model.to_owned(), breakdowns }).collect())
+    Ok(models
+        .into_iter()
+        .map(|(model, breakdowns)| Breakdowns { model: model.to_owned(), breakdowns })
+        .collect())
 }

@@ -42,7 +42,8 @@ pub fn fold(samples: &[Sample], trips: &[Trip], range: Range<Slot>, settings: &T
     let in_range = samples.get(begin..end).unwrap_or_default();
     add_samples(in_range, &mut slots);
     // One more at either side, for the steps across the borders.
-    let steps = samples.get(begin.saturating_sub(1)..samples.len().min(end.saturating_add(1))).unwrap_or_default();
+    let steps =
+        samples.get(begin.saturating_sub(1)..samples.len().min(end.saturating_add(1))).unwrap_or_default();
     add_idle(steps, trips, &range, settings, &mut slots);
     for trip in trips.iter().filter(|trip| touches(trip, &range)) {
         let begin = samples.partition_point(|sample| sample.point.time < trip.start);

@@ -41,7 +41,9 @@ impl Folder {
     /// Takes the next sample; what is complete is added to `out`. A sample older than the one before is left out.
     pub fn push(&mut self, sample: &Sample, out: &mut Slots) {
         let time = sample.point.time;
-        if sample.point.signs.contains(Signs::CLOCK_SUSPECT) || self.latest.is_some_and(|latest| time < latest) {
+        if sample.point.signs.contains(Signs::CLOCK_SUSPECT)
+            || self.latest.is_some_and(|latest| time < latest)
+        {
             return;
         }
         let is_new_slot = self.latest.is_none_or(|latest| Slot::of(latest) < Slot::of(time));

@@ -98,8 +98,12 @@ impl Weights {
                     tally.add(last, point, Step::new(last, point, distance_m, settings));
                     let time = (last.time, point.time);
                     self.spread(time.0, time.1, tally.distance_m - before.distance_m, |w| &mut w.distance);
-                    self.spread(time.0, time.1, milliseconds(tally.moving_ms - before.moving_ms), |w| &mut w.moving);
-                    self.spread(time.0, time.1, milliseconds(tally.idle_ms - before.idle_ms), |w| &mut w.idle);
+                    self.spread(time.0, time.1, milliseconds(tally.moving_ms - before.moving_ms), |w| {
+                        &mut w.moving
+                    });
+                    self.spread(time.0, time.1, milliseconds(tally.idle_ms - before.idle_ms), |w| {
+                        &mut w.idle
+                    });
                     *last = *point;
                 }
                 Verdict::Jumped | Verdict::Elsewhere => *last = *point,

@@ -85,21 +85,23 @@ fn any_track() -> impl Strategy<Value = Vec<Sample>> {
         noise_m,
         ignition,
     });
-    (vec(phase, 1..25), any::<u64>(), any::<bool>(), any::<bool>()).prop_map(|(mut phases, seed, tells, counts)| {
-        for phase in &mut phases {
-            phase.ignition = tells.then_some(phase.ignition == Some(true));
-        }
-        let mut samples = track(MIDNIGHT_S + 70_000, &phases, seed);
-        samples.truncate(4_000);
-        // An odometer takes the place of the fixes' own distance.
-        let mut odometer_m = 0.0;
-        for at in 1..samples.len() {
-            let (before, now) = (samples[at - 1].point, &mut samples[at].point);
-            odometer_m += before.at.distance_m(now.at) * 1.1;
-            now.odometer_m = counts.then_some(odometer_m as u32);
-        }
-        samples
-    })
+    (vec(phase, 1..25), any::<u64>(), any::<bool>(), any::<bool>()).prop_map(
+        |(mut phases, seed, tells, counts)| {
+            for phase in &mut phases {
+                phase.ignition = tells.then_some(phase.ignition == Some(true));
+            }
+            let mut samples = track(MIDNIGHT_S + 70_000, &phases, seed);
+            samples.truncate(4_000);
+            // An odometer takes the place of the fixes' own distance.
+            let mut odometer_m = 0.0;
+            for at in 1..samples.len() {
+                let (before, now) = (samples[at - 1].point, &mut samples[at].point);
+                odometer_m += before.at.distance_m(now.at) * 1.1;
+                now.odometer_m = counts.then_some(odometer_m as u32);
+            }
+            samples
+        },
+    )
 }
 
 proptest! {
@@ -202,7 +204,12 @@ fn standing_with_the_ignition_on_is_idling() {
 #[test]
 fn readings_are_added_up_and_first_and_last_are_kept() {
     let mut samples = track(MIDNIGHT_S, &[phase(40, 0.0, None)], 1);
-    let told = [(5, 50_000, 8_000, 0), (11, 49_000, 9_000, 2_000), (300, 48_000, 10_000, 1_000), (0, 47_000, 11_000, 0)];
+    let told = [
+        (5, 50_000, 8_000, 0),
+        (11, 49_000, 9_000, 2_000),
+        (300, 48_000, 10_000, 1_000),
+        (0, 47_000, 11_000, 0),
+    ];
     for (sample, (dkmh, level, grams, fault)) in samples.iter_mut().zip(told) {
         sample.point.speed_dkmh = Some(dkmh);
         sample.point.fuel_dl = Some(u16::try_from(level / 100).unwrap());

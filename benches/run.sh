@@ -7,7 +7,7 @@ echo "== line 1: decode" >&2
 cargo bench -q -p motorpool-protocols --bench decode
 echo "== journal alone" >&2
 cargo bench -q -p motorpool --bench journal
-echo "== lines 6 and 7: bytes per fix, one device-day" >&2
+echo "== lines 6, 7 and 8: bytes per fix, one device-day, a box in an hour; scans" >&2
 cargo bench -q -p motorpool --bench tracks
 echo "== the live map: 30,000 cars a tick" >&2
 cargo bench -q -p motorpool --bench live

@@ -1,8 +1,9 @@
-//! Budget lines 6 and 7: bytes per stored fix, and the time to read one device's day; also what a fix costs on
-//! its way into the archive.
+//! Budget lines 6, 7 and 8: bytes per stored fix, the time to read one device's day, and who was in a box in an hour;
+//! also what a fix costs on its way into the archive, scans of a day, nearest cars and meetings.
 //!
-//! `cargo bench --bench tracks -- [DEVICES]`: devices of the synthetic day, 460 fixes each; 30,000 make the
-//! 13.8 M rows of the budget, 2,000 make a quick run. Real tracks are read from `../shared/data` when it is there.
+//! `cargo bench --bench tracks -- [DEVICES]`: devices of the first synthetic day, 460 fixes each; 30,000 make the
+//! 13.8 M rows of the budget, 2,000 make a quick run. The second day has as many rows of a fifteenth of the devices.
+//! Real tracks are read from `../shared/data` when it is there.
 
 #![allow(
     clippy::print_stdout,
@@ -15,17 +16,27 @@ use std::time::{Duration, Instant};
 
 use motorpool::config;
 use motorpool::ids::{DeviceId, Lsn};
+use motorpool::tracks::search::{Area, AreaSearch, Field, MeetingSearch, NearestSearch, Place, Scan};
 use motorpool::tracks::{Partition, TrackOptions, Tracks};
 use motorpool_protocols::{Fix, Status, UtcMillis};
 
 /// 2024-03-01T00:00:00Z.
 const DAY_START_MS: i64 = 1_709_251_200_000;
-const FIXES_PER_DEVICE: u32 = 460;
+const DAY_END_MS: i64 = DAY_START_MS + 86_400_000;
 
 fn main() {
     let devices = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(30_000);
     bytes_per_fix();
-    device_day(devices);
+    // Many cars that report every three minutes, and few that report every twelve seconds.
+    device_day(&Shape { devices, fixes: 460 });
+    device_day(&Shape { devices: devices.div_ceil(15), fixes: 460 * 15 });
+}
+
+/// A synthetic day.
+struct Shape {
+    devices: u32,
+    /// Of each device.
+    fixes: u32,
 }
 
 /// A small generator that needs no crate (splitmix64).
@@ -41,7 +52,8 @@ impl Random {
     }
 }
 
-fn device_day(devices: u32) {
+fn device_day(shape: &Shape) {
+    let Shape { devices, fixes } = *shape;
     let dir = tempfile::tempdir().unwrap();
     let config = config::Tracks::default();
     let tracks = Tracks::open(dir.path(), &config).unwrap();
@@ -50,9 +62,9 @@ fn device_day(devices: u32) {
     let mut cars: Vec<Fix> = (0..devices).map(|_| start(&mut random)).collect();
     let (mut appending, mut advancing) = (Duration::ZERO, Duration::ZERO);
     let begun = Instant::now();
-    let step_ms = 86_400_000 / i64::from(FIXES_PER_DEVICE);
+    let step_ms = 86_400_000 / i64::from(fixes);
     let mut rows = 0_u64;
-    for i in 0..FIXES_PER_DEVICE {
+    for i in 0..fixes {
         for car in &mut cars {
             drive(car, &mut random, DAY_START_MS + i64::from(i) * step_ms);
         }
@@ -81,14 +93,109 @@ fn device_day(devices: u32) {
     for rows in [30_000, 200_000, 1_000_000] {
         seal_alone(&cars, &mut random, rows);
     }
-    read_days(&tracks, devices, "as sealed");
+    read_days(&tracks, shape, "as sealed");
     let at = Instant::now();
     let day = Partition::Day(i32::try_from(DAY_START_MS / 86_400_000).unwrap());
     tracks.compact_now(day).unwrap();
     println!("merge into one file    {:7.1} ns/row", per_row(at.elapsed(), rows));
-    read_days(&tracks, devices, "merged");
+    read_days(&tracks, shape, "merged");
     let stats = tracks.stats();
     assert_eq!((stats.stored, stats.pending, stats.files), (rows, 0, 1));
+    boxes(&tracks, shape);
+    scans(&tracks, shape);
+    encounters(&tracks, shape);
+}
+
+/// Middle and slowest of some runs, milliseconds.
+fn middle_and_most(mut times: Vec<Duration>) -> (f64, f64) {
+    times.sort_unstable();
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    (ms(times[times.len() / 2]), ms(times[times.len() - 1]))
+}
+
+/// Line 8: who was in a box of 0.1 by 0.1 degrees in an hour of the merged day, each time another box and hour.
+fn boxes(tracks: &Tracks, shape: &Shape) {
+    let mut random = Random(11);
+    let mut times = Vec::new();
+    let (mut found, mut pages) = (0, 0);
+    for run in 0..40 {
+        let mut corner = |from: i32| from + i32::try_from(random.below(9_000_000)).unwrap();
+        let south_west = Place { lat_e7: corner(300_000_000), lon_e7: corner(1_100_000_000) };
+        let north_east =
+            Place { lat_e7: south_west.lat_e7 + 1_000_000, lon_e7: south_west.lon_e7 + 1_000_000 };
+        let from = UtcMillis(DAY_START_MS + i64::try_from(random.below(23)).unwrap() * 3_600_000);
+        let search =
+            AreaSearch::new(Area::between(south_west, north_east), from, UtcMillis(from.0 + 3_600_000));
+        let at = Instant::now();
+        let answer = tracks.in_area(&search);
+        // The first one opens the file.
+        if run > 0 {
+            times.push(at.elapsed());
+            found += answer.devices.len();
+            pages += answer.pages;
+        }
+    }
+    let runs = times.len();
+    let (p50_ms, max_ms) = middle_and_most(times);
+    println!(
+        "{{\"line\":8,\"quantity\":\"who was in a box in an hour\",\"devices\":{},\"rows\":{},\"p50_ms\":{p50_ms:.2},\"max_ms\":{max_ms:.2},\"found\":{},\"pages\":{}}}",
+        shape.devices,
+        u64::from(shape.devices) * u64::from(shape.fixes),
+        found / runs,
+        pages / u64::try_from(runs).unwrap(),
+    );
+}
+
+/// Every row of the day through the columns that mileage needs, on all processors and on one.
+fn scans(tracks: &Tracks, shape: &Shape) {
+    let rows = u64::from(shape.devices) * u64::from(shape.fixes);
+    let fields = [Field::LatE7, Field::LonE7, Field::SpeedDkmh, Field::Quality];
+    for threads in [usize::MAX, 1] {
+        for fields in [&fields[..2], &fields[..]] {
+            let day = (UtcMillis(DAY_START_MS), UtcMillis(DAY_END_MS));
+            let mut scan = Scan::new(fields, day.0, day.1);
+            scan = if threads == 1 { scan.threads_max(1) } else { scan };
+            let mut times = Vec::new();
+            for _ in 0..5 {
+                let at = Instant::now();
+                let scanned = tracks.scan(&scan, || 0_u64, |rows, run| *rows += run.time_ms().len() as u64);
+                times.push(at.elapsed());
+                assert_eq!(scanned.parts.iter().sum::<u64>(), rows);
+            }
+            let (p50_ms, max_ms) = middle_and_most(times);
+            println!(
+                "scan of a day: time and {} columns, {} threads: p50 {p50_ms:.1} ms, max {max_ms:.1} ms",
+                fields.len(),
+                scan.threads_max,
+            );
+        }
+    }
+}
+
+/// Nearest cars at a moment, and meetings of one car with any in a day.
+fn encounters(tracks: &Tracks, shape: &Shape) {
+    let mut random = Random(13);
+    let (mut nearest, mut meetings, mut met) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..10 {
+        let at_ms = DAY_START_MS + i64::try_from(random.below(86_400_000)).unwrap();
+        let search = NearestSearch::new(
+            Place { lat_e7: 305_000_000, lon_e7: 1_105_000_000 },
+            UtcMillis(at_ms),
+            300_000,
+        );
+        let at = Instant::now();
+        assert_eq!(tracks.nearest(&search.limit(10)).devices.len(), 10.min(shape.devices as usize));
+        nearest.push(at.elapsed());
+        let device = DeviceId(1 + u32::try_from(random.below(u64::from(shape.devices))).unwrap());
+        let search = MeetingSearch::new(device, UtcMillis(DAY_START_MS), UtcMillis(DAY_END_MS), 200.0);
+        let at = Instant::now();
+        met += tracks.meetings(&search.least_ms(60_000).gap_max_ms(300_000)).meetings.len();
+        meetings.push(at.elapsed());
+    }
+    let (p50_ms, max_ms) = middle_and_most(nearest);
+    println!("nearest cars at a moment: p50 {p50_ms:.1} ms, max {max_ms:.1} ms");
+    let (p50_ms, max_ms) = middle_and_most(meetings);
+    println!("meetings of one car with any in a day: p50 {p50_ms:.1} ms, max {max_ms:.1} ms ({met} found)");
 }
 
 /// What the sealer needs for a table of `rows` when nothing else runs.
@@ -140,16 +247,16 @@ fn drive(fix: &mut Fix, random: &mut Random, time_ms: i64) {
     fix.course_deg = Some(u16::try_from(180 + step(60)).unwrap());
 }
 
-fn read_days(tracks: &Tracks, devices: u32, label: &str) {
+fn read_days(tracks: &Tracks, shape: &Shape, label: &str) {
     let mut random = Random(7);
     let mut times = Vec::new();
     for _ in 0..2_000 {
-        let device = DeviceId(1 + u32::try_from(random.below(u64::from(devices))).unwrap());
+        let device = DeviceId(1 + u32::try_from(random.below(u64::from(shape.devices))).unwrap());
         let at = Instant::now();
-        let day = (UtcMillis(DAY_START_MS), UtcMillis(DAY_START_MS + 86_400_000));
+        let day = (UtcMillis(DAY_START_MS), UtcMillis(DAY_END_MS));
         let track = tracks.track(device, day.0, day.1, TrackOptions::default());
         times.push(at.elapsed());
-        assert_eq!((track.rows.len(), track.damaged.len()), (FIXES_PER_DEVICE as usize, 0));
+        assert_eq!((track.rows.len(), track.damaged.len()), (shape.fixes as usize, 0));
     }
     times.sort_unstable();
     let ms = |time: Duration| time.as_secs_f64() * 1e3;

@@ -4,6 +4,25 @@
 //! [`crate::Outbox::confirmed`] tells later what the terminal made of it. Whether and when to send, to queue and to send
 //! again is the caller's; [`Command::is_harmless_again`] says what may be sent twice.
 //!
+//! Who understands what (everybody else answers [`CommandError::NotSupported`]):
+//!
+//! | protocol | commands | confirmed by |
+//! |---|---|---|
+//! | JT/T 808 | all | the serial number that its answer repeats |
+//! | GT06 | position, interval, attributes | the server flag that its answer repeats |
+//! | Eelink | position, interval, attributes | the number that its answer repeats |
+//! | Teltonika over TCP | position, interval (FMB family), attributes | the order of the answers |
+//! | Meitrack | position, interval (tens of seconds), attributes | the flag and the command |
+//! | Queclink @Track | position, attributes, under a profile with a `command_password` | the serial number |
+//! | H02 | interval | the word and the time that `V4` repeats |
+//! | tk103 | position, interval | `BP04`; an interval by nothing |
+//! | GPS103 | position, interval | nothing |
+//! | Suntech, normal form | position | `CMD;Res` |
+//! | Wialon IPS over TCP | text | the order of the answers |
+//! | Ruptela | attributes | the order of the answers |
+//!
+//! But for JT/T 808 an interval lasts until it is given another: [`Command::Interval`] with a validity is refused.
+//!
 //! Places are WGS-84: a session converts them for terminals whose profile has another datum. Cutting fuel or engine is not
 //! offered, and must not be: a server must not stop a car.
 
@@ -31,7 +50,7 @@ pub enum Command {
     Interval {
         /// Seconds between reports; 0 = as before.
         seconds: u16,
-        /// How long, seconds.
+        /// How long, seconds. 0 = until another is set: the only one for terminals that can't go back by themselves.
         valid_for_s: u32,
     },
     /// Text for the driver.

@@ -180,7 +180,8 @@ pub trait Dialect: Send + std::fmt::Debug {
         None
     }
 
-    /// Writes a command to the terminal; see [`Session::command`]. How many keys wait for an answer must be bounded.
+    /// Writes a command to the terminal, which is read by that profile; see [`Session::command`]. How many keys wait for an
+    /// answer must be bounded.
     ///
     /// # Errors
     /// As [`Session::command`].
@@ -188,6 +189,7 @@ pub trait Dialect: Send + std::fmt::Debug {
         &mut self,
         _terminal: &TerminalId,
         _command: &Command,
+        _profile: &Profile,
         _out: &mut Vec<u8>,
     ) -> Result<CommandKey, CommandError> {
         Err(CommandError::NotSupported)
@@ -521,8 +523,9 @@ impl<D: Dialect> Session for FramedSession<D> {
         command: &Command,
         out: &mut Outbox,
     ) -> Result<CommandKey, CommandError> {
-        self.place_of(terminal).ok_or(CommandError::NotHere)?;
-        self.dialect.command(terminal, command, &mut out.immediate)
+        let at = self.place_of(terminal).ok_or(CommandError::NotHere)?;
+        let known = self.terminals.get(at).ok_or(CommandError::NotHere)?;
+        self.dialect.command(terminal, command, &known.profile, &mut out.immediate)
     }
 }
 

@@ -47,6 +47,7 @@ pub mod reading;
 pub mod recognise;
 pub mod ruptela;
 pub mod scale;
+mod sent;
 pub mod session;
 pub mod suntech;
 pub mod t800x;

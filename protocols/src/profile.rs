@@ -13,8 +13,14 @@ use crate::obd::Fuel;
 pub struct Profile {
     /// The name under which the configuration and the registry know it.
     pub name: String,
-    /// Accept frames whose checksum is wrong, and count them. Default `false`.
+    /// Accept frames whose checksum is wrong, or not written as it must be, and count them. Default `false`.
     pub lenient_checksum: bool,
+    /// Accept JT/T 808 frames whose stated body length is wrong while their check byte is right, and count them. Default
+    /// `false`.
+    pub lenient_length: bool,
+    /// Refuse to read a JT/T 808 position with an item that breaks its own format, instead of keeping the position and
+    /// counting the item: to find out what is wrong with a terminal. Default `false`.
+    pub strict_items: bool,
     /// Datum of the coordinates as sent.
     pub datum: Datum,
     /// Seconds east of UTC of the terminal's clock, when it is not what the protocol says (GMT+8, 28,800, for the
@@ -30,6 +36,9 @@ pub struct Profile {
     pub skips_authentication: bool,
     /// The numbers that a lower platform of JT/T 809 encrypts with. Default: it does not.
     pub cipher: Option<Cipher>,
+    /// The password that a terminal wants in front of every command (Queclink). Default: it is not known, so that such
+    /// a terminal can't be told anything.
+    pub command_password: Option<String>,
     /// What the engine burns, for the fuel rate that is worked out from the air flow. Default: petrol.
     pub fuel: Fuel,
     /// What lies where in the CAN frames that the terminal passes on (JT/T 808 0x0705). Default: nothing is known.
@@ -42,6 +51,8 @@ impl Default for Profile {
         Self {
             name: "standard".to_owned(),
             lenient_checksum: false,
+            lenient_length: false,
+            strict_items: false,
             datum: Datum::Wgs84,
             clock_offset_s: None,
             id_form: IdForm::AsSent,
@@ -49,6 +60,7 @@ impl Default for Profile {
             vendor_items: VendorItems::Raw,
             skips_authentication: false,
             cipher: None,
+            command_password: None,
             fuel: Fuel::Petrol,
             can_signals: Vec::new(),
         }
@@ -69,6 +81,7 @@ impl Profile {
     pub const BUILT_IN: &'static [&'static str] = &[
         "standard",
         "lenient",
+        "strict",
         "gcj02",
         "gps51",
         "seeworld",
@@ -77,17 +90,25 @@ impl Profile {
         "obd_list_80",
         "obd_900_f0",
         "list_eb",
+        "aovx",
+        "jointech",
+        "tracker_d4",
+        "tracker_e1",
+        "tracker_e4",
+        "tracker_56",
+        "driver_bc",
     ];
 
     /// The profile with this name among those that need no configuration: `standard`, `lenient` (wrong
-    /// checksums are accepted), `gcj02` (coordinates are GCJ-02), and one of the same name for each of
+    /// checksums or lengths are accepted), `strict` (bad items are not), `gcj02` (coordinates are GCJ-02), and one of the same name for each of
     /// [`VendorItems`].
     #[must_use]
     pub fn built_in(name: &str) -> Option<Self> {
         let mut profile = Self { name: name.to_owned(), ..Self::default() };
         match name {
             "standard" => {}
-            "lenient" => profile.lenient_checksum = true,
+            "lenient" => (profile.lenient_checksum, profile.lenient_length) = (true, true),
+            "strict" => profile.strict_items = true,
             "gcj02" => profile.datum = Datum::Gcj02,
             "gps51" => profile.vendor_items = VendorItems::Gps51,
             "seeworld" => profile.vendor_items = VendorItems::Seeworld,
@@ -96,6 +117,13 @@ impl Profile {
             "obd_list_80" => profile.vendor_items = VendorItems::ObdList80,
             "obd_900_f0" => profile.vendor_items = VendorItems::Obd900F0,
             "list_eb" => profile.vendor_items = VendorItems::ListEb,
+            "aovx" => profile.vendor_items = VendorItems::Aovx,
+            "jointech" => profile.vendor_items = VendorItems::Jointech,
+            "tracker_d4" => profile.vendor_items = VendorItems::TrackerD4,
+            "tracker_e1" => profile.vendor_items = VendorItems::TrackerE1,
+            "tracker_e4" => profile.vendor_items = VendorItems::TrackerE4,
+            "tracker_56" => profile.vendor_items = VendorItems::Tracker56,
+            "driver_bc" => profile.vendor_items = VendorItems::DriverBc,
             _ => return None,
         }
         Some(profile)
@@ -154,6 +182,38 @@ pub enum VendorItems {
     Obd900F0,
     /// Battery, supply and state of small trackers as a list in item 0xEB.
     ListEb,
+    /// AOVX tags: firmware, sensors, battery and SIM card in items 0xF2 and 0xF6 to 0xF8.
+    Aovx,
+    /// Jointech locks and seals: items 0x60, 0x63, 0x69, 0x6C and 0x71.
+    Jointech,
+    /// Charge and battery in items 0xD4 and 0xD5.
+    TrackerD4,
+    /// Charge or supply in item 0xE1, alarms in 0xFE, what was felt in 0x2070.
+    TrackerE1,
+    /// Charge in item 0xE4 and 0x0210, steps in item 0xF8.
+    TrackerE4,
+    /// Charge and alarms in items 0x56 and 0x57.
+    #[serde(rename = "tracker_56")]
+    Tracker56,
+    /// The driver's card in items 0xBC and 0xBD.
+    DriverBc,
+}
+
+impl VendorItems {
+    /// Whether what the items tell is of the tracker itself, and not of a vehicle.
+    pub(crate) const fn is_of_the_tracker(self) -> bool {
+        matches!(
+            self,
+            Self::ListEb
+                | Self::Aovx
+                | Self::Jointech
+                | Self::TrackerD4
+                | Self::TrackerE1
+                | Self::TrackerE4
+                | Self::Tracker56
+                | Self::DriverBc
+        )
+    }
 }
 
 #[cfg(test)]
@@ -170,7 +230,7 @@ mod tests {
 
     #[test]
     fn vendor_items_have_the_names_of_their_profiles() {
-        for name in Profile::BUILT_IN.iter().skip(3) {
+        for name in Profile::BUILT_IN.iter().skip(4) {
             let items = Profile::built_in(name).unwrap().vendor_items;
             assert_eq!(serde_json::to_value(items).unwrap(), *name);
         }

@@ -424,6 +424,8 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::manage::revoke))
         .routes(routes!(accounts::manage::reset))
         .routes(routes!(accounts::manage::roles))
+        .routes(routes!(accounts::tokens::list))
+        .routes(routes!(accounts::tokens::revoke))
         .routes(routes!(accounts::units::list))
         .routes(routes!(accounts::demo::list))
         .routes(routes!(accounts::purposes::state_purpose))

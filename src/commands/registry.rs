@@ -8,7 +8,7 @@ use motorpool_protocols::{Protocol, TerminalId};
 use serde_json::json;
 
 use super::Outcome;
-use super::deeds::{self, WHO};
+use super::deeds;
 use super::registers::{self, ExportArgs, ImportArgs};
 use crate::clock::wall_now;
 use crate::config::{self, Config};
@@ -280,9 +280,10 @@ fn quarantined_line(row: &Quarantined, as_json: bool) -> String {
 }
 
 async fn approve(args: &ApproveArgs, registry: &Registry) -> anyhow::Result<Outcome> {
+    let deed = deeds::telling("device.write", DeviceState::Approved.as_str().to_owned());
     let results = if args.all {
         registry
-            .approve_all_quarantined(WHO, wall_now())
+            .approve_all_quarantined(&deed, wall_now())
             .await?
             .into_iter()
             .map(|(_, result)| result)
@@ -302,10 +303,10 @@ async fn approve(args: &ApproveArgs, registry: &Registry) -> anyhow::Result<Outc
                 .with_context(|| format!("`{text}` is no identity: 1 to 31 printable ASCII characters"))?;
             terminals.push((protocol, terminal));
         }
-        registry.approve_terminals(&terminals, profile, WHO, wall_now()).await?
+        registry.approve_terminals(&terminals, profile, &deed, wall_now()).await?
     };
     let devices: Vec<DeviceId> = results.iter().map(|result| result.device).collect();
-    finish(registry, &devices, DeviceState::Approved, args.json).await
+    finish(registry, &devices, DeviceState::Approved, args.json)
 }
 
 async fn block(args: &BlockArgs, registry: &Registry) -> anyhow::Result<Outcome> {
@@ -314,8 +315,9 @@ async fn block(args: &BlockArgs, registry: &Registry) -> anyhow::Result<Outcome>
     for text in &args.devices {
         devices.push(snapshot.resolve(text).with_context(|| format!("`{text}`"))?.id);
     }
-    registry.set_state(&devices, DeviceState::Blocked, WHO, wall_now()).await?;
-    finish(registry, &devices, DeviceState::Blocked, args.json).await
+    let deed = deeds::telling("device.write", DeviceState::Blocked.as_str().to_owned());
+    registry.set_state(&devices, DeviceState::Blocked, &deed, wall_now()).await?;
+    finish(registry, &devices, DeviceState::Blocked, args.json)
 }
 
 async fn make_secrets(args: &SecretArgs, registry: &Registry) -> anyhow::Result<Outcome> {
@@ -325,9 +327,8 @@ async fn make_secrets(args: &SecretArgs, registry: &Registry) -> anyhow::Result<
         devices.push(snapshot.resolve(text).with_context(|| format!("`{text}`"))?);
     }
     for device in devices {
-        let secret = registry.make_mqtt_secret(device.id, WHO, wall_now()).await?;
-        let object = format!("device {}", device.id);
-        deeds::note(registry, "device.write", object, "mqtt_secret".to_owned(), wall_now()).await?;
+        let deed = deeds::telling("device.write", "mqtt_secret".to_owned());
+        let secret = registry.make_mqtt_secret(device.id, &deed, wall_now()).await?;
         let (id, user) = (device.id.0, device.terminal.as_str());
         let mut out = std::io::stdout().lock();
         if args.json {
@@ -339,19 +340,13 @@ async fn make_secrets(args: &SecretArgs, registry: &Registry) -> anyhow::Result<
     Ok(Outcome::Good)
 }
 
-/// Tells the audit log and the caller which devices were let in or shut out.
-async fn finish(
+/// Tells the caller which devices were let in or shut out.
+fn finish(
     registry: &Registry,
     devices: &[DeviceId],
     state: DeviceState,
     as_json: bool,
 ) -> anyhow::Result<Outcome> {
-    if !devices.is_empty() {
-        let numbers: Vec<u32> = devices.iter().map(|device| device.0).collect();
-        let object = format!("{} devices", devices.len());
-        let detail = json!({ "state": state.as_str(), "devices": numbers }).to_string();
-        deeds::note(registry, "device.write", object, detail, wall_now()).await?;
-    }
     let snapshot = registry.snapshot();
     let changed = devices.iter().filter_map(|device| snapshot.device(*device));
     tell(changed.map(AsRef::as_ref), state.as_str(), as_json)

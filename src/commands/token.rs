@@ -10,7 +10,7 @@ use motorpool_supervision::register::{Unit, Versioned};
 use serde_json::json;
 
 use super::Outcome;
-use super::deeds::{self, WHO};
+use super::deeds;
 use super::registry::{Place, with_registry};
 use crate::clock::wall_now;
 use crate::registry::{Known, Registry, Scope, TOKEN_ROLES, Token, TokenPerson};
@@ -106,14 +106,15 @@ async fn create(args: &CreateArgs, registry: &Registry) -> anyhow::Result<Outcom
     let now = wall_now();
     let expires_at = args.days.map(|days| UtcMillis(now.0 + i64::from(days) * DAY_MS));
     let person = person(args, registry, now).await?;
-    let token = registry.create_token_for(&args.name, &scopes, person.as_ref(), expires_at, WHO, now).await?;
-    let made = registry.check_token(&token, now).context("the token is not there")?;
+    let words: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
     let detail = json!({
-        "name": made.name, "scopes": words(&made), "expires_at": expires_at, "person": person.map(|person| json!({
+        "name": args.name, "scopes": words, "expires_at": expires_at, "person": person.as_ref().map(|person| json!({
             "name": person.name, "roles": person.roles, "unit": person.unit,
         })),
     });
-    deeds::note(registry, "token.create", format!("token {}", made.id), detail.to_string(), now).await?;
+    let deed = deeds::telling("token.create", detail.to_string());
+    let token =
+        registry.create_token_for(&args.name, &scopes, person.as_ref(), expires_at, &deed, now).await?;
     writeln!(std::io::stdout(), "{token}")?;
     Ok(Outcome::Good)
 }
@@ -171,10 +172,10 @@ fn list(args: &ListArgs, registry: &Registry) -> anyhow::Result<Outcome> {
 }
 
 async fn revoke(args: &RevokeArgs, registry: &Registry) -> anyhow::Result<Outcome> {
-    if !registry.revoke_token(&args.id).await.context("can't revoke the token")? {
+    let deed = deeds::telling("token.revoke", String::new());
+    if !registry.revoke_token(&args.id, &deed, wall_now()).await.context("can't revoke the token")? {
         bail!("there is no token `{}`", args.id);
     }
-    deeds::note(registry, "token.revoke", format!("token {}", args.id), String::new(), wall_now()).await?;
     Ok(Outcome::Good)
 }
 
@@ -184,6 +185,7 @@ mod tests {
 
     use clap::Parser as _;
 
+    use super::super::deeds::WHO;
     use super::*;
     use crate::accounts::chain::Deed;
     use crate::config::Config;

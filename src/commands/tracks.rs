@@ -114,9 +114,11 @@ fn run_verify(args: &VerifyArgs) -> anyhow::Result<Outcome> {
         }
         (Err(error), json) => {
             if json {
-                println!("{}", serde_json::json!({ "sound": false, "first_bad_item": error.to_string() }));
+                let (item, advice) = (error.to_string(), error.advice());
+                let found = serde_json::json!({ "sound": false, "first_bad_item": item, "advice": advice });
+                println!("{found}");
             } else {
-                println!("first bad item: {error}");
+                println!("first bad item: {error}\n{}", error.advice());
             }
             return Ok(Outcome::FoundWrong);
         }

@@ -177,6 +177,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         format!("tracks.page_rows = {} must be between 64 and 65536", config.tracks.page_rows),
     );
     expect(config.tracks.compact_files_min >= 2, "tracks.compact_files_min must be at least 2".to_owned());
+    let is_enough = config.tracks.compact_bytes_per_s.0 >= 1 << 16;
+    expect(is_enough, "tracks.compact_bytes_per_s must be at least 64KiB".to_owned());
     for (at, map) in config.map.basemap.iter().enumerate() {
         let fault = map.fault();
         expect(fault.is_none(), fault.unwrap_or_default());

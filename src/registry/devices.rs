@@ -10,8 +10,7 @@ use super::accounts::log::tell;
 use super::db::{Sql, Tx};
 use super::mqtt_secrets::hash_of;
 use super::snapshot::{Device, DeviceState, fingerprint};
-use super::{CHUNK_ROWS, Error, Registry, Write};
-use crate::accounts::chain::Deed;
+use super::{CHUNK_ROWS, Error, Registry, Told, Write};
 use crate::ids::DeviceId;
 
 /// Registrations written in one transaction.
@@ -128,6 +127,22 @@ pub struct DeviceChange {
     pub detail: String,
 }
 
+/// How many devices the audit log names of those that were changed together.
+const OBJECT_DEVICES_MAX: usize = 20;
+
+/// What the audit log calls these devices: the first few by their numbers.
+fn object_of(devices: &[Device]) -> String {
+    let mut ids = devices.iter().take(OBJECT_DEVICES_MAX).map(|device| device.id.to_string());
+    match (devices.len(), ids.next()) {
+        (1, Some(id)) => format!("device {id}"),
+        (count, first) => {
+            let more = if count > OBJECT_DEVICES_MAX { ", …" } else { "" };
+            let ids: Vec<String> = first.into_iter().chain(ids).collect();
+            format!("{count} devices: {}{more}", ids.join(", "))
+        }
+    }
+}
+
 /// Which devices to list, lowest number first.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "a request, built field by field")]
@@ -221,7 +236,13 @@ impl Registry {
     ///
     /// # Errors
     /// When the database fails; then nothing was changed.
-    pub async fn enrol(&self, wanted: &[Enrol], who: &str, now: UtcMillis) -> Result<Vec<Enrolled>, Error> {
+    pub async fn enrol(
+        &self,
+        wanted: &[Enrol],
+        told: impl Into<Told<'_>>,
+        now: UtcMillis,
+    ) -> Result<Vec<Enrolled>, Error> {
+        let Told { who, deed } = told.into();
         let mut write = self.write().await?;
         let mut created: Vec<Device> = Vec::new();
         let mut new_by_key: HashMap<(Protocol, &str), usize> = HashMap::new();
@@ -246,6 +267,7 @@ impl Registry {
             let details: Vec<_> =
                 created.iter().map(|device| (device.id, enrolled_detail(device), now)).collect();
             write.history("enrolled", who, now, &details).await?;
+            tell(&mut write.tx, deed, object_of(&created), now).await?;
         }
         let results = found
             .into_iter()
@@ -286,11 +308,11 @@ impl Registry {
         &self,
         devices: &[DeviceId],
         state: DeviceState,
-        who: &str,
+        told: impl Into<Told<'_>>,
         now: UtcMillis,
     ) -> Result<usize, Error> {
         let write = self.write().await?;
-        self.set_state_in(write, devices, state, who, None, now).await
+        self.set_state_in(write, devices, state, told.into(), now).await
     }
 
     /// As [`Registry::set_state`] for one device, but only if `is_expected` agrees with the number of its last change.
@@ -303,7 +325,7 @@ impl Registry {
         device: DeviceId,
         is_expected: impl FnOnce(i64) -> bool,
         state: DeviceState,
-        (who, told): (&str, Option<&Deed>),
+        told: impl Into<Told<'_>>,
         now: UtcMillis,
     ) -> Result<bool, Error> {
         let mut write = self.write().await?;
@@ -313,7 +335,7 @@ impl Registry {
             write.tx.rollback().await?;
             return Ok(false);
         }
-        self.set_state_in(write, &[device], state, who, told, now).await?;
+        self.set_state_in(write, &[device], state, told.into(), now).await?;
         Ok(true)
     }
 
@@ -322,8 +344,7 @@ impl Registry {
         mut write: Write<'_>,
         devices: &[DeviceId],
         state: DeviceState,
-        who: &str,
-        told: Option<&Deed>,
+        Told { who, deed }: Told<'_>,
         now: UtcMillis,
     ) -> Result<usize, Error> {
         let mut changed: Vec<Device> = Vec::new();
@@ -355,8 +376,8 @@ impl Registry {
         let details: Vec<_> = changed.iter().map(|device| (device.id, state_detail(device), now)).collect();
         write.history(state.as_str(), who, now, &details).await?;
         let count = changed.len();
-        if let Some(first) = changed.first() {
-            tell(&mut write.tx, told, format!("device {}", first.id), now).await?;
+        if !changed.is_empty() {
+            tell(&mut write.tx, deed, object_of(&changed), now).await?;
         }
         self.commit(write, changed).await?;
         Ok(count)

@@ -43,6 +43,7 @@ mod tests_of_commands;
 #[cfg(test)]
 mod tests_of_webhooks;
 mod tokens;
+mod told;
 mod webhooks;
 
 use arc_swap::ArcSwap;
@@ -74,6 +75,7 @@ pub use rollup_marks::RollupMark;
 pub use samples::StoredPlan;
 pub use snapshot::{Device, DeviceState, Snapshot, Unresolved};
 pub use tokens::{Scope, TOKEN_FILE, TOKEN_ROLES, Token, TokenPerson};
+pub use told::Told;
 pub use webhooks::{
     Attempt, Delivery, DeliveryState, NewDelivery, NewWebhook, WAITING_MAX, WEBHOOKS_MAX, Webhook,
     WebhookSecret,

@@ -7,9 +7,10 @@
 
 use motorpool_protocols::{Protocol, TerminalId, UtcMillis};
 
+use super::accounts::log::tell;
 use super::db::Sql;
 use super::snapshot::{Device, Snapshot};
-use super::{Error, Registry, hex, random};
+use super::{Error, Registry, Told, hex, random};
 use crate::ids::DeviceId;
 
 /// Bytes of a secret.
@@ -27,7 +28,13 @@ impl Registry {
     ///
     /// # Errors
     /// When there is no such device or the database fails; then the old secret stays.
-    pub async fn make_mqtt_secret(&self, id: DeviceId, who: &str, now: UtcMillis) -> Result<String, Error> {
+    pub async fn make_mqtt_secret(
+        &self,
+        id: DeviceId,
+        told: impl Into<Told<'_>>,
+        now: UtcMillis,
+    ) -> Result<String, Error> {
+        let Told { who, deed } = told.into();
         let mut write = self.write().await?;
         let Some(device) = write.snapshot.device(id) else {
             write.tx.rollback().await?;
@@ -39,6 +46,7 @@ impl Registry {
         let sql = Sql::new("UPDATE devices SET mqtt_secret_hash = $1 WHERE id = $2");
         write.tx.execute(sql.bind(hex::encode(&hash)).bind(id.0)).await?;
         write.history("mqtt_secret", who, now, &[(id, "{}".to_owned(), now)]).await?;
+        tell(&mut write.tx, deed, format!("device {id}"), now).await?;
         self.commit(write, vec![device]).await?;
         Ok(secret)
     }

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 
 use super::db::Sql;
 use super::devices::{Enrol, Enrolled, Registered};
-use super::{CHUNK_ROWS, Error, Registry};
+use super::{CHUNK_ROWS, Error, Registry, Told};
 
 /// One unknown terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,13 +173,13 @@ impl Registry {
     /// When the database fails; then nothing was changed.
     pub async fn approve_all_quarantined(
         &self,
-        who: &str,
+        told: impl Into<Told<'_>>,
         now: UtcMillis,
     ) -> Result<Vec<(Enrol, Enrolled)>, Error> {
         let limit = u32::try_from(self.quarantine_max).unwrap_or(u32::MAX);
         let all = self.quarantine(&QuarantineFilter { after: None, limit }).await?;
         let wanted: Vec<Enrol> = all.into_iter().filter_map(enrol_of).collect();
-        let results = self.enrol(&wanted, who, now).await?;
+        let results = self.enrol(&wanted, told, now).await?;
         Ok(wanted.into_iter().zip(results).collect())
     }
 
@@ -191,9 +191,10 @@ impl Registry {
         &self,
         terminals: &[(Protocol, TerminalId)],
         profile: Option<&str>,
-        who: &str,
+        told: impl Into<Told<'_>>,
         now: UtcMillis,
     ) -> Result<Vec<Enrolled>, Error> {
+        let told = told.into();
         self.flush_quarantine().await?;
         let mut wanted = Vec::with_capacity(terminals.len());
         for (protocol, terminal) in terminals {
@@ -206,10 +207,10 @@ impl Registry {
             let fresh = Enrol { protocol: *protocol, terminal: *terminal, name: None, profile: None };
             wanted.push(Enrol { profile: profile.map(str::to_owned), ..enrol.unwrap_or(fresh) });
         }
-        let mut results = self.enrol(&wanted, who, now).await?;
+        let mut results = self.enrol(&wanted, told, now).await?;
         let known: Vec<_> =
             results.iter().filter(|result| !result.created).map(|result| result.device).collect();
-        self.set_state(&known, super::DeviceState::Approved, who, now).await?;
+        self.set_state(&known, super::DeviceState::Approved, told, now).await?;
         for result in &mut results {
             result.state = super::DeviceState::Approved;
         }

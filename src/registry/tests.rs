@@ -256,8 +256,8 @@ async fn tokens_expire_are_revoked_and_only_their_hash_is_kept(home: Home) {
     for bad in [wrong.as_str(), "", "mp_", "mp__", "Bearer", &short.replace("mp_", "")] {
         assert!(registry.check_token(bad, NOW).is_none(), "{bad}");
     }
-    assert!(registry.revoke_token(&token.id).await.unwrap());
-    assert!(!registry.revoke_token(&token.id).await.unwrap());
+    assert!(registry.revoke_token(&token.id, "test", NOW).await.unwrap());
+    assert!(!registry.revoke_token(&token.id, "test", NOW).await.unwrap());
     assert!(registry.check_token(&short, NOW).is_none());
     let secret = first.rsplit('_').next().unwrap();
     if !home.is_sqlite() {

@@ -18,8 +18,9 @@ use sha2::{Digest, Sha256};
 use sqlx::FromRow;
 use subtle::ConstantTimeEq;
 
+use super::accounts::log::tell;
 use super::db::{Sql, Tx};
-use super::{Error, Registry, bump, hex, random};
+use super::{Error, Registry, Told, bump, hex, random};
 
 /// The file in the data folder that holds the first token, mode 0600.
 pub const TOKEN_FILE: &str = "api-token";
@@ -184,6 +185,11 @@ impl Row {
     }
 }
 
+/// What the audit log calls a token.
+fn object_of(id: &str) -> String {
+    format!("token {id}")
+}
+
 impl Registry {
     /// Makes a token and answers its full text, which nobody can read again.
     ///
@@ -194,10 +200,10 @@ impl Registry {
         name: &str,
         scopes: &[Scope],
         expires_at: Option<UtcMillis>,
-        who: &str,
+        told: impl Into<Told<'_>>,
         now: UtcMillis,
     ) -> Result<String, Error> {
-        self.create_token_for(name, scopes, None, expires_at, who, now).await
+        self.create_token_for(name, scopes, None, expires_at, told, now).await
     }
 
     /// As [`Registry::create_token`], for a person. The person's number is handed out here, whatever `person` says.
@@ -210,9 +216,10 @@ impl Registry {
         scopes: &[Scope],
         person: Option<&TokenPerson>,
         expires_at: Option<UtcMillis>,
-        who: &str,
+        told: impl Into<Told<'_>>,
         now: UtcMillis,
     ) -> Result<String, Error> {
+        let Told { who, deed } = told.into();
         if person.is_some_and(|person| role_words(&person.roles).is_empty()) {
             return Err(Error::Refused("a person without a role".to_owned()));
         }
@@ -244,6 +251,7 @@ impl Registry {
         .bind(person.map(|person| role_words(&person.roles)))
         .bind(person.map(|person| person.unit.0));
         tx.execute(sql).await?;
+        tell(&mut tx, deed, object_of(&id), now).await?;
         self.commit_alone(tx).await?;
         Ok(format!("mp_{id}_{secret}"))
     }
@@ -252,13 +260,20 @@ impl Registry {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn revoke_token(&self, id: &str) -> Result<bool, Error> {
+    pub async fn revoke_token(
+        &self,
+        id: &str,
+        told: impl Into<Told<'_>>,
+        now: UtcMillis,
+    ) -> Result<bool, Error> {
+        let deed = told.into().deed;
         let _turn = self.writer.lock().await;
         let mut tx = self.db.begin_write().await?;
         let gone = tx.execute(Sql::new("DELETE FROM tokens WHERE id = $1").bind(id)).await?;
         if gone == 0 {
             return Ok(false);
         }
+        tell(&mut tx, deed, object_of(id), now).await?;
         self.commit_alone(tx).await?;
         Ok(true)
     }

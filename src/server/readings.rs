@@ -133,5 +133,8 @@ fn tracks(stats: &crate::tracks::Stats) -> TrackReading {
         bytes: stats.bytes,
         frozen_tables: stats.frozen_tables,
         writer_waits: stats.writer_waits,
+        loose_files: stats.loose_files,
+        loose_rows: stats.loose_rows,
+        merged_rows: stats.merged_rows,
     }
 }

@@ -104,6 +104,9 @@ list! {
     TrackBytes, Gauge, "motorpool_track_bytes", "Bytes of the files of the track archive";
     TrackTablesWaiting, Gauge, "motorpool_track_tables_waiting", "Full tables of fixes in memory that wait to be written";
     TrackWriterWaits, Counter, "motorpool_track_writer_waits_total", "Times the fold waited because too many tables were still to be written";
+    TrackFilesLoose, Gauge, "motorpool_track_files_loose", "Files of the track archive that are to be merged still";
+    TrackRowsLoose, Gauge, "motorpool_track_rows_loose", "Rows in files of the track archive that are to be merged still";
+    TrackRowsMerged, Counter, "motorpool_track_rows_merged_total", "Rows of the track archive written by merges";
     QuarantineTerminals, Gauge, "motorpool_quarantine_terminals", "Unknown terminals remembered";
     QuarantineDropped, Counter, "motorpool_quarantine_dropped_total", "Unknown terminals that found no room to be noted";
     SupervisionPasses, Counter, "motorpool_supervision_passes_total", "Passes of supervision by outcome";
@@ -264,6 +267,9 @@ impl Exporter {
         self.gauge(Metric::TrackBytes, &[], float(tracks.bytes));
         self.gauge(Metric::TrackTablesWaiting, &[], float(tracks.frozen_tables));
         self.counter(Metric::TrackWriterWaits, &[], tracks.writer_waits);
+        self.gauge(Metric::TrackFilesLoose, &[], float(tracks.loose_files));
+        self.gauge(Metric::TrackRowsLoose, &[], float(tracks.loose_rows));
+        self.counter(Metric::TrackRowsMerged, &[], tracks.merged_rows);
     }
 
     fn set_supervision(&self, readings: &Readings) {

@@ -120,6 +120,12 @@ pub struct TrackReading {
     pub frozen_tables: u64,
     /// How often the fold waited because too many tables were still to be written.
     pub writer_waits: u64,
+    /// Files that merging has still to put into their final form.
+    pub loose_files: u64,
+    /// Rows in these.
+    pub loose_rows: u64,
+    /// Rows written by merges.
+    pub merged_rows: u64,
 }
 
 /// The tracker listeners' numbers.

@@ -15,6 +15,10 @@
 //! 1 (0x02) and transparent data (0x81) have no answer in the protocol: what of them was received and not yet synced is
 //! lost with the machine, at most the socket's buffer and one commit group.
 //!
+//! # Commands
+//! `WHERE#`, `TIMER,seconds,1#` and `VERSION#` as message 0x80, which answers with the same number, for people: a text that
+//! speaks of an error is a failure.
+//!
 //! # What differs in the wild
 //! - A package over TCP has no checksum: only its length tells that it is one.
 //! - Values of the engine (0x07) are the bytes of J1979 on the left of four, what is right of them is filling.

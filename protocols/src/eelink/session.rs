@@ -1,8 +1,10 @@
 //! One link of an Eelink terminal: who it is, and what is answered.
 
+use crate::command::{CommandError, CommandKey, CommandResult};
 use crate::eelink::frame::{self, ENVELOPE, FRAME_BYTES_MAX, Frame, PACKAGE, Package};
 use crate::framed::{Cut, Dialect, Heard, Verdict};
-use crate::{Protocol, RejectReason, TerminalId, UtcMillis};
+use crate::sent::{Sent, Words, result_in_words};
+use crate::{Command, Profile, Protocol, RejectReason, TerminalId, UtcMillis};
 
 /// The type of a log-in.
 pub const LOG_IN: u8 = 0x01;
@@ -13,13 +15,20 @@ const UNANSWERED: [u8; 3] = [0x02, COMMAND, 0x81];
 /// The longest text of a command.
 pub const COMMAND_BYTES_MAX: usize = 1 << 10;
 
+/// What terminals are told in text. Behind the interval stands how many positions come together.
+const WORDS: Words = Words {
+    ask_position: Some("WHERE#"),
+    attributes: Some("VERSION#"),
+    interval: Some(("TIMER,", ",1#", 1..=u16::MAX)),
+};
+
 /// The dialect of Eelink.
 #[derive(Clone, Debug, Default)]
 pub struct Eelink {
     /// Whether the terminal sends envelopes.
     has_envelopes: bool,
-    /// Serial number of the last command.
-    serial: u16,
+    /// Commands that were sent, by their numbers.
+    sent: Sent<u16>,
 }
 
 impl Dialect for Eelink {
@@ -58,9 +67,10 @@ impl Dialect for Eelink {
         }
     }
 
-    fn answer(&mut self, now: UtcMillis, raw: &[u8], _heard: &Heard, verdict: Verdict, out: &mut Vec<u8>) {
+    fn answer(&mut self, now: UtcMillis, raw: &[u8], heard: &Heard, verdict: Verdict, out: &mut Vec<u8>) {
         // A terminal that may not come in hears nothing: the protocol has no word for it.
         let (Verdict::Accepted, Ok(frame)) = (verdict, Frame::parse(raw)) else { return };
+        self.sent.logged_in(heard);
         self.has_envelopes = frame.terminal.is_some();
         let mut answers = Vec::new();
         for package in frame.packages().filter(|package| !UNANSWERED.contains(&package.kind)) {
@@ -85,16 +95,40 @@ impl Dialect for Eelink {
         if message_id != u16::from(COMMAND) || body.is_empty() || body.len() > COMMAND_BYTES_MAX {
             return None;
         }
-        self.serial = self.serial.wrapping_add(1);
+        let serial = self.sent.next_serial();
         // 1: a command; then its number, four bytes.
-        let content = [&[1, 0, 0][..], &self.serial.to_be_bytes(), body].concat();
+        let content = [&[1, 0, 0][..], &serial.to_be_bytes(), body].concat();
         let mut package = Vec::new();
-        frame::encode_package(COMMAND, self.serial, &content, &mut package);
+        frame::encode_package(COMMAND, serial, &content, &mut package);
         if !self.has_envelopes {
             out.extend_from_slice(&package);
-            return Some(self.serial);
+            return Some(serial);
         }
-        frame::encode_envelope(terminal, &package, out).then_some(self.serial)
+        frame::encode_envelope(terminal, &package, out).then_some(serial)
+    }
+
+    fn command(
+        &mut self,
+        terminal: &TerminalId,
+        command: &Command,
+        _profile: &Profile,
+        out: &mut Vec<u8>,
+    ) -> Result<CommandKey, CommandError> {
+        let text = WORDS.of(command)?;
+        let too_long = CommandError::TooLong { limit: COMMAND_BYTES_MAX };
+        let serial = self.send(terminal, COMMAND.into(), text.as_bytes(), out).ok_or(too_long)?;
+        Ok(self.sent.remember(terminal, serial))
+    }
+
+    fn confirmation(&mut self, raw: &[u8], heard: &Heard) -> Option<(CommandKey, CommandResult)> {
+        let frame = Frame::parse(raw).ok()?;
+        // 1: what answers a command; then its number, and the text.
+        let (number, text) = frame.packages().find_map(|package| match package.content {
+            [1, rest @ ..] if package.kind == COMMAND => rest.split_first_chunk::<4>(),
+            _ => None,
+        })?;
+        let key = self.sent.answered(heard, |serial| u32::from(*serial) == u32::from_be_bytes(*number))?;
+        Some((key, result_in_words(text)))
     }
 }
 

@@ -12,6 +12,9 @@
 //! durable: a terminal that is not set to wait for it passes it over. Times are UTC. Records of `+BUFF` are
 //! marked [`crate::Quality::BACKFILL`]. An accuracy of 0, or none, means that the place is an old one.
 //!
+//! Commands: `AT+GTRTO=password,1,,,,,,serial$` for the place and `8` for the versions. The password is the profile's
+//! `command_password`; `+ACK:GTRTO` repeats the serial number.
+//!
 //! There are more than a hundred reports, with other fields in every family and version. What they have in
 //! common is read by its shape and not by its number: places wherever they are, then distance, hours, analog
 //! inputs, charge and state behind the last of them. `GTCAN`, `GTOBD`, `GTINF`, `GTERI` and the reports whose kind
@@ -42,9 +45,9 @@ pub(crate) use observe::{describe, observe};
 pub(crate) const TERMINATOR: &[u8] = b"$";
 
 pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
-    Box::new(FramedSession::new(Gl200Dialect, limits))
+    Box::new(FramedSession::new(Gl200Dialect::default(), limits))
 }
 
 pub(crate) fn fit(_transport: Transport, input: &[u8]) -> Fit {
-    framed::fit(&Gl200Dialect, input)
+    framed::fit(&Gl200Dialect::default(), input)
 }

@@ -15,17 +15,22 @@
 //! one that brings both within twelve hours. KEYWORD is `tracker` or what happened. The speed is in knots, as the
 //! receiver writes it. A side (`E`) that was left out is north or east.
 //!
+//! Commands are `**,imei:IMEI,B;` for the place, `C,30s` (`05m`, `01h`) for the interval and `A` to end it. What follows are
+//! reports like any others: a command is never confirmed.
+//!
 //! **Answers.** LOAD and ON wait for the disk, so a terminal that gets no LOAD keeps what it has. Reports have no
 //! answer, but `help me` is repeated until `**,imei:IMEI,E;`, which waits for the disk too. What is lost when the
 //! machine fails while a terminal is logged in is what lay in the buffers of the socket and in one commit group.
 
 mod report;
 
+use crate::command::{CommandError, CommandKey};
 use crate::framed::{self, Cut, Dialect, Fit, FramedSession, Heard, Transport, Verdict};
 use crate::notes::{NoNotes, Notebook, Notes, Title};
 use crate::octets::readable;
+use crate::sent::{Sent, lasting_interval};
 use crate::{
-    DecodeError, Description, Observation, Observations, Profile, Protocol, RejectReason, Session,
+    Command, DecodeError, Description, Observation, Observations, Profile, Protocol, RejectReason, Session,
     SessionLimits, TerminalId, UtcMillis, text,
 };
 
@@ -74,8 +79,19 @@ fn imei(digits: &[u8]) -> Option<TerminalId> {
     if is_imei { text::terminal(digits) } else { None }
 }
 
-#[derive(Debug)]
-struct Gps103;
+#[derive(Debug, Default)]
+struct Gps103 {
+    /// Commands that were sent: nothing answers them.
+    sent: Sent<()>,
+}
+
+/// An interval as a terminal reads it: two digits and a unit.
+fn interval(seconds: u16) -> Option<String> {
+    let units = [(1, 's'), (60, 'm'), (3_600, 'h')];
+    let fits =
+        |(unit, _): &(u16, char)| seconds.is_multiple_of(*unit) && (1..=99).contains(&(seconds / unit));
+    units.into_iter().find(fits).map(|(unit, letter)| format!("{:02}{letter}", seconds / unit))
+}
 
 impl Dialect for Gps103 {
     const PROTOCOL: Protocol = Protocol::Gps103;
@@ -122,14 +138,35 @@ impl Dialect for Gps103 {
             _ => {}
         }
     }
+
+    fn command(
+        &mut self,
+        terminal: &TerminalId,
+        command: &Command,
+        _profile: &Profile,
+        out: &mut Vec<u8>,
+    ) -> Result<CommandKey, CommandError> {
+        let text = match command {
+            Command::AskPosition => "B".to_owned(),
+            Command::Interval { seconds: 0, .. } => "A".to_owned(),
+            Command::Interval { seconds, valid_for_s } => {
+                let seconds = lasting_interval(*seconds, *valid_for_s, 1, 1..=u16::MAX)?;
+                let unfit = CommandError::Invalid("the interval is not up to 99 seconds, minutes or hours");
+                format!("C,{}", interval(seconds).ok_or(unfit)?)
+            }
+            _ => return Err(CommandError::NotSupported),
+        };
+        out.extend_from_slice(format!("**,imei:{terminal},{text};").as_bytes());
+        Ok(self.sent.next_key())
+    }
 }
 
 pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
-    Box::new(FramedSession::new(Gps103, limits))
+    Box::new(FramedSession::new(Gps103::default(), limits))
 }
 
 pub(crate) fn fit(_transport: Transport, input: &[u8]) -> Fit {
-    framed::fit(&Gps103, input)
+    framed::fit(&Gps103::default(), input)
 }
 
 pub(crate) fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {

@@ -19,6 +19,10 @@
 //! yet synced are lost with the machine: at most the socket's buffer and one commit group. The log-in is the
 //! gate: while the server can't store, it is not answered and the terminal keeps what it measures.
 //!
+//! # Commands
+//! `WHERE#`, `TIMER,seconds#` (with the ignition on) and `VERSION#` as message 0x80; 0x15 or 0x21 answers with the same
+//! server flag, for people: a text that speaks of an error is a failure.
+//!
 //! # What differs in the wild
 //! - The identity is the IMEI in eight binary-coded bytes with a leading zero. Only the log-in has it.
 //! - Times are UTC unless the profile has a `clock_offset_s`. A log-in may state a time zone: it is shown, but it

@@ -1,9 +1,11 @@
 //! One link of a terminal of the GT06 family: who it is, and what is answered.
 
+use crate::command::{CommandError, CommandKey, CommandResult};
 use crate::framed::{Cut, Dialect, Heard, Kind, Verdict};
 use crate::gt06::frame::{self, FRAME_BYTES_MAX, Frame, LOG_IN};
+use crate::sent::{Sent, Words, result_in_words};
 use crate::time::Civil;
-use crate::{Protocol, RejectReason, TerminalId, UtcMillis};
+use crate::{Command, Profile, Protocol, RejectReason, TerminalId, UtcMillis};
 
 /// The number of a command to the terminal.
 pub const COMMAND: u8 = 0x80;
@@ -19,11 +21,18 @@ const HEARTBEATS: [u8; 3] = [0x13, 0x23, 0x36];
 /// Alarms, with and without a position, and geofences.
 const ALARMS: [u8; 9] = [0x16, 0x19, 0x26, 0x27, 0x32, 0x95, 0xa3, 0xa4, 0xa5];
 
+/// What the family is told in text. The interval is that of a vehicle with its ignition on.
+const WORDS: Words = Words {
+    ask_position: Some("WHERE#"),
+    attributes: Some("VERSION#"),
+    interval: Some(("TIMER,", "#", 5..=18_000)),
+};
+
 /// The dialect of the family.
 #[derive(Clone, Debug, Default)]
 pub struct Gt06 {
-    /// Serial number of the next command.
-    serial: u16,
+    /// Commands that were sent, by their serial numbers.
+    sent: Sent<u16>,
 }
 
 impl Dialect for Gt06 {
@@ -59,6 +68,7 @@ impl Dialect for Gt06 {
     fn answer(&mut self, now: UtcMillis, raw: &[u8], heard: &Heard, verdict: Verdict, out: &mut Vec<u8>) {
         // A terminal that may not come in hears nothing: the protocol has no word for it.
         let (Verdict::Accepted, Ok(frame)) = (verdict, Frame::parse(raw)) else { return };
+        self.sent.logged_in(heard);
         let Some(serial) = frame.serial else { return answer_wifi(&frame, out) };
         match frame.number {
             _ if heard.kind == Kind::LogIn => frame::encode_frame(LOG_IN, &[], serial, out),
@@ -89,15 +99,44 @@ impl Dialect for Gt06 {
         if message_id != u16::from(COMMAND) || body.is_empty() || body.len() > COMMAND_BYTES_MAX {
             return None;
         }
-        self.serial = self.serial.wrapping_add(1);
+        let serial = self.sent.next_serial();
         let mut content = vec![u8::try_from(body.len() + 4).ok()?, 0, 0];
-        content.extend_from_slice(&self.serial.to_be_bytes());
+        content.extend_from_slice(&serial.to_be_bytes());
         content.extend_from_slice(body);
         // English.
         content.extend_from_slice(&[0, 2]);
-        frame::encode_frame(COMMAND, &content, self.serial, out);
-        Some(self.serial)
+        frame::encode_frame(COMMAND, &content, serial, out);
+        Some(serial)
     }
+
+    fn command(
+        &mut self,
+        terminal: &TerminalId,
+        command: &Command,
+        _profile: &Profile,
+        out: &mut Vec<u8>,
+    ) -> Result<CommandKey, CommandError> {
+        let text = WORDS.of(command)?;
+        let too_long = CommandError::TooLong { limit: COMMAND_BYTES_MAX };
+        let serial = self.send(terminal, COMMAND.into(), text.as_bytes(), out).ok_or(too_long)?;
+        Ok(self.sent.remember(terminal, serial))
+    }
+
+    fn confirmation(&mut self, raw: &[u8], heard: &Heard) -> Option<(CommandKey, CommandResult)> {
+        let (flag, text) = command_answer(&Frame::parse(raw).ok()?)?;
+        let key = self.sent.answered(heard, |serial| u32::from(*serial) == flag)?;
+        Some((key, result_in_words(text)))
+    }
+}
+
+/// The server flag and the text of what answers a command.
+fn command_answer<'a>(frame: &Frame<'a>) -> Option<(u32, &'a [u8])> {
+    let (flag, text) = match (frame.number, frame.content) {
+        (0x15 | 0x81, [length, rest @ ..]) => rest.get(..usize::from(*length))?.split_first_chunk::<4>()?,
+        (0x21, content) => content.split_first_chunk::<4>()?,
+        _ => return None,
+    };
+    Some((u32::from_be_bytes(*flag), text))
 }
 
 /// A Wi-Fi message without a tail is answered with its own time.

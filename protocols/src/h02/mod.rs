@@ -14,6 +14,8 @@
 //! not yet on disk when the power fails (the socket's buffer and one group of commits) is lost, unless the
 //! terminal repeats it.
 //!
+//! The one command is `*HQ,id,S71,HHmmss,22,seconds#`, an interval; `V4,S71` with the same time answers it.
+//!
 //! What answers `V0` and `HTBT` can't be told from what a terminal sends. When somebody forges the sender of a datagram
 //! two servers could answer each other for ever: nothing but the limit on messages of one sender ends that.
 //!

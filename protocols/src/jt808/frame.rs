@@ -117,6 +117,15 @@ pub fn unescape<'a>(content: &[u8], out: &'a mut [u8]) -> Result<&'a [u8], Rejec
     }
 }
 
+/// The content with its check byte escaped, where that is an escape byte that was not: some terminals escape a frame before
+/// they append the check byte.
+pub(crate) fn with_check_escaped(content: &[u8]) -> Option<Vec<u8>> {
+    let [.., ESCAPE] = content else { return None };
+    let mut repaired = content.to_vec();
+    repaired.push(1);
+    Some(repaired)
+}
+
 /// XOR of all bytes; of a whole payload it is 0 when the check byte is right.
 #[must_use]
 pub fn xor(bytes: &[u8]) -> u8 {

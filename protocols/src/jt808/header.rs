@@ -15,7 +15,10 @@
 //! The terminal field is whatever the installer set: a phone number, digits of the IMEI, or not decimal at
 //! all. It is read as hexadecimal digits and never as an integer.
 
+use std::cmp::Ordering;
+
 use crate::jt808::frame::BODY_BYTES_MAX;
+use crate::jt808::ids;
 use crate::profile::IdForm;
 use crate::{RejectReason, TerminalId};
 
@@ -25,6 +28,8 @@ pub const HEADER_BYTES_MAX: usize = 21;
 const VERSION_FLAG: u16 = 1 << 14;
 const PACKET_FLAG: u16 = 1 << 13;
 const CIPHER_MASK: u16 = 7 << 10;
+/// A header with a BYTE of serial number.
+const SHORT_HEADER_BYTES: usize = 11;
 const LENGTH_MASK: u16 = 0x03ff;
 
 /// The shape of the header.
@@ -255,6 +260,17 @@ impl<'a> Frame<'a> {
     /// Reads a payload: a header, as many bytes of body as it says, and the check byte, which is not verified.
     #[inline]
     pub(crate) fn parse(payload: &'a [u8]) -> Result<Self, RejectReason> {
+        let frame = Self::parse_unstated(payload)?;
+        match frame.body.len().cmp(&usize::from(frame.properties & LENGTH_MASK)) {
+            Ordering::Equal => Ok(frame),
+            Ordering::Greater => Err(RejectReason::Length),
+            Ordering::Less => Err(RejectReason::Truncated),
+        }
+    }
+
+    /// Reads a payload whatever length it states: the body is what there is.
+    #[inline]
+    pub(crate) fn parse_unstated(payload: &'a [u8]) -> Result<Self, RejectReason> {
         let Some((&[m0, m1, p0, p1, i0, i1, i2, i3, i4, i5, i6, i7], rest)) =
             payload.split_first_chunk::<12>()
         else {
@@ -262,6 +278,9 @@ impl<'a> Frame<'a> {
         };
         let message_id = u16::from_be_bytes([m0, m1]);
         let properties = u16::from_be_bytes([p0, p1]);
+        if matches!(message_id, ids::SHORT_POSITION | ids::SHORT_POSITION_LATE) {
+            return Self::parse_short(message_id, properties, payload);
+        }
         let (id, serial, rest) = if properties & VERSION_FLAG == 0 {
             let word = u64::from_be_bytes([i0, i1, i2, i3, i4, i5, i6, i7]);
             let id = IdBytes { high: word >> 16, low: 0, version: Version::V2013 };
@@ -285,14 +304,23 @@ impl<'a> Frame<'a> {
             };
             (Some(Packet { total: u16::from_be_bytes([t0, t1]), index: u16::from_be_bytes([i0, i1]) }), rest)
         };
-        let stated = usize::from(properties & LENGTH_MASK);
-        match rest.split_last() {
-            Some((_, body)) if body.len() == stated => {
-                Ok(Self { message_id, properties, id, serial, packet, body })
-            }
-            Some((_, body)) if body.len() > stated => Err(RejectReason::Length),
-            _ => Err(RejectReason::Truncated),
-        }
+        let (_check, body) = rest.split_last().ok_or(RejectReason::Truncated)?;
+        Ok(Self { message_id, properties, id, serial, packet, body })
+    }
+
+    /// Reads a payload with a BYTE of serial number, of whose properties only the length means anything.
+    #[cold]
+    fn parse_short(message_id: u16, properties: u16, payload: &'a [u8]) -> Result<Self, RejectReason> {
+        let Some((&[_, _, _, _, i0, i1, i2, i3, i4, i5, serial], rest)) =
+            payload.split_first_chunk::<SHORT_HEADER_BYTES>()
+        else {
+            return Err(RejectReason::Truncated);
+        };
+        let high = u64::from_be_bytes([0, 0, i0, i1, i2, i3, i4, i5]);
+        let id = IdBytes { high, low: 0, version: Version::V2013 };
+        let (_check, body) = rest.split_last().ok_or(RejectReason::Truncated)?;
+        let properties = properties & LENGTH_MASK;
+        Ok(Self { message_id, properties, id, serial: serial.into(), packet: None, body })
     }
 
     /// Cipher of the body; 0 = none.
@@ -310,6 +338,9 @@ impl<'a> Frame<'a> {
     /// Where the body begins in the payload.
     #[inline]
     pub(crate) fn body_at(&self) -> usize {
+        if matches!(self.message_id, ids::SHORT_POSITION | ids::SHORT_POSITION_LATE) {
+            return SHORT_HEADER_BYTES;
+        }
         let packet_items = if self.packet.is_some() { 4 } else { 0 };
         packet_items + if self.id.version == Version::V2013 { 12 } else { 17 }
     }

@@ -33,7 +33,7 @@ pub(crate) const FUEL_IS_PERCENT: u16 = 1 << 15;
 /// Decodes one position report and appends it to `out`, marked with `quality`.
 ///
 /// # Errors
-/// When the body is shorter than [`BASIC_BYTES`]; the offset is from the body's beginning.
+/// When the body is shorter than [`BASIC_BYTES`], or an item is bad and the profile strict about it; the offset is from the body's beginning.
 #[inline]
 pub fn decode_location(
     body: &[u8],
@@ -47,7 +47,12 @@ pub fn decode_location(
     let mut fix = decode_basic(basic, profile);
     fix.quality = fix.quality.with(quality);
     if !items.is_empty() {
+        let start = out.extra.len();
         decode_items(items, &mut fix, out);
+        if profile.strict_items && fix.quality.contains(Quality::ITEM_MALFORMED) {
+            out.extra.truncate(start);
+            return Err(DecodeError::new(BASIC_BYTES, "malformed item"));
+        }
         if let Some(vendor) = obd::Items::of(profile) {
             obd::enrich(vendor, &mut fix, out);
         }

@@ -12,7 +12,7 @@ use crate::jt808::header::{Frame, Header, IdBytes, Packet, Version};
 use crate::jt808::location::{BASIC_BYTES, decode_location};
 use crate::jt808::message::{Edition, Message};
 use crate::jt808::registration::{decode_registration, edition_of, text};
-use crate::jt808::{bcd, ids, obd};
+use crate::jt808::{bcd, ids, obd, short};
 use crate::profile::CHINA_CLOCK_OFFSET_S;
 use crate::{DecodeError, Observation, Observations, Profile, Quality, RejectReason};
 
@@ -39,7 +39,7 @@ pub(crate) fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> 
 /// As [`observe`], for whatever is in `raw`.
 fn observe_frames(raw: &[u8], profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {
     let mut joined = Joined::default();
-    for_each_frame(raw, |payload| {
+    for_each_frame(raw, profile, |payload| {
         let frame = checked(payload, profile)?;
         if frame.packet.is_none() {
             return observe_frame(&frame, profile, out);
@@ -69,7 +69,7 @@ pub fn decode_message(raw: &[u8], profile: &Profile) -> Result<(Header, Vec<u8>)
     let mut joined = Joined::default();
     let mut message = None;
     let mut first = None;
-    for_each_frame(raw, |payload| {
+    for_each_frame(raw, profile, |payload| {
         let frame = checked(payload, profile)?;
         let header = *first.get_or_insert_with(|| frame.header(profile.id_form));
         let body = match frame.packet {
@@ -92,7 +92,7 @@ pub fn decode_message(raw: &[u8], profile: &Profile) -> Result<(Header, Vec<u8>)
 pub fn decode_frame(raw: &[u8]) -> Result<(Header, Vec<u8>), DecodeError> {
     let profile = Profile::default();
     let mut only = None;
-    for_each_frame(raw, |payload| {
+    for_each_frame(raw, &profile, |payload| {
         let frame = checked(payload, &profile)?;
         match only.replace((frame.header(profile.id_form), frame.body.to_vec())) {
             None => Ok(()),
@@ -106,6 +106,7 @@ pub fn decode_frame(raw: &[u8]) -> Result<(Header, Vec<u8>), DecodeError> {
 #[inline]
 fn for_each_frame(
     raw: &[u8],
+    profile: &Profile,
     mut each: impl FnMut(&[u8]) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
     let mut splitter = Splitter::new();
@@ -118,7 +119,7 @@ fn for_each_frame(
         is_empty = false;
         let result = match piece {
             Piece::Frame(content) if !content.escaped => each(content.bytes),
-            Piece::Frame(content) => with_unescaped(content, &mut each),
+            Piece::Frame(content) => with_unescaped(content, profile, &mut each),
             Piece::Refused { reason, at, .. } => Err(DecodeError::new(at, reason.as_str())),
         };
         if let Err(error) = result {
@@ -134,9 +135,15 @@ fn for_each_frame(
 
 fn with_unescaped(
     content: Content<'_>,
+    profile: &Profile,
     each: &mut impl FnMut(&[u8]) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
     let failed = |reason: RejectReason| DecodeError::new(0, reason.as_str());
+    let repaired = frame::with_check_escaped(content.bytes).filter(|_| profile.lenient_checksum);
+    if let Some(repaired) = repaired {
+        let mut space = [0; PAYLOAD_BYTES_MAX];
+        return each(frame::unescape(&repaired, &mut space).map_err(failed)?);
+    }
     if content.bytes.len() <= SMALL_PAYLOAD_BYTES {
         let mut space = [0; SMALL_PAYLOAD_BYTES];
         each(frame::unescape(content.bytes, &mut space).map_err(failed)?)
@@ -149,7 +156,11 @@ fn with_unescaped(
 /// The frame of a payload, with its lengths and its check byte verified as the profile wants it.
 #[inline]
 fn checked<'a>(payload: &'a [u8], profile: &Profile) -> Result<Frame<'a>, DecodeError> {
-    let frame = Frame::parse(payload).map_err(|reason| DecodeError::new(payload.len(), reason.as_str()))?;
+    let frame = match Frame::parse(payload) {
+        Err(_) if profile.lenient_length && frame::check_is_right(payload) => Frame::parse_unstated(payload),
+        parsed => parsed,
+    };
+    let frame = frame.map_err(|reason| DecodeError::new(payload.len(), reason.as_str()))?;
     if !frame::check_is_right(payload) && !profile.lenient_checksum {
         return Err(DecodeError::new(payload.len().saturating_sub(1), RejectReason::Checksum.as_str()));
     }
@@ -230,6 +241,9 @@ fn observe_other(
                 .map_err(|error| DecodeError::new(error.at + 2, error.reason));
         }
         ids::BATCH => return observe_batch(body, profile, out),
+        ids::SHORT_POSITION | ids::SHORT_POSITION_LATE => {
+            return short::observe(body, message_id == ids::SHORT_POSITION_LATE, profile, out);
+        }
         ids::REGISTER => {
             let (registration, _) = decode_registration(body, id.version).ok_or_else(truncated)?;
             Observation::Registered(Box::new(registration))
@@ -242,7 +256,7 @@ fn observe_other(
         ids::CAN_DATA if !profile.can_signals.is_empty() => {
             can_readings(body, profile).ok_or_else(truncated)?
         }
-        _ => Observation::Other { message_id },
+        _ => obd::observe_message(message_id, body, profile).unwrap_or(Observation::Other { message_id }),
     };
     out.other.push(observation);
     Ok(())
@@ -292,6 +306,7 @@ fn batch_item(items: &[u8]) -> Option<(&[u8], &[u8])> {
 pub(crate) fn is_well_formed(message_id: u16, version: Version, body: &[u8]) -> bool {
     match message_id {
         ids::LOCATION => body.len() >= BASIC_BYTES,
+        ids::SHORT_POSITION | ids::SHORT_POSITION_LATE => body.len() >= short::FIXED_BYTES,
         ids::HEARTBEAT => true,
         ids::BATCH => {
             let Some((_, items)) = body.split_first_chunk::<3>() else { return false };

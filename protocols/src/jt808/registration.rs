@@ -11,9 +11,8 @@
 //!
 //! This body is the only place where the editions of 2011 and 2013 can be told apart.
 
-use encoding_rs::GBK;
-
 use crate::Registration;
+use crate::jt808::message::Text;
 use crate::jt808::{Version, ids};
 
 /// Bytes up to and with the plate colour.
@@ -94,8 +93,8 @@ fn edition_of_registration(body: &[u8], version: Version) -> Edition {
     }
 }
 
-/// GBK text without the padding around it.
+/// The text of a STRING without the padding around it.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    let (text, _, _) = GBK.decode(bytes);
+    let text = Text::from_bytes(bytes.to_vec()).to_string();
     text.trim_matches(|c: char| c == '\0' || c.is_ascii_whitespace()).to_owned()
 }

@@ -7,6 +7,8 @@ use crate::{RejectReason, TerminalId, text};
 pub(super) const FRAME_BYTES_MAX: usize = 8 << 10;
 
 const BEGIN: &[u8] = b"$$";
+const BEGIN_DOWN: &[u8] = b"@@";
+const FLAGS: &[u8; 26] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 /// `$$`, the flag, and up to five digits before the first comma.
 const FIRST_COMMA_MAX: usize = 8;
 /// An identity of up to 31 bytes and the command, with their commas.
@@ -108,12 +110,26 @@ impl<'a> Frame<'a> {
 
 /// Appends a packet of a terminal.
 pub fn encode_frame(flag: u8, terminal: &TerminalId, command: &str, body: &[u8], out: &mut Vec<u8>) {
-    let length = 1 + terminal.as_str().len() + 1 + command.len() + 1 + body.len() + TAIL_BYTES;
+    write(BEGIN, flag, terminal, &[command.as_bytes(), b",", body].concat(), out);
+}
+
+/// The flag of a command: the letters count on.
+pub(super) fn flag_of(serial: u16) -> u8 {
+    FLAGS.get(usize::from(serial) % FLAGS.len()).copied().unwrap_or(b'A')
+}
+
+/// Appends a command to a terminal.
+pub(super) fn encode_command(flag: u8, terminal: &TerminalId, command: &str, out: &mut Vec<u8>) {
+    write(BEGIN_DOWN, flag, terminal, command.as_bytes(), out);
+}
+
+fn write(begin: &[u8], flag: u8, terminal: &TerminalId, content: &[u8], out: &mut Vec<u8>) {
+    let length = 1 + terminal.as_str().len() + 1 + content.len() + TAIL_BYTES;
     let start = out.len();
-    out.extend_from_slice(BEGIN);
+    out.extend_from_slice(begin);
     out.push(flag);
-    out.extend_from_slice(format!("{length},{terminal},{command},").as_bytes());
-    out.extend_from_slice(body);
+    out.extend_from_slice(format!("{length},{terminal},").as_bytes());
+    out.extend_from_slice(content);
     out.push(b'*');
     let sum = out.iter().skip(start).fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
     out.extend_from_slice(format!("{sum:02X}\r\n").as_bytes());

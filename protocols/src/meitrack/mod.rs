@@ -12,6 +12,9 @@
 //! of one fixed form) and `CCE` (records of numbered items) are batches in binary, so they are cut by their
 //! length, as is `D00`, a piece of a picture; every other packet is text and is cut at its line end.
 //!
+//! Commands go down as `@@ FLAG LENGTH , IMEI , COMMAND *HH CR LF`: `A10` for the place, answered by a report of event 34,
+//! `A12,tens of seconds` for the interval, `E91` for version and serial number. The answer has the flag of its command.
+//!
 //! **No answer.** The protocol acknowledges neither a log-in nor a report, so nothing can wait for the disk: what
 //! is lost when the machine fails is what lay in the buffers of the socket and in one commit group.
 //!
@@ -25,11 +28,13 @@ mod event;
 mod frame;
 mod report;
 
+use crate::command::{CommandError, CommandKey, CommandResult};
 use crate::framed::{self, Cut, Dialect, Fit, FramedSession, Heard, Transport, Verdict};
 use crate::notes::{NoNotes, Notebook, Notes, Title};
+use crate::sent::{Sent, lasting_interval};
 use crate::{
-    DecodeError, Description, Observation, Observations, Profile, Protocol, RejectReason, Session,
-    SessionLimits, UtcMillis,
+    Command, DecodeError, Description, Observation, Observations, Profile, Protocol, RejectReason, Session,
+    SessionLimits, TerminalId, UtcMillis,
 };
 use frame::Frame;
 
@@ -39,8 +44,28 @@ pub use report::encode_report;
 /// A packet that is text ends with its line.
 pub(crate) const TERMINATOR: &[u8] = b"\r\n";
 
-#[derive(Debug)]
-struct Meitrack;
+#[derive(Debug, Default)]
+struct Meitrack {
+    /// Commands that were sent: their flag, and the command that answers each.
+    sent: Sent<(u8, Answer)>,
+}
+
+/// What answers a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// A report of the event "reply to a query".
+    Position,
+    /// The command again, and `OK`.
+    Interval,
+    /// The command again, and what was asked for.
+    Versions,
+}
+
+/// The event of a report that was asked for.
+const ASKED_FOR: &[u8] = b"34,";
+/// The interval's unit, and how many of them there may be.
+const INTERVAL_UNIT_S: u16 = 10;
+const INTERVAL_UNITS: std::ops::RangeInclusive<u16> = 1..=6_553;
 
 impl Dialect for Meitrack {
     const PROTOCOL: Protocol = Protocol::Meitrack;
@@ -65,14 +90,49 @@ impl Dialect for Meitrack {
         _out: &mut Vec<u8>,
     ) {
     }
+
+    fn command(
+        &mut self,
+        terminal: &TerminalId,
+        command: &Command,
+        _profile: &Profile,
+        out: &mut Vec<u8>,
+    ) -> Result<CommandKey, CommandError> {
+        let (text, answer) = match command {
+            Command::AskPosition => ("A10".to_owned(), Answer::Position),
+            Command::QueryAttributes => ("E91".to_owned(), Answer::Versions),
+            Command::Interval { seconds, valid_for_s } => {
+                let units = lasting_interval(*seconds, *valid_for_s, INTERVAL_UNIT_S, INTERVAL_UNITS)?;
+                (format!("A12,{units}"), Answer::Interval)
+            }
+            _ => return Err(CommandError::NotSupported),
+        };
+        let flag = frame::flag_of(self.sent.next_serial());
+        frame::encode_command(flag, terminal, &text, out);
+        Ok(self.sent.remember(terminal, (flag, answer)))
+    }
+
+    fn confirmation(&mut self, raw: &[u8], heard: &Heard) -> Option<(CommandKey, CommandResult)> {
+        let frame = Frame::parse(raw)?;
+        let key = self.sent.answered(heard, |(flag, answer)| {
+            *flag == frame.flag
+                && match answer {
+                    Answer::Position => frame.command == b"AAA" && frame.body.starts_with(ASKED_FOR),
+                    Answer::Interval => frame.command == b"A12",
+                    Answer::Versions => frame.command == b"E91",
+                }
+        })?;
+        let is_done = frame.command != b"A12" || frame.body == b"OK";
+        Some((key, if is_done { CommandResult::Done } else { CommandResult::Failed }))
+    }
 }
 
 pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
-    Box::new(FramedSession::new(Meitrack, limits))
+    Box::new(FramedSession::new(Meitrack::default(), limits))
 }
 
 pub(crate) fn fit(_transport: Transport, input: &[u8]) -> Fit {
-    framed::fit(&Meitrack, input)
+    framed::fit(&Meitrack::default(), input)
 }
 
 pub(crate) fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {

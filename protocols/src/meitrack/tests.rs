@@ -113,7 +113,7 @@ fn a_wrong_sum_or_length_is_a_wrong_check() {
     wrong_sum[30] ^= 1;
     let text = String::from_utf8(right).unwrap();
     for wrong in [wrong_sum, text.replacen("$$K1", "$$K2", 1).into_bytes()] {
-        assert_eq!(Meitrack.hear(&wrong).map(|heard| heard.check_is_right), Ok(false));
+        assert_eq!(Meitrack::default().hear(&wrong).map(|heard| heard.check_is_right), Ok(false));
         assert!(read_both_ways(Protocol::Meitrack, &wrong).is_none());
     }
 }
@@ -143,4 +143,18 @@ proptest! {
         let found = Fix { extra: sent.extra, ..out.fixes[0] };
         prop_assert_eq!(found, sent);
     }
+}
+
+#[test]
+fn commands_are_the_makers_examples() {
+    let terminal = TerminalId::new("353358017784062").unwrap();
+    for (flag, command, wanted) in [
+        (b'Q', "A10", "@@Q25,353358017784062,A10*6A\r\n"),
+        (b'V', "A12,6", "@@V27,353358017784062,A12,6*D5\r\n"),
+    ] {
+        let mut written = Vec::new();
+        frame::encode_command(flag, &terminal, command, &mut written);
+        assert_eq!(String::from_utf8(written).unwrap(), wanted);
+    }
+    assert_eq!([1, 25, 26, 27].map(frame::flag_of), *b"BZAB");
 }

@@ -15,6 +15,9 @@
 //! `01` once what it brought is durable; `00` when the terminal may not come in. Without an answer it is sent
 //! again.
 //!
+//! # Commands
+//! 103 asks for the version, which message 3 tells.
+//!
 //! # What differs in the wild
 //! - A record of message 68 may go over several parts, told by its extension byte: they are one fix.
 //! - A record without a solution has both coordinates at the lowest value: it is no fix, its elements are

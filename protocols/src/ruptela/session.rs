@@ -1,13 +1,17 @@
 //! One link of a Ruptela terminal: every frame names it, and most are answered.
 
+use crate::command::{CommandError, CommandKey, CommandResult};
 use crate::framed::{Cut, Dialect, Heard, Verdict};
 use crate::ruptela::frame::{
     self, AROUND_BYTES, EXTENDED_RECORDS, FRAME_BYTES_MAX, Frame, HEAD_BYTES, RECORDS,
 };
-use crate::{Protocol, RejectReason, TerminalId, UtcMillis};
+use crate::sent::Sent;
+use crate::{Command, Profile, Protocol, RejectReason, TerminalId, UtcMillis};
 
 /// The answer to a command is its number and this.
 const ANSWER: u8 = 100;
+/// A terminal's answer to the question for its version, whose number is that of every command from here on.
+const VERSION: u8 = 3;
 /// Commands that wait for an answer besides records: trouble codes, identification, heartbeat, driver's card.
 const ANSWERED: [u8; 4] = [9, 15, 16, 36];
 /// The longest content of a command to a terminal.
@@ -16,8 +20,8 @@ pub const COMMAND_BYTES_MAX: usize = 1 << 10;
 /// The dialect of Ruptela.
 #[derive(Clone, Debug, Default)]
 pub struct Ruptela {
-    /// Commands sent on this link.
-    commands: u16,
+    /// Questions for the version that were sent. Their answers have no number: they come in the same order.
+    sent: Sent<()>,
 }
 
 impl Dialect for Ruptela {
@@ -71,7 +75,23 @@ impl Dialect for Ruptela {
             return None;
         }
         frame::encode_down(command, body, out);
-        self.commands = self.commands.wrapping_add(1);
-        Some(self.commands)
+        Some(self.sent.next_serial())
+    }
+
+    fn command(
+        &mut self,
+        terminal: &TerminalId,
+        command: &Command,
+        _profile: &Profile,
+        out: &mut Vec<u8>,
+    ) -> Result<CommandKey, CommandError> {
+        let Command::QueryAttributes = command else { return Err(CommandError::NotSupported) };
+        frame::encode_down(ANSWER + VERSION, &[], out);
+        Ok(self.sent.remember_next(terminal, ()))
+    }
+
+    fn confirmation(&mut self, raw: &[u8], heard: &Heard) -> Option<(CommandKey, CommandResult)> {
+        Frame::parse(raw).ok().filter(|frame| frame.command == VERSION)?;
+        Some((self.sent.answered(heard, |()| true)?, CommandResult::Done))
     }
 }

@@ -16,6 +16,9 @@
 //! message are found by their form, a driver's card and probes too; everything else stays in `further_fields`.
 //! Inputs and outputs are read where there are the six of the manual; with more of them only the ignition is.
 //!
+//! A terminal that sends normal reports is asked for one with `ST300CMD;id;02;StatusReq`, in its own series; it answers
+//! `ST300CMD;Res;id;...`.
+//!
 //! **No answer.** Reports are not acknowledged and nothing logs in, so nothing can wait for the disk: what is
 //! lost when the machine fails is what lay in the buffers of the socket and in one commit group. Times are UTC.
 //! Crash reports (`CRR`), which carry bytes without a length, are not read.
@@ -26,12 +29,14 @@ mod frame;
 mod legacy;
 mod universal;
 
+use crate::command::{CommandError, CommandKey, CommandResult};
 use crate::framed::{self, Cut, Dialect, Fit, FramedSession, Heard, Transport, Verdict};
 use crate::notes::{NoNotes, Notebook, Notes, Title};
 use crate::octets::readable;
+use crate::sent::Sent;
 use crate::text::Fields;
 use crate::{
-    DecodeError, Description, Observation, Observations, Profile, Protocol, RejectReason, Session,
+    Command, DecodeError, Description, Observation, Observations, Profile, Protocol, RejectReason, Session,
     SessionLimits, TerminalId, UtcMillis,
 };
 use frame::Form;
@@ -46,8 +51,18 @@ const FIELDS_MAX: usize = 96;
 
 type Row<'a> = Fields<'a, FIELDS_MAX>;
 
-#[derive(Debug)]
-struct Suntech;
+#[derive(Debug, Default)]
+struct Suntech {
+    /// What the normal reports of the terminal begin with, such as `ST300`.
+    series: Option<[u8; SERIES_BYTES]>,
+    /// Questions for a report that were sent.
+    sent: Sent<()>,
+}
+
+const SERIES_BYTES: usize = 5;
+/// Behind the series: a command, and its answer.
+const COMMAND: &[u8] = b"CMD";
+const STATUS_REQUEST: &[u8] = b"StatusReq";
 
 impl Dialect for Suntech {
     const PROTOCOL: Protocol = Protocol::Suntech;
@@ -68,20 +83,56 @@ impl Dialect for Suntech {
     fn answer(
         &mut self,
         _now: UtcMillis,
-        _frame: &[u8],
+        frame: &[u8],
         _heard: &Heard,
-        _verdict: Verdict,
+        verdict: Verdict,
         _out: &mut Vec<u8>,
     ) {
+        if let (Verdict::Accepted, Some(Form::Text(text))) = (verdict, Form::of(frame)) {
+            let header = text.split(|byte| *byte == b';').next().unwrap_or(&[]);
+            self.series = header.first_chunk().copied();
+        }
+    }
+
+    /// Only normal reports show what a command must begin with.
+    fn command(
+        &mut self,
+        terminal: &TerminalId,
+        command: &Command,
+        _profile: &Profile,
+        out: &mut Vec<u8>,
+    ) -> Result<CommandKey, CommandError> {
+        let (Command::AskPosition, Some(series)) = (command, &self.series) else {
+            return Err(CommandError::NotSupported);
+        };
+        out.extend_from_slice(&[series, COMMAND].concat());
+        out.extend_from_slice(format!(";{terminal};02;").as_bytes());
+        out.extend_from_slice(&[STATUS_REQUEST, TERMINATOR].concat());
+        Ok(self.sent.remember_next(terminal, ()))
+    }
+
+    fn confirmation(&mut self, raw: &[u8], heard: &Heard) -> Option<(CommandKey, CommandResult)> {
+        let Some(Form::Text(text)) = Form::of(raw) else { return None };
+        let fields = || text.split(|byte| *byte == b';');
+        let is_answer = is_command_answer(text) && fields().any(|field| field == STATUS_REQUEST);
+        let key = self.sent.answered(heard, |()| is_answer)?;
+        Some((key, CommandResult::Done))
     }
 }
 
+/// Whether a text is the answer to a command, `ST300CMD;Res;id;...`.
+fn is_command_answer(text: &[u8]) -> bool {
+    let mut fields = text.split(|byte| *byte == b';');
+    let header = fields.next().unwrap_or(&[]);
+    header.get(SERIES_BYTES..) == Some(COMMAND) && fields.next() == Some(b"Res")
+}
+
 pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
-    Box::new(FramedSession::new(Suntech, limits))
+    Box::new(FramedSession::new(Suntech::default(), limits))
 }
 
 pub(crate) fn fit(_transport: Transport, input: &[u8]) -> Fit {
-    framed::fit(&Suntech, input)
+    framed::fit(&Suntech::default(), input)
 }
 
 pub(crate) fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {
@@ -133,7 +184,8 @@ fn terminal_of(form: &Form<'_>) -> Option<TerminalId> {
     let digits = match form {
         Form::Text(text) => {
             let mut fields = text.split(|byte| *byte == b';');
-            let id_at = if fields.next()?.starts_with(b"ST9") { 1 } else { 0 };
+            let is_behind = fields.next()?.starts_with(b"ST9") || is_command_answer(text);
+            let id_at = usize::from(is_behind);
             let id = fields.nth(id_at)?;
             return if id.iter().all(u8::is_ascii_alphanumeric) { crate::text::terminal(id) } else { None };
         }

@@ -20,6 +20,11 @@
 //! The number of records is answered when all of them are durable: all or nothing. A terminal that hears nothing
 //! sends the packet again, so a packet is never half accepted. The IMEI is answered `01` under the same rule.
 //!
+//! # Commands
+//! `getgps`, `getver` and, for the FMB family, `setparam 10050:seconds` (the interval of a moving vehicle in its home
+//! network) as codec 12. The answers have no number and come in order, for people: a text that speaks of an error is a
+//! failure. Over UDP there is no time at which a terminal could be told anything.
+//!
 //! # What differs in the wild
 //! - A byte `ff` between packets keeps the connection open and means nothing.
 //! - Records without a solution repeat the last place, with 0 satellites: they are fixes that are not valid.

@@ -1,12 +1,14 @@
 //! One link of a Teltonika terminal: who it is, and what is answered.
 
+use crate::command::{CommandError, CommandKey, CommandResult};
 use crate::framed::{Cut, Dialect, Heard, Kind, Transport, Verdict};
 use crate::octets::pack_digits;
+use crate::sent::{Sent, Words, result_in_words};
 use crate::teltonika::frame::{
-    self, CODEC_8, CODEC_8_EXTENDED, CODEC_12, CODEC_14, CODEC_16, CODEC_GH, CRC_BYTES, FRAME_BYTES_MAX,
-    HEAD_BYTES, NAME_BYTES_MAX, Packet,
+    self, CODEC_8, CODEC_8_EXTENDED, CODEC_12, CODEC_14, CODEC_16, CODEC_GH, CRC_BYTES, Data,
+    FRAME_BYTES_MAX, HEAD_BYTES, NAME_BYTES_MAX, Packet,
 };
-use crate::{Protocol, RejectReason, TerminalId, UtcMillis};
+use crate::{Command, Profile, Protocol, RejectReason, TerminalId, UtcMillis};
 
 /// What the log-in of a terminal that may come in is answered with.
 pub const ADMITTED: u8 = 1;
@@ -14,6 +16,14 @@ pub const ADMITTED: u8 = 1;
 pub const REFUSED: u8 = 0;
 /// Type of a command.
 const COMMAND: u8 = 5;
+/// Type of what answers one.
+const ANSWER: u8 = 6;
+/// What the FMB family is told in text. The interval is that of a moving vehicle in its home network.
+const WORDS: Words = Words {
+    ask_position: Some("getgps"),
+    attributes: Some("getver"),
+    interval: Some(("setparam 10050:", "", 1..=u16::MAX)),
+};
 /// The longest command.
 pub const COMMAND_BYTES_MAX: usize = 1 << 10;
 /// Keeps a connection open.
@@ -23,15 +33,15 @@ const PING: u8 = 0xff;
 #[derive(Clone, Debug)]
 pub struct Teltonika {
     transport: Transport,
-    /// Commands sent on this link.
-    commands: u16,
+    /// Commands that were sent. Their answers have no number: they come in the same order.
+    sent: Sent<()>,
 }
 
 impl Teltonika {
     /// A link at its beginning.
     #[must_use]
-    pub const fn new(transport: Transport) -> Self {
-        Self { transport, commands: 0 }
+    pub fn new(transport: Transport) -> Self {
+        Self { transport, sent: Sent::default() }
     }
 
     fn cut_stream(input: &[u8]) -> Cut {
@@ -99,6 +109,7 @@ impl Dialect for Teltonika {
 
     fn answer(&mut self, _now: UtcMillis, raw: &[u8], heard: &Heard, verdict: Verdict, out: &mut Vec<u8>) {
         if heard.kind == Kind::LogIn {
+            self.sent.logged_in(heard);
             out.push(if verdict == Verdict::Accepted { ADMITTED } else { REFUSED });
             return;
         }
@@ -139,7 +150,27 @@ impl Dialect for Teltonika {
         content.extend_from_slice(name);
         content.extend_from_slice(body);
         frame::encode_packet(codec, 1, &content, out);
-        self.commands = self.commands.wrapping_add(1);
-        Some(self.commands)
+        Some(self.sent.next_serial())
+    }
+
+    fn command(
+        &mut self,
+        terminal: &TerminalId,
+        command: &Command,
+        _profile: &Profile,
+        out: &mut Vec<u8>,
+    ) -> Result<CommandKey, CommandError> {
+        let text = WORDS.of(command)?;
+        // Over datagrams nothing can be sent at any time.
+        self.send(terminal, 12, text.as_bytes(), out).ok_or(CommandError::NotSupported)?;
+        Ok(self.sent.remember(terminal, ()))
+    }
+
+    fn confirmation(&mut self, raw: &[u8], heard: &Heard) -> Option<(CommandKey, CommandResult)> {
+        let Ok(Packet::Data(Data { codec: CODEC_12, body: [ANSWER, text @ ..], .. })) = Packet::parse(raw)
+        else {
+            return None;
+        };
+        Some((self.sent.answered(heard, |()| true)?, result_in_words(text.get(4..)?)))
     }
 }

@@ -14,6 +14,9 @@
 //! in UTC. The first two of STATE are the main supply and the ignition. The date of the form with commas has the
 //! day first. Where a place is there twice, the last counts.
 //!
+//! Commands are AP00 for the place, which BP04 answers, and AR00 for the interval (seconds and how long, four hexadecimal
+//! digits each; 0 = for ever), which is never confirmed.
+//!
 //! **Answers.** The log-ins BP00 and BP05 are answered AP01HSO and AP05, the alarm BO01 AS01, all when they are
 //! durable; positions have no answer. What is lost when the machine fails while a terminal is logged in is what
 //! lay in the buffers of the socket and in one commit group. The cells and voltages of BS50 are kept as text.
@@ -22,12 +25,14 @@ mod position;
 
 use serde_json::Value;
 
+use crate::command::{CommandError, CommandKey, CommandResult};
 use crate::framed::{self, Cut, Dialect, Fit, FramedSession, Heard, Transport, Verdict};
 use crate::notes::{NoNotes, Notebook, Notes, Title};
 use crate::octets::readable;
+use crate::sent::{Sent, lasting_interval};
 use crate::{
-    Alarms, DecodeError, Description, Observation, Observations, Profile, Protocol, Quantity, RejectReason,
-    Session, SessionLimits, TerminalId, UtcMillis, text,
+    Alarms, Command, DecodeError, Description, Observation, Observations, Profile, Protocol, Quantity,
+    RejectReason, Session, SessionLimits, TerminalId, UtcMillis, text,
 };
 
 pub use position::encode_position;
@@ -69,8 +74,11 @@ fn begins_command(text: &[u8]) -> bool {
         && c.is_ascii_alphanumeric() && d.is_ascii_alphanumeric())
 }
 
-#[derive(Debug)]
-struct Tk103;
+#[derive(Debug, Default)]
+struct Tk103 {
+    /// Questions for the place that were sent.
+    sent: Sent<()>,
+}
 
 impl Dialect for Tk103 {
     const PROTOCOL: Protocol = Protocol::Tk103;
@@ -119,14 +127,44 @@ impl Dialect for Tk103 {
         }
         out.push(b')');
     }
+
+    fn command(
+        &mut self,
+        terminal: &TerminalId,
+        command: &Command,
+        _profile: &Profile,
+        out: &mut Vec<u8>,
+    ) -> Result<CommandKey, CommandError> {
+        match command {
+            Command::AskPosition => {
+                out.extend_from_slice(format!("({terminal}AP00)").as_bytes());
+                Ok(self.sent.remember_next(terminal, ()))
+            }
+            Command::Interval { seconds: 0, .. } => {
+                out.extend_from_slice(format!("({terminal}AR0000000000)").as_bytes());
+                Ok(self.sent.next_key())
+            }
+            Command::Interval { seconds, valid_for_s } => {
+                let seconds = lasting_interval(*seconds, *valid_for_s, 1, 1..=u16::MAX)?;
+                out.extend_from_slice(format!("({terminal}AR00{seconds:04X}0000)").as_bytes());
+                Ok(self.sent.next_key())
+            }
+            _ => Err(CommandError::NotSupported),
+        }
+    }
+
+    fn confirmation(&mut self, raw: &[u8], heard: &Heard) -> Option<(CommandKey, CommandResult)> {
+        Message::of(raw).filter(|message| message.command == *b"BP04")?;
+        Some((self.sent.answered(heard, |()| true)?, CommandResult::Done))
+    }
 }
 
 pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
-    Box::new(FramedSession::new(Tk103, limits))
+    Box::new(FramedSession::new(Tk103::default(), limits))
 }
 
 pub(crate) fn fit(_transport: Transport, input: &[u8]) -> Fit {
-    framed::fit(&Tk103, input)
+    framed::fit(&Tk103::default(), input)
 }
 
 pub(crate) fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {

@@ -8,6 +8,8 @@
 //! #P#  ping -> #AP#    #M#text -> #AM#1    #I#size;block;last;...  block of a picture -> #AI#block;1
 //! ```
 //!
+//! A text for the driver goes down as `#M#text`, with its checksum in version 2.0; `#AM#1` answers it, `#AM#0` refuses it.
+//!
 //! A report that can't be read is answered -1 (a batch 0), one of version 2.0 with a wrong checksum or without one 13
 //! (a log-in 10), at once and without being stored.
 //!

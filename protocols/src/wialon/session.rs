@@ -1,22 +1,26 @@
 //! A link of Wialon IPS: what each message is to it and how it is answered.
 
+use crate::command::{CommandError, CommandKey, CommandResult, TEXT_BYTES_MAX};
 use crate::framed::{Cut, Dialect, Heard, Kind as Wish, Transport, Verdict};
-use crate::wialon::frame::{self, FRAME_BYTES_MAX, Frame, Kind, SHORT_FIELDS};
-use crate::{Protocol, Refusal, RejectReason, SessionError, TerminalId, UtcMillis, text};
+use crate::sent::Sent;
+use crate::wialon::frame::{self, Edition, FRAME_BYTES_MAX, Frame, Kind, SHORT_FIELDS};
+use crate::{Command, Profile, Protocol, Refusal, RejectReason, SessionError, TerminalId, UtcMillis, text};
 
 /// Wialon IPS on a link.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WialonDialect {
     transport: Transport,
     /// Whether the last log-in that was accepted was of version 2.0: reports must have their checksums.
     is_v2: bool,
+    /// Texts that were sent. Their answers have no number: they come in the same order.
+    sent: Sent<()>,
 }
 
 impl WialonDialect {
     /// The dialect over such a transport.
     #[must_use]
-    pub const fn new(transport: Transport) -> Self {
-        Self { transport, is_v2: false }
+    pub fn new(transport: Transport) -> Self {
+        Self { transport, is_v2: false, sent: Sent::default() }
     }
 }
 
@@ -72,6 +76,7 @@ impl Dialect for WialonDialect {
                 if let Some(frame) = Frame::parse(frame) {
                     if frame.kind == Kind::LogIn {
                         self.is_v2 = is_v2(frame.body);
+                        self.sent.logged_in(heard);
                     }
                     out.extend_from_slice(answer_of(&frame).as_bytes());
                 }
@@ -83,6 +88,34 @@ impl Dialect for WialonDialect {
             }
             Verdict::Refused(_) => {}
         }
+    }
+
+    /// `#M#text`, for the driver. How it is shown is the terminal's own affair.
+    fn command(
+        &mut self,
+        terminal: &TerminalId,
+        command: &Command,
+        _profile: &Profile,
+        out: &mut Vec<u8>,
+    ) -> Result<CommandKey, CommandError> {
+        let (Command::Text { text, .. }, Transport::Stream) = (command, self.transport) else {
+            return Err(CommandError::NotSupported);
+        };
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Err(CommandError::Invalid("the text is empty, or more than a line"));
+        }
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(CommandError::TooLong { limit: TEXT_BYTES_MAX });
+        }
+        let edition = if self.is_v2 { Edition::V2 } else { Edition::V1 };
+        out.extend_from_slice(&frame::finish(edition, ';', format!("#M#{text}")));
+        Ok(self.sent.remember_next(terminal, ()))
+    }
+
+    fn confirmation(&mut self, raw: &[u8], heard: &Heard) -> Option<(CommandKey, CommandResult)> {
+        let frame = Frame::parse(raw).filter(|frame| frame.type_text == "AM")?;
+        let result = if frame.body == b"1" { CommandResult::Done } else { CommandResult::Failed };
+        Some((self.sent.answered(heard, |()| true)?, result))
     }
 }
 

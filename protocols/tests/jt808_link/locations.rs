@@ -47,6 +47,18 @@ fn hemispheres_come_from_the_status() {
 }
 
 #[test]
+fn a_bad_item_is_counted_and_only_a_strict_profile_refuses_the_position() {
+    let body = [position(), bytes("0104 00000064 1100")].concat();
+    let (fix, out) = fix_of(&body, &Profile::default());
+    assert_eq!((fix.odometer_m, out.malformed_items), (Some(10_000), 1));
+    let strict = Profile::built_in("strict").unwrap();
+    let (out, result) = seen(&message(0x0200, 1, &body), &strict);
+    assert_eq!((out.fixes.len(), out.extra.len()), (0, 0));
+    assert_eq!(result, Err(DecodeError::new(40, "malformed item")));
+    fix_of(&position(), &strict);
+}
+
+#[test]
 fn a_doubtful_position_is_marked_and_kept() {
     let marked = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut body = position();

@@ -1,7 +1,8 @@
 //! Log-in, answers and refusals on one link.
 
+use motorpool_protocols::Observation;
 use motorpool_protocols::RejectReason::{
-    Checksum, Encrypted, Limit, NotAdmitted, Truncated, Unavailable, UnknownTerminal,
+    Checksum, Encrypted, Escape, Length, Limit, NotAdmitted, Truncated, Unavailable, UnknownTerminal,
 };
 
 use super::*;
@@ -112,6 +113,54 @@ fn a_profile_can_skip_the_log_in() {
     assert_eq!((out.messages.len(), out.logged_in.len()), (1, 1));
     link.only(&message(0x0002, 2, &[]));
     assert_eq!(link.gate.asked.len(), 1, "the gate is asked once");
+}
+
+/// A frame around a payload without its check byte, which is appended as it is.
+fn raw_frame(payload: &[u8]) -> Vec<u8> {
+    let check = payload.iter().fold(0, |sum, byte| sum ^ byte);
+    [&[0x7e], payload, &[check, 0x7e]].concat()
+}
+
+#[test]
+fn a_wrong_length_passes_under_a_lenient_profile_when_the_check_byte_is_right() {
+    let profile = Profile { lenient_length: true, ..Profile::default() };
+    for stated in [27, 0, 29] {
+        let header = [0x02, 0, 0, stated, 0x01, 0x38, 0x12, 0x34, 0x56, 0x78, 0, 2];
+        let report = raw_frame(&[&header[..], &position()].concat());
+        let mut link = Link::logged_in_with(OneTerminal::with_profile(profile.clone()), Default::default());
+        let out = link.only(&report);
+        assert_eq!((out.messages.len(), out.lenient_frames, out.rejected.len()), (1, 1, 0));
+        assert_eq!(out.raw, report);
+        assert_eq!(seen(&report, &profile).0.fixes.len(), 1);
+        assert!(seen(&report, &Profile::default()).1.is_err());
+        let mut link = Link::logged_in();
+        link.only(&report);
+        assert_eq!(link.reasons(), [if stated == 29 { Truncated } else { Length }]);
+
+        let mut both = report.clone();
+        let at = both.len() - 3;
+        both[at] ^= 1;
+        let lenient = Profile { lenient_checksum: true, ..profile.clone() };
+        let mut link = Link::logged_in_with(OneTerminal::with_profile(lenient.clone()), Default::default());
+        assert_eq!(link.only(&both).messages.len(), 0, "it may be the ends of two frames");
+        assert!(seen(&both, &lenient).1.is_err());
+    }
+}
+
+#[test]
+fn a_check_byte_that_is_not_escaped_passes_under_a_lenient_profile() {
+    let header = |serial| [0, 2, 0, 0, 0x01, 0x38, 0x12, 0x34, 0x56, 0x78, 0, serial];
+    let serial = (0..=255).find(|serial| raw_frame(&header(*serial)).ends_with(&[0x7d, 0x7e])).unwrap();
+    let heartbeat = raw_frame(&header(serial));
+    let profile = Profile { lenient_checksum: true, ..Profile::default() };
+    let mut link = Link::logged_in_with(OneTerminal::with_profile(profile.clone()), Default::default());
+    let out = link.only(&heartbeat);
+    assert_eq!((out.messages.len(), out.lenient_frames, &out.raw), (1, 1, &heartbeat));
+    assert_eq!(seen(&heartbeat, &profile).0.other, [Observation::Heartbeat]);
+    let mut link = Link::logged_in();
+    link.only(&heartbeat);
+    assert_eq!(link.reasons(), [Escape]);
+    assert_eq!(seen(&heartbeat, &Profile::default()).1, Err(DecodeError::new(0, "escape")));
 }
 
 #[test]

@@ -53,6 +53,9 @@ pub(crate) fn of(
             document["peripherals"] = json!(data.peripherals());
         }
         Message::PassThroughDown(data) => document["content"] = json!(data.content),
+        Message::CompressedData(data) => {
+            document["inflated_bytes"] = json!(data.inflated().map(|all| all.len()))
+        }
         Message::Waybill(waybill) => document["content"] = json!(waybill.content),
         _ => {}
     }

@@ -41,6 +41,7 @@ const IGNORED: &[(&str, &str)] = &[
     ("AttachInfoLength", "the item's own length, compared when it is encoded again"),
     ("item.AttachInfoId", "as above"),
     ("item.AttachInfoLength", "as above"),
+    ("UnCompressMessage", "a constant of the source's test that is not in the row"),
     ("ParamLength", "as above"),
     ("MessageLength", "as above"),
     ("verified", "that the check byte is right: asserted for every frame"),

@@ -207,6 +207,8 @@ pub(crate) fn transformed(ours: &Value, how: &str) -> Value {
         "per100" => scaled(0.01),
         "per1000" => scaled(0.001),
         "u16" => ours.as_i64().map_or(Value::Null, |value| json!(value & 0xffff)),
+        // The source's time has no zone: digits are compared, and theirs are read as local time.
+        "no_zone" => json!(ours.as_str().and_then(|text| local_time(text.trim_end_matches('Z')))),
         "count" => json!(ours.as_array().map(Vec::len)),
         "some" => json!(ours.as_array().is_some_and(|list| !list.is_empty())),
         "text_bytes" => json!(ours.as_str().map(|text| Text::from(text).as_bytes().len())),

@@ -10,6 +10,7 @@ pub(super) mod login;
 pub(super) mod manage;
 pub(super) mod me;
 pub(super) mod purposes;
+pub(super) mod tokens;
 pub(super) mod units;
 
 use motorpool_protocols::UtcMillis;

@@ -9,13 +9,14 @@ use motorpool_supervision::register::{Binding, Row as _, Span, Zone};
 use motorpool_supervision::trips::Segment;
 
 use super::Data;
+use crate::accounts::chain::Deed;
 use crate::api::problem::{Code, Problem};
 use crate::ids::DeviceId;
 use crate::live::LastState;
 use crate::registers::kind;
 use crate::registry::{
     Device, DeviceChange, DeviceFilter, DeviceRecord, DeviceState, Enrol, Enrolled, Known, NewCommand,
-    QuarantineFilter, Quarantined, Snapshot, StoredCommand, StoredSegment, Unresolved,
+    QuarantineFilter, Quarantined, Snapshot, StoredCommand, StoredSegment, Told, Unresolved,
 };
 use crate::sources::LinkState;
 use crate::tracks::{Track, TrackOptions};
@@ -89,9 +90,8 @@ impl Data {
         is_expected: impl Fn(i64) -> bool,
         state: DeviceState,
     ) -> Result<bool, Problem> {
-        let who = self.granted.recorded_as();
-        let deed = super::telling(&self.granted, "device.write", state.as_str().to_owned());
-        let told = (who.as_str(), Some(&deed));
+        let (who, deed) = self.told_as("device.write", state.as_str());
+        let told = Told { who: &who, deed: Some(&deed) };
         Ok(self.registry().set_state_if(device.id, is_expected, state, told, self.now).await?)
     }
 
@@ -134,24 +134,22 @@ impl Data {
 
     /// Makes a new secret for MQTT for a device that was looked up here.
     pub(in super::super) async fn make_mqtt_secret(&self, device: &Device) -> Result<String, Problem> {
-        let secret =
-            self.registry().make_mqtt_secret(device.id, &self.granted.recorded_as(), self.now).await?;
-        let object = format!("device {}", device.id);
-        super::note(&self.state, &self.granted, "device.write", object, "mqtt_secret".to_owned()).await?;
-        Ok(secret)
+        let (who, deed) = self.told_as("device.write", "mqtt_secret");
+        let told = Told { who: &who, deed: Some(&deed) };
+        Ok(self.registry().make_mqtt_secret(device.id, told, self.now).await?)
     }
 
     /// Makes devices known; they sit in no car yet.
     pub(in super::super) async fn enrol(&self, wanted: &[Enrol]) -> Result<Vec<Enrolled>, Problem> {
         self.everything()?;
-        let done = self.registry().enrol(wanted, &self.granted.recorded_as(), self.now).await?;
-        self.note_enrolment(done.len()).await?;
-        Ok(done)
+        let (who, deed) = self.told_as("device.enrol", "");
+        let told = Told { who: &who, deed: Some(&deed) };
+        Ok(self.registry().enrol(wanted, told, self.now).await?)
     }
 
-    async fn note_enrolment(&self, count: usize) -> Result<(), Problem> {
-        super::note(&self.state, &self.granted, "device.enrol", format!("{count} devices"), String::new())
-            .await
+    /// Who does it, and what the audit log is told of it.
+    fn told_as(&self, action: &str, detail: &str) -> (String, Deed) {
+        (self.granted.recorded_as(), super::telling(&self.granted, action, detail.to_owned()))
     }
 
     /// Terminals that nobody approved: they belong to no unit.
@@ -168,8 +166,9 @@ impl Data {
     /// Approves everything in quarantine.
     pub(in super::super) async fn approve_all_quarantined(&self) -> Result<Vec<(String, Enrolled)>, Problem> {
         self.everything()?;
-        let done = self.registry().approve_all_quarantined(&self.granted.recorded_as(), self.now).await?;
-        self.note_enrolment(done.len()).await?;
+        let (who, deed) = self.told_as("device.enrol", "");
+        let told = Told { who: &who, deed: Some(&deed) };
+        let done = self.registry().approve_all_quarantined(told, self.now).await?;
         Ok(done.into_iter().map(|(asked, result)| (asked.terminal.to_string(), result)).collect())
     }
 
@@ -180,10 +179,9 @@ impl Data {
         profile: Option<&str>,
     ) -> Result<Vec<Enrolled>, Problem> {
         self.everything()?;
-        let who = self.granted.recorded_as();
-        let done = self.registry().approve_terminals(terminals, profile, &who, self.now).await?;
-        self.note_enrolment(done.len()).await?;
-        Ok(done)
+        let (who, deed) = self.told_as("device.enrol", "");
+        let told = Told { who: &who, deed: Some(&deed) };
+        Ok(self.registry().approve_terminals(terminals, profile, told, self.now).await?)
     }
 
     /// How a device is connected.

@@ -242,19 +242,6 @@ impl Data {
     }
 }
 
-/// Appends to the audit log what a caller does.
-pub(super) async fn note(
-    state: &ApiState,
-    caller: &Caller,
-    action: &str,
-    object: String,
-    detail: String,
-) -> Result<(), Problem> {
-    let deed = Deed { action: action.to_owned(), object, detail, ..deed_of(caller) };
-    state.people().note(deed, state.now()).await?;
-    Ok(())
-}
-
 /// What the audit log is told of a change that is made with [`People::telling`].
 pub(super) fn telling(caller: &Caller, action: &str, detail: String) -> Deed {
     Deed { action: action.to_owned(), detail, ..deed_of(caller) }

@@ -198,7 +198,7 @@ async fn a_token_that_is_taken_away_ends_its_sockets() {
     let mut socket = open(&app, &[("authorization", &format!("Bearer {token}"))]).await.unwrap();
     frame(&mut socket).await;
     let id = token.split('_').nth(1).unwrap();
-    assert!(app.registry.revoke_token(id).await.unwrap());
+    assert!(app.registry.revoke_token(id, "test", UtcMillis(0)).await.unwrap());
     loop {
         match socket.next().await {
             Some(Ok(Message::Close(close))) => break assert_eq!(u16::from(close.unwrap().code), 1008),

@@ -1,5 +1,6 @@
 //! Grants that add up, accounts above one's own, tokens that outlive their use: what accounts must not open.
 
+use axum::http::StatusCode;
 use motorpool_supervision::cases::{PersonId, Role as CaseRole};
 use motorpool_supervision::ids::UnitId;
 use motorpool_supervision::register::{Driver, Span, Vehicle};
@@ -10,7 +11,7 @@ use super::people::Person;
 use crate::accounts::Role;
 use crate::api::tests::cases::{CASE, County, add};
 use crate::clock::wall_now;
-use crate::registry::accounts::{Grant, NewGrant, NewPassword};
+use crate::registry::accounts::{Grant, LogFilter, NewGrant, NewPassword};
 use crate::registry::{Change, Error, Scope, TokenPerson};
 
 /// Gives somebody a further role.
@@ -108,7 +109,7 @@ async fn the_token_of_the_first_start_ends_with_the_first_account() {
     assert_eq!(app.get("/api/v1/devices").await.problem(), "unauthorized");
     app.call("GET", "/api/v1/devices", Some(&other), None).await.good();
     let id = other.split('_').nth(1).unwrap();
-    assert!(app.registry.revoke_token(id).await.unwrap());
+    assert!(app.registry.revoke_token(id, "test", wall_now()).await.unwrap());
     let again = app.registry.create_first_token(app.folder.path(), wall_now()).await.unwrap();
     assert_eq!(again, None, "there is an account");
 }
@@ -168,4 +169,32 @@ async fn a_new_password_ends_links_of_before() {
     let link = people.create_link(Some(person.account.id), "test", wall_now()).await.unwrap();
     people.set_password(person.account.id, "no hash", None, wall_now()).await.unwrap();
     assert_eq!(people.link(&link, wall_now()).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_are_seen_and_taken_away_by_security_administrators_of_everything_only() {
+    let app = TestApp::new().await;
+    let token = app.registry.create_token("meter", &[Scope::Read], None, "test", wall_now()).await.unwrap();
+    let id = token.split('_').nth(1).unwrap().to_owned();
+    let (list, one) = ("/api/v1/tokens", format!("/api/v1/tokens/{id}"));
+    let of_a_unit = app.person("li", Role::SecurityAdmin, Some(1), None).await;
+    let inspector = app.person("zhang", Role::Inspector, None, None).await;
+    for person in [&of_a_unit, &inspector] {
+        for (method, path) in [("GET", list), ("DELETE", one.as_str())] {
+            assert_eq!(app.call_as(person, method, path, None).await.problem(), "forbidden", "{method}");
+        }
+    }
+    let security = app.person("sun", Role::SecurityAdmin, None, None).await;
+    let seen = app.call_as(&security, "GET", list, None).await;
+    assert!(!seen.text().contains(&token));
+    let listed =
+        seen.good()["items"].as_array().unwrap().iter().find(|item| item["id"] == id).cloned().unwrap();
+    assert_eq!((&listed["name"], &listed["scopes"]), (&json!("meter"), &json!(["read"])));
+    assert_eq!(app.call("GET", "/api/v1/status", Some(&token), None).await.status, StatusCode::OK);
+    assert_eq!(app.call_as(&security, "DELETE", &one, None).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(app.call("GET", "/api/v1/status", Some(&token), None).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(app.call_as(&security, "DELETE", &one, None).await.problem(), "not_found");
+    let filter = LogFilter { limit: 1, ..LogFilter::default() };
+    let last = app.registry.people().audit_log(&filter).await.unwrap().remove(0).deed;
+    assert_eq!((last.action.as_str(), last.object), ("token.revoke", format!("token {id}")));
 }

@@ -63,7 +63,7 @@ async fn a_stream_without_events_ends_with_its_token() {
     let mut body = open(app.serve().await, &token).await.into_body().into_data_stream();
     body.next().await.unwrap().unwrap();
     let id = token.split('_').nth(1).unwrap();
-    assert!(app.registry.revoke_token(id).await.unwrap());
+    assert!(app.registry.revoke_token(id, "test", UtcMillis(0)).await.unwrap());
     let end = tokio::time::timeout(Duration::from_secs(30), async { while body.next().await.is_some() {} });
     end.await.expect("the stream ends");
 }

@@ -17,13 +17,15 @@ pub(super) use logins::LoginUse;
 pub use logins::{LoggedIn, Login, NewLogin, SignIn};
 pub use purposes::{NewPurpose, Purpose};
 
+use std::sync::Arc;
+
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::PersonId;
 use motorpool_supervision::ids::{DriverId, UnitId};
 use sqlx::FromRow;
 
 use super::db::{Sql, Tx};
-use super::{Error, Registry};
+use super::{Error, Registry, Token, Told};
 use crate::accounts::chain::Deed;
 use crate::accounts::roles::{Role, may_be_held_together};
 
@@ -58,6 +60,21 @@ impl<'r> People<'r> {
     #[must_use]
     pub const fn telling(self, deed: &'r Deed, now: UtcMillis) -> Self {
         Self { told: Some((deed, now)), ..self }
+    }
+
+    /// Every API token, oldest first.
+    #[must_use]
+    pub fn tokens(&self) -> Arc<Vec<Arc<Token>>> {
+        self.registry.tokens()
+    }
+
+    /// Takes an API token away; `false` when there is none with that id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_token(&self, id: &str, who: &str, now: UtcMillis) -> Result<bool, Error> {
+        let told = Told { who, deed: self.told.map(|(deed, _)| deed) };
+        self.registry.revoke_token(id, told, now).await
     }
 
     /// Ends a change, with the line that tells of it.

@@ -49,6 +49,8 @@ pub struct Tracks {
     pub seal_interval: Seconds,
     /// Files of one day from which on they are merged.
     pub compact_files_min: usize,
+    /// Bytes a second that merges write at most while fixes arrive.
+    pub compact_bytes_per_s: Bytes,
     /// Rows of one Parquet page; smaller pages read one device faster and cost a few bytes.
     pub page_rows: usize,
 }
@@ -59,6 +61,7 @@ impl Default for Tracks {
             memory_rows_max: 500_000,
             seal_interval: Seconds(Duration::from_secs(300)),
             compact_files_min: 4,
+            compact_bytes_per_s: Bytes(8 << 20),
             page_rows: 4_096,
         }
     }

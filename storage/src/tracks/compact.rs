@@ -1,9 +1,14 @@
 //! Merging the files of a day, so that bytes and reading times converge.
 //!
-//! Two rules. Files of about the same size are merged when there are `compact_files_min` of them, so that a
-//! row is rewritten only a logarithmic number of times. And a day that has been quiet for a while is merged
-//! into one file with the best compression. Memory is bounded: sources are read a page at a time. A merge needs
-//! room for as much as it reads, and is put off while that would not leave [`super::Tracks::keep_free`].
+//! Three rules. Files of about the same size are merged when there are `compact_files_min` of them, so that a
+//! row is rewritten only a logarithmic number of times: so the open day never has many. A day that has been quiet for
+//! a while is merged into one file with the best compression. And a few late rows of a large old day wait for more of
+//! their kind until the day has been quiet for [`LATE_AFTER`]; after a restart, when that is not known, they are
+//! merged at once.
+//!
+//! Memory is bounded: sources are read a page at a time. A merge needs room for as much as it reads, and is put off
+//! while that would not leave [`super::Tracks::keep_free`]. It gives way to those who wait for something: see
+//! [`super::pace`].
 
 use std::io;
 use std::sync::{Arc, PoisonError};
@@ -14,6 +19,7 @@ use motorpool_protocols::UtcMillis;
 use super::encode::{Discard, FileWriter};
 use super::error::{At, TracksError};
 use super::merge::{Merge, Source};
+use super::pace::Pace;
 use super::read::{Cursor, OpenFile};
 use super::row::Partition;
 use super::schema::{Effort, properties};
@@ -28,6 +34,9 @@ const QUIET_INTERVALS: u32 = 2;
 /// A quiet day is always worth merging up to this size.
 const SMALL_ROWS: u64 = 1 << 18;
 
+/// A day that has been quiet for so long gets no more late rows soon: what came is worth rewriting all of it.
+const LATE_AFTER: Duration = Duration::from_secs(24 * 3_600);
+
 /// A file stops growing by merges here.
 const FILE_ROWS_MAX: u64 = 1 << 30;
 
@@ -37,8 +46,8 @@ const WAKE_AFTER: Duration = Duration::from_secs(60);
 /// Files of a merge that the system refused are left alone so long.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// Rows merged between two looks at whether to stop.
-const STOP_CHECK_ROWS: usize = 1 << 16;
+/// Rows merged between two looks at whether to stop or to wait.
+const LOOK_ROWS: usize = 1 << 15;
 
 /// Runs until the store stops.
 pub(super) fn run(store: &Store) {
@@ -58,7 +67,7 @@ pub(super) fn run(store: &Store) {
             continue;
         };
         drop(state);
-        match merge(store, &job) {
+        match merge(store, &job, Pace::background(store)) {
             Ok(()) => {}
             Err(TracksError::Closed) => return,
             Err(error) => {
@@ -173,11 +182,17 @@ fn is_settled(
     if loose == 0 || loose + settled >= FILE_ROWS_MAX {
         return false;
     }
-    let quiet = i64::try_from(config.seal_interval.0.as_millis()).unwrap_or(i64::MAX);
-    let quiet = quiet.saturating_mul(i64::from(QUIET_INTERVALS));
     let touched = state.touched.get(&day).copied().unwrap_or(UtcMillis(0));
-    let is_quiet = state.now.0 > 0 && state.now.0.saturating_sub(touched.0) >= quiet;
-    is_quiet && (loose + settled <= SMALL_ROWS || loose >= settled / 4)
+    let has_been_quiet = |time: Duration| {
+        let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        state.now.0 > 0 && state.now.0.saturating_sub(touched.0) >= time
+    };
+    let is_worth_it = loose + settled <= SMALL_ROWS || loose >= settled / 4;
+    has_been_quiet(if is_worth_it {
+        config.seal_interval.0.saturating_mul(QUIET_INTERVALS)
+    } else {
+        LATE_AFTER
+    })
 }
 
 /// Merges all files of one day into one, or of every day.
@@ -203,14 +218,14 @@ pub(super) fn merge_all(store: &Store, only: Option<Partition>) -> Result<(), Tr
             let files: Vec<_> = files.iter().take(MERGE_FILES_MAX).map(Arc::clone).collect();
             let is_whole = files.len() == version.files.get(&day).map_or(0, Vec::len);
             drop(version);
-            merge(store, &Job { day, files, is_whole })?;
+            merge(store, &Job { day, files, is_whole }, Pace::at_once())?;
         }
     }
     Ok(())
 }
 
 /// Merges the files of `job` into one and commits it. A job whose files are gone by now is no work.
-fn merge(store: &Store, job: &Job) -> Result<(), TracksError> {
+fn merge(store: &Store, job: &Job, mut pace: Pace) -> Result<(), TracksError> {
     let _merging = store.merging.lock().unwrap_or_else(PoisonError::into_inner);
     let is_current = {
         let state = store.state();
@@ -244,8 +259,11 @@ fn merge(store: &Store, job: &Job) -> Result<(), TracksError> {
     discard.add(&path);
     let mut writer = FileWriter::create(&path, store.columns(), &properties)?;
     for (number, row) in merged.by_ref().enumerate() {
-        if number.is_multiple_of(STOP_CHECK_ROWS) && store.state().is_stopping {
-            return Err(TracksError::Closed);
+        if number.is_multiple_of(LOOK_ROWS) {
+            pace.step(store, &writer)?;
+            if store.state().is_stopping {
+                return Err(TracksError::Closed);
+            }
         }
         writer.push(&row?)?;
     }
@@ -259,7 +277,7 @@ fn merge(store: &Store, job: &Job) -> Result<(), TracksError> {
             manifest.files.extend(files);
             manifest.duplicates += duplicates;
         },
-        |_| {},
+        |state| state.merged_rows += rows - duplicates,
     )
 }
 
@@ -320,5 +338,36 @@ mod tests {
         let rest = pick(&state, &config, |files| files[0].meta.seq > 10).unwrap();
         assert_eq!(rest.day, other);
         assert!(pick(&state, &config, |_| false).is_none());
+    }
+
+    #[test]
+    fn a_few_late_rows_of_a_large_day_are_merged_when_it_was_quiet_for_long() {
+        let dir = tempfile::tempdir().unwrap();
+        let day = Partition::Day(14_000);
+        let file = |seq, rows, is_final| FileMeta { day, seq, rows, bytes: 900, crc32c: 0, is_final };
+        let mut manifest = Manifest::default();
+        manifest.files.extend([file(1, 14_000_000, true), file(2, 30, false)]);
+        let config = crate::config::Tracks::default();
+        let store = Store::new(dir.path(), &config, manifest);
+        let mut state = store.state();
+        let hour_ms = 3_600_000;
+        state.now = UtcMillis(100 * hour_ms);
+        for (hours, is_merged) in [(1, false), (23, false), (24, true), (90, true)] {
+            state.touched.insert(day, UtcMillis((100 - hours) * hour_ms));
+            let job = pick(&state, &config, |_| true);
+            assert_eq!(
+                job.map(|job| (job.files.len(), job.is_whole)),
+                is_merged.then_some((2, true)),
+                "{hours}"
+            );
+        }
+        // Half a million are worth it as soon as no more come.
+        let mut manifest = Manifest::default();
+        manifest.files.extend([file(1, 1_000_000, true), file(2, 500_000, false)]);
+        let store = Store::new(dir.path(), &config, manifest);
+        let mut state = store.state();
+        state.now = UtcMillis(100 * hour_ms);
+        state.touched.insert(day, UtcMillis(99 * hour_ms));
+        assert!(pick(&state, &config, |_| true).is_some());
     }
 }

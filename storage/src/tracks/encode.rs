@@ -280,6 +280,8 @@ pub(super) struct Written {
 /// Writes one file of the archive.
 pub(super) struct FileWriter {
     rows: RowWriter<BufWriter<Sink>>,
+    /// The same file as the sink's.
+    file: File,
     path: PathBuf,
     temporary: PathBuf,
 }
@@ -293,9 +295,20 @@ impl FileWriter {
     ) -> Result<Self, TracksError> {
         let temporary = path.with_extension("parquet.tmp");
         let file = File::create(&temporary).at(&temporary)?;
-        let sink = BufWriter::with_capacity(BUFFER_BYTES, Sink { file, bytes: 0, crc: 0 });
+        let sink = Sink { file: file.try_clone().at(&temporary)?, bytes: 0, crc: 0 };
+        let sink = BufWriter::with_capacity(BUFFER_BYTES, sink);
         let rows = RowWriter::new(sink, columns, properties).at(&temporary)?;
-        Ok(Self { rows, path: path.to_owned(), temporary })
+        Ok(Self { rows, file, path: path.to_owned(), temporary })
+    }
+
+    /// Bytes written so far, the last of which may still be in memory.
+    pub(super) fn bytes_written(&self) -> u64 {
+        self.rows.writer.bytes_written() as u64
+    }
+
+    /// Makes durable what the system was given.
+    pub(super) fn sync(&self) -> Result<(), TracksError> {
+        self.file.sync_data().at(&self.temporary)
     }
 
     /// Adds a row; it must not come before the last one.

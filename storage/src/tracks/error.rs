@@ -23,10 +23,22 @@ pub enum TracksError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file was written by a newer program.
+    #[error("{path}: {what} is newer than this program knows", path = path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// What of it, for example "version 2".
+        what: String,
+    },
     /// The archive was closed.
     #[error("the archive is closed")]
     Closed,
 }
+
+/// What can be done about a damaged file of rows.
+const RESTORE: &str = "Put this very file back from a backup; its size and checksum must be the manifest's. Until \
+                       then everything else is read, and answers name the file. See whether the disk is sound.";
 
 impl TracksError {
     pub(super) fn bad(path: &Path, reason: impl Into<String>) -> Self {
@@ -37,8 +49,35 @@ impl TracksError {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Io { path, .. } | Self::BadFile { path, .. } => Some(path),
+            Self::Io { path, .. } | Self::BadFile { path, .. } | Self::Newer { path, .. } => Some(path),
             Self::Closed => None,
+        }
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        let kind = self.path().and_then(Path::extension).and_then(|kind| kind.to_str());
+        match (self, kind) {
+            (Self::Closed, _) => "Start the server again.",
+            (Self::Newer { .. }, _) => {
+                "Run the version of motorpool that wrote it, or a later one; nothing was changed."
+            }
+            (Self::Io { source, .. }, _) if source.kind() == io::ErrorKind::StorageFull => {
+                "Make room on the disk. Nothing is lost meanwhile: the fixes are in the journal, and writing is tried again."
+            }
+            (Self::Io { source, .. }, Some("parquet")) if source.kind() == io::ErrorKind::NotFound => RESTORE,
+            (Self::Io { .. }, _) => {
+                "See whether the disk is sound (dmesg, smartctl) and whether the user of the server may read the file."
+            }
+            (Self::BadFile { .. }, Some("idx")) => {
+                "Remove it: it is made again from the Parquet file beside it."
+            }
+            (Self::BadFile { .. }, Some("parquet")) => RESTORE,
+            (Self::BadFile { .. }, _) => {
+                "Put manifest.json back from a backup of the same moment as the files. Without one, move the folder away: \
+                 a new archive begins with what the journal still has."
+            }
         }
     }
 }

@@ -30,9 +30,9 @@ const LIST: u8 = 9;
 const STRUCT: u8 = 12;
 
 // Numbers of `parquet.thrift`.
-const ENCODING_RLE: i64 = 3;
-const ENCODING_DELTA_BINARY_PACKED: i64 = 5;
-const ENCODING_DELTA_LENGTH_BYTE_ARRAY: i64 = 6;
+const ENCODING_RLE: u32 = 3;
+const ENCODING_DELTA_BINARY_PACKED: u32 = 5;
+const ENCODING_DELTA_LENGTH_BYTE_ARRAY: u32 = 6;
 const CODEC_ZSTD: i64 = 6;
 
 /// The footer of a file with these columns, of which `written` tells sizes and places.
@@ -86,14 +86,17 @@ fn schema(out: &mut Thrift, columns: &[Column]) {
     }
 }
 
+/// The number of the encoding that the values of `column` have.
+pub(super) const fn values_encoding(column: Column) -> u32 {
+    if column == EXTRA { ENCODING_DELTA_LENGTH_BYTE_ARRAY } else { ENCODING_DELTA_BINARY_PACKED }
+}
+
 fn encodings(out: &mut Thrift, column: Column) {
-    let values =
-        if column == EXTRA { ENCODING_DELTA_LENGTH_BYTE_ARRAY } else { ENCODING_DELTA_BINARY_PACKED };
     let is_nullable = COLUMNS[column].is_nullable;
     out.list(1, I32, 1 + usize::from(is_nullable));
-    out.zigzag(values);
+    out.zigzag(values_encoding(column).into());
     if is_nullable {
-        out.zigzag(ENCODING_RLE);
+        out.zigzag(ENCODING_RLE.into());
     }
 }
 

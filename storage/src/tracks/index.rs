@@ -4,7 +4,7 @@
 //! again from the Parquet file when it is lost or damaged. Layout, numbers as LEB128 unless said otherwise:
 //!
 //! ```text
-//! "MPTI" 0x01 · bytes and CRC-32C of the Parquet file · column set · rows
+//! "MPTI" · version, 0x01 · bytes and CRC-32C of the Parquet file · column set · rows
 //! pages: count, then rows of each
 //! per column: offset of the first page, then per page: gap to the page before, stored length, plain length,
 //!             CRC-32C (4 bytes, little endian)
@@ -22,7 +22,12 @@ use motorpool_protocols::UtcMillis;
 use super::schema::{COLUMNS, Column, ColumnSet};
 use crate::ids::DeviceId;
 
-const MAGIC: &[u8; 5] = b"MPTI\x01";
+const MAGIC: &[u8; 4] = b"MPTI";
+
+const VERSION: u8 = 1;
+
+/// Why an index of another version is not read: it is made again instead.
+pub(super) const OTHER_VERSION: &str = "another version";
 
 /// Where a page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +143,7 @@ impl FileIndex {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
+        out.push(VERSION);
         put(&mut out, self.bytes);
         out.extend_from_slice(&self.crc32c.to_le_bytes());
         put(&mut out, u64::from(self.columns.bits()));
@@ -181,8 +187,11 @@ impl FileIndex {
         if crc32c::crc32c(body) != u32::from_le_bytes(*crc) {
             return Err("checksum");
         }
-        let mut input = Input(body.strip_prefix(MAGIC).ok_or("magic")?);
-        input.index().ok_or("content")
+        let (version, content) = body.strip_prefix(MAGIC).and_then(<[u8]>::split_first).ok_or("magic")?;
+        if *version != VERSION {
+            return Err(OTHER_VERSION);
+        }
+        Input(content).index().ok_or("content")
     }
 }
 

@@ -56,6 +56,12 @@ impl FileMeta {
     }
 }
 
+/// What every manifest has, whatever else.
+#[derive(Deserialize)]
+struct AnyVersion {
+    version: u32,
+}
+
 /// What is committed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Manifest {
@@ -99,13 +105,20 @@ impl Manifest {
             }
             Err(error) => return Err(error).at(&path),
         };
-        let manifest: Self =
-            serde_json::from_slice(&text).map_err(|error| TracksError::bad(&path, error.to_string()))?;
-        if manifest.version != VERSION {
-            return Err(TracksError::bad(&path, format!("version {} is unknown", manifest.version)));
+        let bad = |error: serde_json::Error| TracksError::bad(&path, error.to_string());
+        let newer = |what| Err(TracksError::Newer { path: path.clone(), what });
+        let AnyVersion { version } = serde_json::from_slice(&text).map_err(bad)?;
+        match version {
+            VERSION => {}
+            0 => return Err(TracksError::bad(&path, "version 0")),
+            _ => return newer(format!("version {version}")),
         }
+        let manifest: Self = serde_json::from_slice(&text).map_err(bad)?;
         if manifest.clone().text().1 != manifest.crc32c {
             return Err(TracksError::bad(&path, "checksum"));
+        }
+        if ColumnSet::from_bits(manifest.columns.bits()).is_none() {
+            return newer(format!("column set {:#x}", manifest.columns.bits()));
         }
         Ok(manifest)
     }

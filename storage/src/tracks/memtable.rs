@@ -336,6 +336,19 @@ impl Memtable {
         self.chains.contains_key(&device.0)
     }
 
+    /// Where the rows with `from <= fix_time < to` are whose clock is believed: device, latitude and longitude, in
+    /// the order of arrival, with duplicates.
+    pub(super) fn places(
+        &self,
+        from: UtcMillis,
+        to: UtcMillis,
+    ) -> impl Iterator<Item = (DeviceId, i32, i32)> {
+        let chunks = self.chunks().filter(move |chunk| chunk.overlaps(from, to));
+        let rows = chunks.flat_map(|chunk| &chunk.rows);
+        let wanted = rows.filter(move |row| (from.0..to.0).contains(&row.fix_time) && !row.is_suspect());
+        wanted.map(|row| (DeviceId(row.device), row.lat_e7, row.lon_e7))
+    }
+
     /// Adds the rows of `device` with `from <= fix_time < to` to `out`, in no order, with duplicates.
     pub(super) fn collect(&self, device: DeviceId, from: UtcMillis, to: UtcMillis, out: &mut Vec<Row>) {
         let mut next = self.chains.get(&device.0).map_or(NONE, |chain| chain.newest);

@@ -30,6 +30,7 @@ mod index;
 mod manifest;
 mod memtable;
 mod merge;
+mod pace;
 mod pages;
 mod read;
 pub mod row;
@@ -142,6 +143,12 @@ pub struct Stats {
     pub frozen_tables: u64,
     /// How often the writer waited because two tables were still to be written.
     pub writer_waits: u64,
+    /// Files that are not yet in their final form: what merging is behind by.
+    pub loose_files: u64,
+    /// Rows in these.
+    pub loose_rows: u64,
+    /// Rows written by merges since the start.
+    pub merged_rows: u64,
 }
 
 impl Tracks {
@@ -293,6 +300,7 @@ impl Tracks {
     pub fn stats(&self) -> Stats {
         let state = self.store().state();
         let files = || state.version.files.values().flatten();
+        let loose = || files().filter(|file| !file.meta.is_final);
         Stats {
             decoded: state.decoded,
             stored: state.version.rows(),
@@ -303,6 +311,9 @@ impl Tracks {
             days: state.version.files.len() as u64,
             frozen_tables: state.frozen.len() as u64,
             writer_waits: state.writer_waits,
+            loose_files: loose().count() as u64,
+            loose_rows: loose().map(|file| file.meta.rows).sum(),
+            merged_rows: state.merged_rows,
         }
     }
 

@@ -20,6 +20,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::delta::{self, NULL, PageShape, SLACK};
 use super::error::{At, TracksError};
+use super::footer;
 use super::index::{Bounds, DeviceAt, FileIndex, PageAt, PagesBuilder};
 use super::manifest::FileMeta;
 use super::pages::page_header;
@@ -338,7 +339,7 @@ pub(super) fn build_index(path: &Path, file: &File, meta: &FileMeta) -> Result<F
     let mut pages = vec![Vec::new(); COLUMNS.len()];
     for (place, column) in columns.iter().enumerate() {
         let mut borders = Vec::new();
-        pages[column] = walk(path, file, &footer, place, &mut borders)?;
+        pages[column] = walk(path, file, &footer, (place, column), &mut borders)?;
         builder.check(column, borders).map_err(bad)?;
     }
     let index = FileIndex {
@@ -372,14 +373,15 @@ pub(super) fn check_crc(path: &Path, file: &File, meta: &FileMeta) -> Result<(),
     if crc == meta.crc32c { Ok(()) } else { Err(TracksError::bad(path, "checksum of the file")) }
 }
 
-/// The pages of the column at `place` in the file, through all row groups.
+/// The pages of a column, which is at `place` in the file, through all row groups.
 fn walk(
     path: &Path,
     file: &File,
     footer: &ParquetMetaData,
-    place: usize,
+    (place, column): (usize, Column),
     borders: &mut Vec<u32>,
 ) -> Result<Vec<PageAt>, TracksError> {
+    let encoding = footer::values_encoding(column);
     let bad = || TracksError::bad(path, "page header");
     let mut pages = Vec::new();
     let mut row = 0_u32;
@@ -390,6 +392,10 @@ fn walk(
         let mut at = 0;
         while at < chunk.len() {
             let header = page_header(&chunk[at..]).ok_or_else(bad)?;
+            if header.encoding != encoding {
+                let reason = format!("encoding {} in column `{}`", header.encoding, COLUMNS[column].name);
+                return Err(TracksError::bad(path, reason));
+            }
             at += header.header_len;
             let stored = chunk.get(at..at + header.stored_len as usize).ok_or_else(bad)?;
             pages.push(PageAt {

@@ -114,6 +114,8 @@ pub(super) struct State {
     pub(super) touched: FxHashMap<Partition, UtcMillis>,
     /// How often the writer waited for the sealer.
     pub(super) writer_waits: u64,
+    /// Rows written by merges since the start.
+    pub(super) merged_rows: u64,
     pub(super) is_stopping: bool,
     /// The writer must not wait for a sealer that fails.
     pub(super) is_winding_down: bool,
@@ -177,6 +179,7 @@ impl Store {
             active_since: None,
             touched: FxHashMap::default(),
             writer_waits: 0,
+            merged_rows: 0,
             is_stopping: false,
             is_winding_down: false,
             is_refusing: false,
@@ -228,6 +231,19 @@ impl Store {
         limit: std::time::Duration,
     ) -> MutexGuard<'a, State> {
         self.changed.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Rests for `time`, or until the store stops.
+    pub(super) fn rest(&self, time: std::time::Duration) {
+        let begun = std::time::Instant::now();
+        let mut state = self.state();
+        while !state.is_stopping {
+            let left = time.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            state = self.wait_for(state, left);
+        }
     }
 
     /// Wakes everybody who waits.

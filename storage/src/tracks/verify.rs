@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::error::{At, TracksError};
-use super::index::FileIndex;
+use super::index::{self, FileIndex};
 use super::manifest::{self, FileMeta, Manifest};
 use super::read::{Cursor, OpenFile, SIDECAR_ROWS_MIN, build_index};
 use super::row::Row;
@@ -19,7 +19,7 @@ pub struct Verified {
     pub rows: u64,
     /// Bytes of the Parquet files.
     pub bytes: u64,
-    /// Sidecars that are missing; harmless, they are made again.
+    /// Sidecars that are missing or of another version; harmless, they are made again.
     pub sidecars_missing: Vec<PathBuf>,
 }
 
@@ -50,19 +50,19 @@ fn verify_file(dir: &Path, meta: &FileMeta, verified: &mut Verified) -> Result<(
     if bytes != meta.bytes {
         return Err(TracksError::bad(&path, format!("{bytes} bytes long, not {}", meta.bytes)));
     }
-    let index = build_index(&path, &file, meta)?;
+    let built = build_index(&path, &file, meta)?;
     let sidecar = meta.index_path(dir);
     match fs::read(&sidecar) {
-        Ok(found) => {
-            let found = FileIndex::decode(&found).map_err(|reason| TracksError::bad(&sidecar, reason))?;
-            if found != index {
-                return Err(TracksError::bad(&sidecar, "does not agree with its file"));
-            }
-        }
+        Ok(found) => match FileIndex::decode(&found) {
+            Ok(found) if found == built => {}
+            Ok(_) => return Err(TracksError::bad(&sidecar, "does not agree with its file")),
+            Err(index::OTHER_VERSION) => verified.sidecars_missing.push(sidecar),
+            Err(reason) => return Err(TracksError::bad(&sidecar, reason)),
+        },
         Err(_) if meta.rows >= SIDECAR_ROWS_MIN => verified.sidecars_missing.push(sidecar),
         Err(_) => {}
     }
-    let opened = OpenFile::with_index(&path, file, index);
+    let opened = OpenFile::with_index(&path, file, built);
     let mut last: Option<Row> = None;
     for (number, row) in Cursor::new(std::sync::Arc::new(opened)).enumerate() {
         let row = row?;

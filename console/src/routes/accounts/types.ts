@@ -4,6 +4,7 @@ export type GrantView = Schema<"GrantView">;
 export type Account = Schema<"AccountView">;
 export type Role = Schema<"RoleView">;
 export type Login = Schema<"LoginView">;
+export type Token = Schema<"TokenView">;
 export type AuditEntry = Schema<"EntryView">;
 export type Webhook = Schema<"WebhookView">;
 export type Delivery = Schema<"DeliveryView">;

@@ -3,6 +3,8 @@
 //! The content belongs to that device and is kept as bytes. Two types of the active-safety specifications,
 //! 0xF7 and 0xF8, describe the devices themselves; they are read when they read exactly.
 
+use std::io::Read;
+
 use serde::Serialize;
 
 use super::value::{Text, as_hex};
@@ -23,9 +25,23 @@ body! {
 body! {
     /// Compressed data, 0x0901 (JT/T 808-2019 8.72, table 93).
     CompressedData {
-        /// The gzip data, as sent; it is not inflated here.
+        /// The gzip data, as sent.
         #[serde(serialize_with = "as_hex")]
         data: Vec<u8> = Bytes32,
+    }
+}
+
+/// What 0x0901 may hold; a kilobyte can pretend to hold a gigabyte.
+const INFLATED_BYTES_MAX: u64 = 256 << 10;
+
+impl CompressedData {
+    /// What was compressed; `None` when it is no gzip data, or longer than 256 KiB.
+    #[must_use]
+    pub fn inflated(&self) -> Option<Vec<u8>> {
+        let mut inflated = Vec::new();
+        let mut gzip = flate2::read::MultiGzDecoder::new(self.data.as_slice()).take(INFLATED_BYTES_MAX + 1);
+        let bytes = gzip.read_to_end(&mut inflated).ok()?;
+        (u64::try_from(bytes).ok()? <= INFLATED_BYTES_MAX).then_some(inflated)
     }
 }
 
@@ -108,4 +124,30 @@ fn read_peripherals<T: Body>(content: &[u8]) -> Option<Vec<Peripheral<T>>> {
         items.push(Peripheral { id, content });
     }
     (r.remaining() == 0 && !items.is_empty()).then_some(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn packed(data: &[u8]) -> CompressedData {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(data).unwrap();
+        CompressedData { data: gzip.finish().unwrap() }
+    }
+
+    #[test]
+    fn compressed_data_is_inflated_up_to_a_limit() {
+        assert_eq!(packed(b"made up").inflated().as_deref(), Some(&b"made up"[..]));
+        let limit = usize::try_from(INFLATED_BYTES_MAX).unwrap();
+        assert_eq!(packed(&vec![7; limit]).inflated().map(|all| all.len()), Some(limit));
+        let bomb = packed(&vec![7; limit + 1]);
+        assert!(bomb.data.len() < 1_000 && bomb.inflated().is_none());
+        let mut cut = packed(b"made up");
+        cut.data.truncate(12);
+        assert_eq!(cut.inflated(), None);
+        assert_eq!(CompressedData { data: b"no gzip".to_vec() }.inflated(), None);
+    }
 }

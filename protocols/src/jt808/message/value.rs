@@ -4,6 +4,7 @@
 //! each prints and serialises as what it means. None of them reads a clock or a zone database: BCD times are
 //! GMT+8 as JT/T 808 says, but for the server's time (`as_utc`).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
@@ -15,7 +16,7 @@ use crate::jt808::bcd;
 const GMT_PLUS_8_S: i32 = 28_800;
 
 /// A STRING of the standard: GBK (read and written as its superset GB18030), as sent, without the zero bytes
-/// that fill up a field of fixed width.
+/// that fill up a field of fixed width. Chinese in UTF-8, which some terminals send, is read as such.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Text(Vec<u8>);
 
@@ -47,9 +48,28 @@ impl From<&str> for Text {
 /// The text in Unicode, without zero bytes at either end; bytes that are not GBK become U+FFFD.
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (text, _) = encoding_rs::GB18030.decode_without_bom_handling(&self.0);
+        let text = match chinese_in_utf8(&self.0) {
+            Some(text) => Cow::Borrowed(text),
+            None => encoding_rs::GB18030.decode_without_bom_handling(&self.0).0,
+        };
         f.write_str(text.trim_matches('\0'))
     }
+}
+
+/// Characters of Chinese text in UTF-8 that chance does not make of GBK: nine half characters in a row would have to fit.
+const CHINESE_MIN: usize = 2;
+
+/// The text when it is UTF-8 with nothing but ASCII and two or more Chinese characters.
+pub(crate) fn chinese_in_utf8(bytes: &[u8]) -> Option<&str> {
+    if bytes.is_ascii() {
+        return None;
+    }
+    let text = std::str::from_utf8(bytes).ok()?;
+    let is_chinese =
+        |c: &char| matches!(c, '\u{3000}'..='\u{303f}' | '\u{4e00}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}');
+    let wide = text.chars().filter(|c| !c.is_ascii());
+    let chinese = wide.clone().filter(is_chinese).count();
+    (chinese >= CHINESE_MIN && chinese == wide.count()).then_some(text)
 }
 
 impl Serialize for Text {
@@ -160,6 +180,19 @@ mod tests {
         assert_eq!(plate.as_bytes(), [0xd4, 0xc1, b'A', b'1', b'2', b'3', b'4', b'5']);
         assert_eq!(plate.to_string(), "粤A12345");
         assert_eq!(Text::from_bytes(vec![0, 0, b'4', b'5']).to_string(), "45");
+    }
+
+    #[test]
+    fn chinese_in_utf8_is_read_as_such_and_gbk_never_taken_for_it() {
+        for text in ["王小明", "王小明（北京）A1"] {
+            let sent = Text::from_bytes(text.as_bytes().to_vec());
+            assert_eq!((sent.to_string(), sent.as_bytes()), (text.to_owned(), text.as_bytes()));
+            assert_eq!(Text::from(text).to_string(), text);
+        }
+        // One character alone may be half of two, and Latin letters with accents are GBK's.
+        assert_ne!(Text::from_bytes("京A12345".as_bytes().to_vec()).to_string(), "京A12345");
+        assert_eq!(chinese_in_utf8("éé".as_bytes()), None);
+        assert_eq!(chinese_in_utf8(b"plain"), None);
     }
 
     #[test]

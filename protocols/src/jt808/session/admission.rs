@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::{BAD_MESSAGE, Call, DONE, FAILED, Jt808Session, Terminal, end_of};
+use crate::jt808::downlink::Downlink;
 use crate::jt808::frame::{BODY_BYTES_MAX, Wire};
 use crate::jt808::header::{Frame, IdBytes, Version};
 use crate::jt808::ids::{self, Answer};
@@ -23,20 +24,26 @@ impl Jt808Session {
         self.terminals.iter().position(|terminal| terminal.id == *id)
     }
 
-    /// Lets a frame with a wrong check byte pass when the terminal's profile says so.
-    pub(super) fn forgive_checksum(
+    /// Lets a frame with a fault pass when the terminal's profile says so.
+    pub(super) fn forgive(
         &mut self,
         frame: &Frame<'_>,
+        fault: RejectReason,
         call: &mut Call<'_>,
     ) -> Result<(), RejectReason> {
+        let is_forgiven = |profile: &Profile| match fault {
+            RejectReason::Checksum | RejectReason::Escape => profile.lenient_checksum,
+            RejectReason::Length | RejectReason::Truncated => profile.lenient_length,
+            _ => false,
+        };
         let lenient = match self.find(&frame.id).and_then(|at| self.terminals.get(at)) {
-            Some(terminal) => terminal.profile.lenient_checksum,
+            Some(terminal) => is_forgiven(&terminal.profile),
             // A damaged id must not fill the registry with terminals that don't exist: ask only before anybody
             // is admitted here.
             None if self.terminals.is_empty() => {
                 let code = (frame.message_id == ids::LOG_IN).then(|| log_in_code(frame));
                 match call.gate.admit(&frame.id.terminal(Default::default()), Protocol::Jt808, code) {
-                    Admission::Admitted { device, profile } if profile.lenient_checksum => {
+                    Admission::Admitted { device, profile } if is_forgiven(&profile) => {
                         self.remember(frame.id, device, profile, call.out)?;
                         true
                     }
@@ -47,7 +54,7 @@ impl Jt808Session {
             None => false,
         };
         if !lenient {
-            return Err(RejectReason::Checksum);
+            return Err(fault);
         }
         call.out.lenient_frames += 1;
         Ok(())
@@ -126,8 +133,11 @@ impl Jt808Session {
     }
 
     fn refuse_terminal(&mut self, frame: &Frame<'_>, refusal: Refusal, call: &mut Call<'_>) -> RejectReason {
-        if ids::answer_to(frame.message_id) != Answer::Nothing {
-            self.ours.answer(&frame.id, frame.serial, frame.message_id, FAILED, &mut call.out.immediate);
+        let out = &mut call.out.immediate;
+        match ids::answer_to(frame.message_id) {
+            Answer::Nothing => {}
+            Answer::Short => Downlink::answer_short(&frame.id, frame.serial, frame.message_id, FAILED, out),
+            _ => self.ours.answer(&frame.id, frame.serial, frame.message_id, FAILED, out),
         }
         if refusal == Refusal::Unknown { RejectReason::UnknownTerminal } else { RejectReason::NotAdmitted }
     }

@@ -22,11 +22,11 @@
 //! - Answers are written in the shape of the terminal's own header (version byte, width and bytes of its id);
 //!   our serials count from 0 on every link.
 //! - Frames with a wrong check byte, escape or length get no answer: nobody knows whose they are. Under a
-//!   profile with a lenient checksum they are accepted and counted. A stranger whose check byte is wrong is
-//!   looked up once, as the first thing on a link, and never registered.
+//!   profile that is lenient about the one fault they have they are accepted and counted. A stranger whose check byte
+//!   is wrong is looked up once, as the first thing on a link, and never registered.
 //! - The version is recognised by bit 14 of the properties in every frame.
 //!
-//! Not spoken: the dialects with delimiter `e7`, BYTE serials (0x5501) or ASCII time requests, and ciphers.
+//! Not spoken: the dialects with delimiter `e7` or ASCII time requests, and ciphers.
 
 mod admission;
 
@@ -130,18 +130,53 @@ impl Jt808Session {
 
     #[inline(never)]
     fn escaped(&mut self, content: &[u8], wire: Wire<'_>, call: &mut Call<'_>) -> Result<(), RejectReason> {
-        if content.len() <= SMALL_PAYLOAD_BYTES {
+        let result = if content.len() <= SMALL_PAYLOAD_BYTES {
             let mut space = [0; SMALL_PAYLOAD_BYTES];
-            self.payload(frame::unescape(content, &mut space)?, wire, call)
+            frame::unescape(content, &mut space).map(|payload| self.payload(payload, wire, call))
         } else {
             let mut space = [0; PAYLOAD_BYTES_MAX];
-            self.payload(frame::unescape(content, &mut space)?, wire, call)
+            frame::unescape(content, &mut space).map(|payload| self.payload(payload, wire, call))
+        };
+        result.unwrap_or_else(|reason| self.check_not_escaped(content, reason, wire, call))
+    }
+
+    /// A frame that would be one if its check byte were escaped.
+    #[cold]
+    fn check_not_escaped(
+        &mut self,
+        content: &[u8],
+        reason: RejectReason,
+        wire: Wire<'_>,
+        call: &mut Call<'_>,
+    ) -> Result<(), RejectReason> {
+        let repaired = frame::with_check_escaped(content).ok_or(reason)?;
+        let mut space = [0; PAYLOAD_BYTES_MAX];
+        let payload = frame::unescape(&repaired, &mut space)?;
+        self.uncommon(&Frame::parse(payload)?, Some(reason), wire, call)
+    }
+
+    /// A frame whose body is not as long as it says.
+    #[cold]
+    fn wrong_length(
+        &mut self,
+        payload: &[u8],
+        reason: RejectReason,
+        wire: Wire<'_>,
+        call: &mut Call<'_>,
+    ) -> Result<(), RejectReason> {
+        // With a wrong check byte as well it may be the ends of two frames.
+        if !frame::check_is_right(payload) {
+            return Err(reason);
         }
+        self.uncommon(&Frame::parse_unstated(payload)?, Some(reason), wire, call)
     }
 
     #[inline]
     fn payload(&mut self, payload: &[u8], wire: Wire<'_>, call: &mut Call<'_>) -> Result<(), RejectReason> {
-        let frame = Frame::parse(payload)?;
+        let frame = match Frame::parse(payload) {
+            Ok(frame) => frame,
+            Err(reason) => return self.wrong_length(payload, reason, wire, call),
+        };
         let check_is_right = frame::check_is_right(payload);
         // Nearly every frame is the next whole message of the terminal that spoke last.
         if let Some(terminal) = self.terminals.get(self.current)
@@ -159,21 +194,21 @@ impl Jt808Session {
                 return Ok(());
             }
         }
-        self.uncommon(&frame, check_is_right, wire, call)
+        self.uncommon(&frame, (!check_is_right).then_some(RejectReason::Checksum), wire, call)
     }
 
-    /// Frames of strangers, of other terminals, in packets, with a wrong check byte, or with an answer of
-    /// their own.
+    /// Frames of strangers, of other terminals, in packets, with a fault that a profile may forgive, or with an answer
+    /// of their own.
     #[inline(never)]
     fn uncommon(
         &mut self,
         frame: &Frame<'_>,
-        check_is_right: bool,
+        fault: Option<RejectReason>,
         wire: Wire<'_>,
         call: &mut Call<'_>,
     ) -> Result<(), RejectReason> {
-        if !check_is_right {
-            self.forgive_checksum(frame, call)?;
+        if let Some(fault) = fault {
+            self.forgive(frame, fault, call)?;
         }
         let known = self.find(&frame.id);
         let is_encrypted = frame.encryption() != 0;
@@ -228,7 +263,7 @@ impl Jt808Session {
                 call.out.raw.extend_from_slice(&whole);
                 call.out.messages.push(Accepted { end: end_of(&call.out.raw), device });
                 // Every frame in it passed its checks, some perhaps leniently.
-                let lenient = Profile { lenient_checksum: true, ..Profile::default() };
+                let lenient = Profile { lenient_checksum: true, lenient_length: true, ..Profile::default() };
                 let body = decode_message(&whole, &lenient).map(|(_, body)| body).unwrap_or_default();
                 let answer = self.answer_accepted(frame, frame.first_serial(), &body, call);
                 self.reassembly.answered(answer);
@@ -267,6 +302,9 @@ impl Jt808Session {
             // Only the media id: all packets arrived.
             Answer::Media if well_formed => {
                 self.ours.write(&frame.id, ids::MEDIA_ANSWER, &done.media_id, replies);
+            }
+            Answer::Short => {
+                Downlink::answer_short(&frame.id, serial, frame.message_id, done.result, replies);
             }
             Answer::LogOut => {
                 self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);

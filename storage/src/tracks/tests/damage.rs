@@ -183,3 +183,22 @@ fn a_merge_of_a_damaged_file_fails_and_changes_nothing() {
     );
     assert_eq!(victim.read(), (LARGE + SMALL + 1, vec![]));
 }
+
+#[test]
+fn each_damage_is_told_with_what_to_do() {
+    let victim = victim();
+    let sidecar = victim.large.with_extension("idx");
+    let manifest = victim.dir.path().join(manifest::NAME);
+    let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2);
+    let flip = |bytes: &mut Vec<u8>| bytes[70] ^= 1;
+    let advice = |victim: &Victim| verify(victim.dir.path(), |_, _| {}).unwrap_err().advice();
+    for path in [&victim.large, &victim.small] {
+        victim.with(path, cut, |victim| assert!(advice(victim).contains("back from a backup")));
+        victim.with(path, flip, |victim| assert!(advice(victim).contains("back from a backup")));
+    }
+    victim.with(&sidecar, cut, |victim| assert!(advice(victim).contains("Remove it")));
+    victim.with(&sidecar, flip, |victim| assert!(advice(victim).contains("Remove it")));
+    victim.with(&manifest, cut, |victim| assert!(advice(victim).contains("manifest.json back")));
+    fs::remove_file(&victim.small).unwrap();
+    assert!(advice(&victim).contains("back from a backup"));
+}

@@ -1,6 +1,8 @@
 //! The archive as a whole, against a plain vector.
 
 mod damage;
+mod evolution;
+mod full_disk;
 mod life;
 mod merges;
 mod real_tracks;
@@ -26,6 +28,7 @@ fn config(memory_rows_max: usize) -> config::Tracks {
         seal_interval: Seconds(Duration::from_secs(300)),
         compact_files_min: 3,
         page_rows: 16,
+        ..config::Tracks::default()
     }
 }
 

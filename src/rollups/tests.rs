@@ -35,7 +35,8 @@ struct House {
 }
 
 impl House {
-    async fn open(dir: &Path) -> Self {
+    /// `now` is when the journal's latest message was received.
+    async fn open(dir: &Path, now: UtcMillis) -> Self {
         let config = Config { data: dir.to_owned(), ..Config::default() };
         let registry = Arc::new(Registry::open(dir, &config).await.unwrap());
         let wanted = ["1", "2"].map(|number| Enrol {
@@ -60,7 +61,7 @@ impl House {
             marks: Arc::clone(&marks),
             settings,
         };
-        let supervisor = Supervisor::new(parts, UtcMillis(0)).await.unwrap();
+        let supervisor = Supervisor::new(parts, now).await.unwrap();
         let (days, trips) = (Arc::clone(marks.days()), TripSettings::default());
         let rollups =
             Rollups::open(dir, (&trips, ZONE), days, Arc::clone(&registry), tracks.clone()).unwrap();
@@ -86,14 +87,14 @@ impl House {
         Keeper::new(Arc::clone(&self.rollups)).pass().await.unwrap();
     }
 
-    async fn restart(self, dir: &Path) -> Self {
+    async fn restart(self, dir: &Path, now: UtcMillis) -> Self {
         let Self { registry, tracks, writer, supervisor, marks, rollups, .. } = self;
         drop((writer, supervisor, marks, rollups));
         tracks.close().unwrap();
         drop(tracks);
         registry.close().await;
         drop(registry);
-        Self::open(dir).await
+        Self::open(dir, now).await
     }
 
     /// Every slot, out of files and folded now together.
@@ -136,7 +137,7 @@ fn tracks_of_two() -> Vec<(DeviceId, Fix)> {
     let about: &[Phase] =
         &[(90, 0, 10), (40, 12, 1), (300, 0, 10), (40, -12, 1), (1_500, 0, 30), (25, 9, 1), (900, 0, 30)];
     let over_midnight: &[Phase] =
-        &[(30, 0, 5), (150, 20, 1), (60, 0, 1), (700, 0, 30), (190, -15, 1), (800, 0, 30), (130, 20, 1)];
+        &[(30, 0, 5), (150, 20, 1), (60, 0, 1), (700, 0, 30), (190, -15, 1), (1_635, 0, 30), (130, 20, 1)];
     for (device, phases) in [(CARS[0], about), (CARS[1], over_midnight)] {
         let (mut minute, mut metres) = (0_i64, 0_i64);
         for (minutes, m_per_s, every) in phases {
@@ -189,7 +190,7 @@ proptest! {
     fn what_is_kept_is_what_the_archive_gives(steps in steps(), is_backwards in any::<bool>()) {
         let dir = tempfile::tempdir().unwrap();
         workshop().block_on(async {
-            let mut house = House::open(dir.path()).await;
+            let mut house = House::open(dir.path(), UtcMillis(0)).await;
             let mut fixes = tracks_of_two();
             for step in &steps {
                 match step {
@@ -199,7 +200,7 @@ proptest! {
                         house.receive(&some, last);
                     }
                     Step::Pass => house.pass().await,
-                    Step::Restart => house = house.restart(dir.path()).await,
+                    Step::Restart => house = house.restart(dir.path(), UtcMillis(0)).await,
                 }
             }
             if is_backwards {
@@ -225,7 +226,7 @@ proptest! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn days_are_the_sums_of_their_trips_and_come_from_files_when_they_are_over() {
     let dir = tempfile::tempdir().unwrap();
-    let mut house = House::open(dir.path()).await;
+    let mut house = House::open(dir.path(), UtcMillis(0)).await;
     let fixes = tracks_of_two();
     let last = fixes.iter().map(|(_, fix)| fix.fix_time).max().unwrap();
     house.receive(&fixes, last);
@@ -255,7 +256,7 @@ async fn days_are_the_sums_of_their_trips_and_come_from_files_when_they_are_over
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_that_are_lost_or_damaged_come_back() {
     let dir = tempfile::tempdir().unwrap();
-    let mut house = House::open(dir.path()).await;
+    let mut house = House::open(dir.path(), UtcMillis(0)).await;
     let fixes = tracks_of_two();
     let last = fixes.iter().map(|(_, fix)| fix.fix_time).max().unwrap();
     house.receive(&fixes, last);
@@ -271,7 +272,7 @@ async fn files_that_are_lost_or_damaged_come_back() {
     bytes[100] ^= 1;
     std::fs::write(&files[1], bytes).unwrap();
 
-    let mut house = house.restart(dir.path()).await;
+    let mut house = house.restart(dir.path(), last).await;
     assert_eq!(house.all().await, wanted, "what is not in a file is folded");
     let keeper = Keeper::new(Arc::clone(&house.rollups));
     keeper.mark_missing().unwrap();

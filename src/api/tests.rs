@@ -18,6 +18,7 @@ mod people;
 mod positions;
 mod registers;
 mod reports;
+mod rollups;
 mod streams;
 mod walk;
 mod webhooks;

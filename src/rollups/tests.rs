@@ -273,6 +273,8 @@ async fn files_that_are_lost_or_damaged_come_back() {
     std::fs::write(&files[1], bytes).unwrap();
 
     let mut house = house.restart(dir.path(), last).await;
+    // The trip that is open is known again from here on.
+    house.supervisor.pass().await.unwrap();
     assert_eq!(house.all().await, wanted, "what is not in a file is folded");
     let keeper = Keeper::new(Arc::clone(&house.rollups));
     keeper.mark_missing().unwrap();

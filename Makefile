@@ -13,7 +13,7 @@ CHROMIUM ?= chromium
 CONSOLE_SOURCES = $(shell find console/src console/public -type f ! -name schema.d.ts) console/index.html console/package-lock.json \
   console/vite.config.ts console/svelte.config.js src/api/openapi.json
 
-.PHONY: run serve dev console console-check browser test lint unit docs fuzz soak bench setup
+.PHONY: run serve dev console console-check browser test lint unit recipes docs fuzz soak bench setup
 
 run: setup console
 	$(CARGO) run --release --bin motorpool -- demo
@@ -53,8 +53,18 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 
-unit:
+unit: recipes
 	$(CARGO) test --workspace --features fault-injection --no-fail-fast
+
+# What the recipes of exports/recipes are run with; without Python the test of them says that it was skipped.
+recipes: target/python/.installed
+
+target/python/.installed: exports/recipes/requirements.txt
+	@if python3 -m venv target/python 2>/dev/null && target/python/bin/pip install --quiet --disable-pip-version-check -r $<; then \
+	  touch $@; \
+	else \
+	  echo "SKIPPED: DuckDB and pandas for the recipes. There is no python3 with venv here, or no package index (Debian: sudo apt-get install python3-venv)." >&2; \
+	fi
 
 docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet

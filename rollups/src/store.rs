@@ -172,6 +172,24 @@ impl Store {
         self.write(&self.day_path(date), entries, &self.days)
     }
 
+    /// Removes the slots of days of UTC before one, and the local days that have any of them.
+    ///
+    /// # Errors
+    /// When a file can't be removed.
+    pub fn remove_before(&self, day: i32) -> Result<(), RollupsError> {
+        for expired in self.slot_days()?.range(..day) {
+            let dates = self.dates_of(*expired).into_iter().map(|date| self.day_path(date));
+            // The slots last: while they are there, this is done again.
+            for path in dates.chain([self.slots_path(*expired)]) {
+                match fs::remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).at(&path),
+                    _ => self.cache.forget(&path),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Local days that have slots and no file.
     ///
     /// # Errors

@@ -71,6 +71,17 @@ impl Keeper {
         Ok(())
     }
 
+    /// Removes what was rolled up of tracks that are removed: a place every ten minutes is a track.
+    async fn forget_expired(&self) -> Result<(), AskError> {
+        let floor = self.rollups.marks.floor();
+        let expired = self.rollups.marks.ended(OVER_AFTER_MS).into_iter().take_while(|day| *day < floor);
+        let marks: Vec<_> = expired.flat_map(|day| self.rollups.marks.take(day)).collect();
+        self.rollups.registry.remove_rollup_marks(&self.rollups.marks.done(marks)).await?;
+        let rollups = Arc::clone(&self.rollups);
+        tokio::task::spawn_blocking(move || rollups.store.remove_before(floor)).await??;
+        Ok(())
+    }
+
     /// Folds every marked day that is over.
     ///
     /// # Errors
@@ -82,6 +93,7 @@ impl Keeper {
             tokio::task::spawn_blocking(sum).await??;
             self.is_complete = true;
         }
+        self.forget_expired().await?;
         for day in self.rollups.marks.ended(OVER_AFTER_MS) {
             let is_recent = self.written.get(&day).is_some_and(|at| at.elapsed() < AGAIN_AFTER);
             if !is_recent && self.rollups.write_day(day).await? {

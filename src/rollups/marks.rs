@@ -16,8 +16,7 @@ use crate::registry::RollupMark;
 /// Stands for every device of a day.
 pub(super) const ALL: DeviceId = DeviceId(0);
 
-/// Steps between two fixes may reach over a border by so much: the largest gap that settings allow.
-const REACH_MS: i64 = 86_400_000;
+const DAY_MS: i64 = 86_400_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Mark {
@@ -35,6 +34,8 @@ struct State {
     open: BTreeMap<DeviceId, Trip>,
     now: UtcMillis,
     is_ready: bool,
+    /// The first day whose tracks are all kept.
+    floor: i32,
 }
 
 /// The marks of all days.
@@ -62,7 +63,7 @@ impl DayMarks {
     /// Marks the days of a stretch of a track, which is about to change. A step across midnight belongs to both days, if it is no longer
     /// than `gap_s`.
     pub fn note(&self, device: DeviceId, from: UtcMillis, to: UtcMillis, gap_s: u32) {
-        let gap_ms = (i64::from(gap_s) * 1_000).min(REACH_MS);
+        let gap_ms = (i64::from(gap_s) * 1_000).min(DAY_MS);
         let day = |ms: i64| i32::try_from(UtcMillis(ms).day()).unwrap_or(i32::MAX);
         let (first, last) = (day(from.0.saturating_sub(gap_ms).max(0)), day(to.0.saturating_add(gap_ms)));
         let mut state = self.state();
@@ -75,6 +76,18 @@ impl DayMarks {
     pub fn note_all(&self, days: impl IntoIterator<Item = i32>) {
         let mut state = self.state();
         days.into_iter().for_each(|day| state.mark(day, ALL, false));
+    }
+
+    /// Says that tracks from before an instant may be removed by now: days before it are folded no more. Never goes back.
+    pub fn set_floor(&self, at: UtcMillis) {
+        let first = UtcMillis(at.0.saturating_add(DAY_MS - 1)).day();
+        let mut state = self.state();
+        state.floor = state.floor.max(i32::try_from(first).unwrap_or(i32::MIN));
+    }
+
+    /// The first day that may be folded.
+    pub(super) fn floor(&self) -> i32 {
+        self.state().floor
     }
 
     /// Marks that the registry does not have yet, to be written in the next transaction.
@@ -177,6 +190,9 @@ impl DayMarks {
 
 impl State {
     fn mark(&mut self, day: i32, device: DeviceId, is_settling: bool) {
+        if day < self.floor {
+            return;
+        }
         let seq = self.next;
         self.next = seq.saturating_add(1);
         let known = self.marks.entry((day, device)).or_insert(Mark { seq, is_stored: false, is_settling });

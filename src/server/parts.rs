@@ -17,6 +17,7 @@ use crate::basemaps::Basemaps;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::downlink::Downlink;
+use crate::exports::{Exports, ExportsParts};
 use crate::folds::{Driver, DriverParts};
 use crate::ids::Lsn;
 use crate::journal::{Journal, Recovery};
@@ -29,6 +30,7 @@ use crate::notify::ring::Ring;
 use crate::notify::{Notifier, NotifierParts};
 use crate::outbound::{Client, Policy};
 use crate::registry::{self, Registry};
+use crate::retention::{Retention, RetentionParts};
 use crate::rollups::{Keeper, Rollups};
 use crate::sources::acks::AckQueue;
 use crate::sources::post::{PostNews, PostOffice};
@@ -62,6 +64,7 @@ pub(super) struct Parts {
     marks: Arc<Marks>,
     marks_from: Lsn,
     rollups: Arc<Rollups>,
+    exports: Exports,
 }
 
 impl Parts {
@@ -93,7 +96,16 @@ impl Parts {
         let marks = Arc::new(Marks::new(marks_from));
         let rollups = rollups(&config, &marks, &registry, &tracks)?;
         let outbound = outbound_client(&config.outbound)?;
+        let exports = Exports::open(ExportsParts {
+            registry: Arc::clone(&registry),
+            tracks: tracks.clone(),
+            clock: Arc::clone(&clock),
+            config: config.exports.clone(),
+            data: config.data.clone(),
+        })
+        .context("can't make the folder of exports")?;
         Ok(Self {
+            exports,
             registry,
             journal,
             tracks,
@@ -123,10 +135,19 @@ impl Parts {
         }
     }
 
-    /// What follows the journal: the fold thread, started, and the supervisor, which is to be run.
-    pub(super) async fn follow(&self) -> anyhow::Result<(Supervisor, Driver)> {
+    /// What follows the journal: the fold thread, started, and the supervisor, which is to be run; and what removes from behind what they
+    /// derived.
+    pub(super) async fn follow(&self) -> anyhow::Result<(Supervisor, Driver, Retention)> {
         let registry = &self.registry;
         supervision::write_calendar(registry, &self.config.supervision.calendar, self.clock.now()).await?;
+        let retention = Retention::new(RetentionParts {
+            registry: Arc::clone(registry),
+            tracks: self.tracks.clone(),
+            clock: Arc::clone(&self.clock),
+            marks: Arc::clone(&self.marks),
+            config: Arc::clone(&self.config),
+        })
+        .await?;
         let supervisor = Supervisor::new(
             SupervisorParts {
                 registry: Arc::clone(registry),
@@ -149,7 +170,7 @@ impl Parts {
             marks_from: self.marks_from,
         })
         .context("can't start the fold thread")?;
-        Ok((supervisor, driver))
+        Ok((supervisor, driver, retention))
     }
 
     /// Takes the addresses for terminals.
@@ -290,6 +311,7 @@ impl Parts {
             ring: Arc::clone(&self.ring),
             outbound: self.outbound.clone(),
             basemaps: Arc::new(basemaps),
+            exports: self.exports.clone(),
             stop,
         })))
     }
@@ -315,6 +337,7 @@ impl Parts {
         stage.run(|stop| async move { registry.run(stop).await });
         stage.run(|stop| notifier.run(stop));
         stage.run(|stop| courier.run(stop));
+        stage.run(|stop| self.exports.clone().run(stop));
         let keeper = Keeper::new(Arc::clone(&self.rollups));
         stage.run(|stop| keeper.run(stop));
     }

@@ -4,6 +4,7 @@
 //! whether a fix was live, late by days, or a duplicate. Marks are not kept on disk: the checkpoint of the trips says from where
 //! the journal is read again after a restart.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use motorpool_protocols::{Fix, Quality, UtcMillis};
@@ -34,6 +35,7 @@ impl Mark {
 pub struct Marks {
     state: Mutex<Taken>,
     days: Arc<DayMarks>,
+    floor: AtomicI64,
 }
 
 /// Everything noted up to an address of the journal.
@@ -79,7 +81,8 @@ impl Marks {
     /// No marks; everything before `lsn` is derived.
     #[must_use]
     pub fn new(lsn: Lsn) -> Self {
-        Self { state: Mutex::new(Taken { lsn, ..Taken::default() }), days: Arc::default() }
+        let floor = AtomicI64::new(i64::MIN);
+        Self { state: Mutex::new(Taken { lsn, ..Taken::default() }), days: Arc::default(), floor }
     }
 
     /// Which device-days the supervisor changes, for the rollups.
@@ -109,6 +112,18 @@ impl Marks {
         let devices = std::mem::take(&mut state.devices);
         let is_lost = std::mem::take(&mut state.is_lost);
         Taken { devices, lsn: state.lsn, now: state.now, is_lost }
+    }
+
+    /// Says that tracks from before an instant may be removed by now: what lies before it is derived no more, because the archive could
+    /// only take trips back there. Never goes back.
+    pub fn set_floor(&self, at: UtcMillis) {
+        self.floor.fetch_max(at.0, Ordering::Relaxed);
+        self.days.set_floor(at);
+    }
+
+    /// See [`Marks::set_floor`].
+    pub(super) fn floor(&self) -> UtcMillis {
+        UtcMillis(self.floor.load(Ordering::Relaxed))
     }
 
     /// Notes that a range of the journal could not be read.

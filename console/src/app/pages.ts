@@ -20,6 +20,7 @@ const menu: MenuEntry[] = [
   { page: "orders", permissions: ["orders:read"] },
   { page: "sealing", permissions: ["cases:read"] },
   { page: "devices", permissions: ["devices:read"] },
+  { page: "exports", permissions: ["tracks:read"] },
   { page: "month", permissions: ["reports:read"] },
   { page: "accounts", permissions: [] },
 ];

@@ -13,6 +13,7 @@ export const en: typeof zh = {
     orders: "Orders",
     sealing: "Sealing and duty",
     devices: "Devices",
+    exports: "Exports",
     month: "Month",
     accounts: "Accounts",
     report: "Trip report",

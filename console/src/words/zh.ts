@@ -12,6 +12,7 @@ export const zh = {
     orders: "派车与补单",
     sealing: "封存值班核对",
     devices: "设备健康",
+    exports: "导出",
     month: "单位月报",
     accounts: "账户",
     report: "行程报备",

@@ -17,6 +17,7 @@ use crate::api::{ApiParts, ApiState, router};
 use crate::basemaps::Basemaps;
 use crate::clock::{Clock, wall_now};
 use crate::config::{Config, SecondLink, Trackers};
+use crate::exports::{Exports, ExportsParts};
 use crate::ids::{DeviceId, LinkId, Lsn};
 use crate::live::Live;
 use crate::notify::ring::Ring;
@@ -88,6 +89,7 @@ pub(super) struct TestApp {
     pub(super) started_at: UtcMillis,
     pub(super) notifier: tokio::sync::Mutex<Notifier>,
     pub(super) courier: Courier,
+    pub(super) exports: Exports,
     router: Router,
     writer: Mutex<TracksWriter>,
     pub(super) folder: tempfile::TempDir,
@@ -130,6 +132,14 @@ impl TestApp {
             ring: Arc::clone(&ring),
             gateway: None,
         });
+        let exports = Exports::open(ExportsParts {
+            registry: Arc::clone(&registry),
+            tracks: tracks.clone(),
+            clock: Arc::clone(&clock),
+            config: config.exports.clone(),
+            data: folder.path().to_owned(),
+        })
+        .unwrap();
         let courier = Courier::new(Arc::clone(&registry), shared_outbound, Arc::clone(&clock), 30);
         let (day_marks, trips) = (Arc::new(DayMarks::default()), TripSettings::default());
         let rollups = Rollups::open(
@@ -160,6 +170,7 @@ impl TestApp {
             ring: Arc::clone(&ring),
             outbound,
             basemaps,
+            exports: exports.clone(),
             stop: stop.clone(),
         });
         let started_at = state.started_at();
@@ -177,6 +188,7 @@ impl TestApp {
             started_at,
             notifier: tokio::sync::Mutex::new(notifier),
             courier,
+            exports,
             writer,
             folder,
         }

@@ -171,7 +171,7 @@ async fn car_days(
     for (date, part) in rollups.days(dates, &devices).await.map_err(problem)? {
         let day = rollups.zone().slots(date);
         let is_all_day = |slots: &Range<Slot>| slots.start <= day.start && day.end <= slots.end;
-        for Entry { device, sums: of_device, .. } in entries(&part)? {
+        for Entry { device, sums: of_device, .. } in entries(part).await? {
             let stays = fleet.stays.get(&device).map(Vec::as_slice).unwrap_or_default();
             if let [stay] = stays
                 && is_all_day(&stay.slots)
@@ -181,7 +181,7 @@ async fn car_days(
             }
             let device = [device].into();
             for part in rollups.slots(day.clone(), &device, Needs::Trips).await.map_err(problem)? {
-                for entry in entries(&part)?.iter().filter(|entry| device.contains(&entry.device)) {
+                for entry in entries(part).await?.iter().filter(|entry| device.contains(&entry.device)) {
                     let mine = stays.iter().find(|stay| stay.slots.contains(&Slot(entry.at)));
                     if let Some(stay) = mine.filter(|_| day.contains(&Slot(entry.at))) {
                         sums.entry((date, stay.car)).or_default().merge(&entry.sums);
@@ -194,10 +194,14 @@ async fn car_days(
 }
 
 /// The rows of a part that count.
-fn entries(part: &Part) -> Result<Vec<Entry>, Problem> {
-    let mut entries = part.table.entries().map_err(|error| Problem::internal(&error))?;
-    entries.retain(|entry| !part.without.contains(&entry.device));
-    Ok(entries)
+async fn entries(part: Part) -> Result<Vec<Entry>, Problem> {
+    let read = tokio::task::spawn_blocking(move || {
+        let mut entries = part.table.entries()?;
+        entries.retain(|entry| !part.without.contains(&entry.device));
+        Ok::<_, motorpool_rollups::RollupsError>(entries)
+    });
+    let entries = read.await.map_err(|error| Problem::internal(&error))?;
+    entries.map_err(|error| Problem::internal(&error))
 }
 
 fn problem(error: AskError) -> Problem {

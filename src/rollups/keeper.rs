@@ -113,7 +113,8 @@ impl Rollups {
             return Ok(false);
         }
         let marked: BTreeSet<DeviceId> = taken.iter().map(|mark| mark.device).collect();
-        let is_whole = marked.contains(&ALL) || self.store.slots(day)?.is_none();
+        let kept = self.read(move |store| store.slots(day)).await?;
+        let is_whole = marked.contains(&ALL) || kept.is_none();
         let devices: Vec<DeviceId> = if is_whole {
             self.registry.snapshot().devices().map(|device| device.id).collect()
         } else {

@@ -82,7 +82,7 @@ pub enum Needs {
 /// What rollups are made from and kept in.
 #[derive(Debug)]
 pub struct Rollups {
-    store: Store,
+    store: Arc<Store>,
     marks: Arc<DayMarks>,
     registry: Arc<Registry>,
     tracks: Tracks,
@@ -102,7 +102,7 @@ impl Rollups {
         tracks: Tracks,
     ) -> Result<Self, RollupsError> {
         let store = Store::open(&data.join(FOLDER), trips, Zone::new(time_zone)?, CACHE_BYTES)?;
-        Ok(Self { store, marks, registry, tracks, trips: trips.clone() })
+        Ok(Self { store: Arc::new(store), marks, registry, tracks, trips: trips.clone() })
     }
 
     /// The zone of local days.
@@ -125,14 +125,13 @@ impl Rollups {
         let mut folded = 0;
         for day in Zone::utc_days(&slots) {
             let whole = Slot::first_of_day(day)..Slot::first_of_day(day.saturating_add(1));
-            let table = self.store.slots(day)?;
-            if table.is_none()
-                && day < self.marks.open_day(keeper::OVER_AFTER_MS)
-                && self.tracks.days().contains(&day)
-            {
-                self.marks.note_all([day]);
-            }
-            let again = self.stale(day, table.is_some(), devices);
+            let table = self.read(move |store| store.slots(day)).await?;
+            let again = match &table {
+                Some(_) => self.marked(day, devices),
+                None if self.is_unfolded(day) => devices.iter().copied().collect(),
+                // Days without data have no file.
+                None => self.marked(day, devices),
+            };
             folded += again.len();
             if folded > FRESH_MAX {
                 return Err(AskError::NotYet(folded));
@@ -161,16 +160,15 @@ impl Rollups {
         let last = *dates.end();
         for date in dates.start().series(jiff::Span::new().days(1)).take_while(|date| *date <= last) {
             let slots = self.zone().slots(date);
-            let is_stale = |day| !self.stale(day, true, devices).is_empty();
-            let kept = if Zone::utc_days(&slots).any(is_stale) { None } else { self.store.day(date)? };
+            let is_marked = Zone::utc_days(&slots).any(|day| !self.marked(day, devices).is_empty());
+            let kept = if is_marked { None } else { self.read(move |store| store.day(date)).await? };
             let part = match kept {
                 Some(table) => Part::whole(table),
                 None => {
                     let parts = self.slots(slots.clone(), devices, Needs::Trips).await?;
-                    let number = motorpool_rollups::day_number(date);
-                    Part::whole(Arc::new(Table::of(&sums(&parts, &slots, number, &|id| {
-                        devices.contains(&id)
-                    })?)))
+                    let (number, wanted) = (motorpool_rollups::day_number(date), devices.clone());
+                    let sum = move || sums(&parts, &slots, number, &|device| wanted.contains(&device));
+                    Part::whole(Arc::new(Table::of(&tokio::task::spawn_blocking(sum).await??)))
                 }
             };
             days.push((date, part));
@@ -178,13 +176,34 @@ impl Rollups {
         Ok(days)
     }
 
+    /// Reads files on a thread that may wait for them.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Store) -> Result<T, RollupsError> + Send + 'static,
+    ) -> Result<T, AskError> {
+        let store = Arc::clone(&self.store);
+        Ok(tokio::task::spawn_blocking(move || read(&store)).await??)
+    }
+
     /// Which of these devices are to be folded again on a day.
-    fn stale(&self, day: i32, has_file: bool, devices: &BTreeSet<DeviceId>) -> Vec<DeviceId> {
+    fn marked(&self, day: i32, devices: &BTreeSet<DeviceId>) -> Vec<DeviceId> {
         let marked = self.marks.of_day(day);
-        if !has_file || marked.contains(&marks::ALL) {
+        if marked.contains(&marks::ALL) {
             return devices.iter().copied().collect();
         }
         marked.intersection(devices).copied().collect()
+    }
+
+    /// Whether a day without a file has data all the same. One that is over should have had a file: it is made again.
+    fn is_unfolded(&self, day: i32) -> bool {
+        if day >= self.marks.open_day(keeper::OVER_AFTER_MS) {
+            return true;
+        }
+        let is_archived = self.tracks.days().contains(&day);
+        if is_archived {
+            self.marks.note_all([day]);
+        }
+        is_archived
     }
 
     /// Folds some devices now.

@@ -63,6 +63,8 @@ pub struct Status {
     pub waiting_days: AtomicU64,
     /// Days whose night is over that wait for the rules of the whole fleet.
     pub waiting_fleet_days: AtomicU64,
+    /// Device-days that changed since they were rolled up last.
+    pub waiting_rollups: AtomicU64,
     /// The address of the journal up to which trips and flags are written.
     pub lsn: AtomicU64,
     /// The change of the registry up to which flags are written.
@@ -164,6 +166,8 @@ impl Supervisor {
     fn publish(&self) {
         let checkpoint = self.checkpoint.unwrap_or_default();
         self.status.lsn.store(checkpoint.lsn.0, Ordering::Relaxed);
+        let waiting = self.parts.marks.days().waiting();
+        self.status.waiting_rollups.store(waiting as u64, Ordering::Relaxed);
         self.status.change.store(checkpoint.change, Ordering::Relaxed);
     }
 

@@ -107,7 +107,7 @@ impl Rollups {
 
     /// The zone of local days.
     #[must_use]
-    pub const fn zone(&self) -> &Zone {
+    pub fn zone(&self) -> &Zone {
         self.store.zone()
     }
 

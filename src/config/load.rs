@@ -189,6 +189,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         let is_only_one = config.map.basemap.iter().skip(at + 1).all(|other| other.id != map.id);
         expect(is_only_one, format!("map.basemap id = \"{}\" is there twice", map.id));
     }
+    for fault in config.retention.faults(config) {
+        expect(false, fault);
+    }
     for fault in [config.mqtt.fault(), config.broker.fault(), config.jt809.fault()] {
         expect(fault.is_none(), fault.unwrap_or_default());
     }

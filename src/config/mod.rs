@@ -8,6 +8,7 @@ mod exports;
 mod jt809;
 mod load;
 mod mqtt;
+mod retention;
 mod trackers;
 mod values;
 
@@ -28,6 +29,7 @@ pub use jt809::{Jt809, LowerPlatform, SuperiorPlatform};
 pub use load::{ConfigError, FILES_RESERVED, load};
 pub use motorpool_storage::config::{Bytes, Journal, Seconds, Tracks};
 pub use mqtt::{Broker, BrokerAddress, Mqtt};
+pub use retention::Retention;
 pub use trackers::{Port, SecondLink, Sessions, Spoken, Trackers};
 pub use values::{Listen, Secret, SecretUrl};
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub journal: Journal,
     /// The track archive.
     pub tracks: Tracks,
+    /// How long what is kept.
+    pub retention: Retention,
     /// The registry's database.
     pub registry: Registry,
     /// Trips, rules and cases.
@@ -86,6 +90,7 @@ impl Default for Config {
             sessions: Sessions::default(),
             journal: Journal::default(),
             tracks: Tracks::default(),
+            retention: Retention::default(),
             registry: Registry::default(),
             supervision: Supervision::default(),
             http: Http::default(),

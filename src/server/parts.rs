@@ -30,6 +30,7 @@ use crate::notify::ring::Ring;
 use crate::notify::{Notifier, NotifierParts};
 use crate::outbound::{Client, Policy};
 use crate::registry::{self, Registry};
+use crate::retention::{Retention, RetentionParts};
 use crate::sources::acks::AckQueue;
 use crate::sources::post::{PostNews, PostOffice};
 use crate::sources::{Links, Listener, listener};
@@ -124,12 +125,21 @@ impl Parts {
         }
     }
 
-    /// What follows the journal: the fold thread, started, and the supervisor, which is to be run.
-    pub(super) async fn follow(&self) -> anyhow::Result<(Supervisor, Driver)> {
+    /// What follows the journal: the fold thread, started, and the supervisor, which is to be run; and what removes from behind what they
+    /// derived.
+    pub(super) async fn follow(&self) -> anyhow::Result<(Supervisor, Driver, Retention)> {
         let registry = &self.registry;
         supervision::write_calendar(registry, &self.config.supervision.calendar, self.clock.now()).await?;
         let checkpoint = registry.checkpoint().await?.unwrap_or_default();
         let marks = Arc::new(Marks::new(checkpoint.lsn));
+        let retention = Retention::new(RetentionParts {
+            registry: Arc::clone(registry),
+            tracks: self.tracks.clone(),
+            clock: Arc::clone(&self.clock),
+            marks: Arc::clone(&marks),
+            config: Arc::clone(&self.config),
+        })
+        .await?;
         let supervisor = Supervisor::new(
             SupervisorParts {
                 registry: Arc::clone(registry),
@@ -152,7 +162,7 @@ impl Parts {
             marks_from: checkpoint.lsn,
         })
         .context("can't start the fold thread")?;
-        Ok((supervisor, driver))
+        Ok((supervisor, driver, retention))
     }
 
     /// Takes the addresses for terminals.

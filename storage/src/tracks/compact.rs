@@ -110,7 +110,7 @@ impl PassedOver {
 }
 
 /// Bytes that a merge may write now; none when that is unknown.
-fn room(store: &Store) -> u64 {
+pub(super) fn room(store: &Store) -> u64 {
     match store.free_bytes() {
         Ok(free) => free.saturating_sub(store.keep_free()),
         Err(error) => {

@@ -24,7 +24,8 @@ use crate::ids::DeviceId;
 
 const MAGIC: &[u8; 4] = b"MPTI";
 
-const VERSION: u8 = 1;
+/// The version that is written, and the only one read.
+pub(crate) const VERSION: u8 = 1;
 
 /// Why an index of another version is not read: it is made again instead.
 pub(super) const OTHER_VERSION: &str = "another version";

@@ -33,7 +33,7 @@ const colour = (style: CSSStyleDeclaration, name: string): string => style.getPr
 const TAU = Math.PI * 2;
 /** Places that are not drawn at least so large, and where the car did not stop nearby, have no name. */
 const NAMED_PX = 7;
-const NEAR_STOP_M = 500;
+const NEAR_STOP_M = 200;
 const TEXT_PX = 11;
 const LINE_PX = 15;
 /** Half of the mark of a stop. */

@@ -271,6 +271,7 @@ impl Parts {
             refusals: self.refusals.clone(),
             broker: Arc::clone(&self.broker),
             superiors,
+            exports: self.exports.clone(),
         }
     }
 

@@ -22,6 +22,18 @@ pub struct Readings {
     pub superiors: SuperiorReading,
     /// Supervision.
     pub supervision: SupervisionReading,
+    /// Exports.
+    pub exports: ExportReading,
+}
+
+/// The numbers of exports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a record, built field by field by the composition root")]
+pub struct ExportReading {
+    /// Those that are being written.
+    pub running: u64,
+    /// Those that ended, by how: `done`, or why not.
+    pub ended: Vec<(&'static str, u64)>,
 }
 
 /// The numbers of MQTT: the listener's and the subscriber's.

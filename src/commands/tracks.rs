@@ -196,7 +196,7 @@ pub(super) struct Devices {
 }
 
 impl Devices {
-    fn read(data: &Path) -> anyhow::Result<Self> {
+    pub(super) fn read(data: &Path) -> anyhow::Result<Self> {
         // A registry in PostgreSQL is named by the environment: this command reads no configuration file.
         Self::configured(data, crate::config::load(None)?)
     }
@@ -215,6 +215,10 @@ impl Devices {
             registry.close().await;
             Ok(Self { snapshot, registry })
         })
+    }
+
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 
     /// Whether the messages of `device` can be decoded as the server does.

@@ -101,6 +101,7 @@ impl Source {
             judged_days: load(&self.supervision.judged_days),
             waiting_days: load(&self.supervision.waiting_days),
             waiting_fleet_days: load(&self.supervision.waiting_fleet_days),
+            waiting_rollups: load(&self.supervision.waiting_rollups),
             lsn_lag: self.journal.durable().0.saturating_sub(load(&self.supervision.lsn)),
             change: self.supervision.change.load(Ordering::Relaxed),
         }

@@ -113,6 +113,7 @@ list! {
     SupervisionPasses, Counter, "motorpool_supervision_passes_total", "Passes of supervision by outcome";
     SupervisionJudgedDays, Counter, "motorpool_supervision_judged_days_total", "Vehicle-days judged";
     SupervisionWaitingDays, Gauge, "motorpool_supervision_waiting_days", "Vehicle-days that wait to be judged";
+    RollupsWaiting, Gauge, "motorpool_rollups_waiting_device_days", "Device-days that changed since they were rolled up; those of today are always among them";
     SupervisionWaitingFleetDays, Gauge, "motorpool_supervision_waiting_fleet_days", "Days that wait for the rules of the whole fleet";
     SupervisionLagBytes, Gauge, "motorpool_supervision_lag_bytes", "Durable journal bytes whose trips and flags are not written";
     ExportsRunning, Gauge, "motorpool_exports_running", "Exports that are being written";
@@ -292,6 +293,7 @@ impl Exporter {
         self.counter(Metric::SupervisionJudgedDays, &[], numbers.judged_days);
         self.gauge(Metric::SupervisionWaitingDays, &[], float(numbers.waiting_days));
         self.gauge(Metric::SupervisionWaitingFleetDays, &[], float(numbers.waiting_fleet_days));
+        self.gauge(Metric::RollupsWaiting, &[], float(numbers.waiting_rollups));
         self.gauge(Metric::SupervisionLagBytes, &[], float(numbers.lsn_lag));
     }
 

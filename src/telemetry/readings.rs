@@ -168,6 +168,8 @@ pub struct SupervisionReading {
     pub waiting_days: u64,
     /// Days that wait for the rules of the whole fleet.
     pub waiting_fleet_days: u64,
+    /// Device-days that changed since they were rolled up last; those of today are always among them.
+    pub waiting_rollups: u64,
     /// Durable journal bytes whose trips and flags are not written yet.
     pub lsn_lag: u64,
     /// The change of the registry up to which flags are written.

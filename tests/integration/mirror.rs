@@ -198,6 +198,9 @@ fn fixes_arrive_whatever_the_server_answers_meanwhile() {
     assert!(acked > 0);
     drained(&server);
     assert_eq!(stub.times(), archived(folder.path()));
+    wait_until(|| {
+        (mirror(folder.path(), &settings(address), &["status"]).1["lag_records"] == 0).then_some(())
+    });
     assert!(server.metric("motorpool_mirror_retries_total") >= 4.0);
     assert_eq!(server.metric("motorpool_mirror_writing"), 1.0);
     assert_eq!(stub.points.lock().unwrap().len(), archived_rows(folder.path()).len());

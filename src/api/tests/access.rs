@@ -104,6 +104,7 @@ async fn a_token_may_only_do_what_its_scopes_say() {
         let is_read = method == "GET"
             && !is_supervision(&path)
             && !is_about_people(&path)
+            && !path.starts_with("/api/v1/holds")
             && !path.starts_with("/api/v1/webhooks");
         assert_eq!(read.status == StatusCode::FORBIDDEN, !is_read, "{method} {path}");
     }

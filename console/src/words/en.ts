@@ -64,10 +64,6 @@ export const en: typeof zh = {
   problem: {
     title: "This did not work",
     unreachable: "The server does not answer.",
-    purpose: "Without a purpose the track stays closed.",
-    forbidden: "You may not do this.",
-    notFound: "There is nothing here, or you may not see it.",
-    conflict: "Somebody else has changed this. Reload and try again.",
     trace: "Request",
   },
   nothingHere: "There is no such page.",
@@ -77,6 +73,8 @@ export const en: typeof zh = {
     wrong: (shape) => `Please write it as ${shape}, within what can be chosen`,
   },
   time: {
+    dayBefore: "the day before",
+    dayAfter: "the day after",
     days: (n: number) => `${n} d`,
     hours: (n: number) => `${n} h`,
     minutes: (n: number) => `${n} min`,

@@ -26,7 +26,17 @@ fn text(path: &Path) -> &str {
 fn load(server: &Served, seconds: &str) -> Child {
     let (to, api) = (server.trackers.to_string(), format!("http://{}", server.http));
     Command::new(MOTORPOOL)
-        .args(["simulate", "--protocol", "jt808", "--vehicles", "20", "--interval", "0", "--duration", seconds])
+        .args([
+            "simulate",
+            "--protocol",
+            "jt808",
+            "--vehicles",
+            "20",
+            "--interval",
+            "0",
+            "--duration",
+            seconds,
+        ])
         .args(["--to", &to, "--api", &api, "--enrol", &server.token, "--json"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -86,7 +96,8 @@ fn files_with(folder: &Path, extension: &str) -> Vec<PathBuf> {
 fn a_backup_under_load_is_restored_elsewhere_with_everything_acknowledged_before_it() {
     let (folder, target, elsewhere) = (scratch(), scratch(), scratch());
     // Small tables, so that files are sealed and merged while the backup runs.
-    let small = [("MOTORPOOL__TRACKS__MEMORY_ROWS_MAX", "2000"), ("MOTORPOOL__TRACKS__COMPACT_FILES_MIN", "2")];
+    let small =
+        [("MOTORPOOL__TRACKS__MEMORY_ROWS_MAX", "2000"), ("MOTORPOOL__TRACKS__COMPACT_FILES_MIN", "2")];
     let server = Served::start_with(folder.path(), &small);
     end_of(load(&server, "1"));
     server.wait_consumed();
@@ -115,7 +126,9 @@ fn a_backup_under_load_is_restored_elsewhere_with_everything_acknowledged_before
     let everything = rows(folder.path(), &[]);
     server.stop();
     let point = first["id"].as_str().unwrap().to_owned();
-    for (number, from) in [vec![text(&to)], vec![text(&to), "--at", &point], vec![text(&archive)]].iter().enumerate() {
+    for (number, from) in
+        [vec![text(&to)], vec![text(&to), "--at", &point], vec![text(&archive)]].iter().enumerate()
+    {
         let data = elsewhere.path().join(number.to_string());
         let mut arguments = vec!["restore", "--data", text(&data), "--json", "--from"];
         arguments.extend(from);
@@ -165,7 +178,7 @@ fn a_changed_byte_in_a_backup_is_named_and_an_interrupted_one_says_so() {
     let entries = manifest["files"].as_array().unwrap();
     let track = entries.iter().find(|entry| entry["path"].as_str().unwrap().ends_with(".parquet")).unwrap();
     let sha256 = track["sha256"].as_str().unwrap();
-    let object = changed.join("objects").join(&sha256[..2]).join(sha256);
+    let object = changed.join("objects").join(sha256.chars().take(2).collect::<String>()).join(sha256);
     let mut bytes = fs::read(&object).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -400,7 +413,16 @@ fn a_disk_that_is_full_during_a_flush_is_waited_out() {
     let manifest = data.join("tracks/manifest.json.tmp");
     let log = data.join("strace.log");
     let wrapper = [
-        "strace", "-D", "-f", "-o", text(&log), "-P", text(&manifest), "-e", "trace=openat", "-e",
+        "strace",
+        "-D",
+        "-f",
+        "-o",
+        text(&log),
+        "-P",
+        text(&manifest),
+        "-e",
+        "trace=openat",
+        "-e",
         "inject=openat:error=ENOSPC:when=1..2",
     ];
     let server = Served::start_under(data, &wrapper, &[("MOTORPOOL__TRACKS__MEMORY_ROWS_MAX", "1000")]);

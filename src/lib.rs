@@ -32,6 +32,7 @@ pub mod registers;
 pub mod registry;
 pub mod reports;
 pub mod retention;
+pub mod rollups;
 pub mod server;
 pub mod sim;
 pub mod sources;

@@ -190,13 +190,13 @@ fn tell(message: &str) {
 }
 
 /// The devices of a data folder, read beside a running server, and how it reads them.
-struct Devices {
+pub(super) struct Devices {
     snapshot: Arc<Snapshot>,
     registry: Registry,
 }
 
 impl Devices {
-    fn read(data: &Path) -> anyhow::Result<Self> {
+    pub(super) fn read(data: &Path) -> anyhow::Result<Self> {
         // A registry in PostgreSQL is named by the environment: this command reads no configuration file.
         let environment = crate::config::load(None)?;
         if environment.registry.url.is_empty() && !data.join(REGISTRY_FILE).exists() {
@@ -211,6 +211,10 @@ impl Devices {
             registry.close().await;
             Ok(Self { snapshot, registry })
         })
+    }
+
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 
     /// Whether the messages of `device` can be decoded as the server does.

@@ -32,6 +32,7 @@ use crate::notify::{Notifier, NotifierParts};
 use crate::outbound::{Client, Policy};
 use crate::registry::{self, Registry};
 use crate::retention::{Retention, RetentionParts};
+use crate::rollups::{Keeper, Rollups};
 use crate::sources::acks::AckQueue;
 use crate::sources::post::{PostNews, PostOffice};
 use crate::sources::{Links, Listener, listener};
@@ -58,6 +59,9 @@ pub(super) struct Parts {
     broker: Arc<BrokerCounts>,
     ring: Arc<Ring>,
     outbound: Client,
+    marks: Arc<Marks>,
+    marks_from: Lsn,
+    rollups: Arc<Rollups>,
     exports: Exports,
 }
 
@@ -86,6 +90,9 @@ impl Parts {
         registry::write_profiles(data, &config)?;
         let registry = Arc::new(Registry::open(data, &config).await?);
         let clock = Arc::new(Clock::starting_at(journal.last_received_at()));
+        let marks_from = registry.checkpoint().await?.unwrap_or_default().lsn;
+        let marks = Arc::new(Marks::new(marks_from));
+        let rollups = rollups(&config, &marks, &registry, &tracks)?;
         let outbound = outbound_client(&config.outbound)?;
         let exports = Exports::open(ExportsParts {
             registry: Arc::clone(&registry),
@@ -110,6 +117,9 @@ impl Parts {
             broker: Arc::default(),
             ring: Arc::new(Ring::default()),
             outbound,
+            marks,
+            marks_from,
+            rollups: Arc::new(rollups),
             clock,
             config: Arc::new(config),
         })
@@ -128,13 +138,11 @@ impl Parts {
     pub(super) async fn follow(&self) -> anyhow::Result<(Supervisor, Driver, Retention)> {
         let registry = &self.registry;
         supervision::write_calendar(registry, &self.config.supervision.calendar, self.clock.now()).await?;
-        let checkpoint = registry.checkpoint().await?.unwrap_or_default();
-        let marks = Arc::new(Marks::new(checkpoint.lsn));
         let retention = Retention::new(RetentionParts {
             registry: Arc::clone(registry),
             tracks: self.tracks.clone(),
             clock: Arc::clone(&self.clock),
-            marks: Arc::clone(&marks),
+            marks: Arc::clone(&self.marks),
             config: Arc::clone(&self.config),
         })
         .await?;
@@ -142,7 +150,7 @@ impl Parts {
             SupervisorParts {
                 registry: Arc::clone(registry),
                 tracks: self.tracks.clone(),
-                marks: Arc::clone(&marks),
+                marks: Arc::clone(&self.marks),
                 settings: SupervisionSettings::from(&self.config.supervision),
             },
             self.journal.last_received_at(),
@@ -156,8 +164,8 @@ impl Parts {
             live_snapshot: self.config.data.join(LIVE_FILE),
             live_checkpoint: self.live_checkpoint,
             clock: Arc::clone(&self.clock),
-            marks,
-            marks_from: checkpoint.lsn,
+            marks: Arc::clone(&self.marks),
+            marks_from: self.marks_from,
         })
         .context("can't start the fold thread")?;
         Ok((supervisor, driver, retention))
@@ -269,6 +277,7 @@ impl Parts {
             refusals: self.refusals.clone(),
             broker: Arc::clone(&self.broker),
             superiors,
+            exports: self.exports.clone(),
         }
     }
 
@@ -292,6 +301,7 @@ impl Parts {
                 data: config.data.clone(),
                 time_zone: config.supervision.time_zone.clone(),
             },
+            rollups: Arc::clone(&self.rollups),
             readings: Arc::new(move || readings.read()),
             counters: Arc::clone(&self.counters),
             clock: Arc::clone(&self.clock),
@@ -327,7 +337,21 @@ impl Parts {
         stage.run(|stop| notifier.run(stop));
         stage.run(|stop| courier.run(stop));
         stage.run(|stop| self.exports.clone().run(stop));
+        let keeper = Keeper::new(Arc::clone(&self.rollups));
+        stage.run(|stop| keeper.run(stop));
     }
+}
+
+/// The files of rollups, by the settings of supervision.
+fn rollups(
+    config: &Config,
+    marks: &Marks,
+    registry: &Arc<Registry>,
+    tracks: &Tracks,
+) -> anyhow::Result<Rollups> {
+    let settings = (&config.supervision.trips, config.supervision.time_zone.as_str());
+    let (marks, registry) = (Arc::clone(marks.days()), Arc::clone(registry));
+    Rollups::open(&config.data, settings, marks, registry, tracks.clone()).context("can't open the rollups")
 }
 
 /// The certificates that are configured.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::clock::Clock;
+use crate::exports::Exports;
 use crate::folds::FoldCounts;
 use crate::ids::Lsn;
 use crate::journal::{Health, Journal};
@@ -33,6 +34,7 @@ pub(super) struct Source {
     pub(super) refusals: Refusals,
     pub(super) broker: Arc<BrokerCounts>,
     pub(super) superiors: SuperiorStatus,
+    pub(super) exports: Exports,
 }
 
 impl Source {
@@ -48,6 +50,7 @@ impl Source {
             mqtt: self.mqtt(),
             superiors: self.superiors.read(),
             supervision: self.supervision(),
+            exports: self.exports.reading(),
         }
     }
 
@@ -98,6 +101,7 @@ impl Source {
             judged_days: load(&self.supervision.judged_days),
             waiting_days: load(&self.supervision.waiting_days),
             waiting_fleet_days: load(&self.supervision.waiting_fleet_days),
+            waiting_rollups: load(&self.supervision.waiting_rollups),
             lsn_lag: self.journal.durable().0.saturating_sub(load(&self.supervision.lsn)),
             change: self.supervision.change.load(Ordering::Relaxed),
         }

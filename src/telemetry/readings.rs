@@ -22,6 +22,18 @@ pub struct Readings {
     pub superiors: SuperiorReading,
     /// Supervision.
     pub supervision: SupervisionReading,
+    /// Exports.
+    pub exports: ExportReading,
+}
+
+/// The numbers of exports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a record, built field by field by the composition root")]
+pub struct ExportReading {
+    /// Those that are being written.
+    pub running: u64,
+    /// Those that ended, by how: `done`, or why not.
+    pub ended: Vec<(&'static str, u64)>,
 }
 
 /// The numbers of MQTT: the listener's and the subscriber's.
@@ -156,6 +168,8 @@ pub struct SupervisionReading {
     pub waiting_days: u64,
     /// Days that wait for the rules of the whole fleet.
     pub waiting_fleet_days: u64,
+    /// Device-days that changed since they were rolled up last; those of today are always among them.
+    pub waiting_rollups: u64,
     /// Durable journal bytes whose trips and flags are not written yet.
     pub lsn_lag: u64,
     /// The change of the registry up to which flags are written.

@@ -36,6 +36,7 @@ mod quarantine;
 mod registers;
 mod reports;
 mod samples;
+mod search;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -362,6 +363,9 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(live_feed::fleet))
         .routes(routes!(live_feed::live))
         .routes(routes!(density::density))
+        .routes(routes!(search::area))
+        .routes(routes!(search::nearest))
+        .routes(routes!(search::meetings))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::approve))
         .routes(routes!(trips::of_device))

@@ -18,6 +18,7 @@ mod people;
 mod positions;
 mod registers;
 mod reports;
+mod search;
 mod streams;
 mod walk;
 mod webhooks;

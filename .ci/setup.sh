@@ -21,7 +21,10 @@ browser() { command -v chromium >/dev/null 2>&1; }
 mosquitto_programs() {
     command -v mosquitto_pub >/dev/null 2>&1 && { [[ -x /usr/sbin/mosquitto ]] || command -v mosquitto >/dev/null 2>&1; }
 }
+# DuckDB and pandas, which read the archive and exports in tests, are installed into an environment of their own.
+python_with_venv() { python3 -m venv --help >/dev/null 2>&1 && python3 -c 'import ensurepip' >/dev/null 2>&1; }
 if may_install; then
+    python_with_venv || missing+=(python3-venv)
     mosquitto_programs || missing+=(mosquitto mosquitto-clients)
     postgres_programs || missing+=(postgresql)
     node_is_new_enough || missing+=(nodejs npm)

@@ -40,6 +40,6 @@ export default defineConfig({
   },
   worker: { format: "es" },
   server: {
-    proxy: { "/api": { target: server, ws: true, changeOrigin: true } },
+    proxy: { "/api": { target: server, ws: true, changeOrigin: true, rewriteWsOrigin: true } },
   },
 });

@@ -116,7 +116,7 @@ impl Server {
         let first_link = parts.first_link(mode).await?;
         let keeper = HeadKeeper::open(Arc::clone(&parts.registry), Arc::clone(&parts.clock), &parts.config)?;
         let feeds = parts.feeds().await?;
-        let (supervisor, driver) = parts.follow().await?;
+        let (supervisor, driver, retention) = parts.follow().await?;
 
         let certificates = Certificates::read(&parts.config)?;
         let (post, post_news) = mpsc::channel(ANSWERS_MAX);
@@ -165,6 +165,7 @@ impl Server {
         }
         rest.run(|stop| supervisor.run(stop));
         rest.run(|stop| keeper.run(stop));
+        rest.run(|stop| retention.run(stop));
         rest.run(|stop| parts.downlink((post, post_news)).run(stop));
         http.run(|stop| http_server.run(stop));
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Asks a living demonstration everything that its OpenAPI document allows, and more: no answer may be a 5xx.
+# Asks a living demonstration everything that its OpenAPI document allows, and more, as several people: no answer may be a 5xx.
 # tests/fuzz-api.sh PROGRAM [SECONDS]; installs schemathesis into target/schemathesis.
 set -euo pipefail
 program=$(realpath "$1")
@@ -18,9 +18,16 @@ until grep -q 'the history has arrived' "$scratch/log"; do
     read -rt 0.2 <> <(:) || true
 done
 address=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["http"])' "$scratch/data/addresses.json")
+# Who may more reaches other code: whoever runs the server, those who judge, those who are judged.
+token() { "$program" token create --data "$scratch/data" --name "$1" --scope read --scope supervise --scope registers:write --role "$1" --unit 1; }
+declare -A callers=([server]="$(cat "$scratch/data/api-token")")
+for role in inspector fleet-manager driver; do callers[$role]=$(token "$role"); done
 # Streams do not end; they have tests of their own.
 cd "$scratch"
-"$tools/bin/schemathesis" run "$root/src/api/openapi.json" --url "http://$address" \
-    --header "Authorization: Bearer $(cat "$scratch/data/api-token")" --checks not_a_server_error \
-    --exclude-path-regex '/(events|live)$' --phases examples,coverage,fuzzing --max-time "$seconds" \
-    --request-timeout 20 --suppress-health-check all --warnings off
+for caller in "${!callers[@]}"; do
+    echo "== as $caller" >&2
+    "$tools/bin/schemathesis" run "$root/src/api/openapi.json" --url "http://$address" \
+        --header "Authorization: Bearer ${callers[$caller]}" --checks not_a_server_error \
+        --exclude-path-regex '/(events|live)$' --phases examples,coverage,fuzzing --max-time "$((seconds / ${#callers[@]}))" \
+        --request-timeout 20 --suppress-health-check all --warnings off
+done

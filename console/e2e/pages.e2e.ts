@@ -8,7 +8,7 @@ import { openBrowser, PHONE, Visitor } from "./browser";
 /** Who looks at what, in one go. */
 const PAGES: readonly (readonly [name: string, routes: readonly string[]])[] = [
   ["inspector", ["queue", "explain", "map", "map?view=list", "month"]],
-  ["inspector", ["orders", "orders/proposals", "sealing", "devices", "accounts"]],
+  ["inspector", ["orders", "orders/proposals", "sealing", "devices", "exports", "accounts"]],
   ["manager", ["queue", "explain", "explain?tab=report", "map?view=list", "orders", "sealing", "devices", "month", "accounts"]],
   ["security", ["accounts", "accounts/people", "accounts/logins"]],
   ["audit", ["accounts/audit"]],

@@ -1,22 +1,21 @@
 //! CSV (RFC 4180) with a header; an empty field means that the source did not say.
 //!
-//! The only text that others choose is the terminal's name: one that a spreadsheet would take for a formula gets
+//! The only texts that others choose are the terminal's name and the plate: one that a spreadsheet would take for a formula gets
 //! an apostrophe before it. Bit names are joined by `;`.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write;
 
+use motorpool_storage::tracks::Row;
 use motorpool_supervision::formula::guarded;
 
-use super::{Degrees, ExportError, Tenths, TerminalOf, Terminals};
-use motorpool_storage::tracks::Row;
-use motorpool_storage::tracks::TracksError;
+use super::{Degrees, ExportError, Name, Names, Tenths, joined};
 
 /// The header.
 pub const HEADER: &str = "device,terminal,time_utc,lat,lon,altitude_m,speed_kmh,course_deg,valid,received_utc,\
                           ignition,odometer_m,fuel_l,satellites,vehicle_speed_kmh,engine_rpm,alarms,status,\
-                          quality";
+                          quality,plate";
 
 /// Writes the header and a line for each row; returns how many rows there were.
 ///
@@ -25,16 +24,14 @@ pub const HEADER: &str = "device,terminal,time_utc,lat,lon,altitude_m,speed_kmh,
 /// The first row that can't be read or written.
 pub fn write<W: Write>(
     mut out: W,
-    rows: impl Iterator<Item = Result<Row, TracksError>>,
-    terminal_of: TerminalOf<'_>,
+    rows: impl Iterator<Item = Result<Row, ExportError>>,
+    names: &dyn Names,
 ) -> Result<u64, ExportError> {
-    let mut terminals = Terminals::new(terminal_of);
     let mut written = 0;
     let mut line = format!("{HEADER}\r\n");
     for row in rows {
         let row = row?;
-        let (terminal, _) = terminals.name(row.device);
-        write_row(&mut line, &row, terminal).expect("a String takes every text");
+        write_row(&mut line, &row, names.name(&row)).expect("a String takes every text");
         out.write_all(line.as_bytes())?;
         line.clear();
         written += 1;
@@ -44,10 +41,10 @@ pub fn write<W: Write>(
     Ok(written)
 }
 
-fn write_row(line: &mut String, row: &Row, terminal: &str) -> std::fmt::Result {
+fn write_row(line: &mut String, row: &Row, name: Name<'_>) -> std::fmt::Result {
     let fix = &row.fix;
     write!(line, "{},", row.device)?;
-    text(line, terminal);
+    text(line, name.terminal);
     write!(line, ",{},{},{},", fix.fix_time, Degrees(fix.lat_e7), Degrees(fix.lon_e7))?;
     optional(line, fix.altitude_m)?;
     optional(line, fix.speed_dkmh.map(Tenths))?;
@@ -59,11 +56,13 @@ fn write_row(line: &mut String, row: &Row, terminal: &str) -> std::fmt::Result {
     optional(line, fix.satellites)?;
     optional(line, fix.vehicle_speed_dkmh.map(Tenths))?;
     optional(line, fix.engine_rpm)?;
-    join(line, fix.alarms.labels());
+    joined(line, fix.alarms.labels());
     line.push(',');
-    join(line, fix.status.labels());
+    joined(line, fix.status.labels());
     line.push(',');
-    join(line, fix.quality.labels());
+    joined(line, fix.quality.labels());
+    line.push(',');
+    text(line, name.plate);
     line.push_str("\r\n");
     Ok(())
 }
@@ -75,15 +74,6 @@ fn optional<T: std::fmt::Display>(line: &mut String, value: Option<T>) -> std::f
     }
     line.push(',');
     Ok(())
-}
-
-fn join<'a>(line: &mut String, names: impl Iterator<Item = Cow<'a, str>>) {
-    for (i, name) in names.enumerate() {
-        if i > 0 {
-            line.push(';');
-        }
-        line.push_str(&name);
-    }
 }
 
 /// A text field: never a formula, quoted where it must be.

@@ -5,18 +5,19 @@
 use std::io::Write;
 
 use motorpool_protocols::UtcMillis;
-use serde::Serialize;
-
-use super::{Degrees, ExportError, TerminalOf, Terminals};
 use motorpool_storage::ids::DeviceId;
 use motorpool_storage::tracks::Row;
-use motorpool_storage::tracks::TracksError;
+use serde::Serialize;
+
+use super::{Degrees, ExportError, Name, Names, tenths};
 
 #[derive(Serialize)]
 struct Properties<'a> {
     device: DeviceId,
     #[serde(skip_serializing_if = "str::is_empty")]
     terminal: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    plate: &'a str,
     time_utc: UtcMillis,
     #[serde(skip_serializing_if = "Option::is_none")]
     altitude_m: Option<i16>,
@@ -53,10 +54,9 @@ struct Properties<'a> {
 /// The first row that can't be read or written.
 pub fn write<W: Write>(
     mut out: W,
-    rows: impl Iterator<Item = Result<Row, TracksError>>,
-    terminal_of: TerminalOf<'_>,
+    rows: impl Iterator<Item = Result<Row, ExportError>>,
+    names: &dyn Names,
 ) -> Result<u64, ExportError> {
-    let mut terminals = Terminals::new(terminal_of);
     let mut written = 0;
     out.write_all(b"{\"type\":\"FeatureCollection\",\"features\":[")?;
     for row in rows {
@@ -72,8 +72,7 @@ pub fn write<W: Write>(
             write!(out, ",{altitude_m}")?;
         }
         out.write_all(b"]},\"properties\":")?;
-        let (terminal, _) = terminals.name(row.device);
-        serde_json::to_writer(&mut out, &properties(&row, terminal)).map_err(std::io::Error::from)?;
+        serde_json::to_writer(&mut out, &properties(&row, names.name(&row))).map_err(std::io::Error::from)?;
         out.write_all(b"}")?;
         written += 1;
     }
@@ -82,22 +81,23 @@ pub fn write<W: Write>(
     Ok(written)
 }
 
-fn properties<'a>(row: &Row, terminal: &'a str) -> Properties<'a> {
+fn properties<'a>(row: &Row, name: Name<'a>) -> Properties<'a> {
     let fix = &row.fix;
     Properties {
         device: row.device,
-        terminal,
+        terminal: name.terminal,
+        plate: name.plate,
         time_utc: fix.fix_time,
         altitude_m: fix.altitude_m,
-        speed_kmh: fix.speed_dkmh.map(|dkmh| f64::from(dkmh) / 10.0),
+        speed_kmh: fix.speed_dkmh.map(tenths),
         course_deg: fix.course_deg,
         valid: fix.is_valid(),
         received_utc: row.received_at,
         ignition: super::ignition(fix),
         odometer_m: fix.odometer_m,
-        fuel_l: fix.fuel_dl.map(|dl| f64::from(dl) / 10.0),
+        fuel_l: fix.fuel_dl.map(tenths),
         satellites: fix.satellites,
-        vehicle_speed_kmh: fix.vehicle_speed_dkmh.map(|dkmh| f64::from(dkmh) / 10.0),
+        vehicle_speed_kmh: fix.vehicle_speed_dkmh.map(tenths),
         engine_rpm: fix.engine_rpm,
         alarms: fix.alarms.labels().collect(),
         status: fix.status.labels().collect(),

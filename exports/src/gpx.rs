@@ -1,4 +1,4 @@
-//! GPX 1.1: a track for each run of rows of one device, which is each device and day.
+//! GPX 1.1: a track for each run of rows of one device, day and car, called by its plate, else by its terminal.
 //!
 //! Speed (metres per second) and course go into Garmin's TrackPointExtension, version 2, which most programs read.
 //! A fix that the terminal called invalid has `<fix>none</fix>`.
@@ -6,9 +6,11 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use super::{Degrees, ExportError, TerminalOf, Terminals};
 use motorpool_storage::tracks::Row;
-use motorpool_storage::tracks::TracksError;
+
+use super::runs::{Runs, title};
+use super::xml::escape;
+use super::{Degrees, ExportError, Names};
 
 const HEAD: &str = concat!(
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
@@ -23,26 +25,23 @@ const HEAD: &str = concat!(
 /// The first row that can't be read or written.
 pub fn write<W: Write>(
     mut out: W,
-    rows: impl Iterator<Item = Result<Row, TracksError>>,
-    terminal_of: TerminalOf<'_>,
+    rows: impl Iterator<Item = Result<Row, ExportError>>,
+    names: &dyn Names,
 ) -> Result<u64, ExportError> {
-    let mut terminals = Terminals::new(terminal_of);
+    let mut runs = Runs::default();
     let mut written = 0;
     let mut text = HEAD.to_owned();
-    let mut last_day = None;
     for row in rows {
         let row = row?;
-        let day = row.partition();
-        let (terminal, is_new) = terminals.name(row.device);
-        if is_new || last_day != Some(day) {
+        let name = names.name(&row);
+        if runs.begins(&row, name) {
             if written > 0 {
                 text.push_str("</trkseg></trk>\n");
             }
             text.push_str("<trk><name>");
-            escape(&mut text, terminal);
+            escape(&mut text, title(name));
             writeln!(text, "</name><number>{}</number><trkseg>", row.device)
                 .expect("a String takes every text");
-            last_day = Some(day);
         }
         write_point(&mut text, &row).expect("a String takes every text");
         out.write_all(text.as_bytes())?;
@@ -83,18 +82,4 @@ fn write_point(text: &mut String, row: &Row) -> std::fmt::Result {
     }
     text.push_str("</trkpt>\n");
     Ok(())
-}
-
-/// Text as XML; characters that XML 1.0 can't hold are left out.
-fn escape(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            c if c < ' ' && !matches!(c, '\t' | '\n' | '\r') => {}
-            '\u{fffe}' | '\u{ffff}' => {}
-            c => out.push(c),
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use motorpool_storage::tracks::{Row, TracksError, write_parquet};
+use motorpool_storage::tracks::{Row, write_parquet};
 
 use super::ExportError;
 
@@ -13,7 +13,7 @@ use super::ExportError;
 /// The first row that can't be read or written.
 pub fn write<W: Write + Send>(
     out: W,
-    rows: impl Iterator<Item = Result<Row, TracksError>>,
+    rows: impl Iterator<Item = Result<Row, ExportError>>,
 ) -> Result<u64, ExportError> {
-    write_parquet(out, rows.map(|row| row.map_err(ExportError::from)))
+    write_parquet(out, rows)
 }

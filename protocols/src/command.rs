@@ -50,7 +50,8 @@ pub enum Command {
     Interval {
         /// Seconds between reports; 0 = as before.
         seconds: u16,
-        /// How long, seconds. 0 = until another is set: the only one for terminals that can't go back by themselves.
+        /// How long, seconds. 0 = until another is set: the only one for terminals that can't go back by themselves, and
+        /// none for JT/T 808.
         valid_for_s: u32,
     },
     /// Text for the driver.

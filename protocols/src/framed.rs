@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::command::{Command, CommandError, CommandKey, CommandResult, Confirmed};
+use crate::echo::Echo;
 use crate::{
     Accepted, Admission, Gate, Outbox, Profile, Protocol, Refusal, RejectReason, Rejected, Session,
     SessionError, SessionLimits, TerminalId, UtcMillis,
@@ -223,6 +224,8 @@ pub struct FramedSession<D> {
     rejects_in_a_row: u32,
     /// Bytes between frames since one was accepted.
     garbage_bytes: usize,
+    transport: Transport,
+    echo: Echo,
 }
 
 /// What to do with a frame that was heard.
@@ -244,7 +247,15 @@ impl<D: Dialect> FramedSession<D> {
             last_logged_in: None,
             rejects_in_a_row: 0,
             garbage_bytes: 0,
+            transport: Transport::Stream,
+            echo: Echo::default(),
         }
+    }
+
+    /// The same over another transport: a datagram that comes back as its own answer is not answered for ever.
+    #[must_use]
+    pub fn over(self, transport: Transport) -> Self {
+        Self { transport, ..self }
     }
 
     /// The protocol's own state.
@@ -276,7 +287,13 @@ impl<D: Dialect> FramedSession<D> {
                 self.dialect.store(frame, &mut out.raw);
                 let end = u32::try_from(out.raw.len()).unwrap_or(u32::MAX);
                 out.messages.push(Accepted { end, device });
+                let start = out.replies.len();
                 self.dialect.answer(now, frame, &heard, Verdict::Accepted, &mut out.replies);
+                let is_echo =
+                    self.transport == Transport::Datagram && out.replies.get(start..) == Some(frame);
+                if is_echo && !self.echo.may_answer(now, frame) {
+                    out.replies.truncate(start);
+                }
                 if let Some((key, result)) = self.dialect.confirmation(frame, &heard) {
                     out.confirmed.push(Confirmed { device, key, result });
                 }

@@ -18,6 +18,7 @@ pub mod can_signal;
 pub mod castel;
 pub mod command;
 mod draft;
+mod echo;
 pub mod eelink;
 pub mod framed;
 pub mod gb32960;

@@ -70,6 +70,11 @@ pub(crate) struct Title {
 }
 
 impl Notebook {
+    /// What was noted of the message.
+    pub(crate) fn into_fields(self) -> Map<String, Value> {
+        self.message
+    }
+
     /// The description of the message that was read into `observations` with these notes.
     ///
     /// Trouble codes and the vehicle's number belong to the fix of their message, where there is exactly one.

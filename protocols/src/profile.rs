@@ -90,6 +90,13 @@ impl Profile {
         "obd_list_80",
         "obd_900_f0",
         "list_eb",
+        "aovx",
+        "jointech",
+        "tracker_d4",
+        "tracker_e1",
+        "tracker_e4",
+        "tracker_56",
+        "driver_bc",
     ];
 
     /// The profile with this name among those that need no configuration: `standard`, `lenient` (wrong
@@ -110,6 +117,13 @@ impl Profile {
             "obd_list_80" => profile.vendor_items = VendorItems::ObdList80,
             "obd_900_f0" => profile.vendor_items = VendorItems::Obd900F0,
             "list_eb" => profile.vendor_items = VendorItems::ListEb,
+            "aovx" => profile.vendor_items = VendorItems::Aovx,
+            "jointech" => profile.vendor_items = VendorItems::Jointech,
+            "tracker_d4" => profile.vendor_items = VendorItems::TrackerD4,
+            "tracker_e1" => profile.vendor_items = VendorItems::TrackerE1,
+            "tracker_e4" => profile.vendor_items = VendorItems::TrackerE4,
+            "tracker_56" => profile.vendor_items = VendorItems::Tracker56,
+            "driver_bc" => profile.vendor_items = VendorItems::DriverBc,
             _ => return None,
         }
         Some(profile)
@@ -168,6 +182,38 @@ pub enum VendorItems {
     Obd900F0,
     /// Battery, supply and state of small trackers as a list in item 0xEB.
     ListEb,
+    /// AOVX tags: firmware, sensors, battery and SIM card in items 0xF2 and 0xF6 to 0xF8.
+    Aovx,
+    /// Jointech locks and seals: items 0x60, 0x63, 0x69, 0x6C and 0x71.
+    Jointech,
+    /// Charge and battery in items 0xD4 and 0xD5.
+    TrackerD4,
+    /// Charge or supply in item 0xE1, alarms in 0xFE, what was felt in 0x2070.
+    TrackerE1,
+    /// Charge in item 0xE4 and 0x0210, steps in item 0xF8.
+    TrackerE4,
+    /// Charge and alarms in items 0x56 and 0x57.
+    #[serde(rename = "tracker_56")]
+    Tracker56,
+    /// The driver's card in items 0xBC and 0xBD.
+    DriverBc,
+}
+
+impl VendorItems {
+    /// Whether what the items tell is of the tracker itself, and not of a vehicle.
+    pub(crate) const fn is_of_the_tracker(self) -> bool {
+        matches!(
+            self,
+            Self::ListEb
+                | Self::Aovx
+                | Self::Jointech
+                | Self::TrackerD4
+                | Self::TrackerE1
+                | Self::TrackerE4
+                | Self::Tracker56
+                | Self::DriverBc
+        )
+    }
 }
 
 #[cfg(test)]

@@ -296,6 +296,7 @@ const fn of_scope(scope: TokenScope) -> &'static [Permission] {
         TokenScope::Enrol => &[P::DevicesEnrol],
         TokenScope::WriteRegisters => &[
             P::OrdersWrite,
+            P::OrdersDecide,
             P::OrdersApprove,
             P::RegistersWrite,
             P::UnitsWrite,

@@ -9,9 +9,18 @@
 //! some entry on: heads that were signed and kept elsewhere do ([`super::heads`]).
 
 use motorpool_protocols::UtcMillis;
+use motorpool_protocols::time::DAY_MS;
 use sha2::{Digest as _, Sha256};
 
 use crate::registry::hex;
+
+/// The action of the entry that says up to which entry details were removed because their time was over. Its detail is JSON with that number as
+/// [`REMOVED_THROUGH`].
+pub const DETAILS_REMOVED: &str = "retention.audit";
+/// See [`DETAILS_REMOVED`].
+pub const REMOVED_THROUGH: &str = "removed_through";
+/// Details are kept at least so long, days: the records of processing of 个人信息保护法 art. 56.
+pub const AUDIT_DAYS_MIN: u32 = 1_095;
 
 /// What keeps these hashes apart from all others.
 const DOMAIN: &[u8] = b"motorpool audit entry 1\n";
@@ -134,6 +143,9 @@ pub enum Fault {
     /// The detail of an entry was changed.
     #[error("the detail of entry {0} is not what it was when it was written")]
     DetailChanged(i64),
+    /// The detail of an entry is gone, and nothing says that its time was over.
+    #[error("the detail of entry {0} was removed before its time, or without a word")]
+    DetailRemoved(i64),
     /// A head names an entry that is not there.
     #[error("entry {seq} was signed on {day} and is gone: the log was cut off behind entry {last}")]
     CutOff {
@@ -169,6 +181,7 @@ impl Fault {
             | Self::Unlinked(seq)
             | Self::Changed(seq)
             | Self::DetailChanged(seq)
+            | Self::DetailRemoved(seq)
             | Self::Rewritten { seq, .. } => Some(*seq),
             Self::CutOff { last, .. } => Some(*last + 1),
             Self::Forged(_) | Self::Unreadable(_) => None,
@@ -177,15 +190,20 @@ impl Fault {
 }
 
 /// Checks a log, entry by entry.
+///
+/// A detail can be gone without breaking the chain. That is in order when a later entry says so ([`DETAILS_REMOVED`]) and it was old enough
+/// then; what was removed and not told of is [`Checker::undeclared`].
 #[derive(Clone, Debug)]
 pub struct Checker {
     next: i64,
     hash: String,
+    /// Entries whose detail is gone, and when they were written.
+    removed: Vec<(i64, UtcMillis)>,
 }
 
 impl Default for Checker {
     fn default() -> Self {
-        Self { next: 1, hash: GENESIS.to_owned() }
+        Self { next: 1, hash: GENESIS.to_owned(), removed: Vec::new() }
     }
 }
 
@@ -193,7 +211,7 @@ impl Checker {
     /// Goes on behind an entry that is known to be good.
     #[must_use]
     pub fn behind(seq: i64, hash: &str) -> Self {
-        Self { next: seq.saturating_add(1), hash: hash.to_owned() }
+        Self { next: seq.saturating_add(1), hash: hash.to_owned(), removed: Vec::new() }
     }
 
     /// Takes the next entry.
@@ -211,11 +229,24 @@ impl Checker {
             return Err(Fault::Changed(entry.seq));
         }
         if hex::encode(&Sha256::digest(entry.deed.detail.as_bytes())) != entry.detail_sha256 {
-            return Err(Fault::DetailChanged(entry.seq));
+            if !entry.deed.detail.is_empty() {
+                return Err(Fault::DetailChanged(entry.seq));
+            }
+            self.removed.push((entry.seq, entry.at));
+        }
+        if let Some(through) = removed_through(entry) {
+            let old = entry.at.0.saturating_sub(i64::from(AUDIT_DAYS_MIN) * DAY_MS);
+            self.removed.retain(|(seq, at)| *seq > through || at.0 > old);
         }
         self.next += 1;
         self.hash.clone_from(&entry.hash);
         Ok(())
+    }
+
+    /// The first entry whose detail is gone although no entry taken so far says that its time was over.
+    #[must_use]
+    pub fn undeclared(&self) -> Option<Fault> {
+        self.removed.first().map(|(seq, _)| Fault::DetailRemoved(*seq))
     }
 
     /// The number of the last entry taken; 0 before the first.
@@ -229,6 +260,15 @@ impl Checker {
     pub fn hash(&self) -> &str {
         &self.hash
     }
+}
+
+/// Up to which entry this one says that details were removed.
+fn removed_through(entry: &Entry) -> Option<i64> {
+    if entry.deed.action != DETAILS_REMOVED {
+        return None;
+    }
+    let detail: serde_json::Value = serde_json::from_str(&entry.deed.detail).ok()?;
+    detail.get(REMOVED_THROUGH)?.as_i64()
 }
 
 #[cfg(test)]
@@ -307,5 +347,31 @@ mod tests {
             entry.seq -= 1;
         }
         assert_eq!(check(&shorter), Err(Fault::Unlinked(3)), "numbered anew");
+    }
+
+    #[test]
+    fn a_detail_goes_when_its_time_is_over_and_the_log_says_so() {
+        let years = i64::from(AUDIT_DAYS_MIN) * DAY_MS;
+        let mut log = log();
+        let declare = |log: &mut Vec<Entry>, at: i64, through: i64| {
+            let detail = serde_json::json!({ REMOVED_THROUGH: through }).to_string();
+            let deed = Deed { action: DETAILS_REMOVED.to_owned(), detail, ..Deed::default() };
+            let (seq, prev) = (log.last().unwrap().seq + 1, log.last().unwrap().hash.clone());
+            log.push(Entry::new(seq, UtcMillis(at), deed, prev));
+        };
+        let undeclared = |log: &[Entry]| {
+            let mut checker = Checker::default();
+            log.iter().try_for_each(|entry| checker.take(entry)).unwrap();
+            checker.undeclared()
+        };
+        log[0].deed.detail.clear();
+        log[1].deed.detail.clear();
+        assert_eq!(undeclared(&log), Some(Fault::DetailRemoved(1)), "without a word");
+        declare(&mut log, years + 1_500, 2);
+        assert_eq!(undeclared(&log), Some(Fault::DetailRemoved(2)), "the second was not old enough then");
+        declare(&mut log, years + 2_000, 2);
+        assert_eq!(undeclared(&log), None);
+        log[2].deed.detail.clear();
+        assert_eq!(undeclared(&log), Some(Fault::DetailRemoved(3)), "further than was said");
     }
 }

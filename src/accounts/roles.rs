@@ -79,7 +79,10 @@ pub enum Permission {
     /// Write them.
     #[serde(rename = "orders:write")]
     OrdersWrite,
-    /// Approve them.
+    /// Say yes or no to an order that was applied for, and nothing else about it.
+    #[serde(rename = "orders:decide")]
+    OrdersDecide,
+    /// Approve what others propose to write.
     #[serde(rename = "orders:approve")]
     OrdersApprove,
     /// Registers.
@@ -142,6 +145,7 @@ impl Permission {
         Self::CasesAct,
         Self::OrdersRead,
         Self::OrdersWrite,
+        Self::OrdersDecide,
         Self::OrdersApprove,
         Self::RegistersRead,
         Self::RegistersWrite,
@@ -172,6 +176,7 @@ impl Permission {
             Self::CasesAct => "cases:act",
             Self::OrdersRead => "orders:read",
             Self::OrdersWrite => "orders:write",
+            Self::OrdersDecide => "orders:decide",
             Self::OrdersApprove => "orders:approve",
             Self::RegistersRead => "registers:read",
             Self::RegistersWrite => "registers:write",
@@ -232,6 +237,7 @@ const OFFICE: &[Permission] = &[
     P::CasesAct,
     P::OrdersRead,
     P::OrdersWrite,
+    P::OrdersDecide,
     P::OrdersApprove,
     P::RegistersRead,
     P::RegistersWrite,
@@ -336,6 +342,7 @@ impl Role {
                 P::CasesRead,
                 P::CasesAct,
                 P::OrdersRead,
+                P::OrdersDecide,
                 P::OrdersApprove,
                 P::RegistersRead,
             ],

@@ -49,7 +49,8 @@ pub async fn verify(people: People<'_>, heads: &[Head]) -> Result<Verified, Erro
             break;
         }
     }
-    let fault =
+    let cut_off =
         due.next().map(|head| Fault::CutOff { seq: head.seq, last: checker.last(), day: head.day.clone() });
+    let fault = checker.undeclared().or(cut_off);
     Ok(found(&checker, agreed, fault))
 }

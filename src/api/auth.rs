@@ -262,7 +262,7 @@ needs! {
 }
 needs! {
     /// The caller may write some registers; of which kind the handler asks.
-    Clerk, RegistersWrite | UnitsWrite | OrdersWrite | LedgersWrite | ZonesWrite | RulesWrite | TripsReport
+    Clerk, RegistersWrite | UnitsWrite | OrdersWrite | OrdersDecide | LedgersWrite | ZonesWrite | RulesWrite | TripsReport
 }
 needs! {
     /// The caller may approve what others propose.

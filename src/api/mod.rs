@@ -21,6 +21,7 @@ mod data;
 mod density;
 mod devices;
 mod events;
+mod exports;
 mod extract;
 mod flags;
 mod layers;
@@ -28,6 +29,7 @@ mod links;
 pub mod live_feed;
 mod once;
 mod page;
+mod pieces;
 mod places;
 mod positions;
 mod problem;
@@ -63,6 +65,7 @@ use crate::accounts::password::Hasher;
 use crate::basemaps::Basemaps;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::exports::Exports;
 use crate::live::Live;
 use crate::notify::ring::Ring;
 use crate::outbound::Client;
@@ -114,6 +117,8 @@ pub struct ApiParts {
     pub outbound: Client,
     /// The maps under the cars.
     pub basemaps: Arc<Basemaps>,
+    /// Files that are written in the background.
+    pub exports: Exports,
     /// Ends what would go on for ever: sockets and streams of events.
     pub stop: CancellationToken,
 }
@@ -134,6 +139,7 @@ struct Inner {
     ring: Arc<Ring>,
     outbound: Client,
     basemaps: Arc<Basemaps>,
+    exports: Exports,
     stop: CancellationToken,
     exporter: Exporter,
     throttle: Throttle,
@@ -184,6 +190,7 @@ impl ApiState {
                 ring: parts.ring,
                 outbound: parts.outbound,
                 basemaps: parts.basemaps,
+                exports: parts.exports,
                 stop: parts.stop,
                 exporter,
                 throttle,
@@ -241,6 +248,10 @@ impl ApiState {
 
     fn basemaps(&self) -> &Basemaps {
         &self.inner.basemaps
+    }
+
+    fn exports(&self) -> &Exports {
+        &self.inner.exports
     }
 
     /// Whether this caller may make another request now.
@@ -315,6 +326,7 @@ impl ApiState {
         (name = "devices", description = "Terminals that may connect"),
         (name = "quarantine", description = "Terminals that nobody approved"),
         (name = "positions", description = "Where the cars are and were"),
+        (name = "exports", description = "Tracks as files: CSV, XLSX, GeoJSON, GPX, KML, Parquet"),
         (name = "trips", description = "Trips, moves, stops and gaps"),
         (name = "flags", description = "What rules found: questions, no verdicts"),
         (name = "cases", description = "What people do about flags"),
@@ -359,6 +371,9 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(devices::mqtt_secret))
         .routes(routes!(positions::last))
         .routes(routes!(track::track))
+        .routes(routes!(exports::list, exports::create))
+        .routes(routes!(exports::detail, exports::remove))
+        .routes(routes!(exports::file))
         .routes(routes!(positions::list))
         .routes(routes!(live_feed::fleet))
         .routes(routes!(live_feed::live))

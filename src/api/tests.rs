@@ -8,6 +8,7 @@ mod confidential;
 mod deeds;
 mod devices;
 mod document;
+mod exports;
 mod guessing;
 mod hang_up;
 mod live;

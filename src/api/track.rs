@@ -1,26 +1,20 @@
 //! `/devices/{id}/track`: the fixes of one device, streamed.
 //!
-//! Reads [`crate::tracks::Tracks`], moves the rows into the system asked for, and leaves CSV, GeoJSON, GPX and
-//! Parquet to [`export`]. JSON is the API's own:
+//! Reads [`crate::tracks::Tracks`], moves the rows into the system asked for, and leaves every form but JSON to
+//! [`motorpool_exports`]. JSON is the API's own:
 //! `{"device":…,"terminal":…,"crs":…,"items":[…],"next_from":…}`.
 
 use std::borrow::Cow;
-use std::io::{self, BufWriter, Write};
-use std::pin::Pin;
+use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
-use hyper::body::Frame;
 use motorpool_protocols::UtcMillis;
 use serde::{Deserialize, Serialize};
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
@@ -31,12 +25,8 @@ use super::positions::{accepts, ignition, tenths};
 use super::problem::{Problem, ProblemBody};
 use crate::registry::Device;
 use crate::tracks::{Row, TrackOptions};
-use motorpool_exports::{ExportError, Format};
+use motorpool_exports::{ExportError, Format, Name};
 
-/// Bytes of one piece of a streamed answer.
-const PIECE_BYTES: usize = 64 << 10;
-/// Pieces that may wait for a slow reader.
-const PIECES_MAX: usize = 8;
 /// The window when `from` is absent.
 const WINDOW_DEFAULT_MS: i64 = 86_400_000;
 
@@ -56,11 +46,11 @@ pub(super) struct TrackParams {
     /// the first one alone has more fixes, the answer holds all of them.
     #[param(minimum = 1)]
     limit: Option<usize>,
-    /// `json`, `geojson`, `csv`, `gpx` (without fixes that have no valid position) or `parquet` (the archive's
-    /// columns); when absent `Accept` decides.
+    /// `json`, `geojson`, `csv`, `xlsx`, `gpx` and `kml` (both without fixes that have no valid position), `parquet` (the archive's
+    /// columns) or `geoparquet`; when absent `Accept` decides.
     #[param(inline)]
     format: Option<TrackForm>,
-    /// Coordinate system of the answer; `wgs84` when absent, and the only one of `parquet`.
+    /// Coordinate system of the answer; `wgs84` when absent, and the only one of `parquet` and `geoparquet`.
     #[param(inline)]
     #[serde(default)]
     crs: Crs,
@@ -106,6 +96,12 @@ enum TrackForm {
     Gpx,
     /// `application/vnd.apache.parquet`.
     Parquet,
+    /// The same media type, with the place as a point.
+    Geoparquet,
+    /// `application/vnd.openxmlformats-officedocument.spreadsheetml.sheet`.
+    Xlsx,
+    /// `application/vnd.google-earth.kml+xml`.
+    Kml,
 }
 
 impl TrackForm {
@@ -117,6 +113,9 @@ impl TrackForm {
             Self::Csv => Some(Format::Csv),
             Self::Gpx => Some(Format::Gpx),
             Self::Parquet => Some(Format::Parquet),
+            Self::Geoparquet => Some(Format::GeoParquet),
+            Self::Xlsx => Some(Format::Xlsx),
+            Self::Kml => Some(Format::Kml),
         }
     }
 
@@ -126,7 +125,7 @@ impl TrackForm {
 
     /// The form that `Accept` names.
     fn accepted(headers: &HeaderMap) -> Self {
-        [Self::Geojson, Self::Csv, Self::Gpx, Self::Parquet]
+        [Self::Geojson, Self::Csv, Self::Gpx, Self::Parquet, Self::Xlsx, Self::Kml]
             .into_iter()
             .find(|form| accepts(headers, form.content_type().split(';').next().unwrap_or("")))
             .unwrap_or(Self::Json)
@@ -249,6 +248,8 @@ pub(super) struct TrackView {
             (TrackView = "application/json"), (Object = "application/geo+json"),
             (String = "text/csv"), (String = "application/gpx+xml"),
             (String = "application/vnd.apache.parquet"),
+            (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+            (String = "application/vnd.google-earth.kml+xml"),
         )),
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
     ))]
@@ -276,7 +277,7 @@ pub(super) async fn track(
     }
     let form = params.format.unwrap_or_else(|| TrackForm::accepted(&headers));
     let crs = params.crs;
-    if form == TrackForm::Parquet && crs != Crs::Wgs84 {
+    if form.export().is_some_and(Format::is_wgs84_only) && crs != Crs::Wgs84 {
         return Err(Problem::parameter("crs", "must be wgs84: the columns of Parquet are defined so"));
     }
     tracing::info!(caller = granted.id(), device = device.id.0, %from, %to, "track read");
@@ -336,9 +337,10 @@ impl Answer {
             out.write_all(b"}")?;
             return Ok(out.flush()?);
         };
-        // Maps draw a line through every point of a GPX track, and a place that is not valid may be anywhere.
-        let rows = rows.filter(|row| format != Format::Gpx || row.fix.is_valid());
-        motorpool_exports::write(format, out, rows.map(Ok), &|_| Some(terminal.to_owned()))?;
+        // Maps draw a line through every point of a track, and a place that is not valid may be anywhere.
+        let rows = rows.filter(|row| !format.draws_lines() || row.fix.is_valid());
+        let name = Name { terminal, plate: "" };
+        motorpool_exports::write(format, out, rows.map(Ok), &name, &std::env::temp_dir())?;
         Ok(())
     }
 }
@@ -353,76 +355,9 @@ fn write_items(out: &mut impl Write, rows: impl Iterator<Item = Row>) -> io::Res
     out.write_all(if separator == b"[" { b"[]" } else { b"]" })
 }
 
-/// Writes on a blocking thread, a few pieces ahead of the reader, who may take up to `patience` for each.
+/// Writes on another thread; the reader may take up to `patience` for each piece.
 fn stream(answer: Answer, patience: Duration) -> Body {
-    let (pieces, received) = mpsc::channel(PIECES_MAX);
-    let is_whole = Arc::new(AtomicBool::new(false));
-    let body = Pieces { received, is_whole: Arc::clone(&is_whole) };
-    let sender = Sender { pieces, patience, runtime: Handle::current() };
-    // Ends by itself: with the last row, when the reader has gone, or when it takes nothing for too long.
-    drop(tokio::task::spawn_blocking(move || {
-        match answer.write(BufWriter::with_capacity(PIECE_BYTES, &sender)) {
-            Ok(()) => is_whole.store(true, Ordering::Release),
-            Err(ExportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                tracing::debug!("the reader of a track has gone");
-            }
-            Err(ExportError::Output(error)) if error.kind() == io::ErrorKind::TimedOut => {
-                tracing::info!("the reader of a track took nothing for too long");
-            }
-            Err(error) => tracing::error!(%error, "a track could not be written"),
-        }
-        // Only now does the body end.
-        drop(sender);
-    }));
-    Body::new(body)
-}
-
-/// Hands what is written over to the body.
-struct Sender {
-    pieces: mpsc::Sender<Bytes>,
-    patience: Duration,
-    runtime: Handle,
-}
-
-impl Write for &Sender {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let piece = Bytes::copy_from_slice(bytes);
-        let sent = async { tokio::time::timeout(self.patience, self.pieces.send(piece)).await };
-        self.runtime
-            .block_on(sent)
-            .map_err(|_| io::ErrorKind::TimedOut)?
-            .map_err(|_| io::ErrorKind::BrokenPipe)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A body of pieces that another thread writes.
-struct Pieces {
-    received: mpsc::Receiver<Bytes>,
-    /// Set before the sender goes when nothing is missing.
-    is_whole: Arc<AtomicBool>,
-}
-
-impl hyper::body::Body for Pieces {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let piece = std::task::ready!(self.received.poll_recv(context));
-        Poll::Ready(match piece {
-            Some(piece) => Some(Ok(Frame::data(piece))),
-            None if self.is_whole.swap(true, Ordering::AcqRel) => None,
-            // Breaks the answer off, so that nobody takes the part for the whole.
-            None => Some(Err(io::ErrorKind::UnexpectedEof.into())),
-        })
-    }
+    super::pieces::stream(move |out| answer.write(out), None, patience)
 }
 
 #[cfg(test)]
@@ -430,6 +365,7 @@ mod tests {
     use http_body_util::BodyExt;
     use motorpool_protocols::{Fix, Protocol, TerminalId};
 
+    use super::super::pieces::{PIECE_BYTES, PIECES_MAX};
     use super::*;
     use crate::ids::DeviceId;
     use crate::registry::{Enrol, Registry};

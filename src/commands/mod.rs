@@ -5,16 +5,19 @@
 pub mod audit;
 pub mod audit_log;
 pub mod backtest;
+pub mod backup;
 pub mod check_config;
 pub mod decode;
 mod deeds;
 pub mod demo;
 pub mod doctor;
 pub mod evidence;
+pub mod hold;
 pub mod journal;
 mod registers;
 pub mod registry;
 pub mod replay;
+pub mod retention;
 pub mod serve;
 pub mod simulate;
 pub mod token;
@@ -55,6 +58,10 @@ enum Command {
     Token(token::Args),
     User(user::Args),
     AuditLog(audit_log::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
+    Hold(hold::Args),
+    Retention(retention::Args),
     CheckConfig(check_config::Args),
     Doctor(doctor::Args),
 }
@@ -87,6 +94,10 @@ pub fn run() -> ExitCode {
         Command::Token(args) => token::run(&args),
         Command::User(args) => user::run(&args),
         Command::AuditLog(args) => audit_log::run(&args),
+        Command::Backup(args) => backup::run_backup(&args),
+        Command::Restore(args) => backup::run_restore(&args),
+        Command::Hold(args) => hold::run(&args),
+        Command::Retention(args) => retention::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };

@@ -22,7 +22,7 @@ use crate::journal::Event;
 use crate::journal::verify::each_event;
 use crate::registry::{REGISTRY_FILE, Registry, Snapshot, read_profiles};
 use crate::tracks::{Archive, Row, Selection, tail_rows, verify};
-use motorpool_exports::{ExportError, Format, write};
+use motorpool_exports::{ExportError, Format, Name, Names, write};
 
 /// Check the track archive, or write tracks out
 #[derive(Debug, clap::Subcommand)]
@@ -30,7 +30,7 @@ pub enum TracksCommand {
     /// Check every file of the archive and name the first bad one
     #[command(after_help = "Example:\n  motorpool tracks verify --data /var/lib/motorpool")]
     Verify(VerifyArgs),
-    /// Write tracks as CSV, Parquet, GeoJSON or GPX; works beside a running server
+    /// Write tracks as CSV, Parquet, GeoParquet, XLSX, GeoJSON, GPX or KML; works beside a running server
     #[command(
         after_help = "Example:\n  motorpool tracks export --data /var/lib/motorpool --device 013912345678 \
                             --from 2024-05-01T00:00:00+08:00 --to 2024-05-02T00:00:00+08:00 --format gpx"
@@ -139,15 +139,14 @@ fn run_export(args: &ExportArgs) -> anyhow::Result<Outcome> {
     let archive = Archive::open(&args.data.join("tracks"))?;
     // The journal first: rows that are sealed meanwhile are then in both, and come once.
     let tail = tail(&args.data, archive.checkpoint(), &devices, &selection)?;
-    let terminal_of =
-        |device: DeviceId| snapshot.device(device).map(|known| known.terminal.as_str().to_owned());
+    let names = Terminals(snapshot);
     let mut rows = archive.rows(selection, tail);
     let written = match &args.out {
         Some(path) => {
             let file = File::create(path).with_context(|| format!("can't create {}", path.display()))?;
-            export(args.format, BufWriter::new(file), &mut rows, &terminal_of)
+            export(args.format, BufWriter::new(file), &mut rows, &names)
         }
-        None => export(args.format, BufWriter::new(io::stdout()), &mut rows, &terminal_of),
+        None => export(args.format, BufWriter::new(io::stdout()), &mut rows, &names),
     };
     match written {
         // Whoever reads our output has seen enough.
@@ -163,13 +162,24 @@ fn run_export(args: &ExportArgs) -> anyhow::Result<Outcome> {
     Ok(if damaged.is_empty() { Outcome::Good } else { Outcome::FoundWrong })
 }
 
+/// Rows are called by their terminals; which car a device sat in is not looked up here.
+struct Terminals<'a>(&'a Snapshot);
+
+impl Names for Terminals<'_> {
+    fn name(&self, row: &Row) -> Name<'_> {
+        let terminal = self.0.device(row.device).map_or("", |device| device.terminal.as_str());
+        Name { terminal, plate: "" }
+    }
+}
+
 fn export(
     format: Format,
     mut out: impl Write + Send,
     rows: &mut crate::tracks::Rows,
-    terminal_of: &dyn Fn(DeviceId) -> Option<String>,
+    names: &dyn Names,
 ) -> Result<u64, ExportError> {
-    let written = write(format, &mut out, rows, terminal_of)?;
+    let rows = rows.map(|row| row.map_err(ExportError::from));
+    let written = write(format, &mut out, rows, names, &std::env::temp_dir())?;
     out.flush()?;
     Ok(written)
 }

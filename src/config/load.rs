@@ -179,11 +179,18 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     expect(config.tracks.compact_files_min >= 2, "tracks.compact_files_min must be at least 2".to_owned());
     let is_enough = config.tracks.compact_bytes_per_s.0 >= 1 << 16;
     expect(is_enough, "tracks.compact_bytes_per_s must be at least 64KiB".to_owned());
+    expect(
+        (1..=8).contains(&config.exports.running_max),
+        format!("exports.running_max = {} must be between 1 and 8", config.exports.running_max),
+    );
     for (at, map) in config.map.basemap.iter().enumerate() {
         let fault = map.fault();
         expect(fault.is_none(), fault.unwrap_or_default());
         let is_only_one = config.map.basemap.iter().skip(at + 1).all(|other| other.id != map.id);
         expect(is_only_one, format!("map.basemap id = \"{}\" is there twice", map.id));
+    }
+    for fault in config.retention.faults(config) {
+        expect(false, fault);
     }
     for fault in [config.mqtt.fault(), config.broker.fault(), config.jt809.fault()] {
         expect(fault.is_none(), fault.unwrap_or_default());
@@ -305,7 +312,7 @@ mod tests {
         let mut keys = toml::Table::try_from(&profile).unwrap();
         keys.remove("name");
         assert_eq!(shown, keys);
-        for name in Profile::BUILT_IN.iter().skip(3) {
+        for name in Profile::BUILT_IN.iter().skip(4) {
             assert!(text.contains(&format!("\n#   {name} ")), "vendor_items {name}");
         }
     }

@@ -4,9 +4,11 @@
 //! [`Config::default`]. Environment variables `MOTORPOOL__SECTION__KEY` override the file.
 
 mod accounts;
+mod exports;
 mod jt809;
 mod load;
 mod mqtt;
+mod retention;
 mod trackers;
 mod values;
 
@@ -22,10 +24,12 @@ use serde::{Deserialize, Serialize};
 pub use crate::basemaps::Basemap;
 pub use crate::outbound::guard::Network;
 pub use accounts::{Accounts, CookieMode};
+pub use exports::Exports;
 pub use jt809::{Jt809, LowerPlatform, SuperiorPlatform};
 pub use load::{ConfigError, FILES_RESERVED, load};
 pub use motorpool_storage::config::{Bytes, Journal, Seconds, Tracks};
 pub use mqtt::{Broker, BrokerAddress, Mqtt};
+pub use retention::Retention;
 pub use trackers::{Port, SecondLink, Sessions, Spoken, Trackers};
 pub use values::{Listen, Secret, SecretUrl};
 
@@ -49,6 +53,8 @@ pub struct Config {
     pub journal: Journal,
     /// The track archive.
     pub tracks: Tracks,
+    /// How long what is kept.
+    pub retention: Retention,
     /// The registry's database.
     pub registry: Registry,
     /// Trips, rules and cases.
@@ -63,6 +69,8 @@ pub struct Config {
     pub map: Map,
     /// Log-ins of people, and the audit log.
     pub accounts: Accounts,
+    /// What people take out of the archive.
+    pub exports: Exports,
     /// Limits on unknown terminals.
     pub quarantine: Quarantine,
     /// `[profiles.NAME]`: how to read makes of terminals that differ from their standard, by name, besides those
@@ -82,6 +90,7 @@ impl Default for Config {
             sessions: Sessions::default(),
             journal: Journal::default(),
             tracks: Tracks::default(),
+            retention: Retention::default(),
             registry: Registry::default(),
             supervision: Supervision::default(),
             http: Http::default(),
@@ -89,6 +98,7 @@ impl Default for Config {
             outbound: Outbound::default(),
             map: Map::default(),
             accounts: Accounts::default(),
+            exports: Exports::default(),
             quarantine: Quarantine::default(),
             profiles: BTreeMap::new(),
         }

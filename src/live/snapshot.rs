@@ -25,7 +25,10 @@ use motorpool_protocols::{Alarms, Extra, Fix, Quality, Status, UtcMillis};
 use super::{DEVICES_MAX, Live, Place, State};
 use crate::ids::Lsn;
 
+/// Its last digit is the version.
 const MAGIC: &[u8; 8] = b"MPLIVE1\n";
+/// The version that is written, and the only one read: any other is derived from the journal again.
+pub(crate) const SNAPSHOT_VERSION: u32 = 1;
 const HEADER_BYTES: usize = 20;
 const RECORD_BYTES: usize = 96;
 const CRC_BYTES: usize = 4;

@@ -27,10 +27,16 @@ use super::Error;
 /// The schema, one text for both. A migration that was released never changes.
 static MIGRATIONS: Migrator = sqlx::migrate!("src/registry/migrations");
 
+/// The number of the last migration that this program knows.
+pub(crate) fn newest_migration() -> u32 {
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    u32::try_from(newest).unwrap_or(u32::MAX)
+}
+
 /// How SQLite takes its write lock at once.
 const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// How long a writer of SQLite waits for another process.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections to SQLite: one watches for changes, one writes, the others read.
 const SQLITE_CONNECTIONS_MAX: u32 = 4;
 /// Connections to PostgreSQL.

@@ -17,10 +17,14 @@ mod background;
 mod case_events;
 mod codes;
 mod commands;
+mod copy;
 mod db;
 mod devices;
 mod entries;
+mod expiry;
+mod exports;
 pub(crate) mod hex;
+mod holds;
 mod idempotency;
 mod inbox;
 mod judgements;
@@ -32,13 +36,15 @@ mod quarantine;
 mod samples;
 mod snapshot;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_of_cases;
 #[cfg(test)]
 mod tests_of_commands;
+#[cfg(test)]
+mod tests_of_exports;
 #[cfg(test)]
 mod tests_of_webhooks;
 mod tokens;
@@ -56,11 +62,16 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 pub use attachments::{ATTACHMENT_BYTES_MAX, Attachment, NewAttachment};
 pub use case_events::{CaseEvent, CaseFilter, CaseRow, StoredCaseEvent};
 pub use commands::{CommandState, NewCommand, OPEN_COMMANDS_MAX, StoredCommand};
+pub use copy::{RegistryCopy, copy_sqlite};
+pub(crate) use db::newest_migration;
 pub use devices::{DeviceChange, DeviceFilter, DeviceRecord, Enrol, Enrolled, Registered};
 pub use entries::{
     AnyRow, Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Preview, RowFilter, RowOrder,
     Scope as RowScope, Stored, Written, preview,
 };
+pub use expiry::{Age, OldQuestion, OldTrip, Question};
+pub use exports::{ExportEnd, ExportLimits, ExportProgress, ExportState, NewExport, StoredExport};
+pub use holds::{Belonging, HOLDS_MAX, Hold, HoldOn, Holder, NewHold};
 pub use idempotency::{Claim, IDEMPOTENCY_HOURS, KEY_BYTES_MAX};
 pub use judgements::{
     Checkpoint, Flag, FlagFilter, FlagState, FlagTurn, Gone, Judgement, NewFlag, NewSegment, StoredSegment,

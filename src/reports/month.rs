@@ -111,7 +111,11 @@ pub struct Funnel {
     pub management_problems: u32,
     /// 认定: closed as a violation.
     pub violations: u32,
-    /// Cases that are still open.
+    /// 移送: handed over to others.
+    pub handed_over: u32,
+    /// Closed with nothing to decide: what was asked holds no longer.
+    pub lapsed: u32,
+    /// Cases that are still open. With the five ways to close they are all `cases`.
     pub open: u32,
 }
 
@@ -287,7 +291,8 @@ fn funnel(inputs: &MonthInputs<'_>) -> Funnel {
             Some(Disposition::Normal { .. }) => funnel.normal += 1,
             Some(Disposition::ManagementProblem { .. }) => funnel.management_problems += 1,
             Some(Disposition::Violation { .. }) => funnel.violations += 1,
-            Some(Disposition::HandedOver) | None => {}
+            Some(Disposition::HandedOver) => funnel.handed_over += 1,
+            None => funnel.lapsed += 1,
         }
     }
     funnel

@@ -17,6 +17,7 @@ use crate::basemaps::Basemaps;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::downlink::Downlink;
+use crate::exports::{Exports, ExportsParts};
 use crate::folds::{Driver, DriverParts};
 use crate::ids::Lsn;
 use crate::journal::{Journal, Recovery};
@@ -29,6 +30,7 @@ use crate::notify::ring::Ring;
 use crate::notify::{Notifier, NotifierParts};
 use crate::outbound::{Client, Policy};
 use crate::registry::{self, Registry};
+use crate::retention::{Retention, RetentionParts};
 use crate::sources::acks::AckQueue;
 use crate::sources::post::{PostNews, PostOffice};
 use crate::sources::{Links, Listener, listener};
@@ -58,6 +60,7 @@ pub(super) struct Parts {
     broker: Arc<BrokerCounts>,
     ring: Arc<Ring>,
     outbound: Client,
+    exports: Exports,
 }
 
 impl Parts {
@@ -86,7 +89,16 @@ impl Parts {
         let registry = Arc::new(Registry::open(data, &config).await?);
         let clock = Arc::new(Clock::starting_at(journal.last_received_at()));
         let outbound = outbound_client(&config.outbound)?;
+        let exports = Exports::open(ExportsParts {
+            registry: Arc::clone(&registry),
+            tracks: tracks.clone(),
+            clock: Arc::clone(&clock),
+            config: config.exports.clone(),
+            data: config.data.clone(),
+        })
+        .context("can't make the folder of exports")?;
         Ok(Self {
+            exports,
             registry,
             journal,
             tracks,
@@ -113,12 +125,21 @@ impl Parts {
         }
     }
 
-    /// What follows the journal: the fold thread, started, and the supervisor, which is to be run.
-    pub(super) async fn follow(&self) -> anyhow::Result<(Supervisor, Driver)> {
+    /// What follows the journal: the fold thread, started, and the supervisor, which is to be run; and what removes from behind what they
+    /// derived.
+    pub(super) async fn follow(&self) -> anyhow::Result<(Supervisor, Driver, Retention)> {
         let registry = &self.registry;
         supervision::write_calendar(registry, &self.config.supervision.calendar, self.clock.now()).await?;
         let checkpoint = registry.checkpoint().await?.unwrap_or_default();
         let marks = Arc::new(Marks::new(checkpoint.lsn));
+        let retention = Retention::new(RetentionParts {
+            registry: Arc::clone(registry),
+            tracks: self.tracks.clone(),
+            clock: Arc::clone(&self.clock),
+            marks: Arc::clone(&marks),
+            config: Arc::clone(&self.config),
+        })
+        .await?;
         let supervisor = Supervisor::new(
             SupervisorParts {
                 registry: Arc::clone(registry),
@@ -141,7 +162,7 @@ impl Parts {
             marks_from: checkpoint.lsn,
         })
         .context("can't start the fold thread")?;
-        Ok((supervisor, driver))
+        Ok((supervisor, driver, retention))
     }
 
     /// Takes the addresses for terminals.
@@ -281,6 +302,7 @@ impl Parts {
             ring: Arc::clone(&self.ring),
             outbound: self.outbound.clone(),
             basemaps: Arc::new(basemaps),
+            exports: self.exports.clone(),
             stop,
         })))
     }
@@ -306,6 +328,7 @@ impl Parts {
         stage.run(|stop| async move { registry.run(stop).await });
         stage.run(|stop| notifier.run(stop));
         stage.run(|stop| courier.run(stop));
+        stage.run(|stop| self.exports.clone().run(stop));
     }
 }
 

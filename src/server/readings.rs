@@ -127,6 +127,7 @@ fn tracks(stats: &crate::tracks::Stats) -> TrackReading {
     TrackReading {
         stored_fixes: stats.stored,
         duplicate_fixes: stats.duplicates,
+        expired_fixes: stats.expired,
         pending_fixes: stats.pending,
         files: stats.files,
         rows: stats.stored,

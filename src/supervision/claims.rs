@@ -7,7 +7,7 @@ use motorpool_supervision::cases::{
 use motorpool_supervision::ids::VehicleId;
 use motorpool_supervision::point::Position;
 use motorpool_supervision::register::{PlaceText, Shape};
-use motorpool_supervision::trips::{Segment, Stop, Trip};
+use motorpool_supervision::trips::{Gap, Segment, Stop, Trip};
 use motorpool_supervision::world::World;
 use motorpool_supervision::zones::{PlaceTarget, Resolved as Named};
 
@@ -43,13 +43,18 @@ pub async fn check_items(
     let history = reader.history(&world, vehicle, &(day..=day), Detail::Points).await?;
     let stops: Vec<Stop> = history.segments.iter().filter_map(stop).cloned().collect();
     let trips: Vec<Trip> = history.segments.iter().filter_map(trip).cloned().collect();
+    let gaps: Vec<Gap> = history.segments.iter().filter_map(gap).cloned().collect();
+    let asked: Vec<(UtcMillis, UtcMillis)> =
+        case.live_flags().map(|live| (live.flag.from, live.flag.to)).collect();
     let (from, to) = bounds(&world, case);
     let known = Known {
         vehicle,
         from,
         to,
+        asked: &asked,
         points: &history.points,
         stops: &stops,
+        gaps: &gaps,
         trips: &trips,
         orders: &world.register().orders,
     };
@@ -76,6 +81,13 @@ const fn trip(segment: &Segment) -> Option<&Trip> {
     match segment {
         Segment::Trip(trip) => Some(trip),
         Segment::Stop(_) | Segment::Gap(_) => None,
+    }
+}
+
+const fn gap(segment: &Segment) -> Option<&Gap> {
+    match segment {
+        Segment::Gap(gap) => Some(gap),
+        Segment::Trip(_) | Segment::Stop(_) => None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! the journal is read again after a restart.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use motorpool_protocols::{Fix, Quality, UtcMillis};
 use rustc_hash::FxHashMap;
@@ -32,6 +33,7 @@ impl Mark {
 #[derive(Debug)]
 pub struct Marks {
     state: Mutex<Taken>,
+    floor: AtomicI64,
 }
 
 /// Everything noted up to an address of the journal.
@@ -77,7 +79,7 @@ impl Marks {
     /// No marks; everything before `lsn` is derived.
     #[must_use]
     pub fn new(lsn: Lsn) -> Self {
-        Self { state: Mutex::new(Taken { lsn, ..Taken::default() }) }
+        Self { state: Mutex::new(Taken { lsn, ..Taken::default() }), floor: AtomicI64::new(i64::MIN) }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, Taken> {
@@ -101,6 +103,17 @@ impl Marks {
         let devices = std::mem::take(&mut state.devices);
         let is_lost = std::mem::take(&mut state.is_lost);
         Taken { devices, lsn: state.lsn, now: state.now, is_lost }
+    }
+
+    /// Says that tracks from before an instant may be removed by now: what lies before it is derived no more, because the archive could
+    /// only take trips back there. Never goes back.
+    pub fn set_floor(&self, at: UtcMillis) {
+        self.floor.fetch_max(at.0, Ordering::Relaxed);
+    }
+
+    /// See [`Marks::set_floor`].
+    pub(super) fn floor(&self) -> UtcMillis {
+        UtcMillis(self.floor.load(Ordering::Relaxed))
     }
 
     /// Notes that a range of the journal could not be read.

@@ -1,7 +1,7 @@
 //! Makes the evidence pack of a case from registers, archive and raw messages.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,15 +22,13 @@ use crate::ids::{DeviceId, Lsn};
 use crate::journal::verify::{each_event, raw_dir};
 use crate::journal::{Entry, Event, raw};
 use crate::registry::{Known, Registry, RowScope};
-use crate::tracks::{TrackOptions, Tracks};
+use crate::tracks::{Row, TrackOptions, Tracks};
 
 /// Raw messages in one pack, at most; a day of one report a second is 86,400.
 const FRAMES_MAX: usize = 200_000;
 
 /// Other vehicles of one pack, at most.
 const OTHERS_MAX: usize = 200;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// What packs are made from.
 #[derive(Clone, Debug)]
@@ -193,8 +191,9 @@ async fn other_vehicles(
     Ok(others.into_iter().take(OTHERS_MAX).collect())
 }
 
-/// The raw messages of the vehicle's device that were received on the day and the two after, and the clock offset of its fixes that
-/// came live: median of when the terminal says a fix was taken less when it was received.
+/// The raw messages of the vehicle's device that its fixes of the day came in, however late, with everything else that was received
+/// on the day; and the clock offset of the fixes that came live: median of when the terminal says a fix was taken less when it was
+/// received.
 fn frames(
     sources: &PackSources,
     world: &World,
@@ -207,24 +206,41 @@ fn frames(
         return Ok((Vec::new(), None));
     };
     let device = archived(device);
-    let received = from..=UtcMillis(to.0.saturating_add(2 * DAY_MS));
-    let read = tokio::task::block_in_place(|| raw_messages(&sources.data, device, received))?;
     let rows = sources.tracks.track(device, from, to, TrackOptions::default()).rows;
+    let arrivals = Arrivals::of(&rows, from, to);
+    let read = tokio::task::block_in_place(|| raw_messages(&sources.data, device, &arrivals))?;
     let live = rows.iter().filter(|row| !row.fix.quality.contains(motorpool_protocols::Quality::BACKFILL));
     let mut offsets: Vec<i64> = live.map(|row| (row.fix.fix_time.0 - row.received_at.0) / 1_000).collect();
     offsets.sort_unstable();
     Ok((read, offsets.get(offsets.len() / 2).copied()))
 }
 
-fn raw_messages(
-    data: &Path,
-    device: DeviceId,
-    received: std::ops::RangeInclusive<UtcMillis>,
-) -> anyhow::Result<Vec<RawFrame>> {
+/// When what belongs to a day was received: on the day itself, and in the seconds in which its fixes arrived.
+struct Arrivals {
+    day: Range<UtcMillis>,
+    seconds: FxHashSet<i64>,
+    /// From the first of them to the last.
+    whole: RangeInclusive<UtcMillis>,
+}
+
+impl Arrivals {
+    fn of(rows: &[Row], from: UtcMillis, to: UtcMillis) -> Self {
+        let seconds: FxHashSet<i64> = rows.iter().map(|row| row.received_at.0.div_euclid(1_000)).collect();
+        let first = seconds.iter().min().map_or(from, |second| UtcMillis(second * 1_000).min(from));
+        let last = seconds.iter().max().map_or(to, |second| UtcMillis(second * 1_000 + 999).max(to));
+        Self { day: from..to, seconds, whole: first..=last }
+    }
+
+    fn has(&self, received_at: UtcMillis) -> bool {
+        self.day.contains(&received_at) || self.seconds.contains(&received_at.0.div_euclid(1_000))
+    }
+}
+
+fn raw_messages(data: &Path, device: DeviceId, arrivals: &Arrivals) -> anyhow::Result<Vec<RawFrame>> {
     let mut frames = Vec::new();
     let mut seen: FxHashSet<Lsn> = FxHashSet::default();
     let mut take = |entry: &Entry<'_>| {
-        if !seen.insert(entry.lsn) {
+        if !arrivals.has(entry.batch.received_at) || !seen.insert(entry.lsn) {
             return;
         }
         for message in entry.batch.messages() {
@@ -237,11 +253,10 @@ fn raw_messages(
             }
         }
     };
-    raw::read(&raw_dir(data)?, Some(device), received.clone(), &mut |entry| take(&entry))?;
+    raw::read(&raw_dir(data)?, Some(device), arrivals.whole.clone(), &mut |entry| take(&entry))?;
     each_event(data, Lsn(0), &mut |event| {
         if let Event::Entry(entry) = &event
             && entry.batch.device == device
-            && received.contains(&entry.batch.received_at)
         {
             take(entry);
         }

@@ -3,7 +3,7 @@
 //! ```text
 //! messages   received = journaled + rejected + waiting
 //! journal    appended and durable = consumed + lag         (checked when nothing is left to consume)
-//! fixes      decoded = stored + duplicate + pending
+//! fixes      decoded = stored + duplicate + expired + pending
 //! ```
 //!
 //! The counters are read one after another while others add to them. So each sum is looked at several times and the
@@ -24,7 +24,7 @@ pub struct Imbalance {
     pub received: i64,
     /// Messages journaled, less consumed; 0 while there is a lag.
     pub journaled: i64,
-    /// Fixes decoded, less stored, duplicate and pending.
+    /// Fixes decoded, less stored, duplicate, expired and pending.
     pub fixes: i64,
 }
 
@@ -78,7 +78,8 @@ fn journaled(readings: &Readings) -> i64 {
 
 fn fixes(readings: &Readings) -> i64 {
     let tracks = &readings.tracks;
-    difference(readings.folds.fixes, tracks.stored_fixes + tracks.duplicate_fixes + tracks.pending_fixes)
+    let kept = tracks.stored_fixes + tracks.pending_fixes;
+    difference(readings.folds.fixes, kept + tracks.duplicate_fixes + tracks.expired_fixes)
 }
 
 fn difference(left: u64, right: u64) -> i64 {

@@ -73,6 +73,7 @@ list! {
     FixesDecoded, Counter, "motorpool_fixes_decoded_total", "Fixes decoded and handed to the archive";
     FixesStored, Gauge, "motorpool_fixes_stored", "Fixes in files; merging takes duplicates away";
     FixesDuplicate, Counter, "motorpool_fixes_duplicate_total", "Fixes that were there already";
+    FixesExpired, Counter, "motorpool_fixes_expired_total", "Fixes removed because they were kept long enough";
     FixesPending, Gauge, "motorpool_fixes_pending", "Fixes not yet told apart from duplicates";
     LedgerImbalance, Gauge, "motorpool_ledger_imbalance", "Difference of a self-check; 0 when the books are right";
     LinksOpen, Gauge, "motorpool_links_open", "Links open now";
@@ -261,6 +262,7 @@ impl Exporter {
         self.counter(Metric::FixesDecoded, &[], folds.fixes);
         self.counter(Metric::FixesStored, &[], tracks.stored_fixes);
         self.counter(Metric::FixesDuplicate, &[], tracks.duplicate_fixes);
+        self.counter(Metric::FixesExpired, &[], tracks.expired_fixes);
         self.gauge(Metric::FixesPending, &[], float(tracks.pending_fixes));
         self.gauge(Metric::TrackFiles, &[], float(tracks.files));
         self.gauge(Metric::TrackRows, &[], float(tracks.rows));

@@ -108,6 +108,8 @@ pub struct TrackReading {
     pub stored_fixes: u64,
     /// Fixes handed in that were there already.
     pub duplicate_fixes: u64,
+    /// Fixes removed because they were kept long enough.
+    pub expired_fixes: u64,
     /// Fixes handed in of which it is not known yet whether they are duplicates.
     pub pending_fixes: u64,
     /// Files.

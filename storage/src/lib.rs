@@ -9,6 +9,7 @@
 //! files; they know nothing of sockets, of registers or of people, and decode no message.
 
 pub mod config;
+pub mod formats;
 pub mod ids;
 pub mod journal;
 pub mod tracks;

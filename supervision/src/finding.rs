@@ -65,7 +65,7 @@ rules! {
     R07 = 1, "夜间未归库", "not in its depot at night";
     R08 = 1, "敏感场所停留", "stop at a sensitive place";
     R09 = 1, "超速", "speeding";
-    R10 = 1, "断电拔线", "terminal silent or without power";
+    R10 = 2, "断电拔线", "terminal silent or without power";
     R11 = 1, "定位缺失", "moving without a position";
     R12 = 1, "里程不符", "mileage differs";
     R13 = 1, "油耗异常", "fuel use differs";

@@ -6,6 +6,7 @@ use std::path::Path;
 use motorpool::config::Config;
 use motorpool::registry::{CaseFilter, FlagFilter, FlagState, Registry};
 use motorpool_protocols::UtcMillis;
+use motorpool_supervision::evidence::verify;
 use motorpool_supervision::ids::DeviceId;
 
 use crate::support::{Served, scratch, wait_until};
@@ -75,6 +76,8 @@ fn a_county_drives_in_and_kill_9_changes_no_flag() {
     let (left, right) = (left.path().join("data"), right.path().join("data"));
     let undisturbed = demo(&left);
     let expected = judged(&undisturbed, &left);
+    let case = expected.cases.first().unwrap();
+    assert!(raw_frames_of_pack(&undisturbed, case) > 10_000, "the day of {case} arrived weeks late");
     undisturbed.stop();
     assert!(!expected.flags.is_empty() && !expected.cases.is_empty(), "{expected:?}");
     assert!(expected.segments.len() > 500, "{}", expected.segments.len());
@@ -94,6 +97,16 @@ fn a_county_drives_in_and_kill_9_changes_no_flag() {
     assert_same(&found.segments, &expected.segments);
     assert_same(&found.flags, &expected.flags);
     assert_same(&found.cases, &expected.cases);
+}
+
+/// How many bytes of raw messages the evidence of a case holds.
+fn raw_frames_of_pack(server: &Served, case: &str) -> u64 {
+    let path = format!("/api/v1/cases/{case}/evidence");
+    let pack = server.request("GET", &path, Some(&server.token), None);
+    assert_eq!(pack.status, 200, "{}", pack.body);
+    let verified = verify(&pack.bytes).expect("a pack that is whole and judges the same");
+    let frames = verified.manifest.entries.into_iter().find(|entry| entry.name == "frames.csv").unwrap();
+    frames.length
 }
 
 /// Fails with the first few that only one side has.

@@ -201,6 +201,8 @@ impl Drop for Served {
 /// An HTTP answer.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) bytes: Vec<u8>,
+    /// The same as text.
     pub(crate) body: String,
 }
 
@@ -220,7 +222,7 @@ impl Answer {
         } else {
             rest.to_vec()
         };
-        Self { status, body: String::from_utf8(body).unwrap() }
+        Self { status, body: String::from_utf8_lossy(&body).into_owned(), bytes: body }
     }
 }
 

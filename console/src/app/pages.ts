@@ -6,26 +6,31 @@ const found = import.meta.glob<{ default: Component }>("../routes/*/Page.svelte"
 
 const loaders = new Map(Object.entries(found).map(([path, load]) => [path.split("/").at(-2) ?? "", load]));
 
-/** A page of the menu, and what one must be allowed to do to need it: one of these, or nothing. */
+/** A page of the menu, and what one must be allowed to do to need it. */
 export interface MenuEntry {
   page: string;
+  /** One of these, or nothing. */
   permissions: readonly string[];
+  /** And all of these: what the page can't do without. */
+  needs?: readonly string[];
 }
 
 const menu: MenuEntry[] = [
-  { page: "queue", permissions: ["cases:read"] },
-  { page: "case", permissions: ["cases:read"] },
+  // A driver has a part in cases, which are answered under `explain`; the queue is for who may look at the registers too.
+  { page: "queue", permissions: ["cases:read"], needs: ["registers:read"] },
+  { page: "case", permissions: ["cases:read"], needs: ["registers:read"] },
   { page: "explain", permissions: ["cases:read", "trips:report"] },
   { page: "map", permissions: ["positions:read"] },
   { page: "orders", permissions: ["orders:read"] },
-  { page: "sealing", permissions: ["cases:read"] },
+  { page: "sealing", permissions: ["cases:read"], needs: ["registers:read", "positions:read"] },
   { page: "devices", permissions: ["devices:read"] },
+  { page: "exports", permissions: ["tracks:read"] },
   { page: "month", permissions: ["reports:read"] },
   { page: "accounts", permissions: [] },
 ];
 
 export const menuFor = (may: (permission: string) => boolean): MenuEntry[] =>
-  menu.filter(({ page, permissions }) => loaders.has(page) && (!permissions.length || permissions.some(may)));
+  menu.filter(({ page, permissions, needs = [] }) => loaders.has(page) && (!permissions.length || permissions.some(may)) && needs.every(may));
 
 /** Where people begin, the first role that they have counts. */
 const HOMES: readonly [role: string, page: string][] = [

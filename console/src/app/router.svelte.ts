@@ -7,14 +7,23 @@ if (location.pathname.length > 1 && !location.pathname.endsWith(".html")) {
 
 let current = $state.raw<Route>(parseRoute(location.hash));
 
+/** The address of another page than this one, from which somebody came here. */
+let origin = $state.raw<Route | null>(null);
+
 addEventListener("hashchange", () => {
-  current = parseRoute(location.hash);
+  const next = parseRoute(location.hash);
+  if (next.page !== current.page) origin = current;
+  current = next;
 });
 
 /** Where the console is. Read it in an effect or a template: it changes. */
 export const router = {
   get route(): Route {
     return current;
+  },
+  /** The page before this one, as it was left; null for who began here. */
+  get origin(): Route | null {
+    return origin;
   },
   /** Goes to a page, as a new entry of the history. */
   go(page: string, id = "", query: Query = {}): void {

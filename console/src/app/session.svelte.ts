@@ -1,6 +1,7 @@
 import { read, token, useHooks, write, type Subject } from "../api/client";
 import { Refused } from "../api/problem";
 import type { Me, Schema } from "../api/types";
+import { drafts } from "../parts/drafts";
 
 export type Stage = "asking" | "out" | "in";
 
@@ -24,6 +25,7 @@ async function identify(): Promise<void> {
   try {
     me = await read<Me>("me");
     isDemo = me.is_demo;
+    drafts.belongTo(me.name);
   } catch (error) {
     if (!isUnknownRoute(error)) throw error;
     isDemo = (await read<Schema<"StatusView">>("status")).demo;
@@ -88,6 +90,7 @@ export const session = {
   async logOut(): Promise<void> {
     if (!token.get()) await read("login", { method: "DELETE" }).catch(() => undefined);
     token.set(null);
+    drafts.clear();
     me = null;
     stage = "out";
     hasEnded = false;

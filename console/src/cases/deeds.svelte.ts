@@ -1,6 +1,7 @@
 import { ask, read } from "../api/client";
-import { toaster, UNDO_MS } from "../parts/toasts.svelte";
 import type { Schema } from "../api/types";
+import { refusalInWords } from "../parts/problem-text";
+import { toaster, UNDO_MS } from "../parts/toasts.svelte";
 import type { CaseView, Closing, Deed, Stage } from "./types";
 
 /** A case and the number of the last event that was read of it. */
@@ -12,7 +13,7 @@ export interface CaseRef {
 
 export interface Outcome {
   done: number;
-  refused: { id: string; detail: string }[];
+  refused: { id: string; text: string }[];
 }
 
 /** Lines that the server takes at once. */
@@ -27,7 +28,7 @@ async function bulk(refs: readonly CaseRef[], deed: Deed): Promise<{ kept: CaseR
     for (const item of answer.items) {
       const ref = refs.find(({ id }) => id === item.case);
       if (typeof item.seq === "number" && ref) kept.push({ ...ref, seq: item.seq });
-      else outcome.refused.push({ id: item.case, detail: item.detail ?? item.code ?? "" });
+      else outcome.refused.push({ id: item.case, text: refusalInWords(item.code ?? undefined, item.detail ?? undefined) });
     }
   }
   outcome.done = kept.length;
@@ -65,7 +66,7 @@ export const closingDeed = (closing: Closing, needsTwo: boolean): Deed =>
 interface Waiting {
   ids: readonly string[];
   timer: ReturnType<typeof setTimeout>;
-  send: () => void;
+  send: () => Promise<unknown>;
 }
 
 let waiting = $state.raw<readonly Waiting[]>([]);
@@ -80,11 +81,11 @@ export const pending = {
       clearTimeout(entry.timer);
       toaster.drop(toast);
     };
-    const send = (): void => {
+    const send = (): Promise<unknown> => {
       drop();
-      void perform();
+      return perform();
     };
-    const entry: Waiting = { ids, send, timer: setTimeout(send, UNDO_MS) };
+    const entry: Waiting = { ids, send, timer: setTimeout(() => void send(), UNDO_MS) };
     waiting = [...waiting, entry];
     const toast = toaster.say(text, {
       undo: () => {
@@ -93,13 +94,13 @@ export const pending = {
       },
     });
   },
-  /** Sends now what waits for a case, before something else is done there. */
-  flush(): void {
-    for (const entry of waiting) entry.send();
+  /** Sends now what waits, before something else is done; done once it has been answered. */
+  async flush(): Promise<void> {
+    await Promise.all(waiting.map((entry) => entry.send()));
   },
 };
 
-addEventListener("pagehide", () => pending.flush());
+addEventListener("pagehide", () => void pending.flush());
 addEventListener("beforeunload", (event) => {
   if (waiting.length) event.preventDefault();
 });

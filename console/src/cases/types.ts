@@ -150,6 +150,7 @@ const POSSIBLE: Record<string, readonly Stage[]> = {
   explanation_asked: ["checking", "explained"],
   explanation_filed: ["explanation_asked", "explained"],
   statement_made: ["explanation_asked"],
+  item_checked: ["new", "checking", "explanation_asked", "explained", "proposed"],
   closing_proposed: ["checking", "explanation_asked", "explained"],
   closed: ["checking", "explanation_asked", "explained"],
   handed_over: ["new", "checking", "explanation_asked", "explained", "proposed"],
@@ -157,6 +158,9 @@ const POSSIBLE: Record<string, readonly Stage[]> = {
   closing_rejected: ["proposed"],
   reopened: ["closed"],
 };
+
+/** Whether a hand-over by this person is one to themselves: inspectors take up what the office had, the office gives it to them. */
+export const isTakingUp = ({ roles }: Pick<Actor, "roles">): boolean => roles.some((role) => role.endsWith("inspector"));
 
 /** Whether the case is in the person's hands: then its log and its full evidence are not hidden either. */
 export const isInHands = (view: { allowed: string[] }): boolean => view.allowed.includes("assigned");

@@ -23,7 +23,8 @@ import { PlaceGrid } from "./grid";
 import { PLATES_FROM_ZOOM } from "./labels";
 import { lonLatOf, mercatorX, mercatorY } from "./mercator";
 import { Overlay, type View } from "./overlay";
-import { type Density, finestLevel, type RoadPicture, roadPicture } from "./roads";
+import { type Density, finestLevel, roadPicture } from "./roads";
+import { canvasOf } from "./roads-picture";
 import { type BaseMap, carColours, CARS_BELOW, mapStyle, palette, ROADS_BELOW, SOURCES } from "./style";
 import type { Trail } from "./track";
 import { type Zone, zoneFeatures } from "./zones";
@@ -34,9 +35,6 @@ const GRID_MS = 500;
 const CLUSTERS_MS = 3_000;
 const TRAIL_MS = 250;
 const FOLLOW_ZOOM = 14.5;
-/** A picture of roads is made so many times larger, as long as it is not larger than this. */
-const SOFTER_TIMES = 3;
-const SOFTER_SIDE_MAX = 1_536;
 const PICK_SLACK_PX = 6;
 const PLATES_LOOKED_AT_MAX = 600;
 /** Share of cars at each end that does not count for the first view: one stray car must not shrink the county. */
@@ -453,20 +451,3 @@ export class FleetMap {
 }
 
 /** The picture on a canvas; a small one larger and softer, so that slanted roads are no stairs when the map is near. */
-function canvasOf({ width, height, pixels }: RoadPicture): HTMLCanvasElement {
-  const times = Math.max(width, height) * SOFTER_TIMES <= SOFTER_SIDE_MAX ? SOFTER_TIMES : 1;
-  const plain = document.createElement("canvas");
-  plain.width = width;
-  plain.height = height;
-  plain.getContext("2d")?.putImageData(new ImageData(pixels, width, height), 0, 0);
-  if (times === 1) return plain;
-  const soft = document.createElement("canvas");
-  soft.width = width * times;
-  soft.height = height * times;
-  const context = soft.getContext("2d");
-  if (!context) return plain;
-  context.filter = `blur(${times / 2}px)`;
-  context.imageSmoothingQuality = "high";
-  context.drawImage(plain, 0, 0, soft.width, soft.height);
-  return soft;
-}

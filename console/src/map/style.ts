@@ -261,7 +261,7 @@ function zoneLayers(look: MapPalette): LayerSpecification[] {
       type: "symbol",
       source: SOURCES.zoneNames,
       minzoom: 11,
-      layout: { "text-field": ["get", "name"], "text-font": FONT, "text-size": 12, "text-max-width": 8 },
+      layout: { "text-field": ["get", "name"], "text-font": FONT, "text-size": 12, "text-max-width": 8, "text-anchor": "top", "text-offset": [0, 0.75] },
       paint: { "text-color": colour, "text-halo-color": look.halo, "text-halo-width": 1.6 },
     },
   ];

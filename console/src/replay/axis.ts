@@ -27,6 +27,15 @@ export function within(range: Range, bounds: Range): Range {
   return { from, to: from + width };
 }
 
+/** The range that shows all spans with some room; the bounds when there is nothing to show. */
+export function covering(spans: readonly Range[], room: number, bounds: Range): Range {
+  const seen = spans.filter(({ from, to }) => to >= bounds.from && from <= bounds.to);
+  if (!seen.length) return bounds;
+  const from = Math.max(bounds.from, Math.min(...seen.map((span) => span.from)) - room);
+  const to = Math.min(bounds.to, Math.max(...seen.map((span) => span.to)) + room);
+  return within({ from, to }, bounds);
+}
+
 /** A closer (`factor` below 1) or wider look that keeps an instant at its place. */
 export function zoomed(range: Range, bounds: Range, instant: number, factor: number): Range {
   const width = Math.min(widthOf(bounds), Math.max(NARROWEST_MS, widthOf(range) * factor));

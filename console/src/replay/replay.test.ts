@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { following, NARROWEST_MS, placed, ticks, toInstant, toPixels, within, zoomed } from "./axis";
+import { covering, following, NARROWEST_MS, placed, ticks, toInstant, toPixels, within, zoomed } from "./axis";
 import { dayKind } from "./calendar";
 import { advance, changed, neighbour, PAUSE_EDGE_MS } from "./clock";
 import { distance, isInside, shapeOf } from "./geo";
 import { orderWindows, type OrderVersion } from "./orders";
-import { fixesOf, isLost, lossesOf, momentAt, spansWhere, visitsOf } from "./track";
+import { withStops, type Segment } from "./segments";
+import { fixesOf, isLost, lossesOf, momentAt, spansWhere, stoodSince, visitsOf } from "./track";
 
 const HOUR = 3_600_000;
 const day = { from: 0, to: 24 * HOUR };
@@ -24,6 +25,14 @@ describe("the axis", () => {
     expect(zoomed(near, day, 6 * HOUR, 100)).toEqual(day);
     expect(zoomed(day, day, 0, 1e-9)).toEqual({ from: 0, to: NARROWEST_MS });
     expect(within({ from: -HOUR, to: HOUR }, day)).toEqual({ from: 0, to: 2 * HOUR });
+  });
+
+  it("opens on trips and questions alike, within the time that was read", () => {
+    const trip = { from: 8 * HOUR, to: 9 * HOUR };
+    const night = { from: 22 * HOUR, to: 30 * HOUR };
+    expect(covering([trip], HOUR, day)).toEqual({ from: 7 * HOUR, to: 10 * HOUR });
+    expect(covering([trip, night], HOUR, day)).toEqual({ from: 7 * HOUR, to: 24 * HOUR });
+    expect(covering([{ from: -9 * HOUR, to: -8 * HOUR }], HOUR, day), "nothing of it is in sight").toBe(day);
   });
 
   it("follows what leaves the sight and lies still otherwise", () => {
@@ -117,6 +126,23 @@ describe("the track", () => {
       [3, 3],
       [60, 60],
     ]);
+  });
+
+  it("knows a car that has stood since it came from one that went on", () => {
+    const stood = fixesOf([fix(0, 40), fix(10, 40.1), fix(20, 40.1), fix(90, 40.1001)]);
+    expect(stoodSince(stood, 10 * 60_000)).toEqual({ from: 10 * 60_000, to: 90 * 60_000 });
+    expect(stoodSince(stood, 0), "it went on").toBeNull();
+    expect(stoodSince(stood, 90 * 60_000), "nothing is known of it since").toBeNull();
+  });
+
+  it("has the stops that the server has not cut, and only those", () => {
+    const at = (minute: number): string => new Date(minute * 60_000).toISOString();
+    const segment = (kind: string, from: number, to: number): Segment => ({ id: `${kind}${from}`, lineage: "", device: 1, kind, start: at(from), end: at(to) }) as unknown as Segment;
+    const fixes = fixesOf([fix(0, 40), fix(10, 40.1), fix(20, 40.1), fix(60, 40.1), fix(70, 40.2), fix(100, 40.2)]);
+    const told = (segments: Segment[]) => withStops(segments, fixes).map(({ kind, start, end }) => [kind, Date.parse(start) / 60_000, Date.parse(end) / 60_000]);
+    const trips = [segment("trip", 0, 10), segment("trip", 60, 70)];
+    expect(told(trips)).toEqual([["trip", 0, 10], ["stop", 10, 60], ["trip", 60, 70], ["stop", 70, 100]]);
+    expect(told([...trips, segment("stop", 10, 60), segment("gap", 70, 100)]).filter(([kind]) => kind === "stop"), "nothing twice").toEqual([["stop", 10, 60]]);
   });
 
   it("tells visits from passing by", () => {

@@ -123,6 +123,14 @@ export function lossesOf(fixes: readonly Fix[]): Range[] {
   });
 }
 
+/** How long a car has stood since it came to a place, until then at most: up to the last fix there; null when it moved or was not seen. */
+export function stoodSince(fixes: readonly Fix[], came: number, until = Infinity): Range | null {
+  const since = fixes.slice(Math.max(0, indexAt(fixes, came)), indexAt(fixes, until) + 1);
+  const [first, last] = [since[0], since.at(-1)];
+  if (!first || !last || last.time <= came) return null;
+  return since.every((fix) => distance(first, fix) <= LOSS_M) ? { from: came, to: Math.min(last.time, until) } : null;
+}
+
 export interface Zone {
   id: number;
   name: string;

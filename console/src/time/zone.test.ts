@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addDays, clock, dateTime, dayInWords, dayOf, duration, instantOf } from "./zone";
+import { addDays, clock, clockOn, dateTime, dayInWords, dayOf, duration, instantOf } from "./zone";
 
 const words = { days: (n: number) => `${n}d`, hours: (n: number) => `${n}h`, minutes: (n: number) => `${n}m`, seconds: (n: number) => `${n}s` };
 
@@ -17,6 +17,12 @@ describe("the fleet's time", () => {
 
   it("counts days over months and years", () => {
     expect([addDays("2026-02-28", 1), addDays("2028-02-28", 1), addDays("2026-01-01", -1)]).toEqual(["2026-03-01", "2028-02-29", "2025-12-31"]);
+  });
+
+  it("says whose day a time of day is when it is another's", () => {
+    const days = { dayBefore: "前日", dayAfter: "次日" };
+    const said = ["2026-03-04T07:11:00+08:00", "2026-03-03T20:30:00+08:00", "2026-03-05T00:05:00+08:00", "2026-03-07T12:00:00+08:00"].map((at) => clockOn("2026-03-04", at, days));
+    expect(said).toEqual(["07:11", "前日 20:30", "次日 00:05", "03-07 12:00"]);
   });
 
   it("says durations in two units", () => {

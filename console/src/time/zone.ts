@@ -32,6 +32,19 @@ export const dayOf = (instant: Instant): string =>
 /** `2026-03-04 08:05`. */
 export const dateTime = (instant: Instant): string => `${dayOf(instant)} ${clock(instant)}`;
 
+interface DayWords {
+  dayBefore: string;
+  dayAfter: string;
+}
+
+/** The time of day, and which day's it is when it is not this one's: `次日 08:05`. */
+export function clockOn(day: string, instant: Instant, words: DayWords): string {
+  const own = dayOf(instant);
+  if (own === day) return clock(instant);
+  const which = own === addDays(day, -1) ? words.dayBefore : own === addDays(day, 1) ? words.dayAfter : own.slice(5);
+  return `${which} ${clock(instant)}`;
+}
+
 /** A day in words: `3月4日 周三`, `Wed 4 Mar`. */
 export function dayInWords(day: string, locale: string): string {
   const noon = Date.parse(`${day}T12:00:00Z`);

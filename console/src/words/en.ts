@@ -13,6 +13,7 @@ export const en: typeof zh = {
     orders: "Orders",
     sealing: "Sealing and duty",
     devices: "Devices",
+    exports: "Exports",
     month: "Month",
     accounts: "Accounts",
     report: "Trip report",
@@ -63,10 +64,6 @@ export const en: typeof zh = {
   problem: {
     title: "This did not work",
     unreachable: "The server does not answer.",
-    purpose: "Without a purpose the track stays closed.",
-    forbidden: "You may not do this.",
-    notFound: "There is nothing here, or you may not see it.",
-    conflict: "Somebody else has changed this. Reload and try again.",
     trace: "Request",
   },
   nothingHere: "There is no such page.",
@@ -76,6 +73,8 @@ export const en: typeof zh = {
     wrong: (shape) => `Please write it as ${shape}, within what can be chosen`,
   },
   time: {
+    dayBefore: "the day before",
+    dayAfter: "the day after",
     days: (n: number) => `${n} d`,
     hours: (n: number) => `${n} h`,
     minutes: (n: number) => `${n} min`,

@@ -12,6 +12,7 @@ export const zh = {
     orders: "派车与补单",
     sealing: "封存值班核对",
     devices: "设备健康",
+    exports: "导出",
     month: "单位月报",
     accounts: "账户",
     report: "行程报备",
@@ -62,10 +63,6 @@ export const zh = {
   problem: {
     title: "无法完成",
     unreachable: "无法连接服务器。",
-    purpose: "未说明查看目的，轨迹未打开。",
-    forbidden: "您没有执行此操作的权限。",
-    notFound: "没有找到，或您无权查看。",
-    conflict: "内容已被他人更新，请刷新后再试。",
     trace: "请求编号",
   },
   nothingHere: "此页面不存在。",
@@ -75,6 +72,8 @@ export const zh = {
     wrong: (shape: string) => `请按“${shape}”填写，并在可选范围内`,
   },
   time: {
+    dayBefore: "前一日",
+    dayAfter: "次日",
     days: (n: number) => `${n} 天`,
     hours: (n: number) => `${n} 小时`,
     minutes: (n: number) => `${n} 分钟`,

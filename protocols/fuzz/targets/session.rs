@@ -1,9 +1,9 @@
 //! The session of every protocol over arbitrary bytes, whole and in chunks: it must not panic, must say the same
-//! both ways, must leave little, and what it stores must be read without harm. The same bytes then come over a
-//! link of which nobody knows the protocol.
+//! both ways, must leave little, and what it stores must be read without harm. The same bytes then come while commands go
+//! down, each of which is confirmed once at most, and over a link of which nobody knows the protocol.
 //!
-//! First byte: the protocol, its place in the list, unless `MOTORPOOL_FUZZ_PROTOCOL` names the only one. Second byte: bits 0 to 4 length of the chunks, bit 5 lenient
-//! checksum, bit 6 datagrams, bit 7 nobody needs to log in. The rest is the stream.
+//! First byte: the protocol, its place in the list, unless `MOTORPOOL_FUZZ_PROTOCOL` names the only one. Second byte: bits
+//! 0 to 4 length of the chunks, bit 5 lenient checksum and length, bit 6 datagrams, bit 7 nobody needs to log in. The rest is the stream.
 
 #![no_main]
 
@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use motorpool_protocols::{
-    Admission, Gate, Observations, Outbox, Profile, Protocol, Recogniser, Refusal, Registration,
+    Admission, Command, Gate, Observations, Outbox, Profile, Protocol, Recogniser, Refusal, Registration,
     RegistrationVerdict, Session, SessionLimits, TerminalId, Transport, UtcMillis, describe, observe,
 };
 use motorpool_protocols_fuzz::plant_rows;
@@ -61,6 +61,31 @@ fn run(session: &mut dyn Session, stream: &[u8], chunk: usize, gate: &mut FuzzGa
     out
 }
 
+/// Sends commands to whoever logged in, between the parts of a stream: none is confirmed that was not sent, or twice.
+fn command(session: &mut dyn Session, stream: &[u8], gate: &mut FuzzGate) {
+    let (mut sent, mut buffer) = (Vec::new(), Vec::new());
+    for part in stream.chunks(64) {
+        buffer.extend_from_slice(part);
+        let mut out = Outbox::default();
+        let Ok(used) = session.receive(NOW, &buffer, gate, &mut out) else { return };
+        buffer.drain(..used);
+        for confirmed in &out.confirmed {
+            let at =
+                sent.iter().position(|key| *key == confirmed.key).expect("it was sent and not confirmed");
+            sent.swap_remove(at);
+        }
+        let Some(terminal) = session.terminal() else { continue };
+        let interval = Command::Interval { seconds: 60, valid_for_s: 0 };
+        for command in [Command::AskPosition, Command::QueryAttributes, interval] {
+            let mut out = Outbox::default();
+            match session.command(&terminal, &command, &mut out) {
+                Ok(key) => sent.push(key),
+                Err(_) => assert!(out.immediate.is_empty(), "nothing is written of what is refused"),
+            }
+        }
+    }
+}
+
 /// Reads one stored message both ways.
 fn read(protocol: Protocol, raw: &[u8], profile: &Profile) {
     let mut out = Observations::default();
@@ -80,10 +105,16 @@ fuzz_target!(init: plant_rows(|place| vec![u8::try_from(place).unwrap_or(0), 0x8
     let Some((&[place, options], stream)) = data.split_first_chunk::<2>() else { return };
     let of_place = Protocol::ALL.get(usize::from(place) % Protocol::ALL.len()).copied();
     let Some(protocol) = ONLY.or(of_place) else { return };
-    let profile = Arc::new(Profile { lenient_checksum: options & 0x20 != 0, ..Profile::default() });
+    let is_lenient = options & 0x20 != 0;
+    let profile = Arc::new(Profile {
+        lenient_checksum: is_lenient,
+        lenient_length: is_lenient,
+        command_password: Some("fuzz17".to_owned()),
+        ..Profile::default()
+    });
     let transport = if options & 0x40 == 0 { Transport::Stream } else { Transport::Datagram };
     let mut gate = FuzzGate { profile: Arc::clone(&profile), is_open: options & 0x80 != 0 };
-    // Garbage counts once in one piece and several times in many: the end of the link is not compared here.
+    // What is too long counts once for each byte: the end of the link is not compared here.
     let limits = SessionLimits { rejects_in_a_row_max: u32::MAX, ..SessionLimits::default() };
     let whole = run(protocol.session(transport, limits).as_mut(), stream, stream.len(), &mut gate);
     if transport == Transport::Stream {
@@ -94,6 +125,7 @@ fuzz_target!(init: plant_rows(|place| vec![u8::try_from(place).unwrap_or(0), 0x8
         assert_eq!(whole.replies, chunked.replies);
         assert_eq!(whole.immediate, chunked.immediate);
     }
+    command(protocol.session(transport, limits).as_mut(), stream, &mut gate);
     let mut start = 0;
     for accepted in &whole.messages {
         let end = accepted.end as usize;

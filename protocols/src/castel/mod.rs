@@ -37,8 +37,8 @@ pub(crate) use observe::{describe, observe};
 /// Binary: the line end is part of the message.
 pub(crate) const TERMINATOR: &[u8] = b"";
 
-pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
-    Box::new(FramedSession::new(Castel, limits))
+pub(crate) fn session(transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
+    Box::new(FramedSession::new(Castel, limits).over(transport))
 }
 
 pub(crate) fn fit(_transport: Transport, input: &[u8]) -> Fit {

@@ -40,8 +40,8 @@ pub(crate) use observe::{describe, observe};
 /// Binary: nothing ends a message but its length.
 pub(crate) const TERMINATOR: &[u8] = b"";
 
-pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
-    Box::new(FramedSession::new(Eelink::default(), limits))
+pub(crate) fn session(transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
+    Box::new(FramedSession::new(Eelink::default(), limits).over(transport))
 }
 
 pub(crate) fn fit(_transport: Transport, input: &[u8]) -> Fit {

@@ -16,8 +16,8 @@
 //!
 //! The one command is `*HQ,id,S71,HHmmss,22,seconds#`, an interval; `V4,S71` with the same time answers it.
 //!
-//! What answers `V0` and `HTBT` can't be told from what a terminal sends. When somebody forges the sender of a datagram
-//! two servers could answer each other for ever: nothing but the limit on messages of one sender ends that.
+//! What answers `V0` and `HTBT` can't be told from what a terminal sends. Lest two servers answer each other for ever when
+//! somebody forges the sender, one that comes again within two seconds in a datagram is not answered.
 //!
 //! The bits of `status` are active when 0, except that 0 of bit 10 says that the ignition is off. [`status`] has
 //! those whose meaning the documents agree upon.
@@ -51,8 +51,8 @@ pub(crate) use observe::{describe, observe};
 /// What ends a message in text.
 pub(crate) const TERMINATOR: &[u8] = b"#";
 
-pub(crate) fn session(_transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
-    Box::new(FramedSession::new(H02Dialect::default(), limits))
+pub(crate) fn session(transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
+    Box::new(FramedSession::new(H02Dialect::default(), limits).over(transport))
 }
 
 pub(crate) fn fit(_transport: Transport, input: &[u8]) -> Fit {

@@ -52,6 +52,16 @@ fn long(mut short: Vec<u8>) -> Vec<u8> {
 }
 
 #[test]
+fn a_sign_of_life_that_comes_back_at_once_is_not_answered_again() {
+    let heartbeat = b"*HQ,7000000001,HTBT#";
+    for (transport, wanted) in [(Transport::Datagram, 1), (Transport::Stream, 2)] {
+        let mut link = session(transport, SessionLimits::default());
+        let answers = [0, 1].map(|_| receive(link.as_mut(), heartbeat).0.replies.len() / heartbeat.len());
+        assert_eq!(answers.iter().sum::<usize>(), wanted, "{transport:?}");
+    }
+}
+
+#[test]
 fn positions_and_heartbeats_are_answered_in_the_makers_letters() {
     let (out, _) = receive(
         new_session().as_mut(),

@@ -99,7 +99,7 @@ pub(super) fn read(
 }
 
 /// The place that begins every record; the fix has its time, speed and course too.
-pub(super) fn place(record: &mut Octets<'_>, profile: &Profile) -> Result<Fix, DecodeError> {
+pub(crate) fn place(record: &mut Octets<'_>, profile: &Profile) -> Result<Fix, DecodeError> {
     let at = record.at();
     let malformed = DecodeError::new(at, "malformed");
     let time = instant(record.array()?, profile);

@@ -32,6 +32,7 @@ use crate::{
 use binary::Head;
 
 pub use binary::encode_record;
+pub(crate) use binary::place;
 
 /// What ends a text.
 pub(crate) const TERMINATOR: &[u8] = b")";

@@ -59,6 +59,9 @@ pub fn message_of(command: &Command, edition: Edition, profile: &Profile) -> Res
     let writer = AreaWriter { edition, profile };
     Ok(match command {
         Command::AskPosition => Message::QueryLocation,
+        Command::Interval { seconds: 1.., valid_for_s: 0 } => {
+            return Err(CommandError::Invalid("temporary tracking must end: the validity must not be 0"));
+        }
         Command::Interval { seconds, valid_for_s } => {
             Message::TemporaryTracking(control::TemporaryTracking {
                 interval_s: *seconds,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::jt808::message::{Edition, Item, Message, Text};
 use crate::jt808::obd::{self, Report};
 use crate::jt808::registration::edition_of;
-use crate::jt808::{bcd, decode_location, decode_message, observe};
+use crate::jt808::{bcd, decode_location, decode_message, ids, observe, short};
 use crate::octets::hex;
 use crate::profile::VendorItems;
 use crate::{DecodeError, Description, Fix, Observations, Profile, Quality, UnknownItem};
@@ -160,6 +160,12 @@ fn body_of(message: &Message, raw: &[u8], profile: &Profile, unknown: &mut Vec<U
             if let Some(inflated) = data.inflated() {
                 fields.insert("inflated".to_owned(), hex(&inflated).into());
             }
+        }
+        Message::Unknown { id: ids::SHORT_POSITION | ids::SHORT_POSITION_LATE, bytes } => {
+            fields.extend(short::describe(bytes, profile));
+        }
+        Message::Unknown { id, bytes } => {
+            fields.extend(obd::describe_message(*id, bytes, profile).unwrap_or_default());
         }
         Message::CanData(data) if !profile.can_signals.is_empty() => {
             let values = data.signals(&profile.can_signals);

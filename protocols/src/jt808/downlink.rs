@@ -51,6 +51,17 @@ impl Downlink {
         frame::write_frame(head, body, out);
     }
 
+    /// Appends the answer to a frame with a BYTE of serial number, in such a frame and with that number.
+    pub(crate) fn answer_short(id: &IdBytes, serial: u16, message_id: u16, result: u8, out: &mut Vec<u8>) {
+        let [_, serial] = serial.to_be_bytes();
+        let [m0, m1] = message_id.to_be_bytes();
+        let body = [m0, m1, result];
+        let mut head = [0; HEADER_BYTES_MAX];
+        let head = encode_raw(ids::SHORT_ANSWER, id, u16::from(serial) << 8, None, 0, body.len(), &mut head);
+        // The serial number is the last of the header: half of it is left out.
+        frame::write_frame(head.get(..head.len().saturating_sub(1)).unwrap_or(head), &body, out);
+    }
+
     /// Appends the general answer 0x8001. Hot: one for nearly every frame.
     #[inline]
     pub(crate) fn answer(

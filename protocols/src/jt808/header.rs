@@ -18,6 +18,7 @@
 use std::cmp::Ordering;
 
 use crate::jt808::frame::BODY_BYTES_MAX;
+use crate::jt808::ids;
 use crate::profile::IdForm;
 use crate::{RejectReason, TerminalId};
 
@@ -27,6 +28,8 @@ pub const HEADER_BYTES_MAX: usize = 21;
 const VERSION_FLAG: u16 = 1 << 14;
 const PACKET_FLAG: u16 = 1 << 13;
 const CIPHER_MASK: u16 = 7 << 10;
+/// A header with a BYTE of serial number.
+const SHORT_HEADER_BYTES: usize = 11;
 const LENGTH_MASK: u16 = 0x03ff;
 
 /// The shape of the header.
@@ -275,6 +278,9 @@ impl<'a> Frame<'a> {
         };
         let message_id = u16::from_be_bytes([m0, m1]);
         let properties = u16::from_be_bytes([p0, p1]);
+        if matches!(message_id, ids::SHORT_POSITION | ids::SHORT_POSITION_LATE) {
+            return Self::parse_short(message_id, properties, payload);
+        }
         let (id, serial, rest) = if properties & VERSION_FLAG == 0 {
             let word = u64::from_be_bytes([i0, i1, i2, i3, i4, i5, i6, i7]);
             let id = IdBytes { high: word >> 16, low: 0, version: Version::V2013 };
@@ -302,6 +308,21 @@ impl<'a> Frame<'a> {
         Ok(Self { message_id, properties, id, serial, packet, body })
     }
 
+    /// Reads a payload with a BYTE of serial number, of whose properties only the length means anything.
+    #[cold]
+    fn parse_short(message_id: u16, properties: u16, payload: &'a [u8]) -> Result<Self, RejectReason> {
+        let Some((&[_, _, _, _, i0, i1, i2, i3, i4, i5, serial], rest)) =
+            payload.split_first_chunk::<SHORT_HEADER_BYTES>()
+        else {
+            return Err(RejectReason::Truncated);
+        };
+        let high = u64::from_be_bytes([0, 0, i0, i1, i2, i3, i4, i5]);
+        let id = IdBytes { high, low: 0, version: Version::V2013 };
+        let (_check, body) = rest.split_last().ok_or(RejectReason::Truncated)?;
+        let properties = properties & LENGTH_MASK;
+        Ok(Self { message_id, properties, id, serial: serial.into(), packet: None, body })
+    }
+
     /// Cipher of the body; 0 = none.
     #[inline]
     pub(crate) fn encryption(&self) -> u8 {
@@ -317,6 +338,9 @@ impl<'a> Frame<'a> {
     /// Where the body begins in the payload.
     #[inline]
     pub(crate) fn body_at(&self) -> usize {
+        if matches!(self.message_id, ids::SHORT_POSITION | ids::SHORT_POSITION_LATE) {
+            return SHORT_HEADER_BYTES;
+        }
         let packet_items = if self.packet.is_some() { 4 } else { 0 };
         packet_items + if self.id.version == Version::V2013 { 12 } else { 17 }
     }

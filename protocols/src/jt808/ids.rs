@@ -37,6 +37,13 @@ pub const MEDIA: u16 = 0x0801;
 /// Pass-through.
 pub const PASS_THROUGH: u16 = 0x0900;
 
+/// Position of a lock, in a frame with a BYTE of serial number.
+pub const SHORT_POSITION: u16 = 0x5501;
+/// The same out of a blind area.
+pub const SHORT_POSITION_LATE: u16 = 0x5502;
+/// Answer to these, in such a frame.
+pub const SHORT_ANSWER: u16 = 0x4401;
+
 /// Platform's general answer.
 pub const PLATFORM_ANSWER: u16 = 0x8001;
 /// Platform asks for missing packets.
@@ -63,6 +70,8 @@ pub const MEDIA_ANSWER: u16 = 0x8800;
 pub(crate) enum Answer {
     /// 0x8001 with result 0, or 2 when the body is malformed.
     General,
+    /// 0x4401 in a frame with a BYTE of serial number.
+    Short,
     /// 0x8001 with result 3.
     Unsupported,
     /// Nothing: the message is itself an answer, or answered otherwise.
@@ -90,6 +99,7 @@ pub(crate) enum Answer {
 pub(crate) const fn answer_to(message_id: u16) -> Answer {
     match message_id {
         LOCATION | BATCH | HEARTBEAT => Answer::General,
+        SHORT_POSITION | SHORT_POSITION_LATE => Answer::Short,
         REGISTER => Answer::Registration,
         LOG_IN => Answer::LogIn,
         LOG_OUT => Answer::LogOut,

@@ -20,6 +20,7 @@ mod outstanding;
 pub mod reassembly;
 pub mod registration;
 pub mod session;
+mod short;
 
 pub use frame::{Splitter, encode_frame, encode_message};
 pub use header::{Header, Packet, Version};

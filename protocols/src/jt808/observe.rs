@@ -12,7 +12,7 @@ use crate::jt808::header::{Frame, Header, IdBytes, Packet, Version};
 use crate::jt808::location::{BASIC_BYTES, decode_location};
 use crate::jt808::message::{Edition, Message};
 use crate::jt808::registration::{decode_registration, edition_of, text};
-use crate::jt808::{bcd, ids, obd};
+use crate::jt808::{bcd, ids, obd, short};
 use crate::profile::CHINA_CLOCK_OFFSET_S;
 use crate::{DecodeError, Observation, Observations, Profile, Quality, RejectReason};
 
@@ -241,6 +241,9 @@ fn observe_other(
                 .map_err(|error| DecodeError::new(error.at + 2, error.reason));
         }
         ids::BATCH => return observe_batch(body, profile, out),
+        ids::SHORT_POSITION | ids::SHORT_POSITION_LATE => {
+            return short::observe(body, message_id == ids::SHORT_POSITION_LATE, profile, out);
+        }
         ids::REGISTER => {
             let (registration, _) = decode_registration(body, id.version).ok_or_else(truncated)?;
             Observation::Registered(Box::new(registration))
@@ -253,7 +256,7 @@ fn observe_other(
         ids::CAN_DATA if !profile.can_signals.is_empty() => {
             can_readings(body, profile).ok_or_else(truncated)?
         }
-        _ => Observation::Other { message_id },
+        _ => obd::observe_message(message_id, body, profile).unwrap_or(Observation::Other { message_id }),
     };
     out.other.push(observation);
     Ok(())
@@ -303,6 +306,7 @@ fn batch_item(items: &[u8]) -> Option<(&[u8], &[u8])> {
 pub(crate) fn is_well_formed(message_id: u16, version: Version, body: &[u8]) -> bool {
     match message_id {
         ids::LOCATION => body.len() >= BASIC_BYTES,
+        ids::SHORT_POSITION | ids::SHORT_POSITION_LATE => body.len() >= short::FIXED_BYTES,
         ids::HEARTBEAT => true,
         ids::BATCH => {
             let Some((_, items)) = body.split_first_chunk::<3>() else { return false };

@@ -17,8 +17,8 @@
 //! too. Without an answer the terminal keeps it and sends it again.
 //!
 //! A datagram that is what the answer to it would be is not answered, lest two servers answer each other for ever when
-//! somebody forges the sender. A heartbeat can't be told from its answer: over datagrams nothing but the limit on
-//! messages of one sender ends such a loop.
+//! somebody forges the sender. A heartbeat can't be told from its answer: over datagrams one that comes again within two
+//! seconds is not answered, which ends such a loop, and a terminal says it again later.
 //!
 //! # What differs in the wild
 //! - `23 23` begins other protocols too. A frame is one of these only when its length is possible and its IMEI is
@@ -45,7 +45,7 @@ pub(crate) use observe::{describe, observe};
 pub(crate) const TERMINATOR: &[u8] = b"";
 
 pub(crate) fn session(transport: Transport, limits: SessionLimits) -> Box<dyn Session> {
-    Box::new(FramedSession::new(T800x::new(transport), limits))
+    Box::new(FramedSession::new(T800x::new(transport), limits).over(transport))
 }
 
 pub(crate) fn fit(_transport: Transport, input: &[u8]) -> Fit {

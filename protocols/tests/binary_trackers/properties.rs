@@ -1,6 +1,9 @@
 //! What holds for every protocol here: cuts change nothing, and no bytes panic.
 
+use motorpool_protocols::eelink::{encode_envelope, encode_package};
 use motorpool_protocols::recognise::{Recognition, recognise};
+use motorpool_protocols::t800x::encode_frame;
+use motorpool_protocols::t800x::frame::Series;
 use motorpool_protocols::{Observations, Profile, Protocol, RejectReason, SessionError, Transport};
 use proptest::prelude::*;
 
@@ -90,6 +93,42 @@ fn no_prefix_and_no_flipped_bit_of_a_golden_frame_panics() {
                 link.receive(&damaged).unwrap();
             }
         }
+    }
+}
+
+#[test]
+fn two_servers_do_not_answer_each_other_for_ever() {
+    let terminal = TerminalId::new("350000000000017").unwrap();
+    let written = |write: &dyn Fn(&mut Vec<u8>)| {
+        let mut out = Vec::new();
+        write(&mut out);
+        out
+    };
+    let gt06 = written(&|out| motorpool_protocols::gt06::encode_frame(0x13, &[], 1, out));
+    let package = written(&|out| encode_package(3, 1, &[], out));
+    let envelope = written(&|out| assert!(encode_envelope(&terminal, &package, out)));
+    let t800x = written(&|out| assert!(encode_frame(Series::Inputs, 3, 5, &terminal, &[], out)));
+    let h02 = b"*HQ,7000000001,HTBT#".to_vec();
+    for (protocol, log_in, heartbeat) in [
+        (Protocol::Gt06, Some(golden()[0].1[0].clone()), gt06),
+        (Protocol::Eelink, None, envelope),
+        (Protocol::T800x, None, t800x),
+        (Protocol::H02, None, h02),
+    ] {
+        let mut ends = [0, 1].map(|_| Link::new(protocol, Transport::Datagram));
+        // Somebody forges the sender: of a log-in to both of them where there must be one, then of one heartbeat.
+        for end in &mut ends {
+            log_in.iter().for_each(|log_in| end.receive(log_in).unwrap());
+            end.out.replies.clear();
+        }
+        let (mut datagram, mut answers) = (heartbeat, 0);
+        while !datagram.is_empty() && answers < 10 {
+            let end = &mut ends[answers % 2];
+            end.receive(&datagram).unwrap();
+            datagram = std::mem::take(&mut end.out.replies);
+            answers += usize::from(!datagram.is_empty());
+        }
+        assert_eq!(answers, 2, "{protocol}: each of them once");
     }
 }
 

@@ -7,6 +7,7 @@ mod packets;
 #[path = "../vectors_common/rows.rs"]
 mod rows;
 mod sessions;
+mod short;
 mod splits;
 mod vectors;
 

@@ -109,7 +109,7 @@ pub(in super::super) struct AccessView {
     at: UtcMillis,
     /// Who.
     actor: String,
-    /// `track.read`, `trips.read`, `evidence.read` or `case.log.read`.
+    /// `track.read`, `track.export`, `trips.read`, `evidence.read` or `case.log.read`.
     action: String,
     /// Which part.
     what: String,

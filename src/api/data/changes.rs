@@ -7,11 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::{DeviceId as SupervisedDevice, UnitId, VehicleId};
-use motorpool_supervision::register::{Binding, Report, Row, Span, Transfer, Unit, Vehicle};
+use motorpool_supervision::register::{
+    Binding, Order, OrderState, Report, Row, Span, Transfer, Unit, Vehicle,
+};
 use serde_json::Value;
 
 use super::Data;
 use super::registers::Named;
+use crate::accounts::Permission;
 use crate::api::problem::{Code, Problem};
 use crate::ids::DeviceId;
 use crate::registers::Kind;
@@ -79,6 +82,11 @@ impl Data {
         }
         if !self.may_set_secrecy(draft) {
             return refused("putting a car on secret work takes the grant for secret work of its unit");
+        }
+        if self.granted.permission() == Permission::OrdersDecide && !decides(draft) {
+            return refused(
+                "who approves orders says yes or no to one that was applied for, and changes nothing else",
+            );
         }
         if !self.may_place_unit(draft) {
             return refused(
@@ -170,6 +178,22 @@ impl Data {
         let mut parents = rows.map(|row| row.get("parent").and_then(Value::as_i64).map(UnitId));
         parents.all(|parent| parent.is_some_and(|parent| self.sees_unit(parent)))
     }
+}
+
+/// Whether a change says yes or no to an order that was applied for, signs it, and leaves everything else as it is.
+fn decides(draft: &Draft<'_>) -> bool {
+    let Some((valid, row)) = draft.change.says() else { return false };
+    let Ok(decided) = serde_json::from_value::<Order>(row.clone()) else { return false };
+    let is_decided = matches!(decided.state, OrderState::Approved | OrderState::Refused);
+    let leaves_the_rest = |known: &AnyRow| {
+        let Ok(before) = serde_json::from_value::<Order>(known.row.clone()) else { return false };
+        let signed_before = before.approvals.iter().filter(|approval| approval.at.is_some());
+        let keeps_signatures = signed_before.into_iter().all(|approval| decided.approvals.contains(approval));
+        let is_open = before.state == OrderState::Applied && known.valid == valid;
+        let same = Order { state: before.state, approvals: before.approvals.clone(), ..decided.clone() };
+        is_open && keeps_signatures && same == before
+    };
+    is_decided && !draft.known.is_empty() && draft.known.iter().all(leaves_the_rest)
 }
 
 /// Whether a change of a unit leaves its place in the tree and its reviewers as they are, all the while.

@@ -9,6 +9,7 @@ mod cases;
 mod changes;
 pub(super) mod desk;
 mod devices;
+mod exports;
 mod outside;
 mod proposals;
 mod purposes;

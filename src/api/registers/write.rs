@@ -4,19 +4,20 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::register::{Binding, Row, Span, Transfer, Unit, Vehicle};
+use motorpool_supervision::register::{Binding, Order, Row, Span, Transfer, Unit, Vehicle};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::super::ApiState;
-use super::super::auth::Clerk;
+use super::super::auth::{Clerk, Granted};
 use super::super::data::{Data, permission_to_write};
 use super::super::devices::{etag, matches};
 use super::super::extract::instant;
 use super::super::once::{Answer, Sent};
 use super::super::problem::{Code, Problem, ProblemBody};
 use super::{ClearanceView, KindOf, RowOf, no_row};
+use crate::accounts::Permission;
 use crate::registers::{Kind, Submitted};
 use crate::registry::{AnyRow, Change, Written};
 
@@ -214,6 +215,15 @@ pub(in super::super) async fn create(
     sent.once(&state, &granted, work).await
 }
 
+/// The caller as somebody who writes rows of this kind, or as one who says yes or no to orders: what such a one may change,
+/// [`Data::check_changes`] knows.
+fn clerk_or_decider(granted: &Granted, kind: &Kind) -> Result<Granted, Problem> {
+    granted.also(permission_to_write(kind)).or_else(|refused| {
+        let decider = granted.also(Permission::OrdersDecide).ok();
+        decider.filter(|_| kind.name == Order::KIND).ok_or(refused)
+    })
+}
+
 /// Correct a row: what was known of it was wrong
 ///
 /// The new version takes the place of everything that was known of the row, for all times. What was known before stays readable
@@ -237,7 +247,7 @@ pub(in super::super) async fn correct(
     RowOf(kind, id): RowOf,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    let granted = granted.also(permission_to_write(kind))?;
+    let granted = clerk_or_decider(&granted, kind)?;
     let data = state.data(&granted).await?;
     let work = async {
         let (_, expected) = present(&data, kind, id, &sent).await?;
@@ -273,7 +283,7 @@ pub(in super::super) async fn amend(
     RowOf(kind, id): RowOf,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    let granted = granted.also(permission_to_write(kind))?;
+    let granted = clerk_or_decider(&granted, kind)?;
     let data = state.data(&granted).await?;
     let work = async {
         let (known, expected) = present(&data, kind, id, &sent).await?;

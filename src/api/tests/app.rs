@@ -16,6 +16,7 @@ use crate::api::{ApiParts, ApiState, router};
 use crate::basemaps::Basemaps;
 use crate::clock::{Clock, wall_now};
 use crate::config::{Config, SecondLink, Trackers};
+use crate::exports::{Exports, ExportsParts};
 use crate::ids::{DeviceId, LinkId, Lsn};
 use crate::live::Live;
 use crate::notify::ring::Ring;
@@ -86,6 +87,7 @@ pub(super) struct TestApp {
     pub(super) started_at: UtcMillis,
     pub(super) notifier: tokio::sync::Mutex<Notifier>,
     pub(super) courier: Courier,
+    pub(super) exports: Exports,
     router: Router,
     writer: Mutex<TracksWriter>,
     pub(super) folder: tempfile::TempDir,
@@ -128,6 +130,14 @@ impl TestApp {
             ring: Arc::clone(&ring),
             gateway: None,
         });
+        let exports = Exports::open(ExportsParts {
+            registry: Arc::clone(&registry),
+            tracks: tracks.clone(),
+            clock: Arc::clone(&clock),
+            config: config.exports.clone(),
+            data: folder.path().to_owned(),
+        })
+        .unwrap();
         let courier = Courier::new(Arc::clone(&registry), shared_outbound, Arc::clone(&clock), 30);
         let state = ApiState::new(ApiParts {
             registry: Arc::clone(&registry),
@@ -148,6 +158,7 @@ impl TestApp {
             ring: Arc::clone(&ring),
             outbound,
             basemaps,
+            exports: exports.clone(),
             stop: stop.clone(),
         });
         let started_at = state.started_at();
@@ -165,6 +176,7 @@ impl TestApp {
             started_at,
             notifier: tokio::sync::Mutex::new(notifier),
             courier,
+            exports,
             writer,
             folder,
         }

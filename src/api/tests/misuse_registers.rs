@@ -289,3 +289,43 @@ async fn units_are_the_offices_to_add_and_rename() {
     app.call_as(&manager, "POST", "/api/v1/registers/driver", Some(&driver)).await.good();
     app.call_as(&manager, "GET", "/api/v1/registers/unit/4", None).await.good();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_approves_orders_says_yes_or_no_and_nothing_else() {
+    let two = Bureaus::new().await;
+    let dispatcher = two.app().person("sun", Role::Dispatcher, Some(4), Some(4)).await;
+    let approver = two.app().person("qian", Role::Approver, Some(4), Some(4)).await;
+    let inspector = two.app().person("zhang", Role::Inspector, Some(1), Some(3)).await;
+    let signed = json!({ "by": "钱局长", "at": "2026-04-19T09:00:00Z", "opinion": "同意" });
+    let order = json!({
+        "no": "林字第九号", "unit": 4, "vehicle": 1, "driver": "林司机", "dispatcher": "孙主任", "purpose": "下乡",
+        "planned_out": "2026-04-20T00:00:00Z", "planned_in": "2026-04-20T08:00:00Z", "state": "applied",
+        "approvals": [{ "by": "钱局长", "at": null, "opinion": "" }],
+    });
+    let id = two.post(&dispatcher, "order", json!({ "row": order })).await.good()["id"].as_i64().unwrap();
+    let path = format!("order/{id}");
+    let with = |changes: Value| {
+        let mut row = order.clone();
+        row.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        row
+    };
+    let yes = with(json!({ "state": "approved", "approvals": [signed] }));
+    assert_eq!(
+        two.put(&inspector, &path, yes.clone()).await.problem(),
+        "forbidden",
+        "inspectors approve no orders"
+    );
+    for other in [
+        with(json!({ "state": "approved", "approvals": [signed], "planned_in": "2026-04-22T08:00:00Z" })),
+        with(json!({ "state": "approved", "approvals": [signed], "driver": "别人" })),
+        with(json!({ "state": "cancelled" })),
+        with(json!({ "purpose": "接送" })),
+    ] {
+        assert_eq!(two.put(&approver, &path, other.clone()).await.problem(), "forbidden", "{other}");
+    }
+    assert_eq!(two.post(&approver, "order", json!({ "row": order })).await.problem(), "forbidden");
+    two.put(&approver, &path, yes.clone()).await.good();
+    // Decided is decided, and a signature stays.
+    let no = with(json!({ "state": "refused", "approvals": [] }));
+    assert_eq!(two.put(&approver, &path, no).await.problem(), "forbidden");
+}

@@ -22,7 +22,7 @@ use crate::clock::wall_now;
 use crate::ids::DeviceId as LiveDevice;
 use crate::registers::KINDS;
 use crate::registry::accounts::NewAccount;
-use crate::registry::{FlagFilter, NewProposal, ProposalFilter, RowFilter};
+use crate::registry::{ExportLimits, FlagFilter, NewExport, NewProposal, ProposalFilter, RowFilter};
 
 /// Texts that stand in rows of unit 4 and in no other.
 const MARKS: [&str; 9] =
@@ -95,6 +95,17 @@ impl Two {
         let proposal = app.registry.propose(&new, wall_now()).await.unwrap();
         let new = NewAccount { name: "forester".to_owned(), unit: Some(UnitId(4)), ..NewAccount::default() };
         let account = app.registry.people().create_account(&new, "test", wall_now()).await.unwrap().id;
+        let export = NewExport {
+            owner: format!("account {account}"),
+            account: Some(account),
+            created_by: format!("account {account}"),
+            ip: String::new(),
+            request: "{}".to_owned(),
+            plan: "[]".to_owned(),
+            purpose: "林区".to_owned(),
+        };
+        let limits = ExportLimits { open: 1, kept: 1 };
+        app.registry.queue_export(&export, limits, &[], wall_now()).await.unwrap();
         let mut batch = app.live.batch();
         let fix = Fix::new(wall_now(), 300_000_000, 1_100_000_000);
         batch.messages(LiveDevice(1), wall_now(), 1);
@@ -173,7 +184,8 @@ impl Two {
             registry.people().account(self.account).await.unwrap(),
             registry.people().grants(self.account).await.unwrap(),
         );
-        text + &format!("{devices:?}\n{events:?}\n{proposals:?}\n{account:?}\n{grants:?}")
+        let export = registry.export(1).await.unwrap();
+        text + &format!("{devices:?}\n{events:?}\n{proposals:?}\n{account:?}\n{grants:?}\n{export:?}")
     }
 }
 
@@ -234,6 +246,9 @@ fn body_of(method: &str, template: &str, path: &str) -> Option<Value> {
         ("POST", "/api/v1/accounts") => json!({ "name": "intruder", "unit": 4 }),
         ("PATCH", _) => json!({ "is_disabled": true }),
         (_, "/api/v1/accounts/{id}/grants") => json!({ "role": "viewer", "unit": 4 }),
+        (_, "/api/v1/exports") => {
+            json!({ "format": "csv", "vehicles": [1], "from": "2026-03-04T00:00:00Z", "to": "2026-03-05T00:00:00Z", "purpose": "to look" })
+        }
         (_, "/api/v1/purposes") => json!({ "vehicle": 1, "text": "to look" }),
         (_, "/api/v1/registers/{kind}/{id}/amend") => {
             json!({ "from": "2026-05-01T00:00:00Z", "row": row(path) })

@@ -151,7 +151,8 @@ impl People<'_> {
         sql.push("seq < ").push_bind(filter.before.unwrap_or(i64::MAX));
         sql.push(" AND vehicle = ").push_bind(filter.vehicle.0);
         sql.push(
-            " AND action IN ('track.read', 'trips.read', 'evidence.read', 'case.log.read', 'search.read')",
+            " AND action IN ('track.read', 'track.export', 'trips.read', 'evidence.read', 'case.log.read', \
+             'search.read')",
         );
         sql.push(" ORDER BY seq DESC LIMIT ").push_bind(filter.limit.min(PAGE_MAX));
         let rows: Vec<Row> = self.registry.db.all(sql).await?;

@@ -137,9 +137,14 @@ impl Supervisor {
         }
         let stored =
             self.parts.registry.segments(device, derived.after.ends_from(), UtcMillis(i64::MAX)).await?;
+        // Where tracks were removed because their time was over, trips stay as they are.
+        let floor = self.parts.marks.floor();
+        let covered = |segment: &Segment| derived.after.covers(segment) && segment.end() > floor;
         let current: Vec<StoredSegment> =
-            stored.into_iter().filter(|stored| derived.after.covers(&stored.segment)).collect();
-        let (added, gone) = revise_segments(device, &current, &derived.segments);
+            stored.into_iter().filter(|stored| covered(&stored.segment)).collect();
+        let segments: Vec<Segment> =
+            derived.segments.into_iter().filter(|segment| segment.end() > floor).collect();
+        let (added, gone) = revise_segments(device, &current, &segments);
         let gone_ids: BTreeSet<String> = gone.iter().map(|gone| gone.id.clone()).collect();
         let leaving =
             current.iter().filter(|stored| gone_ids.contains(&stored.id)).map(|stored| &stored.segment);

@@ -22,7 +22,7 @@ pub struct Journal {
     pub queue_max: Bytes,
     /// Stop accepting when the disk has less than this left.
     pub disk_reserve: Bytes,
-    /// How long raw messages are kept, in days on which any were received.
+    /// How long raw messages are kept, in days on which any were received; 0 = for ever.
     pub raw_retention_days: u32,
 }
 

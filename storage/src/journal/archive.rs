@@ -1,9 +1,11 @@
-//! Turns segments that every consumer has passed into raw blocks, then lets them go; removes old days.
+//! Turns segments that every consumer has passed into raw blocks, then lets them go. While somebody copies the journal
+//! ([`RELEASE_LOCK`]) none is let go.
 //!
 //! Runs at the lowest priority. A segment is let go only when its raw files are on stable storage under their names;
 //! one with unreadable ranges is set aside instead of being reused.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -16,11 +18,14 @@ use super::chunk::{ChunkBuf, Item};
 use super::format::{Parsed, SEGMENT_HEADER_LEN, parse};
 use super::fs::{Fs, read_full_at};
 use super::handle::Shared;
-use super::raw::{RawWriter, day_name, day_of_name};
+use super::raw::{RawWriter, day_name};
 use super::segments::Segment;
 
 /// Segments at the end of the journal that stay in any case.
 const SEGMENTS_KEPT: usize = 2;
+
+/// The file in the journal's folder that is locked by whoever lets segments go, or must not have them go.
+pub(crate) const RELEASE_LOCK: &str = "release.lock";
 
 /// The body of the archive thread.
 pub(crate) fn run(shared: &Arc<Shared>) {
@@ -39,11 +44,11 @@ pub(crate) fn run(shared: &Arc<Shared>) {
     }
 }
 
-/// Archives and releases what can be; removes days past their retention.
+/// Archives and releases what can be.
 pub(crate) fn step(shared: &Shared) -> io::Result<()> {
     let Some(consumed) = shared.consumed() else { return Ok(()) };
+    let Some(_release) = lock_release(&*shared.segments.fs, &shared.segments.dir)? else { return Ok(()) };
     let segments = shared.segments.all();
-    let mut released = 0;
     for pair in segments.windows(2).take(segments.len().saturating_sub(SEGMENTS_KEPT)) {
         let [segment, next] = pair else { continue };
         if next.base > consumed.0 || shared.archive.is_stopped() {
@@ -56,12 +61,17 @@ pub(crate) fn step(shared: &Shared) -> io::Result<()> {
             shared.segments.set_aside(segment)?;
         }
         shared.counters.released_segments.fetch_add(1, Relaxed);
-        released += 1;
-    }
-    if released > 0 {
-        expire(&*shared.segments.fs, &shared.raw_dir, shared.raw_retention_days)?;
     }
     Ok(())
+}
+
+/// The right to let segments go; `None` while somebody copies the journal.
+fn lock_release(fs: &dyn Fs, dir: &Path) -> io::Result<Option<Box<dyn Debug + Send + Sync>>> {
+    match fs.lock(&dir.join(RELEASE_LOCK)) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A record of the segment that is being archived.
@@ -135,25 +145,4 @@ fn write_day(
     writer.finish(gaps)?;
     fs.rename(&temporary, &folder.join(format!("{first:016x}.raw")))?;
     fs.sync_dir(folder)
-}
-
-/// Removes the folders of days that have more than `keep_days` newer ones. Days are counted, not subtracted: a day
-/// from a clock that was years ahead takes up one place and makes no other day old.
-fn expire(fs: &dyn Fs, raw_dir: &Path, keep_days: u32) -> io::Result<()> {
-    let names = match fs.list_dirs(raw_dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
-    };
-    let mut days: Vec<i64> = names.iter().filter_map(|name| day_of_name(name)).collect();
-    days.sort_unstable_by_key(|&day| std::cmp::Reverse(day));
-    for day in days.into_iter().skip((keep_days as usize).saturating_add(1)) {
-        let folder = raw_dir.join(day_name(day));
-        for (name, _) in fs.list(&folder)? {
-            fs.remove(&folder.join(name))?;
-        }
-        fs.remove_dir(&folder)?;
-        fs.sync_dir(raw_dir)?;
-        tracing::info!(folder = %folder.display(), "raw messages past their retention were removed");
-    }
-    Ok(())
 }

@@ -16,7 +16,8 @@ pub(crate) const COMMIT_LEN: usize = RECORD_HEADER_LEN + 32;
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
 
 const MAGIC: &[u8; 8] = b"MPOOLJNL";
-const VERSION: u32 = 1;
+/// The version written, and the only one read.
+pub(crate) const VERSION: u32 = 1;
 const HEADER_COPY_LEN: usize = 80;
 const HEADER_COPIES: [usize; 2] = [0, 2_048];
 

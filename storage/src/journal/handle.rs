@@ -41,7 +41,7 @@ pub enum JournalError {
         path: PathBuf,
     },
     /// A segment was written by a program with another format.
-    #[error("{path} has journal format {version}, which this program does not know")]
+    #[error("{path}: {reason}", path = path.display(), reason = crate::formats::unknown(*version))]
     Version {
         /// The segment file.
         path: PathBuf,
@@ -156,7 +156,6 @@ pub(crate) struct Shared {
     pub(crate) archive: Bell,
     /// Where raw blocks go.
     pub(crate) raw_dir: PathBuf,
-    pub(crate) raw_retention_days: u32,
     pub(crate) window: Duration,
     pub(crate) disk_reserve: u64,
     pub(crate) disk_poll: Duration,
@@ -500,7 +499,6 @@ pub(crate) fn prepare(
         keeper: Bell::default(),
         archive: Bell::default(),
         raw_dir: data.join("raw"),
-        raw_retention_days: config.raw_retention_days,
         window: config.window_max.0,
         disk_reserve: config.disk_reserve.0 as u64,
         disk_poll: environment.disk_poll,

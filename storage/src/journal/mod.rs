@@ -19,6 +19,7 @@
 //! | `spare-<n>.tmp` | a segment to be: written full once, or released by the raw archive; content is meaningless |
 //! | `clean` | written by an orderly stop, removed by the next start: where the journal ended |
 //! | `lock` | locked by the process that has the journal open |
+//! | `release.lock` | locked while segments are let go, or by a copy of the journal ([`Frozen`]) so that none is |
 //! | `*.bad` | a segment whose header could not be read, set aside by a start |
 //!
 //! Segment header, at offset 0 and once more at offset 2,048 of the block:
@@ -86,11 +87,14 @@
 //!
 //! # Raw archive
 //!
-//! Segments that every [`Consumer`] has passed become `raw/day=YYYY-MM-DD/*.raw` (see [`raw`]) and are reused.
+//! Segments that every [`Consumer`] has passed become `raw/day=YYYY-MM-DD/*.raw` (see [`raw`]) and are reused. Old days go
+//! when whoever knows of holds says so ([`expire`]).
 
 mod archive;
 mod chunk;
-mod format;
+mod copy;
+pub mod expire;
+pub(crate) mod format;
 mod fs;
 mod handle;
 mod keeper;
@@ -108,6 +112,7 @@ mod writer;
 use crate::ids::{DeviceId, LinkId, Lsn};
 use motorpool_protocols::{Protocol, UtcMillis};
 
+pub use copy::{Copied, Frozen, pin_raw};
 pub use format::RECORD_BYTES_MAX;
 pub use handle::{CheckpointError, Consumer, Journal, JournalError};
 pub use queue::{AppendError, Health};

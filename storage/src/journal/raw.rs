@@ -34,7 +34,8 @@ use super::{Batch, Entry};
 use crate::ids::{DeviceId, LinkId, Lsn};
 
 const MAGIC: &[u8; 8] = b"MPOOLRAW";
-const VERSION: u32 = 1;
+/// The version written, and the only one read.
+pub(crate) const VERSION: u32 = 1;
 const HEADER_LEN: usize = 16;
 const INDEX_ENTRY_LEN: usize = 56;
 const GAP_LEN: usize = 16;
@@ -158,6 +159,13 @@ impl RawWriter {
         Ok(())
     }
 
+    /// Adds a record as [`RawFile::each_record`] gives it.
+    pub(crate) fn add_stored(&mut self, lsn: Lsn, stored: &[u8]) -> io::Result<()> {
+        // In place of the checksum, which covered an address in a segment.
+        let record = [&[0; 4], stored].concat();
+        self.add(lsn.0, &record)
+    }
+
     fn close_block(&mut self) -> io::Result<()> {
         let Some(mut entry) = self.open.take() else { return Ok(()) };
         let compressed = self.compressor.compress(&self.plain)?;
@@ -258,12 +266,19 @@ pub(crate) fn read_in(
     days.sort_unstable();
     for day in days {
         let folder = dir.join(day_name(day));
-        let mut files = fs.list(&folder)?;
+        let mut files = match fs.list(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            other => other?,
+        };
         files.retain(|(name, _)| name.ends_with(".raw"));
         files.sort();
         for (name, len) in files {
             let path = folder.join(name);
-            let file = fs.open(&path)?;
+            let file = match fs.open(&path) {
+                // Its time was over between listing and opening.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
             report.files += 1;
             let result = read_file(&*file, len, device, &received, visit, &mut report)?;
             if let Err((offset, reason)) = result {
@@ -285,7 +300,13 @@ type Index = (Vec<IndexEntry>, Vec<Range<Lsn>>);
 fn read_index(file: &dyn File, len: u64) -> io::Result<Result<Index, Wrong>> {
     let mut header = [0; HEADER_LEN];
     read_full_at(file, &mut header, 0)?;
-    if &header[..8] != MAGIC || u32_at(&header, 8) != VERSION {
+    if &header[..8] != MAGIC {
+        return Ok(Err((0, "header")));
+    }
+    if u32_at(&header, 8) > VERSION {
+        return Ok(Err((0, "format version: made by a newer Motorpool")));
+    }
+    if u32_at(&header, 8) != VERSION {
         return Ok(Err((0, "header")));
     }
     let Some(footer_at) = len.checked_sub(FOOTER_LEN as u64) else { return Ok(Err((0, "length"))) };
@@ -360,6 +381,83 @@ fn read_file(
         }
     }
     Ok(Ok(()))
+}
+
+/// One raw file, opened to be looked through block by block.
+pub(crate) struct RawFile {
+    path: PathBuf,
+    file: Arc<dyn File>,
+    len: u64,
+    index: Vec<IndexEntry>,
+    gaps: Vec<Range<Lsn>>,
+}
+
+/// A block of a [`RawFile`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block<'a>(&'a IndexEntry);
+
+impl Block<'_> {
+    /// The devices between which all of its records' lie.
+    pub(crate) const fn devices(self) -> RangeInclusive<DeviceId> {
+        DeviceId(self.0.devices.0)..=DeviceId(self.0.devices.1)
+    }
+
+    /// How many records it has.
+    pub(crate) const fn records(self) -> u32 {
+        self.0.records
+    }
+}
+
+impl RawFile {
+    /// Opens a file; damage of its index is the inner error.
+    pub(crate) fn open(fs: &dyn Fs, path: &Path) -> io::Result<Result<Self, Damage>> {
+        let file = fs.open(path)?;
+        let len = file.len()?;
+        Ok(match read_index(&*file, len)? {
+            Ok((index, gaps)) => Ok(Self { path: path.to_owned(), file, len, index, gaps }),
+            Err((offset, reason)) => Err(Damage { path: path.to_owned(), offset, reason }),
+        })
+    }
+
+    /// Its length in bytes.
+    pub(crate) const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Its blocks.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
+        self.index.iter().map(Block)
+    }
+
+    /// Addresses that could not be read when it was written.
+    pub(crate) fn gaps(&self) -> &[Range<Lsn>] {
+        &self.gaps
+    }
+
+    /// Gives `visit` each record of a block, and what [`RawWriter::add_stored`] takes to keep it. Damage is the inner
+    /// error.
+    pub(crate) fn each_record(
+        &self,
+        block: Block<'_>,
+        visit: &mut dyn FnMut(&Entry<'_>, &[u8]) -> io::Result<()>,
+    ) -> io::Result<Result<(), Damage>> {
+        let damage = |reason| Damage { path: self.path.clone(), offset: block.0.offset, reason };
+        let plain = match read_block(&*self.file, block.0)? {
+            Ok(plain) => plain,
+            Err(reason) => return Ok(Err(damage(reason))),
+        };
+        let mut rest = plain.as_slice();
+        let mut ends = Vec::new();
+        for _ in 0..block.0.records {
+            let before = rest;
+            let Some(entry) = take_record(&mut rest, &mut ends) else {
+                return Ok(Err(damage("record checksum")));
+            };
+            let stored = before.get(8..before.len() - rest.len()).unwrap_or_default();
+            visit(&entry, stored)?;
+        }
+        Ok(Ok(()))
+    }
 }
 
 fn read_block(file: &dyn File, block: &IndexEntry) -> io::Result<Result<Vec<u8>, &'static str>> {

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use motorpool_protocols::UtcMillis;
 
+use super::archive::RELEASE_LOCK;
 use super::chunk::{ChunkBuf, Item};
 use super::format::{
     CLEAN_LEN, COMMIT_LEN, Chain, CleanMark, Commit, HeaderBlock, Parsed, SEGMENT_HEADER_LEN, SegmentHeader,
@@ -211,7 +212,9 @@ pub(crate) fn find(segments: &Segments) -> Result<Found, JournalError> {
             let file = segments.fs.open(&path).map_err(io(&path))?;
             let read = read_full_at(&*file, &mut bytes, 0).map_err(io(&path))?;
             found.clean = CleanMark::read(&bytes[..read]);
-        } else if name != "lock" && !(name.starts_with("spare-") || name == "clean.tmp") {
+        } else if !["lock", RELEASE_LOCK].contains(&name.as_str())
+            && !(name.starts_with("spare-") || name == "clean.tmp")
+        {
             found.foreign.push(name.clone());
         }
     }

@@ -110,7 +110,7 @@ impl PassedOver {
 }
 
 /// Bytes that a merge may write now; none when that is unknown.
-fn room(store: &Store) -> u64 {
+pub(super) fn room(store: &Store) -> u64 {
     match store.free_bytes() {
         Ok(free) => free.saturating_sub(store.keep_free()),
         Err(error) => {
@@ -208,7 +208,9 @@ pub(super) fn merge_all(store: &Store, only: Option<Partition>) -> Result<(), Tr
             let Some(files) = version.files.get(&day) else { break };
             let is_done = match files.as_slice() {
                 [file] => {
-                    file.meta.is_final && store.cache.open(&store.dir, &file.meta)?.index().columns == wanted
+                    // A seal meanwhile may have added columns, which then are in the file as well.
+                    let columns = store.cache.open(&store.dir, &file.meta)?.index().columns;
+                    file.meta.is_final && columns.with(wanted) == columns
                 }
                 _ => false,
             };

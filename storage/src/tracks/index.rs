@@ -27,10 +27,11 @@ use crate::ids::DeviceId;
 
 const MAGIC: &[u8; 4] = b"MPTI";
 
-const VERSION: u8 = 2;
+/// The version that is written; the one before it is read as well.
+pub(crate) const VERSION: u8 = 2;
 
-/// The version before devices had surroundings.
-const WITHOUT_SURROUNDINGS: u8 = 1;
+/// The oldest version that is read: its devices have no surroundings.
+pub(crate) const OLDEST_VERSION: u8 = 1;
 
 /// Why an index of another version is not read: it is made again instead.
 pub(super) const OTHER_VERSION: &str = "another version";
@@ -241,12 +242,12 @@ impl FileIndex {
             return Err("checksum");
         }
         let (version, content) = body.strip_prefix(MAGIC).and_then(<[u8]>::split_first).ok_or("magic")?;
-        if !(WITHOUT_SURROUNDINGS..=VERSION).contains(version) {
+        if !(OLDEST_VERSION..=VERSION).contains(version) {
             return Err(OTHER_VERSION);
         }
         let mut input = Input(content);
         let index = input.index().and_then(|mut index| {
-            if *version != WITHOUT_SURROUNDINGS {
+            if *version != OLDEST_VERSION {
                 input.surroundings(&mut index.devices)?;
             }
             input.0.is_empty().then_some(index)
@@ -456,7 +457,7 @@ mod tests {
         let new = index.encode();
         let cut = |len: usize| {
             let mut old = new[..new.len() - 4 - len].to_vec();
-            old[4] = WITHOUT_SURROUNDINGS;
+            old[4] = OLDEST_VERSION;
             old.extend(crc32c::crc32c(&old).to_le_bytes());
             FileIndex::decode(&old).ok()
         };

@@ -19,9 +19,12 @@ use super::schema::ColumnSet;
 use crate::ids::Lsn;
 
 /// The name of the manifest in the folder of the archive.
-pub(super) const NAME: &str = "manifest.json";
+pub(crate) const NAME: &str = "manifest.json";
 
-const VERSION: u32 = 1;
+/// The version written. Version 1 had no `expired`.
+pub(crate) const VERSION: u32 = 2;
+/// The oldest version that is read.
+pub(crate) const OLDEST_VERSION: u32 = 1;
 
 /// What is wrong with data without a manifest, and what can be done.
 const LOST: &str = "manifest.json is missing, but there are track files; nothing was changed. Put manifest.json \
@@ -56,10 +59,10 @@ impl FileMeta {
     }
 }
 
-/// What every manifest has, whatever else.
-#[derive(Deserialize)]
-struct AnyVersion {
-    version: u32,
+/// Left out, so that the text of version 1, over which its checksum was taken, comes out again.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What is committed.
@@ -75,8 +78,26 @@ pub(super) struct Manifest {
     pub(super) columns: ColumnSet,
     /// Duplicates removed so far.
     pub(super) duplicates: u64,
+    /// Rows removed so far because they were kept long enough.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) expired: u64,
     /// By day and number.
     pub(super) files: Vec<FileMeta>,
+}
+
+/// The one thing that every version says.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+/// The version of the manifest in `dir`, of whatever program; `None` when there is no manifest.
+pub(crate) fn version_in(dir: &Path) -> io::Result<Option<u32>> {
+    match fs::read(dir.join(NAME)) {
+        Ok(text) => Ok(serde_json::from_slice::<Versioned>(&text).ok().map(|manifest| manifest.version)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 impl Default for Manifest {
@@ -88,6 +109,7 @@ impl Default for Manifest {
             next_seq: 1,
             columns: ColumnSet::default(),
             duplicates: 0,
+            expired: 0,
             files: Vec::new(),
         }
     }
@@ -107,19 +129,20 @@ impl Manifest {
         };
         let bad = |error: serde_json::Error| TracksError::bad(&path, error.to_string());
         let newer = |what| Err(TracksError::Newer { path: path.clone(), what });
-        let AnyVersion { version } = serde_json::from_slice(&text).map_err(bad)?;
+        let Versioned { version } = serde_json::from_slice(&text).map_err(bad)?;
         match version {
-            VERSION => {}
+            OLDEST_VERSION..=VERSION => {}
             0 => return Err(TracksError::bad(&path, "version 0")),
             _ => return newer(format!("version {version}")),
         }
-        let manifest: Self = serde_json::from_slice(&text).map_err(bad)?;
+        let mut manifest: Self = serde_json::from_slice(&text).map_err(bad)?;
         if manifest.clone().text().1 != manifest.crc32c {
             return Err(TracksError::bad(&path, "checksum"));
         }
         if ColumnSet::from_bits(manifest.columns.bits()).is_none() {
             return newer(format!("column set {:#x}", manifest.columns.bits()));
         }
+        manifest.version = VERSION;
         Ok(manifest)
     }
 

@@ -25,13 +25,15 @@ mod compact;
 mod delta;
 mod encode;
 mod error;
+mod expire;
 mod footer;
-mod index;
-mod manifest;
+pub(crate) mod index;
+pub(crate) mod manifest;
 mod memtable;
 mod merge;
 mod pace;
 mod pages;
+pub(crate) mod pin;
 mod read;
 pub mod row;
 mod schema;
@@ -58,6 +60,8 @@ use crate::ids::{DeviceId, Lsn};
 
 pub use self::archive::{Archive, Rows, Selection, tail_rows};
 pub use self::error::TracksError;
+pub use self::expire::{Due, DueDay, Expiry, due};
+pub use self::pin::{Pinned, pin};
 pub use self::row::{Partition, Row};
 pub use self::verify::{Verified, verify};
 pub use self::whole::write_parquet;
@@ -121,7 +125,7 @@ pub struct Track {
     pub damaged: Vec<TracksError>,
 }
 
-/// The ledger: `decoded == stored + duplicates + pending` at every moment.
+/// The ledger: `decoded == stored + duplicates + expired + pending` at every moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Stats {
@@ -131,6 +135,8 @@ pub struct Stats {
     pub stored: u64,
     /// Duplicates removed.
     pub duplicates: u64,
+    /// Rows removed because they were kept long enough.
+    pub expired: u64,
     /// Rows in memory only.
     pub pending: u64,
     /// Files.
@@ -294,6 +300,7 @@ impl Tracks {
             decoded: state.decoded,
             stored: state.version.rows(),
             duplicates: state.version.duplicates,
+            expired: state.version.expired,
             pending: state.pending(),
             files: files().count() as u64,
             bytes: files().map(|file| file.meta.bytes).sum(),
@@ -354,6 +361,22 @@ impl Tracks {
     /// Like [`Tracks::compact_now`]; days before the one that failed are merged.
     pub fn compact_all(&self) -> Result<(), TracksError> {
         compact::merge_all(self.store(), None)
+    }
+
+    /// The folder of the archive.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.store().dir
+    }
+
+    /// Removes the rows of `day` that `expiry` says are due, for good; says what went. Readers that are at it keep
+    /// what they have opened.
+    ///
+    /// # Errors
+    ///
+    /// When a file of the day can't be read or written, or the archive was closed; the day stays as it is.
+    pub fn expire_day(&self, day: Partition, expiry: &Expiry<'_>) -> Result<DueDay, TracksError> {
+        expire::expire_day(self.store(), day, expiry)
     }
 
     /// To be called before the writer's thread is asked to end: from now on the writer waits for the sealer only

@@ -66,6 +66,7 @@ pub(super) struct Version {
     pub(super) checkpoint: Lsn,
     pub(super) files: BTreeMap<Partition, Vec<Arc<DataFile>>>,
     pub(super) duplicates: u64,
+    pub(super) expired: u64,
 }
 
 impl Version {
@@ -80,7 +81,8 @@ impl Version {
             };
             files.entry(meta.day).or_default().push(file);
         }
-        Self { checkpoint: manifest.checkpoint, files, duplicates: manifest.duplicates }
+        let Manifest { checkpoint, duplicates, expired, .. } = *manifest;
+        Self { checkpoint, files, duplicates, expired }
     }
 
     pub(super) fn rows(&self) -> u64 {
@@ -172,7 +174,7 @@ impl Store {
         let state = State {
             active: Memtable::default(),
             frozen: VecDeque::new(),
-            decoded: version.rows() + version.duplicates,
+            decoded: version.rows() + version.duplicates + version.expired,
             applied: manifest.checkpoint,
             version: Arc::new(version),
             now: UtcMillis(0),

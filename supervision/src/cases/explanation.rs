@@ -13,7 +13,7 @@ use crate::finding::Measure;
 use crate::ids::VehicleId;
 use crate::point::{Point, Position};
 use crate::register::{Order, PlaceText, Report, ReportKind, Versioned};
-use crate::trips::{Stop, Trip, TripKind};
+use crate::trips::{Gap, Stop, Trip, TripKind};
 
 /// Longest time that one item may claim, minutes.
 pub const MAX_CLAIM_MIN: u64 = 31 * 24 * 60;
@@ -228,10 +228,14 @@ pub struct Known<'a> {
     pub from: UtcMillis,
     /// Last instant of the case.
     pub to: UtcMillis,
+    /// The times that are asked about, those of the flags. The whole of the case when there are none.
+    pub asked: &'a [(UtcMillis, UtcMillis)],
     /// Fixes.
     pub points: &'a [Point],
     /// Stops.
     pub stops: &'a [Stop],
+    /// Silences.
+    pub gaps: &'a [Gap],
     /// Trips and moves.
     pub trips: &'a [Trip],
     /// Orders, current versions.
@@ -358,15 +362,16 @@ fn check_document(known: &Known<'_>, no: &str, has_attachment: bool) -> ItemChec
     ItemCheck::unverifiable(basis)
 }
 
-/// Orders of the car that can cover and share time with the case.
+/// Orders of the car that can cover and share time with what is asked about. One of the same morning explains no evening.
 fn covering_orders<'a>(known: &Known<'a>) -> impl Iterator<Item = &'a Order> {
-    let Known { vehicle, from, to, orders, .. } = *known;
-    orders.iter().map(|order| &order.row).filter(move |order| {
-        order.vehicle == vehicle
-            && order.state.can_cover()
-            && order.planned_out <= to
-            && from <= order.planned_in
-    })
+    let Known { vehicle, from, to, asked, orders, .. } = *known;
+    let whole = asked.is_empty().then_some((from, to));
+    let shares_time = move |order: &Order| {
+        let mut times = asked.iter().copied().chain(whole);
+        times.any(|(from, to)| order.planned_out <= to && from <= order.planned_in)
+    };
+    let of_car = orders.iter().map(|order| &order.row).filter(move |order| order.vehicle == vehicle);
+    of_car.filter(move |order| order.state.can_cover() && shares_time(order))
 }
 
 /// The claimed time with the tolerance on both sides, milliseconds.
@@ -395,8 +400,8 @@ impl Window {
         points.chain(stops.map(|stop| stop.at))
     }
 
-    /// Time in which the car is known to have been where `is_there` holds: in a stop there, or between two fixes there
-    /// that follow closely.
+    /// Time in which the car is known to have been where `is_there` holds: in a stop there, but for silences in it that may
+    /// hide a drive, or between two fixes there that follow closely.
     fn seconds_of(
         self,
         known: &Known<'_>,
@@ -405,7 +410,7 @@ impl Window {
     ) -> i64 {
         let longest_step = i64::from(settings.longest_step_s) * 1_000;
         let stops = known.stops.iter().filter(|stop| is_there(stop.at));
-        let mut parts: Vec<(i64, i64)> = stops.map(|stop| (stop.start.0, stop.end.0)).collect();
+        let mut parts: Vec<(i64, i64)> = stops.flat_map(|stop| stood_for_sure(stop, known.gaps)).collect();
         let mut points: Vec<&Point> = known.points.iter().filter(|point| point.is_usable()).collect();
         points.sort_by_key(|point| point.time);
         for (one, next) in points.iter().zip(points.iter().skip(1)) {
@@ -426,6 +431,21 @@ impl Window {
         }
         total / 1_000
     }
+}
+
+/// The parts of a stop that hold no silence in which the car may have driven, milliseconds.
+fn stood_for_sure(stop: &Stop, gaps: &[Gap]) -> Vec<(i64, i64)> {
+    let mut hiding: Vec<&Gap> = gaps.iter().filter(|gap| gap.may_hide_a_drive()).collect();
+    hiding.sort_by_key(|gap| gap.start);
+    let mut parts = Vec::new();
+    let mut from = stop.start.0;
+    for gap in hiding {
+        parts.push((from, gap.start.0.clamp(from, stop.end.0.max(from))));
+        from = from.max(gap.end.0);
+    }
+    parts.push((from, stop.end.0));
+    parts.retain(|(from, to)| from < to);
+    parts
 }
 
 /// A driver's own report (行程报备) that speaks to the time of the case.

@@ -9,6 +9,7 @@ use crate::finding::{Finding, Measure, Missing, Nature, Rule};
 use crate::judge::{Draft, VehicleDay};
 use crate::point::Signs;
 use crate::register::Feed;
+use crate::rules::params::R10;
 use crate::trips::{EndReason, Gap, GapPlace, Segment, Trip};
 
 pub(super) fn judge(day: &VehicleDay<'_>, out: &mut Vec<Finding>) {
@@ -46,6 +47,16 @@ impl Shown {
         }
     }
 
+    /// How far off it was found, beside the limit where that is what asks.
+    fn displacement(self, gap: &Gap, params: &R10) -> Measure {
+        let displaced_m = i64::from(gap.displacement_m);
+        if self.is_displaced {
+            Measure::against("displaced_m", displaced_m, i64::from(params.displaced_m))
+        } else {
+            Measure::of("displaced_m", displaced_m)
+        }
+    }
+
     const fn asks(self, place: GapPlace) -> bool {
         match place {
             // The trip went on: the road between is longer than the straight line, and that is all.
@@ -77,11 +88,7 @@ fn judge_gap(day: &VehicleDay<'_>, gap: &Gap) -> Option<Finding> {
         .during(gap.start, gap.end)
         .at(gap.to)
         .measure(Measure::against("silent_s", silent_s, i64::from(params.silence_s)))
-        .measure(Measure::against(
-            "displaced_m",
-            i64::from(gap.displacement_m),
-            i64::from(params.displaced_m),
-        ))
+        .measure(shown.displacement(gap, params))
         .red_if(moved && signs.is_off_hours && signs.is_without_order);
     if let Some(unseen) = shown.unseen_m {
         draft = draft.measure(Measure::against("unseen_m", unseen, i64::from(params.unseen_m)));

@@ -9,7 +9,7 @@ use crate::ids::VehicleId;
 use crate::judge::VehicleDay;
 use crate::point::{Point, Position, Signs};
 use crate::register::{PlaceText, ZoneKind};
-use crate::trips::{GapPlace, Stop};
+use crate::trips::{Gap, Stop};
 use crate::world::World;
 use crate::zones::{PlaceTarget, Resolved};
 
@@ -23,8 +23,6 @@ const AROUND_S: i64 = 1_800;
 const STEP_M: f64 = 50.0;
 /// … but in no more than so many.
 const STEPS_MAX: u32 = 128;
-/// A silence in a stop in which the odometer counted more than this was no standing still, metres.
-const STOOD_STILL_M: u32 = 500;
 
 /// The place that a paper means at `time`: its own coordinates, else what the dictionary makes of its words.
 pub(super) fn target(
@@ -151,11 +149,7 @@ fn knots(day: &VehicleDay<'_>, from: UtcMillis, to: UtcMillis) -> Vec<Knot> {
 /// The stop that holds all of `from` to `to`, unless a silence in it hides a drive.
 pub(super) fn stood<'a>(day: &VehicleDay<'a>, from: UtcMillis, to: UtcMillis) -> Option<&'a Stop> {
     let stop = day.stops(from, to).find(|stop| stop.start <= from && to <= stop.end)?;
-    let hides = |gap: &crate::trips::Gap| {
-        let counted = gap.odometer_m.is_some_and(|metres| metres > STOOD_STILL_M);
-        let unpowered = gap.odometer_m.is_none() && (gap.power_lost || gap.ignition_before == Some(true));
-        gap.place == GapPlace::InStop && gap.start < to && from < gap.end && (counted || unpowered)
-    };
+    let hides = |gap: &Gap| gap.start < to && from < gap.end && gap.may_hide_a_drive();
     (!day.gaps(from, to).any(hides)).then_some(stop)
 }
 

@@ -202,6 +202,20 @@ pub struct Gap {
     pub power_lost: bool,
 }
 
+impl Gap {
+    /// What an odometer counts while a car stands: its own steps, a manoeuvre in the yard, metres.
+    const STOOD_STILL_M: u32 = 500;
+
+    /// Whether the car may have driven away and come back in a silence within a stop: its odometer says so, or, without an
+    /// odometer, the terminal did not fall asleep as it does when the car is parked.
+    #[must_use]
+    pub fn may_hide_a_drive(&self) -> bool {
+        let counted = self.odometer_m.is_some_and(|metres| metres > Self::STOOD_STILL_M);
+        let unpowered = self.odometer_m.is_none() && (self.power_lost || self.ignition_before == Some(true));
+        self.place == GapPlace::InStop && (counted || unpowered)
+    }
+}
+
 /// Where a gap lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

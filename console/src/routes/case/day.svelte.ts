@@ -1,19 +1,17 @@
 import { read, readAll, type Options, type Subject } from "../../api/client";
 import { isAborted } from "../../api/problem";
-import type { Schema } from "../../api/types";
 import type { CaseView } from "../../cases/types";
-import { within, type Range } from "../../replay/axis";
+import { covering, type Range } from "../../replay/axis";
 import { dayKind, type CalendarRow, type DayKind } from "../../replay/calendar";
 import { shapeOf } from "../../replay/geo";
 import { orderWindows, type OrderVersion, type OrderWindow } from "../../replay/orders";
+import { isTelling, withStops, type Segment } from "../../replay/segments";
 import { fixesOf, lossesOf, spansWhere, visitsOf, type Fix, type Visit, type Zone } from "../../replay/track";
 import { addDays, instantOf } from "../../time/zone";
 
-export type Segment = Schema<"SegmentView">;
-
 /** How far beyond its day a case's time may reach, for a night out. */
 const BEYOND_MS = 12 * 3_600_000;
-/** What is shown around the trips at first. */
+/** What is shown around trips and questions at first. */
 const MARGIN_MS = 20 * 60_000;
 const ZONES_MAX = 5_000;
 const ORDERS_MAX = 2_000;
@@ -43,13 +41,6 @@ function boundsOf(looked: Looked): Range {
   const to = Math.min(end + BEYOND_MS, Date.now(), Math.max(end, ...tos));
   return { from, to: Math.max(to, from + 3_600_000) };
 }
-
-/** A parked terminal that falls asleep leaves a short silence at its place: no gap that says anything. */
-const QUIET_MS = 30 * 60_000;
-const QUIET_M = 150;
-
-const isTelling = ({ kind, start, end, distance_m }: Segment): boolean =>
-  kind !== "gap" || (distance_m ?? 0) >= QUIET_M || Date.parse(end) - Date.parse(start) >= QUIET_MS;
 
 interface TrackAnswer {
   items: Parameters<typeof fixesOf>[0];
@@ -88,6 +79,7 @@ export class CaseDay {
   segments = $state.raw<Segment[]>([]);
   zones = $state.raw<Zone[]>([]);
   orders = $state.raw<OrderWindow[]>([]);
+  #flags = $state.raw<readonly Range[]>([]);
   day = $state.raw<{ kind: DayKind; name: string }>({ kind: "workday", name: "" });
 
   readonly losses = $derived(lossesOf(this.fixes));
@@ -100,6 +92,7 @@ export class CaseDay {
 
   async load(looked: Looked, signal: AbortSignal): Promise<void> {
     this.bounds = boundsOf(looked);
+    this.#flags = looked.flags.map(({ from, to }) => ({ from: Date.parse(from), to: Date.parse(to) }));
     this.isLoading = true;
     this.error = null;
     try {
@@ -126,18 +119,17 @@ export class CaseDay {
       readAll<{ row: CalendarRow }>("registers/calendar_year", 50, { signal }).catch(() => ({ items: [] })),
     ]);
     this.fixes = fixesOf(tracks.flat());
+    this.segments = withStops(this.segments, this.fixes);
     this.zones = zonesOf(zones.items);
     const departures = this.trips.map(({ start }) => Date.parse(start));
     this.orders = orderWindows(orders.items, this.bounds, departures);
     this.day = dayKind(day, calendars.items.map(({ row }) => row));
   }
 
-  /** The look that shows the trips with some room. */
+  /** The look that shows trips and questions with some room. */
   get opening(): Range {
-    const first = this.trips[0];
-    const last = this.trips.at(-1);
-    if (!first || !last) return this.bounds;
-    return within({ from: Date.parse(first.start) - MARGIN_MS, to: Date.parse(last.end) + MARGIN_MS }, this.bounds);
+    const trips = this.trips.map(({ start, end }) => ({ from: Date.parse(start), to: Date.parse(end) }));
+    return covering([...trips, ...this.#flags], MARGIN_MS, this.bounds);
   }
 
   #outside(): Range[] {

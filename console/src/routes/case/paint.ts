@@ -1,13 +1,22 @@
 import type { Range } from "../../replay/axis";
-import type { Place } from "../../replay/geo";
+import { distance, type Place } from "../../replay/geo";
 import { isLost, type Fix, type Moment, type Zone } from "../../replay/track";
+import { placeLabels, type Box, type Wanted } from "./labels";
 import { onScreen, scaleBar, type MapView } from "./view";
+
+/** Where the fleet drove, as a picture between two corners. */
+export interface Roads {
+  canvas: HTMLCanvasElement;
+  northWest: Place;
+  southEast: Place;
+}
 
 export interface Scene {
   fixes: readonly Fix[];
   zones: readonly Zone[];
   visited: ReadonlySet<number>;
   stops: readonly (Place & { label: string })[];
+  roads: Roads | null;
   range: Range;
   view: MapView;
   width: number;
@@ -20,8 +29,25 @@ type Drawing = CanvasRenderingContext2D;
 const colour = (style: CSSStyleDeclaration, name: string): string => style.getPropertyValue(`--${name}`).trim();
 
 const TAU = Math.PI * 2;
-/** Zones that the car was not in are named once they are this large in the picture. */
-const NAMED_PX = 40;
+/** Places that are not drawn at least so large, and where the car did not stop nearby, have no name. */
+const NAMED_PX = 7;
+const NEAR_STOP_M = 500;
+const TEXT_PX = 11;
+const LINE_PX = 15;
+/** What is written over the picture at its edges: buttons, scale and legend. */
+const frame = (width: number, height: number): Box[] => [
+  { left: width - 44, top: 0, width: 44, height: 112 },
+  { left: 0, top: height - 34, width, height: 34 },
+];
+
+function paintRoads(drawing: Drawing, { roads, view, width, height }: Scene): void {
+  if (!roads) return;
+  const at = onScreen(view, width, height);
+  const [corner, opposite] = [at(roads.northWest), at(roads.southEast)];
+  drawing.globalAlpha = 0.55;
+  drawing.drawImage(roads.canvas, corner.x, corner.y, opposite.x - corner.x, opposite.y - corner.y);
+  drawing.globalAlpha = 1;
+}
 
 function paintGrid(drawing: Drawing, { view, width, height }: Scene, style: CSSStyleDeclaration): void {
   const bar = scaleBar(view.pixelsPerMetre, 120);
@@ -58,25 +84,33 @@ const UNSEEN = new Set(["area", "place"]);
 
 const zoneTone: Record<string, string> = { depot: "brand", sensitive: "plum", forbidden: "red", service_area: "line-strong" };
 
-interface Name {
+/** The colour of a kind of zone, by its name in the page's style. */
+export const toneOf = (use: string): string => zoneTone[use] ?? "ink-3";
+
+const isBroad = (use: string): boolean => use === "service_area" || use === "area" || use === "allowance";
+
+/** Whether a zone is a place of its own: drawn as a spot, with a name. */
+export const isSpot = ({ use, shape }: Zone): boolean => !isBroad(use) && !UNSEEN.has(use) && shape.kind === "circle";
+
+/** Words on the map and what they belong to. */
+interface Name extends Pick<Wanted, "x" | "y" | "clear" | "isNeeded" | "isBeside"> {
   text: string;
   tone: string;
-  x: number;
-  y: number;
+  isBold: boolean;
 }
 
 /** Draws a zone; its name is drawn later, over the track. */
 function paintZone(drawing: Drawing, scene: Scene, zone: Zone, style: CSSStyleDeclaration): Name | null {
   const at = onScreen(scene.view, scene.width, scene.height);
-  const tone = colour(style, zoneTone[zone.use] ?? "ink-3");
-  let name: { x: number; y: number; size: number };
+  const tone = colour(style, toneOf(zone.use));
+  let spot: { x: number; y: number; radius: number } | null = null;
   drawing.beginPath();
   if (zone.shape.kind === "circle") {
     const middle = at(zone.shape.centre);
     const radius = zone.shape.radius_m * scene.view.pixelsPerMetre;
     if (middle.x < -radius || middle.y < -radius || middle.x > scene.width + radius || middle.y > scene.height + radius) return null;
     drawing.arc(middle.x, middle.y, Math.max(2, radius), 0, TAU);
-    name = { ...middle, y: middle.y - Math.max(radius, 10) - 5, size: radius * 2 };
+    spot = { ...middle, radius: Math.max(2, radius) };
   } else {
     for (const ring of zone.shape.polygons.flat()) {
       ring.forEach((place, index) => {
@@ -86,30 +120,46 @@ function paintZone(drawing: Drawing, scene: Scene, zone: Zone, style: CSSStyleDe
       });
       drawing.closePath();
     }
-    name = { x: 0, y: 0, size: 0 };
   }
-  const isBroad = zone.use === "service_area" || zone.use === "area" || zone.use === "allowance";
-  drawing.setLineDash(isBroad ? [6, 5] : []);
+  const isWide = isBroad(zone.use);
+  drawing.setLineDash(isWide ? [6, 5] : []);
   drawing.strokeStyle = tone;
   drawing.lineWidth = 1;
   const isVisited = scene.visited.has(zone.id);
-  drawing.globalAlpha = isBroad ? 0.5 : isVisited ? 1 : 0.45;
+  drawing.globalAlpha = isWide ? 0.5 : isVisited ? 1 : 0.45;
   drawing.stroke();
   drawing.setLineDash([]);
-  if (!isBroad) {
+  if (!isWide) {
     drawing.fillStyle = tone;
     drawing.globalAlpha = isVisited ? 0.16 : 0.06;
     drawing.fill();
   }
   drawing.globalAlpha = 1;
-  const isNamed = !isBroad && name.size > 0 && (isVisited || name.size > NAMED_PX);
-  return isNamed ? { text: zone.name, tone, x: name.x, y: name.y } : null;
+  if (!spot || isWide || zone.shape.kind !== "circle") return null;
+  const { centre } = zone.shape;
+  if (!isVisited && spot.radius < NAMED_PX && !scene.stops.some((stop) => distance(stop, centre) < NEAR_STOP_M)) return null;
+  return { text: zone.name, tone: toneOf(zone.use), x: spot.x, y: spot.y, clear: spot.radius + 4, isNeeded: isVisited, isBeside: false, isBold: false };
 }
 
-function paintNames(drawing: Drawing, names: readonly Name[], style: CSSStyleDeclaration): void {
-  drawing.font = `11px ${colour(style, "font")}`;
-  drawing.textAlign = "center";
-  for (const { text, tone, x, y } of names) paintText(drawing, text, x, y, tone, style);
+/** Writes what there is room for: the stops, then where the car was, then what lies near the middle. */
+function paintNames(drawing: Drawing, scene: Scene, names: readonly Name[], style: CSSStyleDeclaration): void {
+  const { width, height } = scene;
+  const fromMiddle = ({ x, y }: Name): number => Math.hypot(x - width / 2, y - height / 2);
+  const sorted = names.toSorted((a, b) => Number(b.isBold) - Number(a.isBold) || Number(b.isNeeded) - Number(a.isNeeded) || fromMiddle(a) - fromMiddle(b));
+  const fontOf = (name: Name): string => `${name.isBold ? "600 " : ""}${TEXT_PX}px ${colour(style, "font")}`;
+  const wanted = sorted.map((name): Wanted => {
+    drawing.font = fontOf(name);
+    return { ...name, width: drawing.measureText(name.text).width + 4, height: LINE_PX };
+  });
+  drawing.textAlign = "left";
+  drawing.textBaseline = "middle";
+  placeLabels(wanted, width, height, frame(width, height)).forEach((box, index) => {
+    const name = sorted[index];
+    if (!box || !name) return;
+    drawing.font = fontOf(name);
+    paintText(drawing, name.text, box.left + 2, box.top + LINE_PX / 2, colour(style, name.tone), style);
+  });
+  drawing.textBaseline = "alphabetic";
 }
 
 /** Text with a rim in the colour of the ground, so that lines do not cut it. */
@@ -146,11 +196,9 @@ function paintTrack(drawing: Drawing, scene: Scene, style: CSSStyleDeclaration):
   drawing.globalAlpha = 1;
 }
 
-function paintStops(drawing: Drawing, scene: Scene, style: CSSStyleDeclaration): void {
+function paintStops(drawing: Drawing, scene: Scene, style: CSSStyleDeclaration): Name[] {
   const at = onScreen(scene.view, scene.width, scene.height);
-  drawing.font = `600 11px ${colour(style, "font")}`;
-  drawing.textAlign = "left";
-  for (const stop of scene.stops) {
+  return scene.stops.map((stop) => {
     const { x, y } = at(stop);
     drawing.beginPath();
     drawing.arc(x, y, 5.5, 0, TAU);
@@ -159,19 +207,21 @@ function paintStops(drawing: Drawing, scene: Scene, style: CSSStyleDeclaration):
     drawing.lineWidth = 2.5;
     drawing.strokeStyle = colour(style, "ink");
     drawing.stroke();
-    paintText(drawing, stop.label, x + 10, y + 4, colour(style, "ink"), style);
-  }
+    return { text: stop.label, tone: "ink", x, y, clear: 9, isNeeded: true, isBeside: true, isBold: true };
+  });
 }
 
 /** Draws all that does not move. */
 export function paintGround(drawing: Drawing, scene: Scene, style: CSSStyleDeclaration): void {
   drawing.clearRect(0, 0, scene.width, scene.height);
   paintGrid(drawing, scene, style);
+  paintRoads(drawing, scene);
   const seen = scene.zones.filter(({ use }) => !UNSEEN.has(use));
   const names = seen.map((zone) => paintZone(drawing, scene, zone, style)).filter((name) => name !== null);
   paintTrack(drawing, scene, style);
-  paintNames(drawing, names, style);
-  paintStops(drawing, scene, style);
+  const stops = paintStops(drawing, scene, style);
+  const inSight = ({ x, y }: Name): boolean => x >= 0 && y >= 0 && x <= scene.width && y <= scene.height;
+  paintNames(drawing, scene, [...stops, ...names].filter(inSight), style);
   paintScale(drawing, scene, style);
 }
 

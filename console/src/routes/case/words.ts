@@ -1,7 +1,7 @@
 import { catalogue } from "../../words";
 
 const zh = {
-  back: "返回待办",
+  back: (page: string) => `返回${page}`,
   replay: "轨迹回放",
   why: "疑点说明",
   whyLead: "以下为系统发现的疑问，须经核查，不是结论。",
@@ -30,11 +30,20 @@ const zh = {
   noOrder: "当日没有派车单",
   noIgnition: "终端未上报点火",
   night: "夜间",
-  legend: { track: "行驶轨迹", stop: "停留点", loss: "信号中断" },
+  legend: {
+    track: "行驶轨迹",
+    stop: "停留点",
+    loss: "信号中断",
+    roads: "常行道路",
+    stops: (n: number, whole: string) => `${n} 次，共 ${whole}`,
+    zones: { brand: "车库", plum: "敏感场所", red: "禁入区", "ink-3": "加油、维修、收费" } as Record<string, string>,
+  },
   noSignal: "信号中断，位置为最后已知",
   noTrack: "当日没有可用轨迹，数据不足无法判断。",
   late: (at: string) => `补单 · ${at} 录入`,
   order: (no: string) => `派车单 ${no}`,
+  orderFacts: { time: "计划时间", where: "目的地", purpose: "事由", user: "用车人", driver: "驾驶员", recorded: "录入时间" },
+  toOrders: "在派车单中打开",
   orderStates: { applied: "待批", approved: "已批准", settled: "已结算", refused: "未批准", cancelled: "已取消" } as Record<string, string>,
   controls: {
     play: "播放",
@@ -79,7 +88,6 @@ const zh = {
     more: "更多",
   },
   evidenceNote: "压缩包内含轨迹、原始报文、单据、规则与校验清单，可用 motorpool evidence verify 离线校验。",
-  evidenceOfOthers: "本案由其他审查人办理，接手后可下载证据包。",
   frozen: (sum: string) => `证据已固定，SHA-256 ${sum}…`,
   willDo: {
     verify: "将开始核查并固定证据",
@@ -92,6 +100,7 @@ const zh = {
   sendNow: "立即提交",
   proposal: (name: string) => `${name} 提出处理结论，待第二人复核`,
   decision: (at: string) => `${at} 处理结论`,
+  takenUp: (at: string) => `${at} 纪检监察机关接手办理`,
   confirmedBy: (name: string) => `复核人 ${name}`,
   requests: "问询与期限",
   delivered: (at: string) => `${at} 送达`,
@@ -159,7 +168,7 @@ const zh = {
 };
 
 const en: typeof zh = {
-  back: "Back to the queue",
+  back: (page: string) => `Back: ${page}`,
   replay: "Replay",
   why: "Why it was flagged",
   whyLead: "These are questions that the system raises. They need checking and are no verdict.",
@@ -188,11 +197,20 @@ const en: typeof zh = {
   noOrder: "No order on this day",
   noIgnition: "The terminal does not report ignition",
   night: "night",
-  legend: { track: "Track", stop: "Stop", loss: "Signal lost" },
+  legend: {
+    track: "Track",
+    stop: "Stop",
+    loss: "Signal lost",
+    roads: "Roads of the fleet",
+    stops: (n: number, whole: string) => `${n} stops, ${whole}`,
+    zones: { brand: "Depot", plum: "Sensitive place", red: "Forbidden area", "ink-3": "Fuel, repair, toll" },
+  },
   noSignal: "Signal lost: the last known position",
   noTrack: "There is no usable track of this day: too little data to judge.",
   late: (at: string) => `late paper · recorded ${at}`,
   order: (no: string) => `Order ${no}`,
+  orderFacts: { time: "Planned", where: "Destinations", purpose: "Purpose", user: "User of the car", driver: "Driver", recorded: "Recorded" },
+  toOrders: "Open among the orders",
   orderStates: { applied: "applied for", approved: "approved", settled: "settled", refused: "refused", cancelled: "cancelled" },
   controls: {
     play: "Play",
@@ -237,7 +255,6 @@ const en: typeof zh = {
     more: "More",
   },
   evidenceNote: "The archive holds the track, raw frames, papers, rules and a manifest; `motorpool evidence verify` checks it offline.",
-  evidenceOfOthers: "Somebody else reviews this case; the pack is for whoever does.",
   frozen: (sum: string) => `Evidence frozen, SHA-256 ${sum}…`,
   willDo: {
     verify: "The check will begin and the evidence will be frozen",
@@ -250,6 +267,7 @@ const en: typeof zh = {
   sendNow: "Send now",
   proposal: (name: string) => `${name} proposes a decision; a second person must agree`,
   decision: (at: string) => `Decision of ${at}`,
+  takenUp: (at: string) => `Taken up by the discipline office, ${at}`,
   confirmedBy: (name: string) => `second person: ${name}`,
   requests: "Questions and deadlines",
   delivered: (at: string) => `delivered ${at}`,

@@ -32,7 +32,8 @@ describe("a device", () => {
   });
 
   it("that never reported has neither a place nor none", () => {
-    expect(healthOf(device(1), undefined)).toMatchObject({ hasFix: null, aheadS: 0, faults: [] });
+    expect(healthOf(device(1), undefined)).toMatchObject({ hasFix: null, aheadS: 0, faults: [], isKnown: false });
+    expect(healthOf(device(1), position("07:59:58")).isKnown).toBe(true);
   });
 });
 
@@ -44,6 +45,7 @@ describe("all devices", () => {
       online: 2,
       reporting: 2,
       fixed: 1,
+      unknown: 1,
       counts: { offline: 1, no_fix: 1, clock: 0, wiring: 0 },
     });
   });

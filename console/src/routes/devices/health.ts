@@ -27,6 +27,8 @@ export const FAULTS: readonly Fault[] = ["offline", "no_fix", "clock", "wiring"]
 export interface Health {
   device: Device;
   isOnline: boolean;
+  /** Whether there is a report of it to judge by: without one it is neither well nor ill. */
+  isKnown: boolean;
   /** Whether its last report had a place; null when there is none. */
   hasFix: boolean | null;
   /** How far its clock runs ahead of the server's at least, seconds. A clock that is behind looks like an old report. */
@@ -53,7 +55,7 @@ export function healthOf(device: Device, position: Position | undefined): Health
   if (hasFix === false) faults.push("no_fix");
   if (aheadS > AHEAD_MAX_S || position?.quality.some((mark) => CLOCK_MARKS.has(mark))) faults.push("clock");
   if (alarms.length) faults.push("wiring");
-  return { device, isOnline, hasFix, aheadS, alarms, receivedAt: position?.received_at ? Date.parse(position.received_at) : null, faults };
+  return { device, isOnline, isKnown: position?.received_at != null, hasFix, aheadS, alarms, receivedAt: position?.received_at ? Date.parse(position.received_at) : null, faults };
 }
 
 export interface Summary {
@@ -62,6 +64,8 @@ export interface Summary {
   /** Devices whose last report says whether it had a place. */
   reporting: number;
   fixed: number;
+  /** Devices of which no report is known. */
+  unknown: number;
   counts: Record<Fault, number>;
 }
 
@@ -73,6 +77,7 @@ export function summaryOf(all: readonly Health[]): Summary {
     online: all.filter(({ isOnline }) => isOnline).length,
     reporting: all.filter(({ hasFix }) => hasFix !== null).length,
     fixed: all.filter(({ hasFix }) => hasFix).length,
+    unknown: all.filter(({ isKnown }) => !isKnown).length,
     counts,
   };
 }

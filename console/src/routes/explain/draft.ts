@@ -36,13 +36,16 @@ export function keepDraft(id: string, draft: Draft): void {
   else localStorage.setItem(keyOf(id), text);
 }
 
-/** What the draft claims, on the local day of the case. A stay that ends earlier than it begins ends the day after. */
+/** Whether a stay ends the day after: no stay ends before it begins. */
+export const isNextDay = ({ from, to }: { from: string; to: string }): boolean => Boolean(from && to) && to < from;
+
+/** What the draft claims, on the local day of the case. */
 export function claimsOf(draft: Draft, day: string): Claim[] {
   const places = draft.places
     .filter(({ text, from, to }) => text.trim() && from && to)
     .map(({ text, from, to }): Claim => {
       const begins = instantOf(day, from);
-      const ends = to < from ? instantOf(addDays(day, 1), to) : instantOf(day, to);
+      const ends = isNextDay({ from, to }) ? instantOf(addDays(day, 1), to) : instantOf(day, to);
       return { claim: "place", place: { text: text.trim() }, from: new Date(begins).toISOString(), to: new Date(ends).toISOString() };
     });
   const people = draft.people.filter(({ name }) => name.trim()).map(({ name }): Claim => ({ claim: "person", name: name.trim() }));

@@ -1,10 +1,8 @@
 /** What the map reads and writes of the API. */
 
-import { read, readAll, type Subject, write } from "../../api/client";
+import { onceKey, read, readAll, type Subject, write } from "../../api/client";
 import { Refused } from "../../api/problem";
 import type { FleetCar, FleetUnit } from "../../map/directory";
-import type { Box } from "../../map/graticule";
-import type { Density } from "../../map/roads";
 import type { BaseMap } from "../../map/style";
 import type { TrackFix } from "../../map/track";
 import type { Zone, ZoneRow } from "../../map/zones";
@@ -28,12 +26,6 @@ export async function readBaseMaps(): Promise<BaseMap[]> {
     if (error instanceof Refused) return [];
     throw error;
   }
-}
-
-export function readRoads({ west, south, east, north }: Box, signal: AbortSignal): Promise<Density> {
-  const clamp = (value: number, most: number): string => Math.min(most, Math.max(-most, value)).toFixed(5);
-  const bbox = [clamp(west, 180), clamp(south, 90), clamp(east, 180), clamp(north, 90)].join(",");
-  return read<Density>("density", { query: { bbox }, signal });
 }
 
 interface RowView<T> {
@@ -73,7 +65,7 @@ export const isProposed = (answer: Written | Proposed): answer is Proposed => "p
 
 /** Writes a new zone, says of one what it is from now on, or what it always was. */
 export function saveZone(row: ZoneRow, before: Zone | null, isCorrection: boolean): Promise<Written | Proposed> {
-  const headers = { "idempotency-key": crypto.randomUUID() };
+  const headers = { "idempotency-key": onceKey() };
   const from = new Date().toISOString();
   if (!before) return write("POST", "registers/zone", { row }, { headers });
   const condition = { ...headers, "if-match": `"${before.version}"` };
@@ -85,7 +77,7 @@ export function saveZone(row: ZoneRow, before: Zone | null, isCorrection: boolea
 }
 
 export function endZone(zone: Zone): Promise<Written | Proposed> {
-  const headers = { "idempotency-key": crypto.randomUUID(), "if-match": `"${zone.version}"` };
+  const headers = { "idempotency-key": onceKey(), "if-match": `"${zone.version}"` };
   return write("POST", `registers/zone/${zone.id}/end`, { at: new Date().toISOString() }, { headers });
 }
 

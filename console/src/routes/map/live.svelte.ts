@@ -174,8 +174,9 @@ export class LiveFleet {
 
   /** Reads positions from time to time, where there is no feed. */
   #poll(): void {
-    this.#live.stop();
+    // First: the feed says that it stops, which is heard here.
     this.isPolling = true;
+    this.#live.stop();
     const once = async (): Promise<void> => {
       try {
         const { items } = await readPositions(DEVICES_MAX);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Fleet } from "../../fleet/fleet";
-import { approved, cancelled, chosen, EMPTY_FORM, extended, faultsOf, filterOf, orderOf, timing, timingOf, toLocal, type Order, type OrderForm, type OrderVersion } from "./order";
+import { approved, cancelled, chosen, EMPTY_FORM, extended, faultsOf, filterOf, orderOf, overlapping, timing, timingOf, toLocal, type Order, type OrderForm, type OrderVersion } from "./order";
 
 const fleet = new Fleet(
   [
@@ -39,7 +39,9 @@ describe("an order and the departure of its car", () => {
     expect(timing(version(1, "09:01"))).toBe("late");
     expect(timing(version(1, "09:01", { actual_out: at("09:30") }))).toBe("in_time");
     expect(timing(version(1, "20:00", { entered_at: at("08:00") })), "a trusted system had it").toBe("in_time");
-    expect(timing(version(1, "20:00", { state: "cancelled" })), "it covers nothing").toBe("in_time");
+    expect(timing(version(1, "20:00", { state: "applied" })), "it only asks, and too late").toBe("late");
+    expect(timing(version(1, "20:00", { state: "cancelled" })), "whatever became of it").toBe("late");
+    expect(timing(version(1, "08:59", { state: "applied" }))).toBe("in_time");
     expect(timing(version(2, "20:00"))).toBe("changed");
   });
 
@@ -49,6 +51,20 @@ describe("an order and the departure of its car", () => {
     expect(timingOf([version(1, "08:00", { planned_in: at("10:00") }), settled])).toBe("late");
     expect(timingOf([version(1, "08:00", { state: "applied" }), version(2, "09:30")]), "approved after the departure").toBe("late");
     expect(timingOf([])).toBe("in_time");
+    expect(timingOf([version(1, "09:30", { state: "applied" })]), "asked for after the departure").toBe("late");
+    expect(timingOf([version(1, "08:00"), version(2, "09:30", { state: "cancelled" })]), "given up after it, but asked for before").toBe("in_time");
+  });
+});
+
+describe("orders of one car", () => {
+  it("overlap when both want it at some instant", () => {
+    const one = version(1, "08:00");
+    const wants = (from: string, to: string, vehicle = 9) => overlapping([one], { vehicle, planned_out: at(from), planned_in: at(to) }).length;
+    expect(wants("11:00", "13:00")).toBe(1);
+    expect(wants("12:00", "13:00"), "one begins where the other ends").toBe(0);
+    expect(wants("11:00", "13:00", 8), "another car").toBe(0);
+    const cancelledOne = version(1, "08:00", { state: "cancelled" });
+    expect(overlapping([cancelledOne], order), "given up").toEqual([]);
   });
 });
 

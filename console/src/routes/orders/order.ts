@@ -51,6 +51,9 @@ export type OrderVersion = RegisterRow<Order>;
 
 const canCover = (state: OrderState): boolean => state === "approved" || state === "settled";
 
+/** What takes a car for a time, or asks for it. */
+const isAlive = (state: OrderState): boolean => canCover(state) || state === "applied";
+
 /** What a paper must have said before the trip to have covered it; the server's judging compares the same. */
 const coverage = ({ row }: OrderVersion): string =>
   JSON.stringify([
@@ -69,22 +72,24 @@ const knownAt = (version: OrderVersion): number => Date.parse(version.row.entere
 
 const leftAt = ({ row }: OrderVersion): number => Date.parse(row.actual_out ?? row.planned_out);
 
-/** How an order stands to the departure of its car. `changed`: its newest version came later, and only the versions before can
- *  tell whether that is why it covers the trip. */
+/** How an order stands to the departure of its car, whatever has become of it since: one that only asks is late too. `changed`: its
+ *  newest version came later, and only the versions before can tell what that changed. */
 export type Timing = "in_time" | "late" | "changed";
 
 /** What the newest version alone says. */
 export function timing(version: OrderVersion): Timing {
-  if (!canCover(version.row.state) || knownAt(version) <= leftAt(version)) return "in_time";
+  if (knownAt(version) <= leftAt(version)) return "in_time";
   return version.version > 1 && !version.row.entered_at ? "changed" : "late";
 }
 
-/** What all versions say, oldest first: since when the paper has covered what it covers now. */
+/** What all versions say, oldest first: since when the paper has covered what it covers now. Paper that covers nothing is judged by when
+ *  it was entered first. */
 export function timingOf(history: readonly OrderVersion[]): Timing {
   const newest = history.at(-1);
-  if (!newest || !canCover(newest.row.state)) return "in_time";
+  if (!newest) return "in_time";
   let since = knownAt(newest);
-  if (!newest.row.entered_at) {
+  if (!canCover(newest.row.state)) since = Math.min(...history.map(knownAt));
+  else if (!newest.row.entered_at) {
     const covered = coverage(newest);
     for (const version of history.toReversed()) {
       if (coverage(version) !== covered) break;
@@ -93,6 +98,16 @@ export function timingOf(history: readonly OrderVersion[]): Timing {
   }
   return since > leftAt(newest) ? "late" : "in_time";
 }
+
+/** Orders of the same car for some of the same time: one of them is likely a mistake. */
+export const overlapping = (orders: readonly OrderVersion[], row: Pick<Order, "vehicle" | "planned_out" | "planned_in">): OrderVersion[] =>
+  orders.filter(
+    ({ row: other }) =>
+      isAlive(other.state) &&
+      other.vehicle === row.vehicle &&
+      Date.parse(other.planned_out) < Date.parse(row.planned_in) &&
+      Date.parse(other.planned_in) > Date.parse(row.planned_out),
+  );
 
 export interface Filter {
   state: string;
@@ -210,7 +225,7 @@ const lines = (text: string): PlaceText[] =>
 const iso = (instant: number): string => new Date(instant).toISOString();
 
 /** The row that a form without faults says. */
-export function orderOf(form: OrderForm, fleet: Fleet, now: number): Partial<Order> {
+export function orderOf(form: OrderForm, fleet: Fleet, now: number): Partial<Order> & Pick<Order, "vehicle" | "planned_out" | "planned_in"> {
   return {
     no: form.no.trim(),
     unit: Number(form.unit),

@@ -19,6 +19,9 @@ export interface Filter {
   assignee: string;
 }
 
+/** The whole queue. */
+export const NO_FILTER: Filter = { state: "", colour: "", unit: "", rule: "", from: "", to: "", plate: "", assignee: "" };
+
 /** The filter as the address says it. */
 export function filterOf(query: Readonly<Record<string, string>>): Filter {
   const { state = "", colour = "", unit = "", rule = "", from = "", to = "", plate = "", assignee = "" } = query;

@@ -45,6 +45,8 @@ const zh = {
   ofTheOffice: "由主管部门办理，打开后可接手",
   notYours: "您的角色不能对所选车日作此处理。",
   noneSelected: "请先选择一行。",
+  showAll: "查看全部待办",
+  listMoved: "列表已更新，请重新选择。",
   notSomebody: "访问令牌没有对应人员，无法分派。",
   filters: "筛选",
 };
@@ -94,6 +96,8 @@ const en: typeof zh = {
   ofTheOffice: "With the office: open to take over",
   notYours: "Your roles do not allow that in every chosen car-day.",
   noneSelected: "Select a row first.",
+  showAll: "Show the whole queue",
+  listMoved: "The list has changed: please choose again.",
   notSomebody: "An access token is no person: nothing can be assigned to it.",
   filters: "Filters",
 };

@@ -48,6 +48,9 @@ fn questions_and_intervals_are_written() {
         check(&Command::AskPosition, edition, 0x8201, "");
         check(&Command::Interval { seconds: 10, valid_for_s: 3_600 }, edition, 0x8202, "000a 00000e10");
         check(&Command::Interval { seconds: 0, valid_for_s: 3_600 }, edition, 0x8202, "0000");
+        check(&Command::Interval { seconds: 0, valid_for_s: 0 }, edition, 0x8202, "0000");
+        let for_ever = Command::Interval { seconds: 10, valid_for_s: 0 };
+        assert!(matches!(body(&for_ever, edition), Err(Invalid(_))));
         check(&Command::QueryAttributes, edition, 0x8107, "");
         check(&Command::QueryParameters { ids: vec![] }, edition, 0x8104, "");
         check(&Command::QueryParameters { ids: vec![0x29, 0x55] }, edition, 0x8106, "02 00000029 00000055");
@@ -279,7 +282,7 @@ fn a_command() -> impl Strategy<Value = Command> {
                 speed_limit: None,
             });
     prop_oneof![
-        (any::<u16>(), any::<u32>())
+        (any::<u16>(), 1..=u32::MAX)
             .prop_map(|(seconds, valid_for_s)| Command::Interval { seconds, valid_for_s }),
         ("[ -~请停车]{1,100}", any::<[bool; 3]>())
             .prop_map(|(text, [urgent, display, speak])| Command::Text { text, urgent, display, speak }),

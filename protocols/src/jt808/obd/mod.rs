@@ -11,10 +11,12 @@ mod ascii;
 mod list_80;
 mod list_eb;
 mod list_f3;
+mod message;
 mod pass_through;
 mod report;
 mod seeworld;
 mod table;
+mod trackers;
 
 use std::borrow::Cow;
 
@@ -23,6 +25,7 @@ use crate::obd::Dtc;
 use crate::profile::VendorItems;
 use crate::{Alarms, Fix, Observation, Observations, Profile, Quality, Quantity, Reading, UtcMillis};
 
+pub(crate) use message::{describe as describe_message, observe as observe_message};
 pub(crate) use pass_through::{describe as describe_pass_through, observe as observe_pass_through};
 pub(crate) use report::Report;
 
@@ -51,6 +54,8 @@ pub(crate) enum Found<'a> {
     Degrees(&'static str, i64),
     /// Digits of the maker's, two in each byte.
     Digits(&'static str, &'a [u8]),
+    /// A number of the maker's that is bytes to everybody else.
+    Hex(&'static str, &'a [u8]),
     /// Switches by name.
     Bits(&'static str, u64, &'static [&'static str]),
     /// Bytes inside of the item, or of the list of the pass-through, that nobody here can read.
@@ -86,7 +91,7 @@ impl Items {
             VendorItems::ListEb => list_eb::item(id, value, found),
             VendorItems::ObdAsciiE6 => id == 0xe6 && ascii::read(value, found),
             VendorItems::ObdList80 => list_80::item(&mut self.is_in_list, id, value, found),
-            _ => false,
+            family => trackers::item(family, id, value, found),
         }
     }
 }
@@ -179,3 +184,5 @@ pub(crate) fn readings(extra: &[u8], profile: &Profile) -> Vec<Reading> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tracker_tests;

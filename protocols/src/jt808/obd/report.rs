@@ -6,7 +6,6 @@ use super::Found;
 use crate::jt808::bcd;
 use crate::jt808::message::Text;
 use crate::jt808::message::item::bit_set;
-use crate::profile::VendorItems;
 use crate::reading::{show_of_the_vehicle, show_one};
 use crate::{Profile, Reading, UnknownItem};
 
@@ -40,6 +39,7 @@ impl Report {
             Found::Number(name, number) => self.name(name, json!(number)),
             Found::Text(name, bytes) => self.name(name, json!(Text::from_bytes(bytes.to_vec()))),
             Found::Digits(name, bytes) => self.name(name, json!(bcd::digits(bytes).trim_end_matches('f'))),
+            Found::Hex(name, bytes) => self.name(name, json!(bcd::digits(bytes))),
             Found::Bits(name, bits, names) => self.name(name, bit_set(bits, names)),
             Found::Time(name, at) => self.name(name, json!(at.to_string())),
             Found::Degrees(name, degrees_e6) => {
@@ -86,7 +86,7 @@ impl Report {
         if !self.alarms.is_empty() {
             show("alarms", Value::Array(self.alarms));
         }
-        if profile.vendor_items == VendorItems::ListEb {
+        if profile.vendor_items.is_of_the_tracker() {
             // What such a tracker tells is of itself, not of the vehicle.
             attributes.extend(self.named);
         } else {

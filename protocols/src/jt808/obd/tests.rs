@@ -18,11 +18,11 @@ const BASIC: [u8; 28] = [
 const NOON: UtcMillis = UtcMillis(1_760_000_000_000);
 const VIN: &[u8] = b"LSVAA4182E2184847";
 
-fn profile(name: &str) -> Profile {
+pub(super) fn profile(name: &str) -> Profile {
     Profile::built_in(name).unwrap()
 }
 
-fn described(profile: &Profile, message_id: u16, body: &[u8]) -> Description {
+pub(super) fn described(profile: &Profile, message_id: u16, body: &[u8]) -> Description {
     let header = Header::new(message_id, Version::V2013, TerminalId::new("013900001111").unwrap(), 7);
     let mut raw = Vec::new();
     encode_message(&header, body, &mut raw).unwrap();
@@ -30,7 +30,7 @@ fn described(profile: &Profile, message_id: u16, body: &[u8]) -> Description {
 }
 
 /// A position with one item.
-fn with_item(name: &str, id: u8, value: &[u8]) -> Description {
+pub(super) fn with_item(name: &str, id: u8, value: &[u8]) -> Description {
     let len = u8::try_from(value.len()).unwrap();
     described(&profile(name), 0x0200, &[&BASIC, &[id, len][..], value].concat())
 }
@@ -42,12 +42,12 @@ fn list(entries: &[(u16, &[u8])]) -> Vec<u8> {
     entries.iter().flat_map(entry).collect()
 }
 
-fn attributes(seen: &Description) -> Value {
+pub(super) fn attributes(seen: &Description) -> Value {
     Value::Object(seen.attributes.first().cloned().unwrap_or_else(Map::new))
 }
 
 /// What is read again from the bytes that are stored.
-fn stored(seen: &Description, profile: &Profile) -> Vec<Reading> {
+pub(super) fn stored(seen: &Description, profile: &Profile) -> Vec<Reading> {
     let observations = &seen.observations;
     readings_of(Protocol::Jt808, observations.extra_of(&observations.fixes[0]), profile)
 }
@@ -424,7 +424,7 @@ fn signals_are_read_from_can_data() {
     assert_eq!(plain.observations.other, [Observation::Other { message_id: 0x0705 }]);
 }
 
-const FAMILIES: [VendorItems; 8] = [
+const FAMILIES: [VendorItems; 15] = [
     VendorItems::Raw,
     VendorItems::Gps51,
     VendorItems::Seeworld,
@@ -433,13 +433,20 @@ const FAMILIES: [VendorItems; 8] = [
     VendorItems::ObdList80,
     VendorItems::Obd900F0,
     VendorItems::ListEb,
+    VendorItems::Aovx,
+    VendorItems::Jointech,
+    VendorItems::TrackerD4,
+    VendorItems::TrackerE1,
+    VendorItems::TrackerE4,
+    VendorItems::Tracker56,
+    VendorItems::DriverBc,
 ];
 
 proptest! {
     #[test]
     fn no_bytes_panic(
         family in 0..FAMILIES.len(),
-        id in prop_oneof![Just(0xea_u8), Just(0xeb), Just(0xed), Just(0xfa), Just(0xf3), Just(0xe6), Just(0x80), Just(0x91), any::<u8>()],
+        id in prop_oneof![Just(0xea_u8), Just(0xeb), Just(0xed), Just(0xfa), Just(0xf3), Just(0xe6), Just(0x80), Just(0x91), Just(0xf6), Just(0xf7), Just(0xf8), Just(0xfe), Just(0x63), any::<u8>()],
         items in prop::collection::vec(prop_oneof![2 => 0..8_u8, 1 => any::<u8>()], 0..120),
         kind in prop_oneof![Just(0xf0_u8), Just(0xf1), Just(0xf2), Just(0xf7), Just(0x41)],
     ) {
@@ -454,5 +461,9 @@ proptest! {
         let mut raw = Vec::new();
         encode_message(&header, &items, &mut raw).unwrap();
         let _can = describe(Protocol::Jt808, &raw, &profile);
+        for message_id in [0x0210, 0x2070] {
+            let own = described(&profile, message_id, &items);
+            prop_assert!(own.observations.fixes.is_empty());
+        }
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::{BAD_MESSAGE, Call, DONE, FAILED, Jt808Session, Terminal, end_of};
+use crate::jt808::downlink::Downlink;
 use crate::jt808::frame::{BODY_BYTES_MAX, Wire};
 use crate::jt808::header::{Frame, IdBytes, Version};
 use crate::jt808::ids::{self, Answer};
@@ -132,8 +133,11 @@ impl Jt808Session {
     }
 
     fn refuse_terminal(&mut self, frame: &Frame<'_>, refusal: Refusal, call: &mut Call<'_>) -> RejectReason {
-        if ids::answer_to(frame.message_id) != Answer::Nothing {
-            self.ours.answer(&frame.id, frame.serial, frame.message_id, FAILED, &mut call.out.immediate);
+        let out = &mut call.out.immediate;
+        match ids::answer_to(frame.message_id) {
+            Answer::Nothing => {}
+            Answer::Short => Downlink::answer_short(&frame.id, frame.serial, frame.message_id, FAILED, out),
+            _ => self.ours.answer(&frame.id, frame.serial, frame.message_id, FAILED, out),
         }
         if refusal == Refusal::Unknown { RejectReason::UnknownTerminal } else { RejectReason::NotAdmitted }
     }

@@ -26,7 +26,7 @@
 //!   is wrong is looked up once, as the first thing on a link, and never registered.
 //! - The version is recognised by bit 14 of the properties in every frame.
 //!
-//! Not spoken: the dialects with delimiter `e7`, BYTE serials (0x5501) or ASCII time requests, and ciphers.
+//! Not spoken: the dialects with delimiter `e7` or ASCII time requests, and ciphers.
 
 mod admission;
 
@@ -302,6 +302,9 @@ impl Jt808Session {
             // Only the media id: all packets arrived.
             Answer::Media if well_formed => {
                 self.ours.write(&frame.id, ids::MEDIA_ANSWER, &done.media_id, replies);
+            }
+            Answer::Short => {
+                Downlink::answer_short(&frame.id, serial, frame.message_id, done.result, replies);
             }
             Answer::LogOut => {
                 self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);

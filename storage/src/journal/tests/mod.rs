@@ -1,6 +1,7 @@
 //! Tests of the journal as a whole.
 
 mod basics;
+mod copies;
 mod files;
 mod format;
 mod model;

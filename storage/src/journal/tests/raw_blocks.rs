@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use super::model::{DATA, Life};
 use super::sim_fs::SimFs;
 use super::*;
+use crate::journal::Entry;
+use crate::journal::expire::{self, Held, Thinned};
 use crate::journal::raw::{self, Report};
 
 const DAY: i64 = 86_400_000;
@@ -105,11 +107,20 @@ fn a_flipped_byte_is_found_and_the_rest_is_read() {
     }
 }
 
+/// Removes the days that have more than three newer ones, but for what `is_held` says.
+fn expire(fs: &SimFs, is_held: &mut dyn FnMut(&Entry<'_>) -> bool) -> Vec<Thinned> {
+    let mut gone = Vec::new();
+    for day in expire::days_past_in(fs, &raw_dir(), 3).unwrap() {
+        let mut held = Held { devices: &|_| true, record: &mut *is_held };
+        gone.push(expire::thin_day_in(fs, &raw_dir(), day, &mut held).unwrap());
+    }
+    gone
+}
+
 /// Journals twelve records on each of `days`, archives with a retention of three days, and lists what is left.
 fn kept_of(days: &[i64]) -> Vec<String> {
     let fs = SimFs::new();
-    let config = config::Journal { raw_retention_days: 3, ..small_config(16 << 10) };
-    let mut life = Life::open_with(&fs, &config).unwrap();
+    let mut life = Life::open_with(&fs, &small_config(16 << 10)).unwrap();
     for day in days {
         for n in 0..12 {
             let at = MIDNIGHT + day * DAY + n;
@@ -117,6 +128,7 @@ fn kept_of(days: &[i64]) -> Vec<String> {
         }
         // As it runs beside a server: day by day.
         life.archive(life.durable()).unwrap();
+        expire(&fs, &mut |_| false);
     }
     let files = fs.files(&raw_dir());
     let folder = |path: &PathBuf| path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
@@ -138,4 +150,73 @@ fn days_past_their_retention_are_removed() {
     let days = kept_of(&[0, 1, 2, 3, 4, 5, 6, 7]);
     let newest = days.last().unwrap().clone();
     assert!(days.len() <= 4 && newest.as_str() >= "day=2023-11-20", "{days:?}");
+}
+
+/// Five days of seven devices, archived, and what of them is in raw blocks.
+fn five_days() -> (SimFs, Vec<Sent>) {
+    let fs = SimFs::new();
+    let mut life = Life::open_with(&fs, &small_config(16 << 10)).unwrap();
+    for n in 0..600_u64 {
+        let received_at = MIDNIGHT + n as i64 / 100 * DAY + n as i64;
+        life.append_durably(&Sent { received_at, ..Sent::numbered(n, 1, 300) });
+    }
+    life.archive(life.durable()).unwrap();
+    let (sent, report) = read(&fs, None, i64::MIN, i64::MAX);
+    assert!(report.damaged.is_empty());
+    (fs, sent)
+}
+
+#[test]
+fn what_is_held_stays_byte_for_byte_and_nothing_else_of_its_day() {
+    let (fs, sent) = five_days();
+    let gone = expire(&fs, &mut |entry| entry.batch.device == DeviceId(3));
+    let (left, report) = read(&fs, None, i64::MIN, i64::MAX);
+    assert!(report.damaged.is_empty(), "{report:?}");
+    let newest = sent.iter().map(|sent| sent.received_at / DAY).max().unwrap();
+    let expected: Vec<Sent> =
+        sent.iter().filter(|sent| sent.device == 3 || sent.received_at / DAY > newest - 4).cloned().collect();
+    assert_eq!(left, expected);
+    let removed: u64 = gone.iter().map(|gone| gone.records_due).sum();
+    assert_eq!(removed, (sent.len() - left.len()) as u64);
+    assert!(removed > 0 && gone.iter().any(|gone| gone.records_kept > 0), "{gone:?}");
+    // Again, there is nothing left to do.
+    assert!(
+        expire(&fs, &mut |entry| entry.batch.device == DeviceId(3)).iter().all(|gone| gone.records_due == 0)
+    );
+}
+
+#[test]
+fn a_block_of_devices_that_nobody_holds_is_not_unpacked() {
+    let (fs, _) = five_days();
+    let day = expire::days_past_in(&fs, &raw_dir(), 3).unwrap()[0];
+    let mut looked_at = 0;
+    let mut record = |_: &Entry<'_>| {
+        looked_at += 1;
+        true
+    };
+    let mut held = Held { devices: &|devices| devices.contains(&DeviceId(100)), record: &mut record };
+    let gone = expire::thin_day_in(&fs, &raw_dir(), day, &mut held).unwrap();
+    assert!(gone.records_due > 0 && gone.records_kept == 0);
+    assert_eq!(looked_at, 0);
+}
+
+#[test]
+fn a_damaged_file_in_which_something_may_be_held_stays() {
+    let (fs, _) = five_days();
+    let day = expire::days_past_in(&fs, &raw_dir(), 3).unwrap()[0];
+    let path = fs.files(&raw_dir())[0].clone();
+    let mut content = fs.read(&path);
+    content[40] ^= 1;
+    fs.put(&path, &content);
+    let mut held = Held { devices: &|_| true, record: &mut |_| false };
+    let gone = expire::thin_day_in(&fs, &raw_dir(), day, &mut held).unwrap();
+    assert_eq!(gone.damaged.len(), 1);
+    assert_eq!(gone.damaged[0].path, path);
+    assert_eq!(fs.read(&path), content);
+}
+
+#[test]
+fn nothing_is_past_when_everything_is_kept_for_ever() {
+    let (fs, _) = five_days();
+    assert_eq!(expire::days_past_in(&fs, &raw_dir(), 0).unwrap(), [0_i64; 0]);
 }

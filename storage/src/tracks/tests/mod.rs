@@ -2,6 +2,7 @@
 
 mod damage;
 mod evolution;
+mod expire;
 mod full_disk;
 mod life;
 mod merges;
@@ -178,7 +179,7 @@ impl Rig {
             Step::Crash => self.crash(),
         }
         let stats = self.tracks.stats();
-        assert_eq!(stats.decoded, stats.stored + stats.duplicates + stats.pending);
+        assert_eq!(stats.decoded, stats.stored + stats.duplicates + stats.expired + stats.pending);
         assert_eq!(stats.decoded, self.advanced as u64);
     }
 

@@ -5,7 +5,7 @@
 use super::*;
 use crate::point::{Point, Position, Signs};
 use crate::register::{Approval, Order, OrderState, PlaceText, Report, ReportKind, Versioned};
-use crate::trips::{DistanceSource, EndReason, StartReason, Stop, Trip, TripKind};
+use crate::trips::{DistanceSource, EndReason, Gap, GapPlace, StartReason, Stop, Trip, TripKind};
 
 /// On the equator a metre is 89.93 units of 1e-7 degrees: 6,371,008.8 m * pi / 180 = 111,195 m a degree.
 fn east_m(metres: i32) -> Position {
@@ -31,8 +31,10 @@ fn position(minute: i64) -> Position {
 struct Morning {
     points: Vec<Point>,
     stops: Vec<Stop>,
+    gaps: Vec<Gap>,
     trips: Vec<Trip>,
     orders: Vec<Versioned<Order>>,
+    asked: Vec<(UtcMillis, UtcMillis)>,
 }
 
 impl Morning {
@@ -40,8 +42,10 @@ impl Morning {
         Self {
             points: (-30..=110).map(|minute| Point::new(clock(minute), position(minute))).collect(),
             stops: Vec::new(),
+            gaps: Vec::new(),
             trips: vec![trip(0, 20), trip(60, 80)],
             orders: Vec::new(),
+            asked: Vec::new(),
         }
     }
 
@@ -57,8 +61,10 @@ impl Morning {
             vehicle: VehicleId(7),
             from: clock(0),
             to: clock(80),
+            asked: &self.asked,
             points: &self.points,
             stops: &self.stops,
+            gaps: &self.gaps,
             trips: &self.trips,
             orders: &self.orders,
         }
@@ -176,6 +182,51 @@ fn a_stop_of_a_logger_that_switched_off_counts_as_known() {
     let mut elsewhere = Morning::silent(-30, 111);
     elsewhere.stops.push(stop(0, 90, east_m(4_000)));
     assert_eq!(elsewhere.check(claim("县医院", 20, 60)).result, Agreement::Differs);
+}
+
+#[test]
+fn a_silence_in_a_stop_in_which_the_odometer_went_on_proves_no_stay() {
+    let mut silent = Morning::silent(21, 60);
+    silent.stops.push(stop(20, 60, east_m(10_000)));
+    let gap = |odometer_m, ignition_before| Gap {
+        start: clock(21),
+        end: clock(59),
+        from: east_m(10_000),
+        to: east_m(10_000),
+        displacement_m: 0,
+        odometer_m,
+        place: GapPlace::InStop,
+        ignition_before,
+        ignition_after: Some(false),
+        power_lost: false,
+    };
+    let held_against = |silent: &mut Morning, gap| {
+        silent.gaps = vec![gap];
+        silent.check(claim("县医院", 25, 55))
+    };
+    // It slept as parked cars do, and its odometer says so, or has nothing to say.
+    for gap in [gap(Some(40), Some(true)), gap(None, Some(false))] {
+        assert_eq!(held_against(&mut silent, gap).result, Agreement::Agrees);
+    }
+    for gap in [gap(Some(46_900), Some(false)), gap(None, Some(true))] {
+        let check = held_against(&mut silent, gap);
+        assert_eq!(outcome(&check), (Agreement::Unverifiable, Basis::TrackMissing));
+        // Claimed with the tolerance from minute 10 to 70; seen from 20 to 21 and from 59 to 60 at the place.
+        assert_eq!(measure(&check, "unknown_s"), Some(2_280));
+    }
+}
+
+#[test]
+fn a_paper_of_another_time_of_the_day_covers_nothing_that_is_asked() {
+    let mut morning = Morning::seen();
+    morning.orders = vec![order("派 7", -10, 90, OrderState::Approved)];
+    morning.asked = vec![(clock(600), clock(700))];
+    let paper = |no: &str| Claim::Document { no: no.to_owned(), attachment: None };
+    let basis = Basis::OrderDoesNotCover { no: "派 7".to_owned() };
+    assert_eq!(outcome(&morning.check(paper("派 7"))), (Agreement::Differs, basis));
+    assert_eq!(morning.check(Claim::Person { name: "王某".to_owned() }).result, Agreement::Unverifiable);
+    morning.asked.push((clock(80), clock(85)));
+    assert_eq!(morning.check(paper("派 7")).result, Agreement::Agrees);
 }
 
 #[test]

@@ -61,6 +61,8 @@ const TEMPLATES: &[Template] = &[
         "The terminal fell silent at {from} on the way and has not been heard since."),
     (Rule::R10, "power_lost", "终端在 {from} 断电，{to} 恢复，其间位移 {=displaced_m}。",
         "The terminal lost its power at {from} and came back at {to}, {=displaced_m} away."),
+    (Rule::R10, "silence", "终端自 {from} 失联 {=silent_s}，其间里程表多走 {=unseen_m}（阈值 {<unseen_m}）而无定位，恢复时位移 {=displaced_m}。",
+        "The terminal was silent from {from} for {=silent_s}; meanwhile the odometer counted {=unseen_m} that no position shows (limit {<unseen_m}); it came back {=displaced_m} away."),
     (Rule::R10, ANY, "终端自 {from} 失联 {=silent_s}，恢复时已位移 {=displaced_m}。",
         "The terminal was silent from {from} for {=silent_s} and came back {=displaced_m} away."),
     (Rule::R11, ANY, "{from} 至 {to} 车辆行驶 {=unseen_m} 而无有效定位。",

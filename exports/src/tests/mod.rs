@@ -1,10 +1,24 @@
 //! Exports against files written by hand from the standards and the contract of the command line.
 
+mod bounded;
+mod columns;
+mod round_trip;
+
 use motorpool_protocols::{Alarms, UtcMillis};
+use motorpool_storage::ids::DeviceId;
 
 use super::*;
 
-fn rows() -> Vec<Result<Row, TracksError>> {
+/// Device 7 is called as told, others have no name.
+struct Seven<'a>(Name<'a>);
+
+impl Names for Seven<'_> {
+    fn name(&self, row: &Row) -> Name<'_> {
+        if row.device == DeviceId(7) { self.0 } else { Name::default() }
+    }
+}
+
+fn rows() -> Vec<Result<Row, ExportError>> {
     let full = Fix {
         altitude_m: Some(-40),
         speed_dkmh: Some(605),
@@ -27,11 +41,20 @@ fn rows() -> Vec<Result<Row, TracksError>> {
     vec![Ok(Row::new(DeviceId(7), received, &full, b"")), Ok(Row::new(DeviceId(8), received, &bare, b""))]
 }
 
+fn bytes(format: Format, name: Name<'_>) -> Vec<u8> {
+    let (mut out, folder) = (Vec::new(), tempfile::tempdir().unwrap());
+    let written = write(format, &mut out, rows().into_iter(), &Seven(name), folder.path()).unwrap();
+    // KML can't say that a position is not valid.
+    assert_eq!(written, if format == Format::Kml { 1 } else { 2 });
+    out
+}
+
+fn text_called(format: Format, name: Name<'_>) -> String {
+    String::from_utf8(bytes(format, name)).unwrap()
+}
+
 fn text(format: Format, terminal: &str) -> String {
-    let mut out = Vec::new();
-    let terminal_of = |device: DeviceId| (device.0 == 7).then(|| terminal.to_owned());
-    assert_eq!(write(format, &mut out, rows().into_iter(), &terminal_of).unwrap(), 2);
-    String::from_utf8(out).unwrap()
+    text_called(format, Name { terminal, plate: "" })
 }
 
 #[test]
@@ -39,11 +62,11 @@ fn csv_has_the_columns_of_the_contract() {
     assert_eq!(
         text(Format::Csv, "013812345678"),
         "device,terminal,time_utc,lat,lon,altitude_m,speed_kmh,course_deg,valid,received_utc,\
-         ignition,odometer_m,fuel_l,satellites,vehicle_speed_kmh,engine_rpm,alarms,status,quality\r\n\
+         ignition,odometer_m,fuel_l,satellites,vehicle_speed_kmh,engine_rpm,alarms,status,quality,plate\r\n\
          7,013812345678,2018-07-15T02:10:10.250Z,12.2222220,-132.4444441,-40,60.5,7,true,2018-07-15T02:10:12Z,\
-         true,1234500,41.2,9,59.8,2100,overspeed;bit_60,ignition;bit_31,\r\n\
+         true,1234500,41.2,9,59.8,2100,overspeed;bit_60,ignition;bit_31,,\r\n\
          8,,2018-07-15T02:10:11Z,-0.0000005,0.0000000,,,,false,2018-07-15T02:10:12Z,\
-         ,,,,,,,,not_positioned;ignition_unknown\r\n"
+         ,,,,,,,,not_positioned;ignition_unknown,\r\n"
     );
 }
 
@@ -62,7 +85,7 @@ fn csv_never_holds_a_formula() {
 #[test]
 fn an_empty_csv_has_its_header() {
     let mut out = Vec::new();
-    assert_eq!(csv::write(&mut out, std::iter::empty(), &|_| None).unwrap(), 0);
+    assert_eq!(csv::write(&mut out, std::iter::empty(), &Name::default()).unwrap(), 0);
     assert_eq!(String::from_utf8(out).unwrap(), format!("{}\r\n", csv::HEADER));
 }
 
@@ -115,8 +138,55 @@ fn gpx_is_well_formed_and_ordered_as_its_schema_wants() {
 }
 
 #[test]
-fn parquet_ends_with_its_magic() {
-    let mut out = Vec::new();
-    assert_eq!(write(Format::Parquet, &mut out, rows().into_iter(), &|_| None).unwrap(), 2);
-    assert!(out.starts_with(b"PAR1") && out.ends_with(b"PAR1"));
+fn a_car_is_called_by_its_plate() {
+    let name = Name { terminal: "013812345678", plate: "演A<1" };
+    assert!(text_called(Format::Gpx, name).contains("<trk><name>演A&lt;1</name><number>7</number>"));
+    assert!(text_called(Format::Kml, name).contains("<Placemark><name>演A&lt;1</name>"));
+    assert!(text_called(Format::GeoJson, name).contains("\"terminal\":\"013812345678\",\"plate\":\"演A<1\""));
+    assert!(text_called(Format::Csv, name).contains(",ignition;bit_31,,演A<1\r\n"));
+}
+
+/// OGC 07-147r2 for what is KML, and kml22gx.xsd for the order inside `gx:Track`: times, places, then data.
+#[test]
+fn kml_is_ordered_as_its_schemas_want() {
+    assert_eq!(
+        text(Format::Kml, "a<&>\u{1}"),
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <kml xmlns=\"http://www.opengis.net/kml/2.2\" xmlns:gx=\"http://www.google.com/kml/ext/2.2\">\n\
+         <Document><name>motorpool</name>\n\
+         <Schema id=\"fix\"><gx:SimpleArrayField name=\"speed_kmh\" type=\"float\"/>\
+         <gx:SimpleArrayField name=\"course_deg\" type=\"int\"/></Schema>\n\
+         <Placemark><name>a&lt;&amp;&gt;</name><ExtendedData><Data name=\"device\"><value>7</value></Data>\
+         <Data name=\"terminal\"><value>a&lt;&amp;&gt;</value></Data></ExtendedData>\
+         <gx:MultiTrack><gx:interpolate>1</gx:interpolate>\n\
+         <gx:Track>\n\
+         <when>2018-07-15T02:10:10.250Z</when>\n\
+         <gx:coord>-132.4444441 12.2222220 -40</gx:coord>\n\
+         <ExtendedData><SchemaData schemaUrl=\"#fix\">\n\
+         <gx:SimpleArrayData name=\"speed_kmh\"><gx:value>60.5</gx:value></gx:SimpleArrayData>\n\
+         <gx:SimpleArrayData name=\"course_deg\"><gx:value>7</gx:value></gx:SimpleArrayData>\n\
+         </SchemaData></ExtendedData></gx:Track>\n\
+         </gx:MultiTrack></Placemark>\n\
+         </Document></kml>\n"
+    );
+}
+
+#[test]
+fn a_file_without_rows_is_a_whole_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in Format::ALL {
+        let mut out = Vec::new();
+        let none = std::iter::empty();
+        assert_eq!(write(*format, &mut out, none, &Name::default(), folder.path()).unwrap(), 0, "{format:?}");
+        match format {
+            Format::Parquet | Format::GeoParquet => {
+                assert!(out.starts_with(b"PAR1") && out.ends_with(b"PAR1"));
+            }
+            Format::Xlsx => assert!(out.starts_with(b"PK")),
+            Format::Kml => assert!(out.ends_with(b"</Schema>\n</Document></kml>\n")),
+            Format::Gpx => assert!(out.ends_with(b"v2\">\n</gpx>\n")),
+            Format::GeoJson => drop(serde_json::from_slice::<serde_json::Value>(&out).unwrap()),
+            _ => assert_eq!(out, format!("{}\r\n", csv::HEADER).as_bytes()),
+        }
+    }
 }

@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { templatesFor } from "./templates";
+import { canDo, isTakingUp, type Stage } from "./types";
+
+describe("what is asked for", () => {
+  it("fits the rule that asks", () => {
+    expect(templatesFor(["R10", "R11"])).toEqual(["signal"]);
+    expect(templatesFor(["R14"])).toEqual(["fuel"]);
+    expect(templatesFor(["R08", "R01"])).toEqual(["stop", "trip", "paper"]);
+    expect(templatesFor([]), "of a blind sample nothing is told").toEqual(["trip", "stop", "paper"]);
+  });
+});
+
+describe("what can be done in a case", () => {
+  const able = (action: string, stage: Stage): boolean => canDo({ allowed: [action], case: { stage } }, action);
+
+  it("ends with the case: nothing is checked in a closed one", () => {
+    expect(able("item_checked", "explained")).toBe(true);
+    expect(able("item_checked", "closed")).toBe(false);
+    expect(able("reopened", "closed")).toBe(true);
+  });
+
+  it("is taken up by inspectors and handed over by the office", () => {
+    expect(isTakingUp({ roles: ["resident-inspector"] })).toBe(true);
+    expect(isTakingUp({ roles: ["office-supervisor"] })).toBe(false);
+  });
+});

@@ -1,0 +1,140 @@
+//! A backup in one tar file, plain or under zstd: the files of the data folder by their paths, then `backup.json`. A file without that
+//! last member was interrupted.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+
+use super::manifest::{FileEntry, Manifest, NAME};
+use super::run::Hasher;
+
+const ZSTD_LEVEL: i32 = 3;
+/// The largest manifest that is read: a hundred bytes for each of ten million files.
+const MANIFEST_BYTES_MAX: u64 = 1 << 30;
+
+/// Whether a path names a backup in one file.
+pub(super) fn is_archive(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    is_zstd(path) || name.ends_with(".tar") || name.ends_with(".tar.partial")
+}
+
+fn is_zstd(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    name.ends_with(".tar.zst") || name.ends_with(".tar.zst.partial")
+}
+
+/// What a tar file is written to.
+enum Sink {
+    Plain(BufWriter<File>),
+    Zstd(Box<zstd::Encoder<'static, BufWriter<File>>>),
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.write(bytes),
+            Self::Zstd(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(file) => file.flush(),
+            Self::Zstd(encoder) => encoder.flush(),
+        }
+    }
+}
+
+/// A backup on its way into a file.
+pub(super) struct Target {
+    path: PathBuf,
+    partial: PathBuf,
+    builder: tar::Builder<Sink>,
+    /// Bytes stored, before zstd.
+    pub(super) new_bytes: u64,
+}
+
+impl Target {
+    /// Begins the file `path`, which must not exist; until it is whole it is called `….partial`.
+    pub(super) fn begin(path: &Path) -> anyhow::Result<Self> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        ensure!(!path.exists(), "{} exists", path.display());
+        let partial = PathBuf::from(format!("{}.partial", path.display()));
+        let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&partial);
+        let file = BufWriter::new(file.with_context(|| format!("can't make {}", partial.display()))?);
+        let sink = match is_zstd(path) {
+            true => Sink::Zstd(Box::new(zstd::Encoder::new(file, ZSTD_LEVEL)?)),
+            false => Sink::Plain(file),
+        };
+        Ok(Self { path: path.to_owned(), partial, builder: tar::Builder::new(sink), new_bytes: 0 })
+    }
+
+    /// Adds a file.
+    pub(super) fn put(&mut self, entry: &FileEntry, source: &mut dyn Read) -> anyhow::Result<()> {
+        let mut hasher = Hasher::new(source);
+        self.append(&entry.path, entry.bytes, &mut hasher)?;
+        ensure!(hasher.finish() == entry.sha256, "{} changed while it was copied", entry.path);
+        self.new_bytes += entry.bytes;
+        Ok(())
+    }
+
+    fn append(&mut self, path: &str, bytes: u64, source: &mut dyn Read) -> anyhow::Result<()> {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes);
+        header.set_mode(0o600);
+        self.builder
+            .append_data(&mut header, path, source)
+            .with_context(|| format!("can't write {}", self.partial.display()))
+    }
+
+    /// Ends the file with the manifest, and gives it its name.
+    pub(super) fn finish(mut self, manifest: &Manifest) -> anyhow::Result<PathBuf> {
+        let text = manifest.text()?;
+        self.append(NAME, text.len() as u64, &mut text.as_slice())?;
+        let sink = self.builder.into_inner()?;
+        let writer = match sink {
+            Sink::Plain(file) => file,
+            Sink::Zstd(encoder) => encoder.finish()?,
+        };
+        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        fs::rename(&self.partial, &self.path)?;
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or_else(|| Path::new("."))).and_then(|folder| folder.sync_all())?;
+        Ok(self.path)
+    }
+}
+
+/// Reads a tar file from its beginning: `take` gets every member but the manifest, which is given back.
+pub(super) fn read(
+    path: &Path,
+    take: &mut dyn FnMut(&str, u64, &mut dyn Read) -> anyhow::Result<()>,
+) -> anyhow::Result<Manifest> {
+    let file = BufReader::new(File::open(path).with_context(|| format!("can't open {}", path.display()))?);
+    let source: Box<dyn Read> = match is_zstd(path) {
+        true => Box::new(zstd::Decoder::with_buffer(file)?),
+        false => Box::new(file),
+    };
+    let interrupted = || {
+        format!(
+            "{} ends before its manifest: the backup was interrupted, or the file was cut short; it can't be restored",
+            path.display()
+        )
+    };
+    let mut archive = tar::Archive::new(source);
+    for member in archive.entries().with_context(interrupted)? {
+        let mut member = member.with_context(interrupted)?;
+        let name = member.path().with_context(interrupted)?.to_string_lossy().into_owned();
+        let bytes = member.size();
+        if name == NAME {
+            ensure!(bytes <= MANIFEST_BYTES_MAX, "the manifest has {bytes} bytes");
+            let mut text = Vec::new();
+            member.read_to_end(&mut text).with_context(interrupted)?;
+            return Manifest::read(&text).with_context(|| format!("{}", path.display()));
+        }
+        take(&name, bytes, &mut member).with_context(interrupted)?;
+    }
+    bail!(interrupted())
+}

@@ -1,0 +1,160 @@
+//! A consistent picture of the data folder, in a folder beside it: links to files that never change, copies of those that do.
+//!
+//! The order is what makes it consistent; see [`super`]. A second backup at the same time is refused by a lock, and what a killed one
+//! left is removed by the next.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use motorpool_protocols::UtcMillis;
+
+use super::manifest::RegistryKind;
+use crate::accounts::keeper::{HEADS_FILE, KEY_FILE, PUBLIC_KEY_FILE, heads_file};
+use crate::config::Config;
+use crate::ids::DeviceId;
+use crate::journal::{Copied, Frozen, pin_raw};
+use crate::registry::{PROFILES_FILE, REGISTRY_FILE, TOKEN_FILE, copy_sqlite};
+use crate::tracks;
+
+/// The folder of the picture, in the data folder: links need one file system.
+pub const PINS_FOLDER: &str = "backup.pins";
+/// Locked by the backup that runs.
+const LOCK_FILE: &str = "backup.lock";
+/// The last states.
+const LIVE_FILE: &str = "live.snapshot";
+/// The queues of superior platforms.
+const QUEUES_FOLDER: &str = "jt809";
+
+/// The picture; removed when dropped.
+#[derive(Debug)]
+pub(super) struct Pins {
+    pub(super) folder: PathBuf,
+    pub(super) journal: Copied,
+    pub(super) registry: RegistryKind,
+    _lock: File,
+}
+
+impl Drop for Pins {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            tracing::warn!(folder = %self.folder.display(), %error, "the picture of a backup stays until the next one");
+        }
+    }
+}
+
+impl Pins {
+    /// Takes the picture.
+    pub(super) async fn take(config: &Config) -> anyhow::Result<Self> {
+        let data = &config.data;
+        let lock = lock(data)?;
+        let folder = data.join(PINS_FOLDER);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("can't remove {}", folder.display()))?;
+        }
+        private_folder(&folder)?;
+        let mut pins =
+            Self { folder, journal: Copied::default(), registry: RegistryKind::Sqlite, _lock: lock };
+        let frozen = Frozen::new(data).context("can't keep the journal from being reused")?;
+        pins.followers(config)?;
+        let last_device = pins.registry(config).await?;
+        let is_known = |device: DeviceId| last_device.is_none_or(|last| device.0 <= last);
+        pins.journal = frozen.copy_to(&pins.folder.join("journal"), &is_known)?;
+        Ok(pins)
+    }
+
+    /// What follows the journal, and what stands beside it.
+    fn followers(&self, config: &Config) -> anyhow::Result<()> {
+        let data = &config.data;
+        let archive = data.join("tracks");
+        if archive.exists() {
+            tracks::pin(&archive, &self.folder.join("tracks")).context("can't take the track archive")?;
+        }
+        pin_raw(data, &self.folder.join("raw")).context("can't take the raw archive")?;
+        let files = [LIVE_FILE, PROFILES_FILE, TOKEN_FILE, KEY_FILE, PUBLIC_KEY_FILE];
+        for name in files {
+            self.copy(&data.join(name), Path::new(name))?;
+        }
+        self.copy(&heads_file(config), Path::new(HEADS_FILE))?;
+        self.queues(&data.join(QUEUES_FOLDER))
+    }
+
+    /// The queues, each cursor before its files: what is confirmed meanwhile is sent again, and nothing is lost.
+    fn queues(&self, queues: &Path) -> anyhow::Result<()> {
+        for queue in entries(queues)?.into_iter().filter(|queue| queue.is_dir()) {
+            let Some(name) = queue.file_name() else { continue };
+            let to = Path::new(QUEUES_FOLDER).join(name);
+            self.copy(&queue.join("cursor"), &to.join("cursor"))?;
+            for file in entries(&queue)? {
+                if let Some(name) =
+                    file.file_name().filter(|_| file.extension().is_some_and(|kind| kind == "queue"))
+                {
+                    self.copy(&file, &to.join(name))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The registry; says which is the last device that it knows.
+    async fn registry(&mut self, config: &Config) -> anyhow::Result<Option<u32>> {
+        if !config.registry.url.is_empty() {
+            self.registry = RegistryKind::Postgresql;
+            return Ok(None);
+        }
+        let copied = copy_sqlite(&config.data, &self.folder.join(REGISTRY_FILE)).await;
+        Ok(Some(copied.context("can't copy the registry")?.last_device))
+    }
+
+    /// Copies a file that may not be there.
+    fn copy(&self, from: &Path, to: &Path) -> anyhow::Result<()> {
+        let to = self.folder.join(to);
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+        }
+        match fs::copy(from, &to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other.map(drop).with_context(|| format!("can't copy {}", from.display())),
+        }
+    }
+}
+
+/// The entries of a folder, in order; none when it is not there.
+pub(super) fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let read = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.with_context(|| format!("can't read {}", folder.display()))?,
+    };
+    let mut entries = read.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    entries.sort();
+    Ok(entries)
+}
+
+/// Makes a folder that only its owner reads: backups hold keys.
+pub(super) fn private_folder(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("can't make {}", folder.display()))
+}
+
+fn lock(data: &Path) -> anyhow::Result<File> {
+    let path = data.join(LOCK_FILE);
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let file = file.with_context(|| format!("can't open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => bail!("another backup of {} is running", data.display()),
+        Err(fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("can't lock {}", path.display()))
+        }
+    }
+}
+
+/// The point in time of a picture.
+pub(super) fn shown(at: UtcMillis) -> anyhow::Result<jiff::Timestamp> {
+    Ok(jiff::Timestamp::from_millisecond(at.0)?)
+}

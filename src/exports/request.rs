@@ -1,0 +1,32 @@
+//! What was asked for, as it is kept beside the export.
+
+use motorpool_exports::Format;
+use motorpool_protocols::UtcMillis;
+use serde::{Deserialize, Serialize};
+
+use super::area::Area;
+use super::plan::Selection;
+use crate::crs::Crs;
+
+/// An export as it was asked for. What it means was checked by whoever took it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a request, built field by field")]
+pub struct Request {
+    /// The form of the file.
+    pub format: Format,
+    /// Whose rows.
+    pub selection: Selection,
+    /// Fixes from here on.
+    pub from: UtcMillis,
+    /// Fixes before this.
+    pub to: UtcMillis,
+    /// Only fixes in here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area: Option<Area>,
+    /// The coordinate system of the file.
+    #[serde(default)]
+    pub(crate) crs: Crs,
+    /// Whether fixes too whose clock is not believed.
+    #[serde(default)]
+    pub include_suspect: bool,
+}

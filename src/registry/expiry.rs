@@ -1,0 +1,229 @@
+//! Removing rows whose time is over: trips, flags, cases, and the details of the audit log. What is held is decided by the caller,
+//! row by row; here rows are found by age and removed by name, a bounded number in each transaction.
+//!
+//! Age is the time of recording, which is this server's; what the data are about must be past as well. Entries of the audit log
+//! stay for ever, because each names the one before: what goes is their detail, and an entry that says so.
+
+use motorpool_protocols::UtcMillis;
+use motorpool_supervision::ids::{UnitId, VehicleId};
+
+use super::accounts::log::tell;
+use super::db::Sql;
+use super::{CHUNK_ROWS, Error, Registry};
+use crate::accounts::chain::Deed;
+use crate::ids::DeviceId;
+
+/// Rows looked at with one query.
+const PAGE_ROWS: u32 = 10_000;
+/// Statements of one transaction that removes: others write in between.
+const CHUNKS_AT_ONCE: usize = 20;
+
+/// A piece of a track that is old.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a result, read field by field")]
+pub struct OldTrip {
+    /// Its id.
+    pub id: String,
+    /// Its beginning.
+    pub from: UtcMillis,
+    /// Its end.
+    pub to: UtcMillis,
+}
+
+/// A flag or case that is old.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a result, read field by field")]
+pub struct OldQuestion {
+    /// Its id.
+    pub id: String,
+    /// The car.
+    pub vehicle: VehicleId,
+    /// The unit that had it.
+    pub unit: UnitId,
+    /// The local day as a number, for example 20260304.
+    pub day: i64,
+}
+
+/// What is old enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a request")]
+pub struct Age {
+    /// Recorded, and not changed since, before this.
+    pub recorded_before: UtcMillis,
+    /// About a local day before this one, as a number.
+    pub day_before: i64,
+}
+
+/// Kinds of rows that questions have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the two there are")]
+pub enum Question {
+    /// Flags of which no case is left.
+    Flag,
+    /// Closed cases.
+    Case,
+}
+
+impl Registry {
+    /// Versions of trips, stops and gaps of a device that ended and were recorded before `before`, behind an end and id, in their
+    /// order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn old_trips(
+        &self,
+        device: DeviceId,
+        before: UtcMillis,
+        after: (UtcMillis, &str),
+    ) -> Result<Vec<OldTrip>, Error> {
+        let sql = Sql::new(
+            "SELECT id, starts, ends FROM trip_versions WHERE device = $1 AND ends < $2 AND recorded_at < $3 \
+             AND (ends > $4 OR (ends = $5 AND id > $6)) ORDER BY ends, id LIMIT $7",
+        );
+        let sql = sql.bind(device.0).bind(before).bind(before);
+        let sql = sql.bind(after.0).bind(after.0).bind(after.1).bind(PAGE_ROWS);
+        let rows: Vec<(String, i64, i64)> = self.db.all(sql).await?;
+        let old = |(id, from, to)| OldTrip { id, from: UtcMillis(from), to: UtcMillis(to) };
+        Ok(rows.into_iter().map(old).collect())
+    }
+
+    /// Old flags without a case, or old closed cases, behind a day and id, in their order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn old_questions(
+        &self,
+        kind: Question,
+        age: Age,
+        after: (i64, &str),
+    ) -> Result<Vec<OldQuestion>, Error> {
+        let sql = match kind {
+            Question::Flag => Sql::new(
+                "SELECT id, vehicle, unit, day FROM flags WHERE day < $1 AND state_at < $2 AND recorded_at < $3 \
+                 AND (day > $4 OR (day = $5 AND id > $6)) \
+                 AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.vehicle = flags.vehicle AND cases.day = flags.day) \
+                 ORDER BY day, id LIMIT $7",
+            ),
+            Question::Case => Sql::new(
+                "SELECT case_id, vehicle, unit, day FROM cases WHERE day < $1 AND updated_at < $2 AND updated_at < $3 \
+                 AND (day > $4 OR (day = $5 AND case_id > $6)) AND state = 'closed' ORDER BY day, case_id LIMIT $7",
+            ),
+        };
+        let sql = sql.bind(age.day_before).bind(age.recorded_before).bind(age.recorded_before);
+        let sql = sql.bind(after.0).bind(after.0).bind(after.1).bind(PAGE_ROWS);
+        let rows: Vec<(String, i64, i64, i64)> = self.db.all(sql).await?;
+        let old = |(id, vehicle, unit, day)| OldQuestion {
+            id,
+            vehicle: VehicleId(vehicle),
+            unit: UnitId(unit),
+            day,
+        };
+        Ok(rows.into_iter().map(old).collect())
+    }
+
+    /// Cars and local days (as numbers) whose data are evidence: of cases that are open, and of those that ended with a violation
+    /// or were handed over.
+    ///
+    /// # Errors
+    /// When the database fails or an event can't be read.
+    pub async fn days_of_evidence(&self) -> Result<Vec<(VehicleId, i64)>, Error> {
+        let open = Sql::new("SELECT vehicle, day FROM cases WHERE state <> 'closed'");
+        let mut days: Vec<(i64, i64)> = self.db.all(open).await?;
+        let closings = Sql::new(
+            "SELECT cases.vehicle, cases.day, case_events.kind, case_events.body FROM case_events \
+             JOIN cases ON cases.case_id = case_events.case_id \
+             WHERE cases.state = 'closed' AND case_events.kind IN ('closed', 'closing_proposed', 'handed_over')",
+        );
+        let closings: Vec<(i64, i64, String, String)> = self.db.all(closings).await?;
+        for (vehicle, day, kind, body) in closings {
+            let body: serde_json::Value = serde_json::from_str(&body)
+                .map_err(|source| Error::Unreadable { what: "ending of a case".to_owned(), source })?;
+            if kind == "handed_over" || proves_something(&body) {
+                days.push((vehicle, day));
+            }
+        }
+        Ok(days.into_iter().map(|(vehicle, day)| (VehicleId(vehicle), day)).collect())
+    }
+
+    /// Removes versions of trips by their ids.
+    ///
+    /// # Errors
+    /// When the database fails; what was committed before stays removed.
+    pub async fn remove_trips(&self, ids: &[String]) -> Result<(), Error> {
+        self.remove(&["DELETE FROM trip_versions WHERE id IN "], ids).await
+    }
+
+    /// Removes flags with their history, or cases with everything that was said and attached in them.
+    ///
+    /// # Errors
+    /// When the database fails; what was committed before stays removed.
+    pub async fn remove_questions(&self, kind: Question, ids: &[String]) -> Result<(), Error> {
+        let statements: &[&'static str] = match kind {
+            Question::Flag => &[
+                "DELETE FROM told WHERE kind = 'flag' AND id IN ",
+                "DELETE FROM flag_history WHERE flag IN ",
+                "DELETE FROM flags WHERE id IN ",
+            ],
+            Question::Case => &[
+                "DELETE FROM told WHERE kind = 'case' AND id IN ",
+                "DELETE FROM attachments WHERE case_id IN ",
+                "DELETE FROM case_events WHERE case_id IN ",
+                "DELETE FROM cases WHERE case_id IN ",
+            ],
+        };
+        self.remove(statements, ids).await
+    }
+
+    async fn remove(&self, statements: &[&'static str], ids: &[String]) -> Result<(), Error> {
+        for at_once in ids.chunks(CHUNK_ROWS * CHUNKS_AT_ONCE) {
+            let _turn = self.writer.lock().await;
+            let mut tx = self.db.begin_write().await?;
+            for chunk in at_once.chunks(CHUNK_ROWS) {
+                for statement in statements {
+                    let mut sql = Sql::new(statement);
+                    sql.push_list(chunk);
+                    tx.execute(sql).await?;
+                }
+            }
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// How many entries of the audit log from before `before` have their details, and the last of them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn old_audit_details(&self, before: UtcMillis) -> Result<(u64, i64), Error> {
+        let sql =
+            Sql::new("SELECT COUNT(*), COALESCE(MAX(seq), 0) FROM audit_log WHERE at < $1 AND detail <> ''");
+        let found: Option<(i64, i64)> = self.db.optional(sql.bind(before)).await?;
+        let (count, last) = found.unwrap_or_default();
+        Ok((u64::try_from(count).unwrap_or(0), last))
+    }
+
+    /// Removes the details of entries of the audit log up to `through` that are from before `before`, with the entry that says so.
+    ///
+    /// # Errors
+    /// When the database fails; then neither is done.
+    pub async fn remove_audit_details(
+        &self,
+        through: i64,
+        before: UtcMillis,
+        told: &Deed,
+        now: UtcMillis,
+    ) -> Result<(), Error> {
+        let _turn = self.writer.lock().await;
+        let mut tx = self.db.begin_write().await?;
+        let sql = Sql::new("UPDATE audit_log SET detail = '' WHERE seq <= $1 AND at < $2 AND detail <> ''");
+        tx.execute(sql.bind(through).bind(before)).await?;
+        tell(&mut tx, Some(told), "audit".to_owned(), now).await?;
+        tx.commit().await
+    }
+}
+
+/// Whether the ending of a case, proposed or made, says that something was wrong with what somebody did.
+fn proves_something(body: &serde_json::Value) -> bool {
+    let disposition = body.pointer("/event/closing/disposition").and_then(serde_json::Value::as_str);
+    matches!(disposition, Some("violation" | "handed_over"))
+}

@@ -1,0 +1,211 @@
+//! What is held, worked out: times by device and by vehicle.
+//!
+//! A hold by people covers its period of everything that ever belonged to what it names. A case covers its vehicle's day, and a day before
+//! and behind, because a local day is no day of UTC and trips cross midnight.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use motorpool_protocols::UtcMillis;
+use motorpool_protocols::time::{Civil, DAY_MS};
+use motorpool_supervision::ids::{UnitId, VehicleId};
+
+use crate::ids::DeviceId;
+use crate::registry::{Belonging, Error, Hold, HoldOn, Registry};
+
+/// Times, not overlapping, in order: first instant and the one behind the last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Times(Vec<(i64, i64)>);
+
+impl Times {
+    fn of(mut spans: Vec<(i64, i64)>) -> Self {
+        spans.sort_unstable();
+        let mut merged: Vec<(i64, i64)> = Vec::with_capacity(spans.len());
+        for (from, to) in spans {
+            match merged.last_mut() {
+                Some((_, end)) if from <= *end => *end = to.max(*end),
+                _ => merged.push((from, to)),
+            }
+        }
+        Self(merged)
+    }
+
+    /// Whether any instant from `from` to `to`, both included, is among them.
+    fn touch(&self, from: i64, to: i64) -> bool {
+        let behind = self.0.partition_point(|(begin, _)| *begin <= to);
+        behind.checked_sub(1).and_then(|last| self.0.get(last)).is_some_and(|(_, end)| from < *end)
+    }
+}
+
+/// What must not be removed.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    everything: Times,
+    devices: BTreeMap<u32, Times>,
+    vehicles: BTreeMap<i64, Times>,
+    /// Of cases themselves: by holds alone. Otherwise each that found something would hold itself for ever.
+    cases: BTreeMap<i64, Times>,
+}
+
+impl Held {
+    /// What is held at `now`, by holds in force and by cases.
+    ///
+    /// # Errors
+    /// When the registry can't be read: then nothing may be removed.
+    pub async fn read(registry: &Registry, now: UtcMillis) -> Result<Self, Error> {
+        let holds = registry.holds().await?;
+        let evidence = registry.days_of_evidence().await?;
+        Ok(Self::of(&holds, &evidence, &registry.belonging().await?, now))
+    }
+
+    /// What these holds and days of evidence hold.
+    #[must_use]
+    pub fn of(holds: &[Hold], evidence: &[(VehicleId, i64)], belonging: &Belonging, now: UtcMillis) -> Self {
+        let fleet = Fleet::of(belonging);
+        let mut spans = Spans::default();
+        for Hold { set, .. } in holds.iter().filter(|hold| hold.is_in_force(now)) {
+            let span = (set.from.map_or(i64::MIN, |at| at.0), set.to.map_or(i64::MAX, |at| at.0));
+            match set.on {
+                HoldOn::Everything => spans.everything.push(span),
+                HoldOn::Vehicle(vehicle) => spans.hold(&fleet, [vehicle].into(), span),
+                HoldOn::Unit(unit) => spans.hold(&fleet, fleet.vehicles_of(unit), span),
+                HoldOn::Device(device) => {
+                    spans.devices.entry(device.0).or_default().push(span);
+                    // What rules found about the cars that it was in is evidence with it.
+                    for vehicle in fleet.vehicles_with.get(&device).into_iter().flatten() {
+                        spans.vehicles.entry(vehicle.0).or_default().push(span);
+                    }
+                }
+            }
+        }
+        let cases = spans.vehicles.clone();
+        for (vehicle, day) in evidence {
+            spans.hold(&fleet, [*vehicle].into(), around(*day));
+        }
+        Self {
+            everything: Times::of(spans.everything),
+            devices: merged(spans.devices),
+            vehicles: merged(spans.vehicles),
+            cases: merged(cases),
+        }
+    }
+
+    /// Whether data of any device in the range may be held.
+    #[must_use]
+    pub fn may_hold(&self, devices: RangeInclusive<DeviceId>) -> bool {
+        let range = devices.start().0..=devices.end().0;
+        !self.everything.0.is_empty() || self.devices.range(range).next().is_some()
+    }
+
+    /// Whether data of a device that are about an instant, or were received at one, are held.
+    #[must_use]
+    pub fn holds_instants(&self, device: DeviceId, instants: &[UtcMillis]) -> bool {
+        let times = [Some(&self.everything), self.devices.get(&device.0)];
+        times.into_iter().flatten().any(|times| instants.iter().any(|at| times.touch(at.0, at.0)))
+    }
+
+    /// Whether a device's data about a time are held.
+    #[must_use]
+    pub fn holds_span(&self, device: DeviceId, from: UtcMillis, to: UtcMillis) -> bool {
+        let times = [Some(&self.everything), self.devices.get(&device.0)];
+        times.into_iter().flatten().any(|times| times.touch(from.0, to.0))
+    }
+
+    /// Whether what rules found about a vehicle's local day, as a number, is held.
+    #[must_use]
+    pub fn holds_day(&self, vehicle: VehicleId, day: i64) -> bool {
+        self.touches(self.vehicles.get(&vehicle.0), day)
+    }
+
+    /// Whether the case of a vehicle's local day, as a number, is held itself.
+    #[must_use]
+    pub fn holds_case(&self, vehicle: VehicleId, day: i64) -> bool {
+        self.touches(self.cases.get(&vehicle.0), day)
+    }
+
+    fn touches(&self, times: Option<&Times>, day: i64) -> bool {
+        let (from, to) = around(day);
+        [Some(&self.everything), times]
+            .into_iter()
+            .flatten()
+            .any(|times| times.touch(from, to.saturating_sub(1)))
+    }
+}
+
+/// Times as they are collected.
+#[derive(Default)]
+struct Spans {
+    everything: Vec<(i64, i64)>,
+    devices: BTreeMap<u32, Vec<(i64, i64)>>,
+    vehicles: BTreeMap<i64, Vec<(i64, i64)>>,
+}
+
+impl Spans {
+    fn hold(&mut self, fleet: &Fleet, vehicles: BTreeSet<VehicleId>, span: (i64, i64)) {
+        for vehicle in vehicles {
+            self.vehicles.entry(vehicle.0).or_default().push(span);
+            for device in fleet.devices_of.get(&vehicle).into_iter().flatten() {
+                self.devices.entry(device.0).or_default().push(span);
+            }
+        }
+    }
+}
+
+fn merged<K: Ord>(spans: BTreeMap<K, Vec<(i64, i64)>>) -> BTreeMap<K, Times> {
+    spans.into_iter().map(|(key, spans)| (key, Times::of(spans))).collect()
+}
+
+/// From a day before to a day behind a local day, which is a number like 20260304. A number that is no day is held for ever.
+fn around(day: i64) -> (i64, i64) {
+    let part = |divisor: i64, modulus: i64| u8::try_from(day / divisor % modulus).ok();
+    let begin = || {
+        let civil = Civil {
+            year: i32::try_from(day / 10_000).ok()?,
+            month: part(100, 100)?,
+            day: part(1, 100)?,
+            ..UtcMillis(0).civil(0)
+        };
+        UtcMillis::from_civil(civil, 0)
+    };
+    begin().map_or((i64::MIN, i64::MAX), |begin| (begin.0 - DAY_MS, begin.0.saturating_add(2 * DAY_MS)))
+}
+
+/// Who ever belonged to whom.
+struct Fleet {
+    devices_of: BTreeMap<VehicleId, BTreeSet<DeviceId>>,
+    vehicles_with: BTreeMap<DeviceId, BTreeSet<VehicleId>>,
+    owned: BTreeMap<UnitId, BTreeSet<VehicleId>>,
+    below: BTreeMap<UnitId, BTreeSet<UnitId>>,
+}
+
+impl Fleet {
+    fn of(belonging: &Belonging) -> Self {
+        let mut fleet = Self {
+            devices_of: BTreeMap::new(),
+            vehicles_with: BTreeMap::new(),
+            owned: BTreeMap::new(),
+            below: BTreeMap::new(),
+        };
+        for (device, vehicle) in &belonging.fitted {
+            fleet.devices_of.entry(*vehicle).or_default().insert(*device);
+            fleet.vehicles_with.entry(*device).or_default().insert(*vehicle);
+        }
+        for (vehicle, unit) in &belonging.owned {
+            fleet.owned.entry(*unit).or_default().insert(*vehicle);
+        }
+        for (unit, parent) in &belonging.below {
+            fleet.below.entry(*parent).or_default().insert(*unit);
+        }
+        fleet
+    }
+
+    /// The vehicles that ever were of a unit or of one that ever was below it.
+    fn vehicles_of(&self, unit: UnitId) -> BTreeSet<VehicleId> {
+        let mut units = BTreeSet::from([unit]);
+        let mut open = vec![unit];
+        while let Some(unit) = open.pop() {
+            open.extend(self.below.get(&unit).into_iter().flatten().filter(|below| units.insert(**below)));
+        }
+        units.iter().filter_map(|unit| self.owned.get(unit)).flatten().copied().collect()
+    }
+}

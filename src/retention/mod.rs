@@ -1,0 +1,27 @@
+//! Retention: what has been kept long enough goes, once a day, but for what is held.
+//!
+//! ```text
+//! [retention], holds, cases ──▶ Plan ──▶ a line in the audit log ──▶ raw, tracks, trips, flags, cases, audit details
+//! ```
+//!
+//! Age counts from when something was received or recorded, by this server's clock; no device can make its data older or younger.
+//! The clock itself is not trusted further than two days at a time: the first look removes nothing, and each one may go forward by
+//! two days at most ([`Clock`]), so that a clock that was years ahead for an hour costs nothing. What goes is written into the audit
+//! log before it goes. A hold wins: it is asked for every row, and where nobody can tell what is held (a damaged file), all stays.
+//!
+//! It owns no file and no row: `journal`, `tracks` and `registry` remove what is theirs.
+
+mod clock;
+mod held;
+mod keeper;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+pub use clock::Clock;
+pub use held::Held;
+pub use keeper::{Retention, RetentionParts};
+pub use plan::{Class, Limits, Plan, RawDay, RowsDue, plan};
+
+/// So many days before the first day whose tracks may be gone are not derived again: deriving looks back.
+pub const SETTLED_DAYS: u32 = 21;

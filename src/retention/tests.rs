@@ -1,0 +1,372 @@
+//! Holds against a plain reading of them, and a whole look on both databases.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use jiff::civil::date;
+use motorpool_protocols::time::DAY_MS;
+use motorpool_protocols::{Fix, Protocol, TerminalId, UtcMillis};
+use motorpool_supervision::finding::{Colour, Finding, FixesUsed, Nature, Outcome, Rule, Versions};
+use motorpool_supervision::ids::{DeviceId as Supervised, UnitId, VehicleId};
+use motorpool_supervision::point::Position;
+use motorpool_supervision::register::{Binding, Span, Unit, Vehicle};
+use motorpool_supervision::trips::{Segment, Stop};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::accounts::chain::AUDIT_DAYS_MIN;
+use crate::clock;
+use crate::config::Config;
+use crate::ids::{DeviceId, Lsn};
+use crate::registry::accounts::LogFilter;
+use crate::registry::testing::{Home, on_both};
+use crate::registry::{
+    Belonging, CaseEvent, CaseFilter, CaseRow, Change, Checkpoint, FlagFilter, Hold, HoldOn, Holder,
+    Judgement, NewHold, Registry, Stored, revise_flags, revise_segments,
+};
+use crate::supervision::Marks;
+use crate::tracks::{Archive, Selection, Tracks};
+
+/// 2026-03-04T00:00:00Z.
+const THEN: i64 = 1_772_582_400_000;
+
+fn hold(on: HoldOn, from: Option<i64>, to: Option<i64>) -> Hold {
+    Hold {
+        id: 1,
+        set: NewHold {
+            on,
+            from: from.map(UtcMillis),
+            to: to.map(UtcMillis),
+            reason: "核查".to_owned(),
+            until: None,
+        },
+        placed_at: UtcMillis(THEN),
+        placed_by: "test".to_owned(),
+        placed_by_person: None,
+        lifted_at: None,
+        lifted_by: None,
+        lift_reason: None,
+    }
+}
+
+/// Device 1 was in car 1, which was unit 2's and then unit 3's; unit 3 was below unit 2 once. Car 2 with device 2 was lent to unit 3.
+fn belonging() -> Belonging {
+    Belonging {
+        fitted: vec![(DeviceId(1), VehicleId(1)), (DeviceId(2), VehicleId(2))],
+        owned: vec![
+            (VehicleId(1), UnitId(2)),
+            (VehicleId(1), UnitId(3)),
+            (VehicleId(2), UnitId(9)),
+            (VehicleId(2), UnitId(3)),
+        ],
+        below: vec![(UnitId(3), UnitId(2))],
+    }
+}
+
+#[test]
+fn a_hold_reaches_everything_that_ever_belonged() {
+    let now = UtcMillis(THEN);
+    let held = |hold: Hold| Held::of(&[hold], &[], &belonging(), now);
+    let reaches = |held: &Held| [1, 2, 3].map(|device| held.holds_instants(DeviceId(device), &[now]));
+    assert_eq!(reaches(&held(hold(HoldOn::Unit(UnitId(2)), None, None))), [true, true, false]);
+    assert_eq!(reaches(&held(hold(HoldOn::Unit(UnitId(9)), None, None))), [false, true, false]);
+    assert_eq!(reaches(&held(hold(HoldOn::Vehicle(VehicleId(1)), None, None))), [true, false, false]);
+    assert_eq!(reaches(&held(hold(HoldOn::Device(DeviceId(3)), None, None))), [false, false, true]);
+    assert_eq!(reaches(&held(hold(HoldOn::Everything, None, None))), [true, true, true]);
+    let of_device = held(hold(HoldOn::Device(DeviceId(2)), None, None));
+    assert!(of_device.holds_day(VehicleId(2), 20_260_304) && !of_device.holds_day(VehicleId(1), 20_260_304));
+    let lifted = Hold { lifted_at: Some(now), ..hold(HoldOn::Everything, None, None) };
+    assert_eq!(reaches(&held(lifted)), [false; 3]);
+    let mut over = hold(HoldOn::Everything, None, None);
+    over.set.until = Some(now);
+    assert_eq!(reaches(&held(over)), [false; 3]);
+}
+
+#[test]
+fn a_case_holds_its_day_for_every_clock_of_the_world_and_not_itself() {
+    let held = Held::of(&[], &[(VehicleId(1), 20_260_304)], &belonging(), UtcMillis(THEN));
+    let at = |hours: i64| held.holds_instants(DeviceId(1), &[UtcMillis(THEN + hours * 3_600_000)]);
+    // 4 March by the clocks of UTC+14 and UTC-12.
+    assert!(at(-14) && at(0) && at(24 + 11), "the day everywhere");
+    assert!(!at(-25) && !at(49));
+    assert!(held.holds_day(VehicleId(1), 20_260_304) && !held.holds_case(VehicleId(1), 20_260_304));
+    assert!(!held.holds_instants(DeviceId(2), &[UtcMillis(THEN)]));
+}
+
+proptest! {
+    #[test]
+    fn times_that_are_merged_hold_what_each_of_them_held(
+        spans in proptest::collection::vec((proptest::option::of(0_i64..100), proptest::option::of(0_i64..100)), 0..6),
+        looks in proptest::collection::vec((0_i64..110, 0_i64..20), 1..20),
+    ) {
+        let holds: Vec<Hold> = spans
+            .iter()
+            .filter(|(from, to)| from.zip(*to).is_none_or(|(from, to)| from < to))
+            .map(|(from, to)| hold(HoldOn::Device(DeviceId(1)), *from, *to))
+            .collect();
+        let held = Held::of(&holds, &[], &Belonging::default(), UtcMillis(THEN));
+        for (from, length) in looks {
+            let to = from + length;
+            let expected = holds.iter().any(|hold| {
+                hold.set.from.is_none_or(|begin| begin.0 <= to) && hold.set.to.is_none_or(|end| from < end.0)
+            });
+            prop_assert_eq!(held.holds_span(DeviceId(1), UtcMillis(from), UtcMillis(to)), expected);
+        }
+    }
+}
+
+/// A registry with two cars, what was derived about them on 4 March 2026, and an archive with their fixes of that day.
+struct Bench {
+    home: Home,
+    registry: Arc<Registry>,
+    tracks: Tracks,
+    config: Arc<Config>,
+}
+
+const fn days_later(days: i64) -> UtcMillis {
+    UtcMillis(THEN + days * DAY_MS)
+}
+
+fn stop(device: i64) -> Segment {
+    Segment::Stop(Stop {
+        start: UtcMillis(THEN + 3_600_000 + device),
+        end: UtcMillis(THEN + 7_200_000),
+        at: Position::default(),
+        is_open: false,
+        ignition_on_s: None,
+        fixes: 9,
+        longest_silence_s: 30,
+    })
+}
+
+fn finding(vehicle: i64) -> Finding {
+    Finding {
+        rule: Rule::ALL[0],
+        rule_version: Rule::ALL[0].version(),
+        aspect: Cow::Borrowed(""),
+        outcome: Outcome::Flag,
+        colour: Colour::Red,
+        nature: Nature::Conduct,
+        is_trial: false,
+        vehicle: VehicleId(vehicle),
+        unit: UnitId(2),
+        day: date(2026, 3, 4),
+        from: UtcMillis(THEN),
+        to: UtcMillis(THEN + 1_000),
+        at: None,
+        trips: Vec::new(),
+        measures: Vec::new(),
+        orders: Vec::new(),
+        missing: Vec::new(),
+        excuses: Vec::new(),
+        fixes: FixesUsed::default(),
+        params: json!({}),
+        versions: Versions::default(),
+        words: Vec::new(),
+    }
+}
+
+fn case(vehicle: i64, state: &str) -> CaseRow {
+    CaseRow {
+        case_id: format!("v{vehicle}-2026-03-04"),
+        vehicle: VehicleId(vehicle),
+        day: date(2026, 3, 4),
+        unit: UnitId(2),
+        state: state.to_owned(),
+        colour: "red".to_owned(),
+        rank: 1,
+        assignee: None,
+        due_at: None,
+        is_confidential: false,
+        seq: 0,
+        updated_at: UtcMillis(THEN),
+        summary: json!({}),
+    }
+}
+
+impl Bench {
+    async fn new(home: Home) -> Self {
+        let registry = Arc::new(home.open().await);
+        let config = Arc::new(Config { data: home.path().to_owned(), ..home.config() });
+        let tracks = Tracks::open(&home.path().join("tracks"), &config.tracks).unwrap();
+        let bench = Self { home, registry, tracks, config };
+        bench.fill().await;
+        bench
+    }
+
+    async fn add<T: Stored>(&self, rows: Vec<T>) {
+        let add = |row| Change::Add { id: None, valid: Span::ALWAYS, row };
+        let changes: Vec<_> = rows.into_iter().map(add).collect();
+        self.registry.write_rows(&changes, "test", UtcMillis(THEN)).await.unwrap();
+    }
+
+    async fn fill(&self) {
+        self.add(vec![Unit::default(), Unit { code: "B".to_owned(), ..Unit::default() }]).await;
+        let car = |plate: &str| Vehicle { plate: plate.to_owned(), unit: UnitId(2), ..Vehicle::default() };
+        self.add(vec![car("演A00001"), car("演A00002"), car("演A00003")]).await;
+        let fitted =
+            |number| Binding { device: Supervised(number), vehicle: VehicleId(number), ..Binding::default() };
+        self.add(vec![fitted(1), fitted(2), fitted(3)]).await;
+        let terminal = |text| (Protocol::Jt808, TerminalId::new(text).unwrap());
+        let terminals = ["13900000001", "13900000002", "13900000003"].map(terminal);
+        self.registry.approve_terminals(&terminals, None, "test", UtcMillis(THEN)).await.unwrap();
+        let mut judgement =
+            Judgement { checkpoint: Checkpoint { lsn: Lsn(8), change: 1 }, ..Judgement::default() };
+        for number in 1..=3 {
+            judgement.segments.extend(revise_segments(Supervised(number), &[], &[stop(number)]).0);
+            judgement.flags.extend(revise_flags(&[], &[finding(number)], "test").0);
+        }
+        self.registry.commit_judgement(&judgement, UtcMillis(THEN + DAY_MS)).await.unwrap();
+        let event = CaseEvent {
+            at: UtcMillis(THEN),
+            actor: String::new(),
+            kind: "opened".to_owned(),
+            body: json!({ "event": { "type": "opened" } }),
+        };
+        for row in [case(1, "closed"), case(2, "checking")] {
+            self.registry.append_to_case(0, &[event.clone()], &row, UtcMillis(THEN + DAY_MS)).await.unwrap();
+        }
+        let mut writer = self.tracks.writer();
+        for number in 1..=3 {
+            let at = UtcMillis(THEN + 3_600_000);
+            writer.append(DeviceId(number), at, &Fix::new(at, 300_000_000, 1_100_000_000), &[]);
+        }
+        writer.advance(Lsn(8), UtcMillis(THEN));
+        self.tracks.seal_now().unwrap();
+    }
+
+    async fn look(&self, now: UtcMillis) {
+        let retention = Retention::new(RetentionParts {
+            registry: Arc::clone(&self.registry),
+            tracks: self.tracks.clone(),
+            clock: Arc::new(clock::Clock::starting_at(now)),
+            marks: Arc::new(Marks::new(Lsn(8))),
+            config: Arc::clone(&self.config),
+        });
+        retention.await.unwrap().look(now).await.unwrap();
+    }
+
+    /// A look with one before it that vouches for the clock.
+    async fn look_again(&self, now: UtcMillis) {
+        self.registry.set_setting("retention_clock", &now.0.to_string()).await.unwrap();
+        self.look(now).await;
+    }
+
+    /// The devices that have fixes, trips; the cars that have flags, cases.
+    async fn left(&self) -> [Vec<i64>; 4] {
+        let rows = Archive::open(self.tracks.dir()).unwrap().rows(Selection::all(), Vec::new());
+        let fixes = rows.map(|row| i64::from(row.unwrap().device.0)).collect();
+        let mut trips = Vec::new();
+        for device in 1..=3 {
+            let found =
+                self.registry.segments(Supervised(device), UtcMillis(0), UtcMillis(i64::MAX)).await.unwrap();
+            trips.extend(found.iter().map(|trip| trip.device.0));
+        }
+        let flags = self.registry.flags(&FlagFilter { limit: 10, ..FlagFilter::default() }).await.unwrap();
+        let mut flags: Vec<i64> = flags.iter().map(|flag| flag.finding.vehicle.0).collect();
+        flags.sort_unstable();
+        let cases = self.registry.cases(&CaseFilter { limit: 10, ..CaseFilter::default() }).await.unwrap();
+        let mut cases: Vec<i64> = cases.iter().map(|case| case.vehicle.0).collect();
+        cases.sort_unstable();
+        [fixes, trips, flags, cases]
+    }
+
+    async fn removals(&self) -> Vec<String> {
+        let filter = LogFilter { limit: 100, action: Some("retention.remove".to_owned()), before: None };
+        let log = self.registry.people().audit_log(&filter).await.unwrap();
+        let mut classes: Vec<String> = log.into_iter().map(|entry| entry.deed.object).collect();
+        classes.reverse();
+        classes
+    }
+}
+
+on_both! {
+    the_first_look_removes_nothing_and_a_clock_that_ran_wild_little
+    what_is_over_goes_class_by_class_and_an_open_case_keeps_its_evidence
+    a_hold_wins_until_somebody_else_lifts_it
+    a_plan_changes_nothing_and_says_what_a_look_does
+    details_of_the_audit_log_go_and_the_chain_holds
+}
+
+async fn the_first_look_removes_nothing_and_a_clock_that_ran_wild_little(home: Home) {
+    let bench = Bench::new(home).await;
+    let before = bench.left().await;
+    bench.look(days_later(5_000)).await;
+    assert_eq!(bench.left().await, before);
+    // Set right again, then years ahead for one look.
+    bench.look(days_later(10)).await;
+    bench.look(days_later(9_000)).await;
+    assert_eq!(bench.left().await, before);
+    assert!(bench.removals().await.is_empty());
+}
+
+async fn what_is_over_goes_class_by_class_and_an_open_case_keeps_its_evidence(home: Home) {
+    let bench = Bench::new(home).await;
+    bench.look_again(days_later(1_094)).await;
+    assert_eq!(bench.left().await, [vec![1, 2, 3], vec![1, 2, 3], vec![1, 2, 3], vec![1, 2]]);
+    bench.look_again(days_later(1_098)).await;
+    assert_eq!(bench.left().await, [vec![2], vec![2], vec![1, 2, 3], vec![1, 2]]);
+    assert_eq!(bench.removals().await, ["tracks", "trips"]);
+    bench.look_again(days_later(3_653)).await;
+    // The flag of car 1 stays as long as its case, which goes now.
+    assert_eq!(bench.left().await, [vec![2], vec![2], vec![1, 2], vec![2]]);
+    bench.look_again(days_later(3_654)).await;
+    assert_eq!(bench.left().await, [vec![2], vec![2], vec![2], vec![2]]);
+    assert!(bench.registry.case_events("v1-2026-03-04", 0).await.unwrap().is_empty());
+}
+
+async fn a_hold_wins_until_somebody_else_lifts_it(home: Home) {
+    let bench = Bench::new(home).await;
+    let registry = &bench.registry;
+    let person = |person, by| Holder { by, person: Some(person), told: None };
+    let new = hold(HoldOn::Unit(UnitId(2)), Some(THEN), Some(THEN + DAY_MS)).set;
+    let id = registry.place_hold(&new, person(7, "li"), days_later(1)).await.unwrap();
+    bench.look_again(days_later(4_000)).await;
+    assert_eq!(bench.left().await, [vec![1, 2, 3], vec![1, 2, 3], vec![1, 2, 3], vec![1, 2]]);
+    let refused = registry.lift_hold(id, "done", person(7, "li"), days_later(4_000)).await.unwrap_err();
+    assert!(refused.to_string().contains("somebody else"), "{refused}");
+    registry.lift_hold(id, " ", person(8, "wang"), days_later(4_000)).await.unwrap_err();
+    registry.lift_hold(id, "结案", person(8, "wang"), days_later(4_000)).await.unwrap();
+    registry.lift_hold(id, "结案", person(9, "zhao"), days_later(4_000)).await.unwrap_err();
+    let lifted = &registry.holds().await.unwrap()[0];
+    assert_eq!((lifted.lifted_by.as_deref(), lifted.lift_reason.as_deref()), (Some("wang"), Some("结案")));
+    bench.look_again(days_later(4_000)).await;
+    bench.look(days_later(4_000)).await;
+    assert_eq!(bench.left().await, [vec![2], vec![2], vec![2], vec![2]]);
+}
+
+async fn a_plan_changes_nothing_and_says_what_a_look_does(home: Home) {
+    let bench = Bench::new(home).await;
+    let before = bench.left().await;
+    let now = days_later(1_100);
+    let held = Held::read(&bench.registry, now).await.unwrap();
+    let limits = Limits::new(&bench.config, Clock { at: now, may_remove: true });
+    let planned = plan(bench.home.path(), &bench.registry, &held, &limits).await.unwrap();
+    assert_eq!(planned.tracks.iter().map(|day| (day.rows_due, day.rows_kept)).collect::<Vec<_>>(), [(2, 1)]);
+    assert_eq!((planned.trips, planned.flags), (RowsDue { due: 2, held: 1 }, RowsDue::default()));
+    assert_eq!(bench.left().await, before);
+}
+
+async fn details_of_the_audit_log_go_and_the_chain_holds(home: Home) {
+    let bench = Bench::new(home).await;
+    let people = bench.registry.people();
+    let deed = |detail: &str| crate::accounts::chain::Deed {
+        action: "track.read".to_owned(),
+        detail: detail.to_owned(),
+        ..Default::default()
+    };
+    people.note(deed("old"), days_later(1)).await.unwrap();
+    people.note(deed("new"), days_later(3_000)).await.unwrap();
+    bench.look_again(days_later(3_700)).await;
+    let log = people.audit_log_after(0, 100).await.unwrap();
+    let details: Vec<&str> = log
+        .iter()
+        .filter(|entry| entry.deed.action == "track.read")
+        .map(|entry| entry.deed.detail.as_str())
+        .collect();
+    assert_eq!(details, ["", "new"]);
+    let verified = crate::accounts::verify::verify(people, &[]).await.unwrap();
+    assert_eq!(verified.fault, None);
+    const { assert!(AUDIT_DAYS_MIN < 3_650) };
+}

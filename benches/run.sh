@@ -11,6 +11,8 @@ echo "== lines 6, 7 and 8: bytes per fix, one device-day, a box in an hour; scan
 cargo bench -q -p motorpool --bench tracks
 echo "== the live map: 30,000 cars a tick" >&2
 cargo bench -q -p motorpool --bench live
+echo "== the IoT questions and daily mileage, beside DuckDB and VictoriaMetrics (4000 3 for the suite's size)" >&2
+benches/iot_peers.sh ${IOT_SIZE:-200 1}
 echo "== lines 2, 3, 4, 5, 10: the whole server" >&2
 cargo bench -q -p motorpool --bench system -- "$@"
 echo "== line 11: clean release build" >&2

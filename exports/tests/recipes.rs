@@ -2,6 +2,8 @@
 //!
 //! They need Python with DuckDB and pandas under `target/python` (`make target/python/.installed`); without it the test says so.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that goes wrong")]
+
 use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -280,6 +280,12 @@ quantities! {
     Torque = 149, "torque_percent", vehicle;
     /// How long the engine has idled since ever.
     IdleTime = 150, "idle_time_s", vehicle;
+    /// What the vehicle carries.
+    Load = 151, "load_kg", vehicle;
+    /// Gravity of the worst present fault, as the vehicle numbers it; 0 when it is in order.
+    FaultLevel = 152, "fault_level", vehicle;
+    /// Slope of the road, uphill positive.
+    Grade = 153, "grade_percent", vehicle;
 }
 
 impl Quantity {

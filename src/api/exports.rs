@@ -49,24 +49,27 @@ enum ExportFormat {
     Kml,
 }
 
-/// Both ways at once, so that no form is forgotten in one of them.
-const FORMATS: [(ExportFormat, Format); 7] = [
-    (ExportFormat::Csv, Format::Csv),
-    (ExportFormat::Parquet, Format::Parquet),
-    (ExportFormat::Geoparquet, Format::GeoParquet),
-    (ExportFormat::Xlsx, Format::Xlsx),
-    (ExportFormat::Geojson, Format::GeoJson),
-    (ExportFormat::Gpx, Format::Gpx),
-    (ExportFormat::Kml, Format::Kml),
-];
-
 impl ExportFormat {
-    fn format(self) -> Option<Format> {
-        FORMATS.iter().find(|(form, _)| *form == self).map(|(_, format)| *format)
-    }
+    const ALL: [Self; 7] =
+        [Self::Csv, Self::Parquet, Self::Geoparquet, Self::Xlsx, Self::Geojson, Self::Gpx, Self::Kml];
 
+    /// The form that stands for a format; `None` for one that the API does not have.
     fn of(format: Format) -> Option<Self> {
-        FORMATS.iter().find(|(_, known)| *known == format).map(|(form, _)| *form)
+        Self::ALL.into_iter().find(|form| Format::from(*form) == format)
+    }
+}
+
+impl From<ExportFormat> for Format {
+    fn from(form: ExportFormat) -> Self {
+        match form {
+            ExportFormat::Csv => Self::Csv,
+            ExportFormat::Parquet => Self::Parquet,
+            ExportFormat::Geoparquet => Self::GeoParquet,
+            ExportFormat::Xlsx => Self::Xlsx,
+            ExportFormat::Geojson => Self::GeoJson,
+            ExportFormat::Gpx => Self::Gpx,
+            ExportFormat::Kml => Self::Kml,
+        }
     }
 }
 
@@ -259,7 +262,7 @@ impl ExportView {
 impl ExportBody {
     /// What was asked for, with every name looked up among what the caller sees.
     async fn request(&self, data: &Data) -> Result<Request, Problem> {
-        let format = self.format.format().ok_or_else(|| Problem::field("/format", "is not known"))?;
+        let format = Format::from(self.format);
         if format.is_wgs84_only() && self.crs != Crs::Wgs84 {
             return Err(Problem::field("/crs", "must be wgs84: the columns of Parquet are defined so"));
         }

@@ -37,6 +37,7 @@ mod proposals;
 mod quarantine;
 mod registers;
 mod reports;
+mod rollups;
 mod samples;
 mod search;
 mod status;
@@ -71,6 +72,7 @@ use crate::notify::ring::Ring;
 use crate::outbound::Client;
 use crate::registry::Registry;
 use crate::registry::accounts::People;
+use crate::rollups::Rollups;
 use crate::sources::Links;
 use crate::supervision::PackSources;
 use crate::telemetry::ledger::Imbalance;
@@ -101,6 +103,8 @@ pub struct ApiParts {
     pub links: Links,
     /// What cases and evidence are made from.
     pub packs: PackSources,
+    /// What each device did, in slots and days.
+    pub rollups: Arc<Rollups>,
     /// Numbers that other parts keep.
     pub readings: ReadNumbers,
     /// What hot paths count.
@@ -172,6 +176,7 @@ impl ApiState {
     #[must_use]
     pub fn new(parts: ApiParts) -> Self {
         let ApiParts { registry, live, tracks, links, packs, readings, counters, clock, config, .. } = parts;
+        let rollups = parts.rollups;
         let started_at = clock.now();
         let (exporter, throttle) = (Exporter::new(), Throttle::new());
         let http = &config.http;
@@ -181,7 +186,7 @@ impl ApiState {
         let heavy_places = Places::new(places::HEAVY_MAX, places::HEAVY_EACH, 5);
         Self {
             inner: Arc::new(Inner {
-                vault: Vault::new(registry, live, tracks, links, packs),
+                vault: Vault::new(registry, live, tracks, links, (packs, rollups)),
                 readings,
                 counters,
                 clock,
@@ -418,6 +423,8 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(basemaps::archive))
         .routes(routes!(reports::month))
         .routes(routes!(reports::notice))
+        .routes(routes!(rollups::daily))
+        .routes(routes!(rollups::iot))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::change, webhooks::delete))
         .routes(routes!(webhooks::deliveries))

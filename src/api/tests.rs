@@ -19,6 +19,7 @@ mod people;
 mod positions;
 mod registers;
 mod reports;
+mod rollups;
 mod search;
 mod streams;
 mod walk;

@@ -14,10 +14,12 @@ pub mod doctor;
 pub mod evidence;
 pub mod hold;
 pub mod journal;
+pub mod mirror;
 mod registers;
 pub mod registry;
 pub mod replay;
 pub mod retention;
+pub mod rollups;
 pub mod serve;
 pub mod simulate;
 pub mod token;
@@ -51,6 +53,12 @@ enum Command {
     /// Check the track archive, or write tracks out
     #[command(subcommand, after_help = "Example:\n  motorpool tracks export --data data --format csv")]
     Tracks(tracks::TracksCommand),
+    /// Fill the mirror back, hold it against the archive, see how it is
+    #[command(subcommand, after_help = "Example:\n  motorpool mirror status --data /var/lib/motorpool")]
+    Mirror(mirror::MirrorCommand),
+    /// Check what is rolled up against the archive, or make it again
+    #[command(subcommand, after_help = "Example:\n  motorpool rollups verify --data data")]
+    Rollups(rollups::RollupsCommand),
     /// Check evidence packs, offline
     #[command(subcommand, after_help = "Example:\n  motorpool evidence verify v12-2026-03-04.zip")]
     Evidence(evidence::EvidenceCommand),
@@ -89,6 +97,8 @@ pub fn run() -> ExitCode {
         Command::Backtest(args) => backtest::run(&args),
         Command::Journal(command) => journal::run(&command),
         Command::Tracks(command) => tracks::run(&command),
+        Command::Mirror(command) => mirror::run(&command),
+        Command::Rollups(command) => rollups::run(&command),
         Command::Evidence(command) => evidence::run(&command),
         Command::Registry(args) => registry::run(&args),
         Command::Token(args) => token::run(&args),

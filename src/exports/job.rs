@@ -39,6 +39,10 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 5] =
+        [Self::NotAllowed, Self::DiskFull, Self::TooLarge, Self::TooManyRows, Self::Internal];
+
     /// The word of the database and of JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -214,12 +218,16 @@ impl Exports {
         };
         let progress = job.map(|job| job.progress.read()).unwrap_or_default();
         let damaged = job.map_or(0, |job| job.progress.damaged());
-        let (state, reason) = match end {
+        let (state, reason) = match &end {
             Ok(()) => (ExportState::Done, None),
             Err(reason) => (ExportState::Failed, Some(reason.as_str().to_owned())),
         };
+        let outcome = end.err();
         let end = ExportEnd { state, progress, damaged, reason };
         let is_ended = self.inner.registry.end_export(export.id, &end, self.now()).await;
+        if matches!(is_ended, Ok(true)) {
+            self.inner.counts.note(outcome);
+        }
         // Taken back meanwhile, or nobody knows: then there must be no file.
         if state != ExportState::Done || !matches!(is_ended, Ok(true)) {
             self.discard(export.id);

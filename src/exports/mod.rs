@@ -14,6 +14,7 @@
 //! Only this module writes in `DATA/exports`. It never opens a socket and never changes the archive.
 
 mod area;
+mod counts;
 mod folder;
 mod job;
 mod owner;
@@ -41,6 +42,7 @@ pub use self::job::Reason;
 pub use self::plan::{Plan, Selection};
 pub use self::request::Request;
 
+use self::counts::Counts;
 use self::folder::Folder;
 use self::rows::Progress;
 use crate::accounts::FleetCache;
@@ -48,6 +50,7 @@ use crate::accounts::chain::Deed;
 use crate::clock::Clock;
 use crate::config;
 use crate::registry::{Error, ExportLimits, ExportState, NewExport, Registry, StoredExport};
+use crate::telemetry::ExportReading;
 use crate::tracks::Tracks;
 
 /// How often files whose time is over are looked for, and the queue besides: another process may have written into it.
@@ -92,6 +95,7 @@ struct Inner {
     fleet: FleetCache,
     news: Notify,
     running: Mutex<BTreeMap<i64, Arc<Progress>>>,
+    counts: Counts,
 }
 
 impl fmt::Debug for Exports {
@@ -132,6 +136,7 @@ impl Exports {
             fleet,
             news: Notify::new(),
             running: Mutex::default(),
+            counts: Counts::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -142,6 +147,13 @@ impl Exports {
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<i64, Arc<Progress>>> {
         self.inner.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its numbers.
+    #[must_use]
+    pub fn reading(&self) -> ExportReading {
+        let running = u64::try_from(self.running().len()).unwrap_or(u64::MAX);
+        ExportReading { running, ended: self.inner.counts.read() }
     }
 
     /// Queues an export and tells the audit log; answers its number.

@@ -10,7 +10,6 @@ use crate::crs::Crs;
 
 /// An export as it was asked for. What it means was checked by whoever took it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::exhaustive_structs, reason = "a request, built field by field")]
 pub struct Request {
     /// The form of the file.
     pub format: Format,

@@ -167,6 +167,8 @@ async fn a_full_disk_is_told_and_nothing_is_left() {
         );
     }
     assert!(home.files().is_empty(), "{:?}", home.files());
+    let ended = home.exports.reading().ended;
+    assert!(ended.contains(&("disk_full", 3)) && ended.contains(&("done", 0)), "{ended:?}");
 }
 
 #[tokio::test]

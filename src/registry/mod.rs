@@ -33,6 +33,7 @@ mod news;
 mod profiles;
 mod proposals;
 mod quarantine;
+mod rollup_marks;
 mod samples;
 mod snapshot;
 #[cfg(test)]
@@ -81,6 +82,7 @@ pub use news::{News, Topic};
 pub use profiles::{PROFILES_FILE, read_profiles, write_profiles};
 pub use proposals::{Decider, NewProposal, PROPOSAL_BYTES_MAX, Proposal, ProposalFilter, ProposalState};
 pub use quarantine::{QuarantineFilter, Quarantined};
+pub use rollup_marks::RollupMark;
 pub use samples::StoredPlan;
 pub use snapshot::{Device, DeviceState, Snapshot, Unresolved};
 pub use tokens::{Scope, TOKEN_FILE, TOKEN_ROLES, Token, TokenPerson};

@@ -23,6 +23,7 @@ use crate::ids::Lsn;
 use crate::journal::{Journal, Recovery};
 use crate::jt809::{self, SuperiorStatus};
 use crate::live::Live;
+use crate::mirror::{Mirror, MirrorParts, MirrorStatus};
 use crate::mqtt::subscriber::BrokerCounts;
 use crate::mqtt::{self, Downlinks, Refusals};
 use crate::notify::gateway::{Gateway, Outbox};
@@ -31,6 +32,7 @@ use crate::notify::{Notifier, NotifierParts};
 use crate::outbound::{Client, Policy};
 use crate::registry::{self, Registry};
 use crate::retention::{Retention, RetentionParts};
+use crate::rollups::{Keeper, Rollups};
 use crate::sources::acks::AckQueue;
 use crate::sources::post::{PostNews, PostOffice};
 use crate::sources::{Links, Listener, listener};
@@ -60,6 +62,9 @@ pub(super) struct Parts {
     broker: Arc<BrokerCounts>,
     ring: Arc<Ring>,
     outbound: Client,
+    marks: Arc<Marks>,
+    marks_from: Lsn,
+    rollups: Arc<Rollups>,
     exports: Exports,
 }
 
@@ -88,6 +93,9 @@ impl Parts {
         registry::write_profiles(data, &config)?;
         let registry = Arc::new(Registry::open(data, &config).await?);
         let clock = Arc::new(Clock::starting_at(journal.last_received_at()));
+        let marks_from = registry.checkpoint().await?.unwrap_or_default().lsn;
+        let marks = Arc::new(Marks::new(marks_from));
+        let rollups = rollups(&config, &marks, &registry, &tracks)?;
         let outbound = outbound_client(&config.outbound)?;
         let exports = Exports::open(ExportsParts {
             registry: Arc::clone(&registry),
@@ -112,6 +120,9 @@ impl Parts {
             broker: Arc::default(),
             ring: Arc::new(Ring::default()),
             outbound,
+            marks,
+            marks_from,
+            rollups: Arc::new(rollups),
             clock,
             config: Arc::new(config),
         })
@@ -130,13 +141,11 @@ impl Parts {
     pub(super) async fn follow(&self) -> anyhow::Result<(Supervisor, Driver, Retention)> {
         let registry = &self.registry;
         supervision::write_calendar(registry, &self.config.supervision.calendar, self.clock.now()).await?;
-        let checkpoint = registry.checkpoint().await?.unwrap_or_default();
-        let marks = Arc::new(Marks::new(checkpoint.lsn));
         let retention = Retention::new(RetentionParts {
             registry: Arc::clone(registry),
             tracks: self.tracks.clone(),
             clock: Arc::clone(&self.clock),
-            marks: Arc::clone(&marks),
+            marks: Arc::clone(&self.marks),
             config: Arc::clone(&self.config),
         })
         .await?;
@@ -144,7 +153,7 @@ impl Parts {
             SupervisorParts {
                 registry: Arc::clone(registry),
                 tracks: self.tracks.clone(),
-                marks: Arc::clone(&marks),
+                marks: Arc::clone(&self.marks),
                 settings: SupervisionSettings::from(&self.config.supervision),
             },
             self.journal.last_received_at(),
@@ -158,8 +167,8 @@ impl Parts {
             live_snapshot: self.config.data.join(LIVE_FILE),
             live_checkpoint: self.live_checkpoint,
             clock: Arc::clone(&self.clock),
-            marks,
-            marks_from: checkpoint.lsn,
+            marks: Arc::clone(&self.marks),
+            marks_from: self.marks_from,
         })
         .context("can't start the fold thread")?;
         Ok((supervisor, driver, retention))
@@ -216,6 +225,18 @@ impl Parts {
         opened.await?
     }
 
+    /// The mirror, when there is one; before, [`Mirror::reserve`] has kept its place in the journal.
+    pub(super) fn mirror(&self, driver: &Driver) -> anyhow::Result<Option<Mirror>> {
+        Mirror::open(MirrorParts {
+            config: &self.config,
+            journal: &self.journal,
+            tracks: &self.tracks,
+            registry: &self.registry,
+            clock: &self.clock,
+            folds: driver.counts(),
+        })
+    }
+
     /// What links of every protocol need.
     pub(super) fn source_context(
         &self,
@@ -258,6 +279,7 @@ impl Parts {
         driver: &Driver,
         supervisor: &Supervisor,
         superiors: SuperiorStatus,
+        mirror: MirrorStatus,
     ) -> readings::Source {
         readings::Source {
             journal: self.journal.clone(),
@@ -271,6 +293,8 @@ impl Parts {
             refusals: self.refusals.clone(),
             broker: Arc::clone(&self.broker),
             superiors,
+            mirror,
+            exports: self.exports.clone(),
         }
     }
 
@@ -294,6 +318,7 @@ impl Parts {
                 data: config.data.clone(),
                 time_zone: config.supervision.time_zone.clone(),
             },
+            rollups: Arc::clone(&self.rollups),
             readings: Arc::new(move || readings.read()),
             counters: Arc::clone(&self.counters),
             clock: Arc::clone(&self.clock),
@@ -329,7 +354,21 @@ impl Parts {
         stage.run(|stop| notifier.run(stop));
         stage.run(|stop| courier.run(stop));
         stage.run(|stop| self.exports.clone().run(stop));
+        let keeper = Keeper::new(Arc::clone(&self.rollups));
+        stage.run(|stop| keeper.run(stop));
     }
+}
+
+/// The files of rollups, by the settings of supervision.
+fn rollups(
+    config: &Config,
+    marks: &Marks,
+    registry: &Arc<Registry>,
+    tracks: &Tracks,
+) -> anyhow::Result<Rollups> {
+    let settings = (&config.supervision.trips, config.supervision.time_zone.as_str());
+    let (marks, registry) = (Arc::clone(marks.days()), Arc::clone(registry));
+    Rollups::open(&config.data, settings, marks, registry, tracks.clone()).context("can't open the rollups")
 }
 
 /// The certificates that are configured.

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::clock::Clock;
+use crate::exports::Exports;
 use crate::folds::FoldCounts;
 use crate::ids::Lsn;
 use crate::journal::{Health, Journal};
 use crate::jt809::SuperiorStatus;
+use crate::mirror::MirrorStatus;
 use crate::mqtt::subscriber::BrokerCounts;
 use crate::mqtt::{Downlinks, Refusals};
 use crate::sources::Links;
@@ -33,6 +35,8 @@ pub(super) struct Source {
     pub(super) refusals: Refusals,
     pub(super) broker: Arc<BrokerCounts>,
     pub(super) superiors: SuperiorStatus,
+    pub(super) mirror: MirrorStatus,
+    pub(super) exports: Exports,
 }
 
 impl Source {
@@ -47,7 +51,9 @@ impl Source {
             sources: self.sources(),
             mqtt: self.mqtt(),
             superiors: self.superiors.read(),
+            mirror: self.mirror.read(self.journal.durable(), self.clock.now()),
             supervision: self.supervision(),
+            exports: self.exports.reading(),
         }
     }
 
@@ -98,6 +104,7 @@ impl Source {
             judged_days: load(&self.supervision.judged_days),
             waiting_days: load(&self.supervision.waiting_days),
             waiting_fleet_days: load(&self.supervision.waiting_fleet_days),
+            waiting_rollups: load(&self.supervision.waiting_rollups),
             lsn_lag: self.journal.durable().0.saturating_sub(load(&self.supervision.lsn)),
             change: self.supervision.change.load(Ordering::Relaxed),
         }

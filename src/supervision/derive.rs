@@ -5,7 +5,7 @@
 
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::point::Point;
-use motorpool_supervision::trips::{Cutter, Rest, Segment, TripSettings};
+use motorpool_supervision::trips::{Cutter, Rest, Segment, Trip, TripSettings};
 
 use super::marks::Mark;
 use crate::ids::DeviceId;
@@ -35,6 +35,8 @@ pub(super) struct Derived {
     pub(super) rest: Option<Rest>,
     /// The last fix, when a trip is open still: silence will close it.
     pub(super) open_since: Option<UtcMillis>,
+    /// That trip, as far as it is known.
+    pub(super) open_trip: Option<Trip>,
     /// Some files could not be read.
     pub(super) is_damaged: bool,
 }
@@ -111,8 +113,9 @@ pub(super) fn derive(
             }
             (Begin::Cold(_), _) => (After { stood: None }, run.segments),
         };
-        let open_since = close_when_silent(&mut segments, &run.cutter, settings, now);
-        return Derived { device, after, segments, rest: run.rest, open_since, is_damaged: run.is_damaged };
+        let (open_since, open_trip) = close_when_silent(&mut segments, &run.cutter, settings, now).unzip();
+        let Run { rest, is_damaged, .. } = run;
+        return Derived { device, after, segments, rest, open_since, open_trip, is_damaged };
     }
 }
 
@@ -181,22 +184,22 @@ fn run(tracks: &Tracks, settings: &TripSettings, device: DeviceId, begin: &Begin
     run
 }
 
-/// Adds the open trip once the device has told no position for longer than any gap within a trip may be; else returns the last fix
-/// of the trip that is open still.
+/// Adds the open trip once the device has told no position for longer than any gap within a trip may be; else returns it with its last
+/// fix.
 fn close_when_silent(
     segments: &mut Vec<Segment>,
     cutter: &Cutter,
     settings: &TripSettings,
     now: UtcMillis,
-) -> Option<UtcMillis> {
+) -> Option<(UtcMillis, Trip)> {
     let last = cutter.last_used_time()?;
     let mut open = Vec::new();
     cutter.finish(&mut open);
     open.retain(|segment| !matches!(segment, Segment::Stop(_)));
-    let is_driving = open.iter().any(|segment| matches!(segment, Segment::Trip(_)));
     let silence_ms = i64::from(settings.silence_limit_s).saturating_mul(1_000);
     if now.0.saturating_sub(last.0) <= silence_ms {
-        return is_driving.then_some(last);
+        let trip = |segment| if let Segment::Trip(trip) = segment { Some((last, trip)) } else { None };
+        return open.into_iter().find_map(trip);
     }
     segments.append(&mut open);
     None

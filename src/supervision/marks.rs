@@ -4,13 +4,14 @@
 //! whether a fix was live, late by days, or a duplicate. Marks are not kept on disk: the checkpoint of the trips says from where
 //! the journal is read again after a restart.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use motorpool_protocols::{Fix, Quality, UtcMillis};
 use rustc_hash::FxHashMap;
 
 use crate::ids::{DeviceId, Lsn};
+use crate::rollups::DayMarks;
 use crate::tracks::row::judged;
 
 /// What came for one device since its trips were last derived.
@@ -33,6 +34,7 @@ impl Mark {
 #[derive(Debug)]
 pub struct Marks {
     state: Mutex<Taken>,
+    days: Arc<DayMarks>,
     floor: AtomicI64,
 }
 
@@ -79,7 +81,14 @@ impl Marks {
     /// No marks; everything before `lsn` is derived.
     #[must_use]
     pub fn new(lsn: Lsn) -> Self {
-        Self { state: Mutex::new(Taken { lsn, ..Taken::default() }), floor: AtomicI64::new(i64::MIN) }
+        let floor = AtomicI64::new(i64::MIN);
+        Self { state: Mutex::new(Taken { lsn, ..Taken::default() }), days: Arc::default(), floor }
+    }
+
+    /// Which device-days the supervisor changes, for the rollups.
+    #[must_use]
+    pub const fn days(&self) -> &Arc<DayMarks> {
+        &self.days
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, Taken> {
@@ -109,6 +118,7 @@ impl Marks {
     /// only take trips back there. Never goes back.
     pub fn set_floor(&self, at: UtcMillis) {
         self.floor.fetch_max(at.0, Ordering::Relaxed);
+        self.days.set_floor(at);
     }
 
     /// See [`Marks::set_floor`].

@@ -89,6 +89,12 @@ list! {
     SuperiorsWaiting, Gauge, "motorpool_jt809_waiting", "Positions that superior platforms have not confirmed yet";
     SuperiorsDropped, Counter, "motorpool_jt809_dropped_total", "Positions dropped because the queue for a superior platform was full";
     SuperiorsDamaged, Counter, "motorpool_jt809_damaged_files_total", "Queue files for superior platforms that were damaged";
+    MirrorWriting, Gauge, "motorpool_mirror_writing", "1 while the mirror's server takes what is written";
+    MirrorLagBytes, Gauge, "motorpool_mirror_lag_bytes", "Durable journal bytes that wait for the mirror";
+    MirrorLagSeconds, Gauge, "motorpool_mirror_lag_seconds", "Age of the last mirrored record while others wait";
+    MirrorPoints, Counter, "motorpool_mirror_points_total", "Fixes for the mirror by what became of them, repetitions counted";
+    MirrorRetries, Counter, "motorpool_mirror_retries_total", "Failed attempts to write to the mirror";
+    MirrorOwed, Gauge, "motorpool_mirror_owed_ranges", "Ranges of the journal that are to be filled back into the mirror";
     DevicesOnline, Gauge, "motorpool_devices_online", "Devices with a link open";
     Devices, Gauge, "motorpool_devices", "Devices in the registry";
     AckSeconds, Histogram, "motorpool_ack_seconds", "From the read of a message to the sending of its reply";
@@ -113,8 +119,11 @@ list! {
     SupervisionPasses, Counter, "motorpool_supervision_passes_total", "Passes of supervision by outcome";
     SupervisionJudgedDays, Counter, "motorpool_supervision_judged_days_total", "Vehicle-days judged";
     SupervisionWaitingDays, Gauge, "motorpool_supervision_waiting_days", "Vehicle-days that wait to be judged";
+    RollupsWaiting, Gauge, "motorpool_rollups_waiting_device_days", "Device-days that changed since they were rolled up; those of today are always among them";
     SupervisionWaitingFleetDays, Gauge, "motorpool_supervision_waiting_fleet_days", "Days that wait for the rules of the whole fleet";
     SupervisionLagBytes, Gauge, "motorpool_supervision_lag_bytes", "Durable journal bytes whose trips and flags are not written";
+    ExportsRunning, Gauge, "motorpool_exports_running", "Exports that are being written";
+    ExportsEnded, Counter, "motorpool_exports_ended_total", "Exports that ended, by outcome";
     HttpAnswers, Counter, "motorpool_http_answers_total", "Answers of the API by class";
     HttpConnectionWaits, Counter, "motorpool_http_connection_waits_total", "Times every HTTP connection was taken and a new one had to wait";
     HttpAuthFailures, Counter, "motorpool_http_auth_failures_total", "Requests with a missing or wrong token";
@@ -178,6 +187,8 @@ impl Exporter {
         self.set_sources(counters, readings);
         self.set_mqtt(readings);
         self.set_superiors(readings);
+        self.set_mirror(readings);
+        self.set_exports(readings);
         self.set_journal(readings);
         self.set_folds(readings);
         self.set_supervision(readings);
@@ -234,12 +245,33 @@ impl Exporter {
         self.gauge(Metric::BrokerUnacked, &[], float(mqtt.broker_unacked));
     }
 
+    fn set_exports(&self, readings: &Readings) {
+        self.gauge(Metric::ExportsRunning, &[], float(readings.exports.running));
+        for (outcome, count) in &readings.exports.ended {
+            self.counter(Metric::ExportsEnded, &[("outcome", outcome)], *count);
+        }
+    }
+
     fn set_superiors(&self, readings: &Readings) {
         let superiors = &readings.superiors;
         self.gauge(Metric::SuperiorsConnected, &[], float(superiors.connected));
         self.gauge(Metric::SuperiorsWaiting, &[], float(superiors.waiting));
         self.counter(Metric::SuperiorsDropped, &[], superiors.dropped);
         self.counter(Metric::SuperiorsDamaged, &[], superiors.damaged_files);
+    }
+
+    fn set_mirror(&self, readings: &Readings) {
+        let mirror = &readings.mirror;
+        self.gauge(Metric::MirrorWriting, &[], if mirror.is_writing { 1.0 } else { 0.0 });
+        self.gauge(Metric::MirrorLagBytes, &[], float(mirror.lag_bytes));
+        self.gauge(Metric::MirrorLagSeconds, &[], mirror.lag_s);
+        for (outcome, count) in
+            [("sent", mirror.sent), ("rejected", mirror.rejected), ("left_out", mirror.left_out)]
+        {
+            self.counter(Metric::MirrorPoints, &[("outcome", outcome)], count);
+        }
+        self.counter(Metric::MirrorRetries, &[], mirror.retries);
+        self.gauge(Metric::MirrorOwed, &[], float(mirror.owed));
     }
 
     fn set_journal(&self, readings: &Readings) {
@@ -282,6 +314,7 @@ impl Exporter {
         self.counter(Metric::SupervisionJudgedDays, &[], numbers.judged_days);
         self.gauge(Metric::SupervisionWaitingDays, &[], float(numbers.waiting_days));
         self.gauge(Metric::SupervisionWaitingFleetDays, &[], float(numbers.waiting_fleet_days));
+        self.gauge(Metric::RollupsWaiting, &[], float(numbers.waiting_rollups));
         self.gauge(Metric::SupervisionLagBytes, &[], float(numbers.lsn_lag));
     }
 
@@ -343,6 +376,7 @@ mod tests {
         readings.sources.links_closed = vec![("idle_timeout", 3)];
         readings.mqtt.refused = vec![("topic", 8)];
         readings.mqtt.broker_messages = vec![("journaled", 9)];
+        readings.exports.ended = vec![("disk_full", 11)];
         readings.tracks.writer_waits = 4;
         readings.tracks.frozen_tables = 2;
         counters.http_connection_waits.store(6, Ordering::Relaxed);
@@ -358,6 +392,7 @@ mod tests {
             "motorpool_links_closed_total{reason=\"idle_timeout\"} 3",
             "motorpool_mqtt_refused_total{reason=\"topic\"} 8",
             "motorpool_broker_messages_total{outcome=\"journaled\"} 9",
+            "motorpool_exports_ended_total{outcome=\"disk_full\"} 11",
             "motorpool_consumer_lag_bytes 100",
             "motorpool_track_writer_waits_total 4",
             "motorpool_track_tables_waiting 2",

@@ -21,6 +21,7 @@ pub mod judge;
 pub mod matching;
 pub mod point;
 pub mod register;
+pub mod rollups;
 pub mod rules;
 pub mod trips;
 pub mod world;

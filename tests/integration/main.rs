@@ -8,6 +8,7 @@ mod commands;
 mod downlink;
 mod jt809;
 mod kill;
+mod mirror;
 mod mixed;
 mod mqtt_broker;
 mod mqtt_listener;

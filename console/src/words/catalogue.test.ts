@@ -32,7 +32,7 @@ beforeAll(async () => {
 /** Texts that are the same kind of sign in every language. */
 const SIGNS = /^[\p{Number}\p{Punctuation}\p{Symbol}\s]*$|^(km\/h|KTV|English|中文)$/u;
 /** 违规 is said of decisions, and of what is no ground for one. */
-const OF_DECISIONS = /\.(dispositions|violations)\.|\.(silence|ladder)$/;
+const OF_DECISIONS = /\.(dispositions|violations)(\.|$)|\.(silence|ladder)$/;
 
 describe("the words", () => {
   it("are there in both languages, and never empty", () => {

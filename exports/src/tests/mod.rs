@@ -58,6 +58,17 @@ fn text(format: Format, terminal: &str) -> String {
 }
 
 #[test]
+fn formats_are_named_alike_on_the_command_line_and_in_requests() {
+    use clap::ValueEnum as _;
+    let words = ["csv", "parquet", "geoparquet", "xlsx", "geojson", "gpx", "kml"];
+    for (format, word) in Format::ALL.iter().zip(words) {
+        assert_eq!(Format::from_str(word, false), Ok(*format));
+        assert_eq!(serde_json::to_value(format).unwrap(), word);
+    }
+    assert_eq!(Format::ALL.len(), words.len());
+}
+
+#[test]
 fn csv_has_the_columns_of_the_contract() {
     assert_eq!(
         text(Format::Csv, "013812345678"),

@@ -254,6 +254,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) serial: u16,
     pub(crate) packet: Option<Packet>,
     pub(crate) body: &'a [u8],
+    /// Whether the header is that of [`crate::jt808::short`].
+    pub(crate) has_byte_serial: bool,
 }
 
 impl<'a> Frame<'a> {
@@ -263,8 +265,10 @@ impl<'a> Frame<'a> {
         let frame = Self::parse_unstated(payload)?;
         match frame.body.len().cmp(&usize::from(frame.properties & LENGTH_MASK)) {
             Ordering::Equal => Ok(frame),
-            Ordering::Greater => Err(RejectReason::Length),
-            Ordering::Less => Err(RejectReason::Truncated),
+            wrong => Self::parse_short(payload).ok_or(match wrong {
+                Ordering::Greater => RejectReason::Length,
+                _ => RejectReason::Truncated,
+            }),
         }
     }
 
@@ -278,9 +282,6 @@ impl<'a> Frame<'a> {
         };
         let message_id = u16::from_be_bytes([m0, m1]);
         let properties = u16::from_be_bytes([p0, p1]);
-        if matches!(message_id, ids::SHORT_POSITION | ids::SHORT_POSITION_LATE) {
-            return Self::parse_short(message_id, properties, payload);
-        }
         let (id, serial, rest) = if properties & VERSION_FLAG == 0 {
             let word = u64::from_be_bytes([i0, i1, i2, i3, i4, i5, i6, i7]);
             let id = IdBytes { high: word >> 16, low: 0, version: Version::V2013 };
@@ -305,22 +306,26 @@ impl<'a> Frame<'a> {
             (Some(Packet { total: u16::from_be_bytes([t0, t1]), index: u16::from_be_bytes([i0, i1]) }), rest)
         };
         let (_check, body) = rest.split_last().ok_or(RejectReason::Truncated)?;
-        Ok(Self { message_id, properties, id, serial, packet, body })
+        Ok(Self { message_id, properties, id, serial, packet, body, has_byte_serial: false })
     }
 
-    /// Reads a payload with a BYTE of serial number, of whose properties only the length means anything.
+    /// Reads a payload with a BYTE of serial number, of whose properties only the length means anything; `None` when it is
+    /// none, or its length is another.
     #[cold]
-    fn parse_short(message_id: u16, properties: u16, payload: &'a [u8]) -> Result<Self, RejectReason> {
-        let Some((&[_, _, _, _, i0, i1, i2, i3, i4, i5, serial], rest)) =
-            payload.split_first_chunk::<SHORT_HEADER_BYTES>()
-        else {
-            return Err(RejectReason::Truncated);
-        };
+    fn parse_short(payload: &'a [u8]) -> Option<Self> {
+        let (&[m0, m1, p0, p1, i0, i1, i2, i3, i4, i5, serial], rest) =
+            payload.split_first_chunk::<SHORT_HEADER_BYTES>()?;
+        let message_id = u16::from_be_bytes([m0, m1]);
+        let properties = u16::from_be_bytes([p0, p1]) & LENGTH_MASK;
+        let (_check, body) = rest.split_last()?;
+        let is_it = matches!(message_id, ids::SHORT_POSITION | ids::SHORT_POSITION_LATE);
+        if !is_it || body.len() != usize::from(properties) {
+            return None;
+        }
         let high = u64::from_be_bytes([0, 0, i0, i1, i2, i3, i4, i5]);
         let id = IdBytes { high, low: 0, version: Version::V2013 };
-        let (_check, body) = rest.split_last().ok_or(RejectReason::Truncated)?;
-        let properties = properties & LENGTH_MASK;
-        Ok(Self { message_id, properties, id, serial: serial.into(), packet: None, body })
+        let serial = serial.into();
+        Some(Self { message_id, properties, id, serial, packet: None, body, has_byte_serial: true })
     }
 
     /// Cipher of the body; 0 = none.
@@ -338,7 +343,7 @@ impl<'a> Frame<'a> {
     /// Where the body begins in the payload.
     #[inline]
     pub(crate) fn body_at(&self) -> usize {
-        if matches!(self.message_id, ids::SHORT_POSITION | ids::SHORT_POSITION_LATE) {
+        if self.has_byte_serial {
             return SHORT_HEADER_BYTES;
         }
         let packet_items = if self.packet.is_some() { 4 } else { 0 };

@@ -70,8 +70,6 @@ pub const MEDIA_ANSWER: u16 = 0x8800;
 pub(crate) enum Answer {
     /// 0x8001 with result 0, or 2 when the body is malformed.
     General,
-    /// 0x4401 in a frame with a BYTE of serial number.
-    Short,
     /// 0x8001 with result 3.
     Unsupported,
     /// Nothing: the message is itself an answer, or answered otherwise.
@@ -99,7 +97,6 @@ pub(crate) enum Answer {
 pub(crate) const fn answer_to(message_id: u16) -> Answer {
     match message_id {
         LOCATION | BATCH | HEARTBEAT => Answer::General,
-        SHORT_POSITION | SHORT_POSITION_LATE => Answer::Short,
         REGISTER => Answer::Registration,
         LOG_IN => Answer::LogIn,
         LOG_OUT => Answer::LogOut,

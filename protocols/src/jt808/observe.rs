@@ -55,7 +55,12 @@ fn observe_frames(raw: &[u8], profile: &Profile, out: &mut Observations) -> Resu
 /// Adds what a message in one frame says.
 #[inline]
 fn observe_frame(frame: &Frame<'_>, profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {
-    match observe_body(frame.message_id, &frame.id, frame.body, profile, out) {
+    let result = if frame.has_byte_serial {
+        short::observe(frame.body, frame.message_id == ids::SHORT_POSITION_LATE, profile, out)
+    } else {
+        observe_body(frame.message_id, &frame.id, frame.body, profile, out)
+    };
+    match result {
         Ok(()) => Ok(()),
         Err(error) => Err(DecodeError::new(error.at + frame.body_at(), error.reason)),
     }
@@ -241,9 +246,6 @@ fn observe_other(
                 .map_err(|error| DecodeError::new(error.at + 2, error.reason));
         }
         ids::BATCH => return observe_batch(body, profile, out),
-        ids::SHORT_POSITION | ids::SHORT_POSITION_LATE => {
-            return short::observe(body, message_id == ids::SHORT_POSITION_LATE, profile, out);
-        }
         ids::REGISTER => {
             let (registration, _) = decode_registration(body, id.version).ok_or_else(truncated)?;
             Observation::Registered(Box::new(registration))
@@ -306,7 +308,6 @@ fn batch_item(items: &[u8]) -> Option<(&[u8], &[u8])> {
 pub(crate) fn is_well_formed(message_id: u16, version: Version, body: &[u8]) -> bool {
     match message_id {
         ids::LOCATION => body.len() >= BASIC_BYTES,
-        ids::SHORT_POSITION | ids::SHORT_POSITION_LATE => body.len() >= short::FIXED_BYTES,
         ids::HEARTBEAT => true,
         ids::BATCH => {
             let Some((_, items)) = body.split_first_chunk::<3>() else { return false };

@@ -95,3 +95,17 @@ fn a_bad_item_is_counted_and_a_short_body_refused() {
     let readings = vec![Reading::new(Quantity::Charging, 1_000)];
     assert_eq!(out.other, [Observation::Readings { at: Some(out.fixes[0].fix_time), readings }]);
 }
+
+#[test]
+fn the_same_number_in_a_frame_of_the_standard_is_somebody_elses() {
+    let mut link = Link::logged_in();
+    let other = message(0x5501, 7, b"another maker's own words, long enough");
+    let out = link.only(&other);
+    assert_eq!((out.messages.len(), &out.raw), (1, &other));
+    assert_eq!(ours(&out.replies), [(0x8001, bytes("0007 5501 03"))], "not supported");
+    let (out, result) = seen(&other, &Profile::default());
+    assert_eq!((result, out.fixes.len()), (Ok(()), 0));
+    assert_eq!(out.other, [Observation::Other { message_id: 0x5501 }]);
+    let shown = describe(Protocol::Jt808, &other, &Profile::default()).expect("kept as bytes");
+    assert_eq!(shown.body.as_object().expect("an object").keys().collect::<Vec<_>>(), ["hex"]);
+}

@@ -73,6 +73,14 @@ pub(crate) fn is_of_frames(row: &Value) -> bool {
     row["asserts"] == "frame"
 }
 
+/// Whether bytes are taken by themselves, without a message and without a fault.
+pub(crate) fn is_passed_over(protocol: Protocol, row: &Value, bytes: &[u8]) -> bool {
+    let mut out = Outbox::default();
+    let mut session = protocol.session(transport(row), limits());
+    let used = session.receive(NOW, bytes, &mut OpenGate::default(), &mut out);
+    !bytes.is_empty() && used == Ok(bytes.len()) && out.messages.is_empty() && out.rejected.is_empty()
+}
+
 /// Teltonika's second argument says whether the decoder reads datagrams.
 fn transport(row: &Value) -> Transport {
     match (row["protocol"].as_str(), row["unit_args"].as_str()) {

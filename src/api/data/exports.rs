@@ -26,7 +26,10 @@ impl Data {
 
     /// The outline of a zone that is seen.
     pub(in super::super) async fn zone_named(&self, id: i64) -> Result<Zone, Problem> {
-        self.zone(id).await.map_err(|_| Problem::field("/area/zone", "there is no such zone"))
+        self.zone(id).await.map_err(|problem| match problem.is(Code::InvalidBody) {
+            true => Problem::field("/area/zone", "there is no such zone"),
+            false => problem,
+        })
     }
 
     /// Queues an export of what the caller sees of a selection, and tells the audit log of each car.

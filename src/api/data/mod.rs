@@ -14,6 +14,7 @@ mod outside;
 mod proposals;
 mod purposes;
 mod registers;
+mod rollups;
 mod searches;
 mod streams;
 
@@ -39,6 +40,7 @@ use crate::accounts::{Caller, FleetCache, Scope};
 use crate::live::Live;
 use crate::registry::accounts::People;
 use crate::registry::{Claim, Error, Known, Registry, Token};
+use crate::rollups::Rollups;
 use crate::sources::Links;
 use crate::supervision::PackSources;
 use crate::telemetry::metrics::Population;
@@ -56,6 +58,7 @@ pub(super) struct Vault {
     tracks: Tracks,
     links: Links,
     packs: PackSources,
+    rollups: Arc<Rollups>,
     fleet: FleetCache,
 }
 
@@ -65,10 +68,10 @@ impl Vault {
         live: Arc<Live>,
         tracks: Tracks,
         links: Links,
-        packs: PackSources,
+        (packs, rollups): (PackSources, Arc<Rollups>),
     ) -> Self {
         let fleet = FleetCache::new(Arc::clone(&registry));
-        Self { registry, live, tracks, links, packs, fleet }
+        Self { registry, live, tracks, links, packs, rollups, fleet }
     }
 
     /// Accounts, grants, log-ins and the audit log.

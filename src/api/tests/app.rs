@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use motorpool_protocols::{Fix, UtcMillis};
+use motorpool_supervision::trips::TripSettings;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -23,6 +24,7 @@ use crate::notify::ring::Ring;
 use crate::notify::{Notifier, NotifierParts};
 use crate::outbound::{Client, Policy};
 use crate::registry::{Registry, Scope};
+use crate::rollups::{DayMarks, Rollups};
 use crate::sources::Links;
 use crate::supervision::PackSources;
 use crate::telemetry::{Counters, Readings};
@@ -139,6 +141,15 @@ impl TestApp {
         })
         .unwrap();
         let courier = Courier::new(Arc::clone(&registry), shared_outbound, Arc::clone(&clock), 30);
+        let (day_marks, trips) = (Arc::new(DayMarks::default()), TripSettings::default());
+        let rollups = Rollups::open(
+            folder.path(),
+            (&trips, "Asia/Shanghai"),
+            day_marks,
+            Arc::clone(&registry),
+            tracks.clone(),
+        )
+        .unwrap();
         let state = ApiState::new(ApiParts {
             registry: Arc::clone(&registry),
             live: Arc::clone(&live),
@@ -150,6 +161,7 @@ impl TestApp {
                 data: folder.path().to_owned(),
                 time_zone: "Asia/Shanghai".to_owned(),
             },
+            rollups: Arc::new(rollups),
             readings: Arc::new(move || shared.lock().unwrap().clone()),
             counters: Arc::new(Counters::default()),
             clock,

@@ -138,11 +138,14 @@ impl Two {
             let path =
                 template.replace("{id}", &id).replace("{sha256}", &"0".repeat(64)).replace("{grant}", "1");
             let path = path.replace("{delivery}", "1").replace("{z}/{x}/{y}", "3/6/3");
+            let path = path.replace("{question}", "last-loc");
             let path = match template {
                 _ if template.ends_with("/segments") || template.ends_with("/track") => {
                     format!("{path}?{day}")
                 }
                 _ if template.ends_with("/attachments") => format!("{path}?name=a"),
+                _ if template.ends_with("/{question}") => format!("{path}?{day}"),
+                _ if template.ends_with("/reports/daily") => format!("{path}?from=2026-03-04&to=2026-03-05"),
                 _ if template.ends_with("/reports/month") => format!("{path}?month=2026-03"),
                 _ if template.ends_with("/search/area") => {
                     format!("{path}?{day}&bbox=100,20,120,50&purpose=why")

@@ -27,7 +27,7 @@ use motorpool_supervision::ids::DeviceId;
 use motorpool_supervision::trips::Rest;
 
 use super::db::{Sql, Tx};
-use super::{Error, Registry, entries};
+use super::{Error, Registry, RollupMark, entries, rollup_marks};
 use crate::ids::Lsn;
 
 /// The name of the fold's checkpoint.
@@ -61,6 +61,8 @@ pub struct Judgement {
     pub gone_flags: Vec<Gone>,
     /// Where the cutting of devices' tracks can resume.
     pub rests: Vec<(DeviceId, Rest)>,
+    /// Device-days whose sums change with this.
+    pub rollup_marks: Vec<RollupMark>,
 }
 
 impl Registry {
@@ -85,6 +87,7 @@ impl Registry {
         let at = entries::record_time(&mut tx, now).await?;
         segments::write(&mut tx, judgement, at).await?;
         flags::write(&mut tx, judgement, at).await?;
+        rollup_marks::write(&mut tx, &judgement.rollup_marks).await?;
         for (device, rest) in &judgement.rests {
             let sql = Sql::new(
                 "INSERT INTO rests (device, seen, body) VALUES ($1, $2, $3) \

@@ -137,6 +137,7 @@ impl Rows<'_> {
                 unit: unit_id(car.unit),
                 depot: self.stage.county.units.get(car.unit).map(|unit| zone_id(unit.depot)),
                 tank_l: Some(car.tank_l as u16),
+                load_capacity_kg: None,
                 norm_dl_per_100km: Some((car.litres_per_100_km * 10.3) as u16),
                 fuel_grade: "92".to_owned(),
                 model: "演示牌YS100".to_owned(),

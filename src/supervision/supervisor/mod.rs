@@ -63,6 +63,8 @@ pub struct Status {
     pub waiting_days: AtomicU64,
     /// Days whose night is over that wait for the rules of the whole fleet.
     pub waiting_fleet_days: AtomicU64,
+    /// Device-days that changed since they were rolled up last.
+    pub waiting_rollups: AtomicU64,
     /// The address of the journal up to which trips and flags are written.
     pub lsn: AtomicU64,
     /// The change of the registry up to which flags are written.
@@ -106,6 +108,7 @@ impl Supervisor {
         let checkpoint = parts.registry.checkpoint().await?;
         let settled = parts.registry.setting(SETTLED).await?.and_then(|day| day.parse().ok());
         let rests = parts.registry.rests().await?.into_iter().collect();
+        parts.marks.days().load(&parts.registry.rollup_marks().await?);
         let supervisor = Self {
             parts,
             status: Arc::default(),
@@ -163,6 +166,8 @@ impl Supervisor {
     fn publish(&self) {
         let checkpoint = self.checkpoint.unwrap_or_default();
         self.status.lsn.store(checkpoint.lsn.0, Ordering::Relaxed);
+        let waiting = self.parts.marks.days().waiting();
+        self.status.waiting_rollups.store(waiting as u64, Ordering::Relaxed);
         self.status.change.store(checkpoint.change, Ordering::Relaxed);
     }
 
@@ -202,6 +207,7 @@ impl Supervisor {
         // Changes of the registry first and by themselves: what they clear must not look like late fixes.
         let change = if is_whole { Some(self.judge_changes().await?) } else { None };
         self.known = change.map_or(self.known, Known::Change);
+        self.note_days(taken);
         let due: Vec<_> = self.due(taken).into_iter().collect();
         let is_quiet = due.is_empty();
         let bindings = if due.is_empty() { Vec::new() } else { self.parts.registry.rows(Known::Now).await? };
@@ -209,6 +215,7 @@ impl Supervisor {
             self.derive_group(group, &bindings).await?;
         }
         self.is_resumed = true;
+        self.parts.marks.days().settle(self.now);
         self.sync_left_over().await;
         self.publish_fleet_days();
         let Some(change) = change else { return Ok(()) };
@@ -217,10 +224,21 @@ impl Supervisor {
         self.publish_fleet_days();
         self.remind().await?;
         let next = Checkpoint { lsn: taken.lsn, change };
-        if self.checkpoint != Some(next) {
+        if self.checkpoint != Some(next) || !self.parts.marks.days().unstored().is_empty() {
             self.commit(Judgement { checkpoint: next, ..Judgement::default() }).await?;
         }
         Ok(())
+    }
+
+    /// Marks the device-days that fixes came for.
+    fn note_days(&self, taken: &Taken) {
+        let days = self.parts.marks.days();
+        for (device, mark) in &taken.devices {
+            days.note(*device, mark.from, mark.to, self.parts.settings.trips.gap_s);
+        }
+        if taken.is_lost {
+            days.note_all(self.parts.tracks.days());
+        }
     }
 
     /// Local time, without registers.
@@ -242,7 +260,10 @@ impl Supervisor {
         if judgement.checkpoint == Checkpoint::default() {
             judgement.checkpoint = self.checkpoint.unwrap_or_default();
         }
+        // Together with what they follow from: a device-day is either folded or marked.
+        judgement.rollup_marks = self.parts.marks.days().unstored();
         self.parts.registry.commit_judgement(&judgement, self.now).await?;
+        self.parts.marks.days().stored(&judgement.rollup_marks);
         self.checkpoint = Some(judgement.checkpoint);
         Ok(())
     }

@@ -67,10 +67,15 @@ impl Supervisor {
         let mut judgement = Judgement::default();
         let mut fresh = BTreeMap::new();
         let mut touched: Vec<(DeviceId, UtcMillis, UtcMillis)> = Vec::new();
-        let mut open = Vec::new();
+        let (mut open, mut open_trips) = (Vec::new(), Vec::new());
         for derived in derived {
             open.push((registered(derived.device), derived.open_since));
+            open_trips.push((derived.device, derived.open_trip.clone()));
             self.revise(derived, &mut judgement, &mut fresh, &mut touched).await?;
+        }
+        for (device, from, to) in &touched {
+            let gap_s = self.parts.settings.trips.gap_s;
+            self.parts.marks.days().note(archived(*device), *from, *to, gap_s);
         }
         touched.extend(self.late_fixes(group)?);
         let days = self.days_of(&touched, bindings).await?;
@@ -96,6 +101,9 @@ impl Supervisor {
                 Some(last) => self.open.insert(device, last),
                 None => self.open.remove(&device),
             };
+        }
+        for (device, trip) in open_trips {
+            self.parts.marks.days().set_open(device, trip);
         }
         let zone = self.local()?;
         for (_, from, to) in &touched {

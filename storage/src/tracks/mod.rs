@@ -290,6 +290,17 @@ impl Tracks {
         (track, is_whole)
     }
 
+    /// The days that have files, counted from 1970.
+    #[must_use]
+    pub fn days(&self) -> Vec<i32> {
+        let state = self.store().state();
+        let day = |partition: &Partition| match partition {
+            Partition::Day(day) => Some(*day),
+            Partition::Unknown => None,
+        };
+        state.version.files.keys().filter_map(day).collect()
+    }
+
     /// The ledger as it is now.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -74,6 +74,9 @@ pub struct Vehicle {
     pub tank_l: Option<u16>,
     /// Norm of consumption, 0.1 litres per 100 km.
     pub norm_dl_per_100km: Option<u16>,
+    /// What it may carry (核定载质量), kilograms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_capacity_kg: Option<u32>,
     /// Grade of fuel, for example `92`, or empty.
     pub fuel_grade: String,
     /// Maker and model.

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cutter::{Cutter, cut};
 pub use settings::{SettingsError, TripSettings};
+pub(crate) use tally::{Step, Tally, reported_speed};
 
 use crate::UtcMillis;
 use crate::point::{Point, Position};

@@ -88,7 +88,7 @@ pub(super) fn ms_f64(ms: i64) -> f64 {
 
 /// What the screen says of a fix.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Use it; its distance in metres from the last fix that was used.
     Good(f64),
     /// Count it and do nothing else.
@@ -102,19 +102,19 @@ pub(super) enum Verdict {
 
 /// Tells fixes that can be used from those that can't, one after the other.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Screen {
+pub(crate) struct Screen {
     out_of_reach: u32,
     /// Whether a gap came before the first of them.
     after_gap: bool,
 }
 
 impl Screen {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { out_of_reach: 0, after_gap: false }
     }
 
     /// Judges `fix` after `last`, the last one that was used.
-    pub(super) fn judge(&mut self, last: Option<&Point>, fix: &Point, settings: &TripSettings) -> Verdict {
+    pub(crate) fn judge(&mut self, last: Option<&Point>, fix: &Point, settings: &TripSettings) -> Verdict {
         if mark_alone(fix, settings).is_some() {
             return Verdict::Marked;
         }

@@ -24,14 +24,14 @@ const EVIDENT_M: f64 = 30.0;
 
 /// From one used fix to the next.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Step {
+pub(crate) struct Step {
     pub(super) ms: i64,
     pub(super) distance_m: f64,
     pub(super) is_gap: bool,
 }
 
 impl Step {
-    pub(super) fn new(last: &Point, point: &Point, distance_m: f64, settings: &TripSettings) -> Self {
+    pub(crate) fn new(last: &Point, point: &Point, distance_m: f64, settings: &TripSettings) -> Self {
         let ms = step_ms(last, point);
         Self { ms, distance_m, is_gap: ms > i64::from(settings.gap_s) * 1_000 }
     }
@@ -43,12 +43,12 @@ impl Step {
 
 /// Sums from the start of a trip to a fix in it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Tally {
-    pub(super) distance_m: f64,
+pub(crate) struct Tally {
+    pub(crate) distance_m: f64,
     /// Up to where the distance is counted.
     counted_to: Position,
-    pub(super) moving_ms: i64,
-    pub(super) idle_ms: i64,
+    pub(crate) moving_ms: i64,
+    pub(crate) idle_ms: i64,
     pub(super) gap_ms: i64,
     pub(super) max_speed_dkmh: Option<u16>,
     last_step_dkmh: u16,
@@ -66,7 +66,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Nothing counted yet, at the last fix of a stop (`from`), seen from the middle of that stop (`place`).
-    pub(super) fn start(from: &Point, place: Position) -> Self {
+    pub(crate) fn start(from: &Point, place: Position) -> Self {
         Self {
             distance_m: 0.0,
             counted_to: place,
@@ -86,7 +86,7 @@ impl Tally {
     }
 
     /// Counts the step to `point`.
-    pub(super) fn add(&mut self, last: &Point, point: &Point, step: Step) {
+    pub(crate) fn add(&mut self, last: &Point, point: &Point, step: Step) {
         self.fixes = self.fixes.saturating_add(1);
         self.odometer.add(point.odometer_m, step);
         let counted_m =
@@ -187,7 +187,7 @@ impl Tally {
 }
 
 /// The speed that the source reports: the vehicle's own, else the receiver's.
-pub(super) fn reported_speed(point: &Point) -> Option<u16> {
+pub(crate) fn reported_speed(point: &Point) -> Option<u16> {
     point.vehicle_speed_dkmh.or(point.speed_dkmh)
 }
 

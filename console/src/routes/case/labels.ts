@@ -41,7 +41,8 @@ function around({ x, y, clear, width, height, isBeside }: Wanted): Box[] {
   const size = { width, height };
   const beside = [x + clear, x - clear - width].map((left) => ({ left, top: y - height / 2, ...size }));
   const stacked = [y - clear - height, y + clear].map((top) => ({ left: x - width / 2, top, ...size }));
-  return isBeside ? [...beside, ...stacked] : [...stacked, ...beside];
+  const corners = [x + clear, x - clear - width].flatMap((left) => [y - clear - height, y + clear].map((top) => ({ left, top, ...size })));
+  return isBeside ? [...beside, ...corners, ...stacked] : [...stacked, ...corners, ...beside];
 }
 
 /** A box for each, those that come first having the choice; null for words that have no room and are not needed. */

@@ -15,6 +15,8 @@ export interface Scene {
   fixes: readonly Fix[];
   zones: readonly Zone[];
   visited: ReadonlySet<number>;
+  /** Zones that a question names. */
+  mentioned: ReadonlySet<number>;
   stops: readonly (Place & { label: string })[];
   roads: Roads | null;
   range: Range;
@@ -31,9 +33,11 @@ const colour = (style: CSSStyleDeclaration, name: string): string => style.getPr
 const TAU = Math.PI * 2;
 /** Places that are not drawn at least so large, and where the car did not stop nearby, have no name. */
 const NAMED_PX = 7;
-const NEAR_STOP_M = 500;
+const NEAR_STOP_M = 200;
 const TEXT_PX = 11;
 const LINE_PX = 15;
+/** Half of the mark of a stop. */
+const MARK_PX = 7;
 /** What is written over the picture at its edges: buttons, scale and legend. */
 const frame = (width: number, height: number): Box[] => [
   { left: width - 44, top: 0, width: 44, height: 112 },
@@ -97,6 +101,8 @@ interface Name extends Pick<Wanted, "x" | "y" | "clear" | "isNeeded" | "isBeside
   text: string;
   tone: string;
   isBold: boolean;
+  /** Has its place before those that are only there. */
+  isFirst: boolean;
 }
 
 /** Draws a zone; its name is drawn later, over the track. */
@@ -125,7 +131,7 @@ function paintZone(drawing: Drawing, scene: Scene, zone: Zone, style: CSSStyleDe
   drawing.setLineDash(isWide ? [6, 5] : []);
   drawing.strokeStyle = tone;
   drawing.lineWidth = 1;
-  const isVisited = scene.visited.has(zone.id);
+  const isVisited = scene.visited.has(zone.id) || scene.mentioned.has(zone.id);
   drawing.globalAlpha = isWide ? 0.5 : isVisited ? 1 : 0.45;
   drawing.stroke();
   drawing.setLineDash([]);
@@ -137,15 +143,16 @@ function paintZone(drawing: Drawing, scene: Scene, zone: Zone, style: CSSStyleDe
   drawing.globalAlpha = 1;
   if (!spot || isWide || zone.shape.kind !== "circle") return null;
   const { centre } = zone.shape;
-  if (!isVisited && spot.radius < NAMED_PX && !scene.stops.some((stop) => distance(stop, centre) < NEAR_STOP_M)) return null;
-  return { text: zone.name, tone: toneOf(zone.use), x: spot.x, y: spot.y, clear: spot.radius + 4, isNeeded: isVisited, isBeside: false, isBold: false };
+  const isMentioned = scene.mentioned.has(zone.id);
+  if (!isVisited && !isMentioned && spot.radius < NAMED_PX && !scene.stops.some((stop) => distance(stop, centre) < NEAR_STOP_M)) return null;
+  return { text: zone.name, tone: toneOf(zone.use), x: spot.x, y: spot.y, clear: spot.radius + 4, isNeeded: isMentioned, isFirst: isVisited || isMentioned, isBeside: false, isBold: false };
 }
 
 /** Writes what there is room for: the stops, then where the car was, then what lies near the middle. */
 function paintNames(drawing: Drawing, scene: Scene, names: readonly Name[], style: CSSStyleDeclaration): void {
   const { width, height } = scene;
   const fromMiddle = ({ x, y }: Name): number => Math.hypot(x - width / 2, y - height / 2);
-  const sorted = names.toSorted((a, b) => Number(b.isBold) - Number(a.isBold) || Number(b.isNeeded) - Number(a.isNeeded) || fromMiddle(a) - fromMiddle(b));
+  const sorted = names.toSorted((a, b) => Number(b.isBold) - Number(a.isBold) || Number(b.isFirst) - Number(a.isFirst) || fromMiddle(a) - fromMiddle(b));
   const fontOf = (name: Name): string => `${name.isBold ? "600 " : ""}${TEXT_PX}px ${colour(style, "font")}`;
   const wanted = sorted.map((name): Wanted => {
     drawing.font = fontOf(name);
@@ -153,7 +160,8 @@ function paintNames(drawing: Drawing, scene: Scene, names: readonly Name[], styl
   });
   drawing.textAlign = "left";
   drawing.textBaseline = "middle";
-  placeLabels(wanted, width, height, frame(width, height)).forEach((box, index) => {
+  const marks = names.filter(({ isBold }) => isBold).map(({ x, y }): Box => ({ left: x - MARK_PX, top: y - MARK_PX, width: 2 * MARK_PX, height: 2 * MARK_PX }));
+  placeLabels(wanted, width, height, [...frame(width, height), ...marks]).forEach((box, index) => {
     const name = sorted[index];
     if (!box || !name) return;
     drawing.font = fontOf(name);
@@ -207,7 +215,7 @@ function paintStops(drawing: Drawing, scene: Scene, style: CSSStyleDeclaration):
     drawing.lineWidth = 2.5;
     drawing.strokeStyle = colour(style, "ink");
     drawing.stroke();
-    return { text: stop.label, tone: "ink", x, y, clear: 9, isNeeded: true, isBeside: true, isBold: true };
+    return { text: stop.label, tone: "ink", x, y, clear: 9, isNeeded: true, isFirst: true, isBeside: true, isBold: true };
   });
 }
 

@@ -15,7 +15,7 @@ const report: MonthReport = {
 
 describe("the month", () => {
   it("draws the county's quarter: 43 leads, 13 explanations, 4 notices", () => {
-    const funnel = { flags: 60, cases: 43, checked: 43, explanations_asked: 15, explanations_given: 13, normal: 30, management_problems: 5, violations: 4, open: 4 };
+    const funnel = { flags: 60, cases: 43, checked: 43, explanations_asked: 15, explanations_given: 13, normal: 30, management_problems: 5, violations: 4, handed_over: 0, lapsed: 0, open: 4 };
     expect(funnelBars(funnel).map(({ count, width }) => [count, Math.round(width * 100)])).toEqual([
       [60, 100],
       [43, 72],
@@ -27,7 +27,7 @@ describe("the month", () => {
   });
 
   it("draws nothing for a month without flags, and does not divide by it", () => {
-    const none = { flags: 0, cases: 0, checked: 0, explanations_asked: 0, explanations_given: 0, normal: 0, management_problems: 0, violations: 0, open: 0 };
+    const none = { flags: 0, cases: 0, checked: 0, explanations_asked: 0, explanations_given: 0, normal: 0, management_problems: 0, violations: 0, handed_over: 0, lapsed: 0, open: 0 };
     expect(funnelBars(none).every(({ width }) => width === 0)).toBe(true);
   });
 

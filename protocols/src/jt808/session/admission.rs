@@ -136,7 +136,9 @@ impl Jt808Session {
         let out = &mut call.out.immediate;
         match ids::answer_to(frame.message_id) {
             Answer::Nothing => {}
-            Answer::Short => Downlink::answer_short(&frame.id, frame.serial, frame.message_id, FAILED, out),
+            _ if frame.has_byte_serial => {
+                Downlink::answer_short(&frame.id, frame.serial, frame.message_id, FAILED, out);
+            }
             _ => self.ours.answer(&frame.id, frame.serial, frame.message_id, FAILED, out),
         }
         if refusal == Refusal::Unknown { RejectReason::UnknownTerminal } else { RejectReason::NotAdmitted }

@@ -46,6 +46,7 @@ use crate::jt808::observe::{decode_message, is_well_formed};
 use crate::jt808::outstanding::Outstanding;
 use crate::jt808::reassembly::{DoneAnswer, Reassembly, SentMessages, Step};
 use crate::jt808::registration::edition_of;
+use crate::jt808::short;
 use crate::{
     Accepted, Gate, Outbox, Profile, Protocol, RejectReason, Rejected, Session, SessionError, SessionLimits,
     TerminalId, UtcMillis,
@@ -281,12 +282,19 @@ impl Jt808Session {
         body: &[u8],
         call: &mut Call<'_>,
     ) -> DoneAnswer {
-        let well_formed = is_well_formed(frame.message_id, frame.id.version, body);
+        let well_formed = match frame.has_byte_serial {
+            true => body.len() >= short::FIXED_BYTES,
+            false => is_well_formed(frame.message_id, frame.id.version, body),
+        };
         let mut done = DoneAnswer {
             result: if well_formed { DONE } else { BAD_MESSAGE },
             media_id: body.first_chunk().copied().unwrap_or_default(),
         };
         let replies = &mut call.out.replies;
+        if frame.has_byte_serial {
+            Downlink::answer_short(&frame.id, serial, frame.message_id, done.result, replies);
+            return done;
+        }
         if frame.encryption() != 0 {
             done.result = UNSUPPORTED;
             self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);
@@ -302,9 +310,6 @@ impl Jt808Session {
             // Only the media id: all packets arrived.
             Answer::Media if well_formed => {
                 self.ours.write(&frame.id, ids::MEDIA_ANSWER, &done.media_id, replies);
-            }
-            Answer::Short => {
-                Downlink::answer_short(&frame.id, serial, frame.message_id, done.result, replies);
             }
             Answer::LogOut => {
                 self.ours.answer(&frame.id, serial, frame.message_id, done.result, replies);

@@ -1,0 +1,145 @@
+//! Files of slots and days: what is written is read, what is damaged or made otherwise is not there, and days are whole.
+
+use std::fs;
+
+use jiff::civil::date;
+use motorpool_protocols::UtcMillis;
+use motorpool_storage::ids::DeviceId;
+use motorpool_supervision::point::Position;
+use motorpool_supervision::rollups::{Slot, Sum, Sums};
+use motorpool_supervision::trips::TripSettings;
+use proptest::prelude::*;
+
+use super::*;
+
+const CACHE: usize = 1 << 20;
+
+fn store(dir: &std::path::Path, zone: &str) -> Store {
+    Store::open(dir, &TripSettings::default(), Zone::new(zone).unwrap(), CACHE).unwrap()
+}
+
+fn any_sums() -> impl Strategy<Value = Sums> {
+    let counts = any::<(u32, u32, u32, u32, u32, u32, u32)>();
+    let sum = || {
+        (any::<u32>(), -1_000_000_000_000..1_000_000_000_000_i64).prop_map(|(count, sum)| Sum { count, sum })
+    };
+    let seen = proptest::option::of((0..4_000_000_000_000_i64, 0..4_000_000_000_000_i64));
+    let place = proptest::option::of(any::<(i32, i32)>());
+    let lasts = any::<(Option<u16>, Option<(u16, u16)>, Option<(i32, i32)>, Option<i32>)>();
+    (counts, (sum(), sum(), sum(), sum()), seen, place, lasts).prop_map(
+        |(counts, sums, seen, place, lasts)| Sums {
+            fixes: counts.0,
+            distance_m: counts.1,
+            moving_s: counts.2,
+            idle_s: counts.3,
+            trips: counts.4,
+            fixes_in_motion: counts.5,
+            fixes_with_fault: counts.6,
+            speed_dkmh: sums.0,
+            consumption_ml: sums.1,
+            load_g: sums.2,
+            fault_milli: sums.3,
+            seen: seen.map(|(first, last)| (UtcMillis(first), UtcMillis(last))),
+            place: place.map(|(lat_e7, lon_e7)| Position { lat_e7, lon_e7 }),
+            speed_max_dkmh: lasts.0,
+            fuel_dl: lasts.1,
+            level_milli: lasts.2,
+            load_last_g: lasts.3,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_is_read(rows in prop::collection::btree_map((1..9_u32, 0..144_i32), any_sums(), 0..200)) {
+        let dir = tempfile::tempdir().unwrap();
+        let day = 20_516;
+        let first = Slot::first_of_day(day).0;
+        let entry = |((device, slot), sums): ((u32, i32), Sums)| Entry { device: DeviceId(device), at: first + slot, sums };
+        let entries: Vec<Entry> = rows.into_iter().map(entry).collect();
+        store(dir.path(), "UTC").replace(day, None, entries.clone()).unwrap();
+        let table = store(dir.path(), "UTC").slots(day).unwrap().unwrap();
+        prop_assert_eq!(table.entries().unwrap(), entries);
+    }
+
+    #[test]
+    fn no_byte_of_the_pages_can_change_unnoticed(at in any::<prop::sample::Index>(), bit in 0..8) {
+        let dir = tempfile::tempdir().unwrap();
+        store(dir.path(), "UTC").replace(20_516, None, some_entries(20_516)).unwrap();
+        let path = dir.path().join("slots/2026-03-04.parquet");
+        let mut bytes = fs::read(&path).unwrap();
+        // The footer ends with its length and four letters.
+        let tail = bytes.len() - 8;
+        let footer_len = u32::from_le_bytes(bytes[tail..tail + 4].try_into().unwrap()) as usize;
+        let at = at.index(tail - footer_len);
+        bytes[at] ^= 1_u8 << bit;
+        fs::write(&path, &bytes).unwrap();
+        prop_assert!(store(dir.path(), "UTC").slots(20_516).unwrap().is_none(), "byte {}", at);
+    }
+}
+
+/// A slot of one car every hour, with 100 m more each time.
+fn some_entries(day: i32) -> Vec<Entry> {
+    let first = Slot::first_of_day(day).0;
+    let sums = |hour: i32| Sums { distance_m: 100 * (hour as u32 + 1), fixes: 1, ..Sums::default() };
+    (0..24).map(|hour| Entry { device: DeviceId(3), at: first + hour * 6, sums: sums(hour) }).collect()
+}
+
+#[test]
+fn a_local_day_is_the_sum_of_slots_of_two_days_of_utc() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path(), "Asia/Shanghai");
+    store.replace(20_515, None, some_entries(20_515)).unwrap();
+    store.replace(20_516, None, some_entries(20_516)).unwrap();
+    assert_eq!(store.dates_of(20_516), [date(2026, 3, 4), date(2026, 3, 5)]);
+    store.sum_day(date(2026, 3, 4)).unwrap();
+    let day = store.day(date(2026, 3, 4)).unwrap().unwrap();
+    // 16:00 to 24:00 UTC of the day before (17 to 24 hundred metres) and 00:00 to 16:00 (1 to 16 hundred).
+    assert_eq!(by_device(&day, Column::Distance).unwrap(), [(DeviceId(3), 30_000)]);
+    assert_eq!(store.missing_days().unwrap(), [date(2026, 3, 3), date(2026, 3, 5)]);
+}
+
+#[test]
+fn a_day_on_which_clocks_change_has_its_own_length() {
+    let zone = Zone::new("Europe/Berlin").unwrap();
+    let hours = |day| (zone.slots(day).end.0 - zone.slots(day).start.0) / 6;
+    assert_eq!([date(2026, 3, 28), date(2026, 3, 29), date(2026, 10, 25)].map(hours), [24, 23, 25]);
+    // Nepal is 5:45 ahead: the slot at 18:10 UTC begins before midnight there and belongs to the day before.
+    let nepal = Zone::new("Asia/Kathmandu").unwrap();
+    let slots = nepal.slots(date(2026, 3, 4));
+    assert_eq!(slots.start.start().to_string(), "2026-03-03T18:20:00Z");
+    assert!(Zone::new("Nowhere/None").is_err());
+}
+
+#[test]
+fn devices_that_are_folded_again_take_the_place_of_their_rows_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path(), "UTC");
+    let of = |device: u32, metres: u32| Entry {
+        device: DeviceId(device),
+        at: Slot::first_of_day(20_516).0,
+        sums: Sums { distance_m: metres, ..Sums::default() },
+    };
+    store.replace(20_516, None, vec![of(1, 10), of(2, 20), of(3, 30)]).unwrap();
+    let again = [DeviceId(2), DeviceId(3)].into_iter().collect();
+    store.replace(20_516, Some(&again), vec![of(2, 21)]).unwrap();
+    assert_eq!(store.slots(20_516).unwrap().unwrap().entries().unwrap(), [of(1, 10), of(2, 21)]);
+    store.remove_before(20_517).unwrap();
+    assert!(store.slots(20_516).unwrap().is_none() && store.slot_days().unwrap().is_empty());
+}
+
+#[test]
+fn files_that_other_settings_made_are_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = store(dir.path(), "UTC");
+    first.replace(20_516, None, some_entries(20_516)).unwrap();
+    first.sum_day(date(2026, 3, 4)).unwrap();
+    let moved = store(dir.path(), "Asia/Shanghai");
+    assert!(moved.slots(20_516).unwrap().is_some(), "slots know no zone");
+    assert_eq!(moved.missing_days().unwrap().len(), 2);
+    let settings = TripSettings { stay_s: 600, ..TripSettings::default() };
+    let recut = Store::open(dir.path(), &settings, Zone::new("UTC").unwrap(), CACHE).unwrap();
+    assert!(recut.slot_days().unwrap().is_empty());
+}

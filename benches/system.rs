@@ -1,5 +1,5 @@
 //! The budget lines that need the whole server: 2 (one frame per packet), 3 (pipelined backlog), 4 (15,000 live
-//! links), 5 (memory) and 10 (recovery).
+//! links; as `4c` while a large day is merged), 5 (memory) and 10 (recovery).
 //!
 //! `cargo bench --bench system [-- LINE …] [--quick]` starts the release binary as a server and as a load
 //! generator, each a process of its own, and prints one line of JSON for each figure. Where the budget speaks
@@ -14,6 +14,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use motorpool::config;
+use motorpool::ids::{DeviceId, Lsn};
+use motorpool::tracks::Tracks;
+use motorpool_protocols::{Fix, UtcMillis};
 use serde_json::{Value, json};
 
 const MOTORPOOL: &str = env!("CARGO_BIN_EXE_motorpool");
@@ -33,6 +37,9 @@ fn main() {
     }
     if wanted("4") || wanted("5") {
         live_links(if quick { 10 } else { 30 });
+    }
+    if wanted("4c") {
+        live_links_while_merging(if quick { 2_000 } else { 30_000 }, if quick { 10 } else { 30 });
     }
     if wanted("10") {
         recovery(if quick { 128 << 20 } else { 1 << 30 });
@@ -95,6 +102,53 @@ fn live_links(duration_s: u32) {
         "line": 5, "quantity": "memory with 30,000 devices known and 18,000 live",
         "rss_mib_max": server.rss_mib(), "lost": report["lost"],
     }));
+}
+
+/// Line 4 while a day of 460 fixes of each device is merged into one file: 30,000 devices make 13.8 M rows.
+fn live_links_while_merging(devices: u32, duration_s: u32) {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = loose_day(&folder.path().join("tracks"), devices);
+    let server = Served::start(folder.path(), None);
+    server.enrol_fleet(30_000);
+    let before = server.metric("motorpool_track_rows_merged_total");
+    let report = server.simulate(None, &["--vehicles", "15000", "--interval", "1"], duration_s);
+    let (sync_p50_ms, sync_p99_ms) = sync_ms(folder.path());
+    let (merged, loose) = (
+        server.metric("motorpool_track_rows_merged_total") - before,
+        server.metric("motorpool_track_rows_loose"),
+    );
+    print(&json!({
+        "line": 4, "quantity": "ack at 15,000 live links x 1 Hz while a day is merged", "rows_of_the_day": rows,
+        "ack_p50_ms": report["ack_ms"]["p50"], "ack_p99_ms": report["ack_ms"]["p99"], "lost": report["lost"],
+        "fdatasync_p50_ms": sync_p50_ms, "fdatasync_p99_ms": sync_p99_ms,
+        // Nothing merged and nothing loose: the merge was over before the load began, and the figure means nothing.
+        "rows_merged_meanwhile": merged, "rows_still_loose": loose,
+    }));
+}
+
+/// An archive of one old day in many files that nothing has merged yet; the server begins to as soon as fixes arrive.
+/// Returns its rows.
+fn loose_day(tracks: &Path, devices: u32) -> u64 {
+    /// 2024-03-01T00:00:00Z.
+    const DAY_START_MS: i64 = 1_709_251_200_000;
+    let config = config::Tracks { compact_files_min: usize::MAX, ..config::Tracks::default() };
+    let archive = Tracks::open(tracks, &config).unwrap();
+    let mut writer = archive.writer();
+    for step in 0..460_i32 {
+        let time = UtcMillis(DAY_START_MS + i64::from(step) * 187_000);
+        for device in 1..=devices {
+            let wave = (device.cast_signed() * 7_919 + step * step * 31) % 4_000;
+            let mut fix = Fix::new(time, 300_000_000 + step * 9_000 + wave * 10, 1_100_000_000 + wave * 130);
+            fix.speed_dkmh = Some(300 + (wave % 97).cast_unsigned() as u16);
+            writer.append(DeviceId(device), time, &fix, &[]);
+        }
+        // The journal of the server is new: nothing of it is in these files. The clock stands still, so that no day
+        // grows quiet.
+        writer.advance(Lsn(0), UtcMillis(DAY_START_MS));
+    }
+    archive.seal_now().unwrap();
+    archive.close().unwrap();
+    archive.stats().stored
 }
 
 /// Line 10: fill the journal, kill -9, start again.
@@ -220,6 +274,13 @@ impl Served {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// The value of a metric without labels.
+    fn metric(&self, name: &str) -> f64 {
+        let text = self.request("GET", "/metrics", "");
+        let value = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
+        text.lines().find_map(value).unwrap_or_else(|| panic!("no metric {name}"))
     }
 
     fn request(&self, method: &str, path: &str, body: &str) -> String {

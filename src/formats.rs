@@ -5,7 +5,7 @@
 //! | journal segment | `journal/*.seg` | there are none |
 //! | raw blocks | `raw/day=…/*.raw` | there are none |
 //! | track manifest | `tracks/manifest.json` | version 1 is read, and replaced by the next commit |
-//! | track index | `tracks/day=…/*.idx` | made again |
+//! | track index | `tracks/day=…/*.idx` | version 1 is read; others are made again |
 //! | last states | `live.snapshot` | derived from the journal again |
 //! | platform queue | `jt809/*/*.queue`, `cursor` | there are none |
 //! | registry | `registry.sqlite`, or PostgreSQL | migrated at the start, each migration in a transaction |

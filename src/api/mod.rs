@@ -40,6 +40,7 @@ mod registers;
 mod reports;
 mod rollups;
 mod samples;
+mod search;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -384,6 +385,9 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(live_feed::fleet))
         .routes(routes!(live_feed::live))
         .routes(routes!(density::density))
+        .routes(routes!(search::area))
+        .routes(routes!(search::nearest))
+        .routes(routes!(search::meetings))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::approve))
         .routes(routes!(trips::of_device))

@@ -20,6 +20,7 @@ mod positions;
 mod registers;
 mod reports;
 mod rollups;
+mod search;
 mod streams;
 mod walk;
 mod webhooks;

@@ -8,7 +8,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::journal::{format, raw};
-use crate::tracks::manifest;
+use crate::tracks::{index, manifest};
 
 /// A format on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +42,8 @@ pub const SEGMENT: Format = Format::new("journal segment", format::VERSION, form
 pub const RAW: Format = Format::new("raw blocks", raw::VERSION, raw::VERSION);
 /// The manifest of the track archive.
 pub const MANIFEST: Format = Format::new("track manifest", manifest::OLDEST_VERSION, manifest::VERSION);
-/// The index beside a track file; one of another version is made again.
-pub const SIDECAR: Format = Format::new("track index", 1, 1);
+/// The index beside a track file; one of a version that is not read is made again.
+pub const SIDECAR: Format = Format::new("track index", index::OLDEST_VERSION as u32, index::VERSION as u32);
 
 /// A file and the version of its format.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,10 +16,12 @@ mod proposals;
 mod purposes;
 mod registers;
 mod rollups;
+mod searches;
 mod streams;
 
 pub(super) use proposals::{Decision, Questions, Shown, clearance_of};
 pub(super) use registers::{permission_to_read, permission_to_write};
+pub(super) use searches::{Searched, Sight};
 pub(super) use streams::RoadMaker;
 
 use std::ops::Deref;

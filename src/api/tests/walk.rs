@@ -156,6 +156,15 @@ impl Two {
                 _ if template.ends_with("/{question}") => format!("{path}?{day}"),
                 _ if template.ends_with("/reports/daily") => format!("{path}?from=2026-03-04&to=2026-03-05"),
                 _ if template.ends_with("/reports/month") => format!("{path}?month=2026-03"),
+                _ if template.ends_with("/search/area") => {
+                    format!("{path}?{day}&bbox=100,20,120,50&purpose=why")
+                }
+                _ if template.ends_with("/search/nearest") => {
+                    format!("{path}?lat=30&lon=110&at=2026-03-04T09:00:00Z&within_s=3600&purpose=why")
+                }
+                _ if template.ends_with("/search/meetings") => {
+                    format!("{path}?{day}&device=013900000001&purpose=why")
+                }
                 _ if template.ends_with("/density") => format!("{path}?bbox=109.9,29.9,110.2,30.1"),
                 _ => path,
             };

@@ -94,6 +94,20 @@ impl People<'_> {
         Ok(seq)
     }
 
+    /// Appends deeds to the audit log, all of them or none.
+    ///
+    /// # Errors
+    /// When the database fails: then the deeds must not be done, or not be told of as done.
+    pub async fn note_all(&self, deeds: Vec<Deed>, now: UtcMillis) -> Result<(), Error> {
+        let _turn = self.registry.writer.lock().await;
+        let mut tx = self.registry.db.begin_write().await?;
+        for deed in deeds {
+            append(&mut tx, deed, now).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Entries, newest first.
     ///
     /// # Errors
@@ -137,7 +151,8 @@ impl People<'_> {
         sql.push("seq < ").push_bind(filter.before.unwrap_or(i64::MAX));
         sql.push(" AND vehicle = ").push_bind(filter.vehicle.0);
         sql.push(
-            " AND action IN ('track.read', 'track.export', 'trips.read', 'evidence.read', 'case.log.read')",
+            " AND action IN ('track.read', 'track.export', 'trips.read', 'evidence.read', 'case.log.read', \
+             'search.read')",
         );
         sql.push(" ORDER BY seq DESC LIMIT ").push_bind(filter.limit.min(PAGE_MAX));
         let rows: Vec<Row> = self.registry.db.all(sql).await?;

@@ -208,7 +208,9 @@ pub(super) fn merge_all(store: &Store, only: Option<Partition>) -> Result<(), Tr
             let Some(files) = version.files.get(&day) else { break };
             let is_done = match files.as_slice() {
                 [file] => {
-                    file.meta.is_final && store.cache.open(&store.dir, &file.meta)?.index().columns == wanted
+                    // A seal meanwhile may have added columns, which then are in the file as well.
+                    let columns = store.cache.open(&store.dir, &file.meta)?.index().columns;
+                    file.meta.is_final && columns.with(wanted) == columns
                 }
                 _ => false,
             };

@@ -4,14 +4,17 @@
 //! again from the Parquet file when it is lost or damaged. Layout, numbers as LEB128 unless said otherwise:
 //!
 //! ```text
-//! "MPTI" · version, 0x01 · bytes and CRC-32C of the Parquet file · column set · rows
+//! "MPTI" · version, 0x02 · bytes and CRC-32C of the Parquet file · column set · rows
 //! pages: count, then rows of each
 //! per column: offset of the first page, then per page: gap to the page before, stored length, plain length,
 //!             CRC-32C (4 bytes, little endian)
 //! per page: time, latitude, longitude as zigzag minimum and size of the span
 //! devices: count, then each: step of the device number, rows
+//! per device: latitude, longitude of its rows in 1e-4 degrees, as zigzag step of the minimum and size of the span
 //! CRC-32C of all before it (4 bytes, little endian)
 //! ```
+//!
+//! Version 1 ends with the devices; it is still read, and its devices may be anywhere.
 //!
 //! This module does no I/O and never panics on bytes.
 
@@ -24,8 +27,11 @@ use crate::ids::DeviceId;
 
 const MAGIC: &[u8; 4] = b"MPTI";
 
-/// The version that is written, and the only one read.
-pub(crate) const VERSION: u8 = 1;
+/// The version that is written; the one before it is read as well.
+pub(crate) const VERSION: u8 = 2;
+
+/// The oldest version that is read: its devices have no surroundings.
+pub(crate) const OLDEST_VERSION: u8 = 1;
 
 /// Why an index of another version is not read: it is made again instead.
 pub(super) const OTHER_VERSION: &str = "another version";
@@ -54,6 +60,33 @@ pub(super) struct Bounds {
 pub(super) struct DeviceAt {
     pub(super) device: DeviceId,
     pub(super) first_row: u32,
+    pub(super) around: Surroundings,
+}
+
+/// Where a device was, 1e-4 degrees rounded down: a page has the rows of many cars, of which one may matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Surroundings {
+    pub(super) lat_e4: (i32, i32),
+    pub(super) lon_e4: (i32, i32),
+}
+
+impl Surroundings {
+    /// Nothing is known.
+    const ANYWHERE: Self = Self { lat_e4: (i32::MIN, i32::MAX), lon_e4: (i32::MIN, i32::MAX) };
+
+    /// Of one place, 1e-6 degrees.
+    pub(super) fn of(lat_e6: i64, lon_e6: i64) -> Self {
+        let cell =
+            |e6: i64| i32::try_from(e6.div_euclid(100)).unwrap_or(if e6 < 0 { i32::MIN } else { i32::MAX });
+        let (lat, lon) = (cell(lat_e6), cell(lon_e6));
+        Self { lat_e4: (lat, lat), lon_e4: (lon, lon) }
+    }
+
+    /// Both together.
+    pub(super) fn with(self, other: Self) -> Self {
+        let both = |a: (i32, i32), b: (i32, i32)| (a.0.min(b.0), a.1.max(b.1));
+        Self { lat_e4: both(self.lat_e4, other.lat_e4), lon_e4: both(self.lon_e4, other.lon_e4) }
+    }
 }
 
 /// The index of one file.
@@ -111,10 +144,21 @@ impl FileIndex {
     }
 
     /// The devices from place `at` on in [`FileIndex::devices`], each with its rows.
-    pub(super) fn devices_from(&self, at: usize) -> impl Iterator<Item = (DeviceId, Range<u32>)> + '_ {
+    pub(super) fn devices_from(&self, at: usize) -> impl Iterator<Item = (&DeviceAt, Range<u32>)> + '_ {
         let devices = self.devices.get(at..).unwrap_or(&[]);
         let ends = devices.iter().skip(1).map(|next| next.first_row).chain([self.rows]);
-        devices.iter().zip(ends).map(|(device, end)| (device.device, device.first_row..end))
+        devices.iter().zip(ends).map(|(device, end)| (device, device.first_row..end))
+    }
+
+    /// Whether this, which was read, says of the file what `built` says, which was made from it. An older one says less.
+    pub(super) fn agrees_with(&self, built: &Self) -> bool {
+        let is_known = |device: &DeviceAt| device.around != Surroundings::ANYWHERE;
+        if self.devices.iter().any(is_known) {
+            return self == built;
+        }
+        let mut less = built.clone();
+        less.devices.iter_mut().for_each(|device| device.around = Surroundings::ANYWHERE);
+        *self == less
     }
 
     /// The place in [`FileIndex::devices`] of the device that `row` belongs to.
@@ -177,6 +221,15 @@ impl FileIndex {
             let end = self.devices.get(i + 1).map_or(self.rows, |next| next.first_row);
             put(&mut out, u64::from(end - at.first_row));
         }
+        let (mut lat, mut lon) = (0, 0);
+        for Surroundings { lat_e4, lon_e4 } in self.devices.iter().map(|device| device.around) {
+            for (last, (min, max)) in [(&mut lat, lat_e4), (&mut lon, lon_e4)] {
+                let step = i64::from(min) - *last;
+                *last = i64::from(min);
+                put(&mut out, ((step << 1) ^ (step >> 63)).cast_unsigned());
+                put(&mut out, u64::from(max.abs_diff(min)));
+            }
+        }
         let crc = crc32c::crc32c(&out);
         out.extend_from_slice(&crc.to_le_bytes());
         out
@@ -189,10 +242,17 @@ impl FileIndex {
             return Err("checksum");
         }
         let (version, content) = body.strip_prefix(MAGIC).and_then(<[u8]>::split_first).ok_or("magic")?;
-        if *version != VERSION {
+        if !(OLDEST_VERSION..=VERSION).contains(version) {
             return Err(OTHER_VERSION);
         }
-        Input(content).index().ok_or("content")
+        let mut input = Input(content);
+        let index = input.index().and_then(|mut index| {
+            if *version != OLDEST_VERSION {
+                input.surroundings(&mut index.devices)?;
+            }
+            input.0.is_empty().then_some(index)
+        });
+        index.ok_or("content")
     }
 }
 
@@ -267,16 +327,25 @@ impl Input<'_> {
             bounds.push(Bounds { time_s: self.span()?, lat_e6: self.span()?, lon_e6: self.span()? });
         }
         let devices = self.devices(rows)?;
-        self.0.is_empty().then_some(FileIndex {
-            bytes,
-            crc32c,
-            columns,
-            rows,
-            page_rows,
-            pages,
-            bounds,
-            devices,
-        })
+        Some(FileIndex { bytes, crc32c, columns, rows, page_rows, pages, bounds, devices })
+    }
+
+    fn surroundings(&mut self, devices: &mut [DeviceAt]) -> Option<()> {
+        let (mut lat, mut lon) = (0_i64, 0_i64);
+        for device in devices {
+            device.around.lat_e4 = self.span_from(&mut lat)?;
+            device.around.lon_e4 = self.span_from(&mut lon)?;
+        }
+        Some(())
+    }
+
+    /// A span whose minimum is told from the one before.
+    fn span_from(&mut self, last: &mut i64) -> Option<(i32, i32)> {
+        let step = self.u64()?;
+        let step = (step >> 1).cast_signed() ^ -((step & 1).cast_signed());
+        *last = last.checked_add(step)?;
+        let max = last.checked_add_unsigned(self.u64()?)?;
+        Some((i32::try_from(*last).ok()?, i32::try_from(max).ok()?))
     }
 
     fn pages(&mut self, count: usize, bytes: u64) -> Option<Vec<PageAt>> {
@@ -298,7 +367,7 @@ impl Input<'_> {
         let (mut device, mut first_row) = (0_u32, 0_u32);
         for _ in 0..count {
             device = device.checked_add(self.u32()?)?;
-            devices.push(DeviceAt { device: DeviceId(device), first_row });
+            devices.push(DeviceAt { device: DeviceId(device), first_row, around: Surroundings::ANYWHERE });
             first_row = first_row.checked_add(self.u32()?)?;
         }
         (first_row == rows).then_some(devices)
@@ -350,8 +419,16 @@ mod tests {
                 Bounds { time_s: (1 << 40, 1 << 41), lat_e6: (1, 2), lon_e6: (-180_000_000, -3) },
             ],
             devices: vec![
-                DeviceAt { device: DeviceId(3), first_row: 0 },
-                DeviceAt { device: DeviceId(u32::MAX), first_row: 120 },
+                DeviceAt {
+                    device: DeviceId(3),
+                    first_row: 0,
+                    around: Surroundings::of(-90_000_000, 179_999_999),
+                },
+                DeviceAt {
+                    device: DeviceId(u32::MAX),
+                    first_row: 120,
+                    around: Surroundings::of(5, -7).with(Surroundings::of(99, 1)),
+                },
             ],
         }
     }
@@ -369,6 +446,26 @@ mod tests {
         for end in 0..bytes.len() {
             assert!(FileIndex::decode(&bytes[..end]).is_err(), "cut at {end}");
         }
+    }
+
+    #[test]
+    fn an_index_of_version_1_is_read_and_knows_no_surroundings() {
+        let index = sample();
+        let mut bare = index.clone();
+        bare.devices.iter_mut().for_each(|device| device.around = Surroundings::ANYWHERE);
+        // Version 1 is this without the surroundings at its end, however long they are.
+        let new = index.encode();
+        let cut = |len: usize| {
+            let mut old = new[..new.len() - 4 - len].to_vec();
+            old[4] = OLDEST_VERSION;
+            old.extend(crc32c::crc32c(&old).to_le_bytes());
+            FileIndex::decode(&old).ok()
+        };
+        assert_eq!((1..60).filter_map(cut).collect::<Vec<_>>(), std::slice::from_ref(&bare));
+        assert!(bare.agrees_with(&index) && index.agrees_with(&index));
+        let mut other = index;
+        other.rows += 1;
+        assert!(!bare.agrees_with(&other));
     }
 
     #[test]

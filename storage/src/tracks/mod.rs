@@ -27,7 +27,7 @@ mod encode;
 mod error;
 mod expire;
 mod footer;
-mod index;
+pub(crate) mod index;
 pub(crate) mod manifest;
 mod memtable;
 mod merge;

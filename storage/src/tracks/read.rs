@@ -21,7 +21,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use super::delta::{self, NULL, PageShape, SLACK};
 use super::error::{At, TracksError};
 use super::footer;
-use super::index::{Bounds, DeviceAt, FileIndex, PageAt, PagesBuilder};
+use super::index::{Bounds, DeviceAt, FileIndex, PageAt, PagesBuilder, Surroundings};
 use super::manifest::FileMeta;
 use super::pages::page_header;
 use super::row::Row;
@@ -419,23 +419,22 @@ impl OpenFile {
         let mut devices: Vec<DeviceAt> = Vec::new();
         for page in 0..self.index.page_rows.len() {
             let range = self.index.rows_in(page);
-            for (i, device) in self.column(schema::DEVICE, &range)?.into_iter().enumerate() {
+            let (lats, lons) = (self.column(schema::LAT, &range)?, self.column(schema::LON, &range)?);
+            let places = lats.iter().zip(&lons).map(|(lat, lon)| Surroundings::of(*lat, *lon));
+            for ((device, around), row) in
+                self.column(schema::DEVICE, &range)?.into_iter().zip(places).zip(range.clone())
+            {
                 let device = DeviceId(u32::try_from(device).map_err(|_| self.out_of_order())?);
-                match devices.last() {
-                    Some(last) if last.device == device => {}
+                match devices.last_mut() {
+                    Some(last) if last.device == device => last.around = last.around.with(around),
                     Some(last) if last.device > device => return Err(self.out_of_order()),
-                    _ => devices.push(DeviceAt { device, first_row: range.start + i as u32 }),
+                    _ => devices.push(DeviceAt { device, first_row: row, around }),
                 }
             }
-            let span = |column| {
-                let values = self.column(column, &range)?;
-                let min = values.iter().copied().min().unwrap_or(0);
-                Ok((min, values.iter().copied().max().unwrap_or(0)))
-            };
             bounds.push(Bounds {
-                time_s: span(schema::TIME_S)?,
-                lat_e6: span(schema::LAT)?,
-                lon_e6: span(schema::LON)?,
+                time_s: span(&self.column(schema::TIME_S, &range)?),
+                lat_e6: span(&lats),
+                lon_e6: span(&lons),
             });
         }
         Ok((bounds, devices))
@@ -444,6 +443,12 @@ impl OpenFile {
     fn out_of_order(&self) -> TracksError {
         TracksError::bad(&self.path, "devices are out of order")
     }
+}
+
+/// The smallest and the largest of some values.
+fn span(values: &[i64]) -> (i64, i64) {
+    let min = values.iter().copied().min().unwrap_or(0);
+    (min, values.iter().copied().max().unwrap_or(0))
 }
 
 /// Reads a file from the first row to the last, a page at a time.

@@ -73,7 +73,7 @@ fn verify_file(dir: &Path, meta: &FileMeta, verified: &mut Verified) -> Result<(
     let sidecar = meta.index_path(dir);
     match fs::read(&sidecar) {
         Ok(found) => match FileIndex::decode(&found) {
-            Ok(found) if found == built => {}
+            Ok(found) if found.agrees_with(&built) => {}
             Ok(_) => return Err(TracksError::bad(&sidecar, "does not agree with its file")),
             Err(index::OTHER_VERSION) => verified.sidecars_missing.push(sidecar),
             Err(reason) => return Err(TracksError::bad(&sidecar, reason)),

@@ -53,6 +53,14 @@ impl ZoneRow {
         self.outline.contains(at)
     }
 
+    /// The south-western and the north-eastern corner of a box around it.
+    #[must_use]
+    pub const fn corners(&self) -> (Position, Position) {
+        let around = self.outline.bounds;
+        let south_west = Position { lat_e7: around.south, lon_e7: around.west };
+        (south_west, Position { lat_e7: around.north, lon_e7: around.east })
+    }
+
     /// Metres to the outline; 0 inside and only there. A hole counts as outside.
     #[must_use]
     pub fn distance_m(&self, at: Position) -> f64 {

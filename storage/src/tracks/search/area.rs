@@ -1,7 +1,7 @@
 //! Who was in an area in a window of time.
 //!
-//! First every page that overlaps window and area is looked through, on several threads: latitudes are decoded only
-//! where times match, longitudes only where latitudes do. A device whose rows in the window are in one page of one
+//! First every page that overlaps window and area, and has a device that was near the area that day, is looked through,
+//! on several threads: latitudes are decoded only where times match, longitudes only where latitudes do. A device whose rows in the window are in one page of one
 //! file is answered from that page. One that was inside by any page, but has rows elsewhere too (in another page,
 //! another file, in memory), is read again as a whole, in order of time and without duplicates: only so is it known
 //! when it came and went.
@@ -13,7 +13,7 @@ use motorpool_protocols::UtcMillis;
 
 use super::super::Tracks;
 use super::super::error::TracksError;
-use super::super::index::FileIndex;
+use super::super::index::{DeviceAt, FileIndex};
 use super::super::read::OpenFile;
 use super::super::schema;
 use super::block::ColumnReader;
@@ -25,6 +25,10 @@ use super::snapshot::{Snapshot, Window};
 use super::stays::{self, IsShown, Presence, StayBuilder, is_shown, is_valid, presence};
 use super::threads_default;
 use crate::ids::DeviceId;
+
+/// How many 1e-7 degrees the bounds of pages and of devices count in.
+const E6: i64 = 10;
+const E4: i64 = 1_000;
 
 /// Pages that a thread takes at a time.
 const PAGES_AT_ONCE: usize = 8;
@@ -87,8 +91,22 @@ impl<'a> AreaSearch<'a> {
         self
     }
 
+    /// On so many threads at most.
+    #[must_use]
+    pub const fn threads_max(mut self, threads_max: usize) -> Self {
+        self.threads_max = threads_max;
+        self
+    }
+
     fn wants(&self, device: DeviceId) -> bool {
         self.devices.is_none_or(|devices| devices.binary_search(&device).is_ok())
+    }
+
+    /// Whether a device of a file may have been in the area.
+    fn may_find(&self, at: &DeviceAt) -> bool {
+        let span = |(least, most): (i32, i32)| (i64::from(least), i64::from(most));
+        let (lat, lon) = (span(at.around.lat_e4), span(at.around.lon_e4));
+        self.area.boxes().any(|part| part.overlaps(lat, lon, E4)) && self.wants(at.device)
     }
 }
 
@@ -198,7 +216,7 @@ fn pages<'a>(snapshot: &'a Snapshot, search: &AreaSearch<'_>) -> Vec<(&'a OpenFi
     let mut pages = Vec::new();
     for file in &snapshot.files {
         for (page, bounds) in file.index().bounds.iter().enumerate() {
-            let is_there = || search.area.boxes().any(|part| part.overlaps(bounds.lat_e6, bounds.lon_e6));
+            let is_there = || search.area.boxes().any(|part| part.overlaps(bounds.lat_e6, bounds.lon_e6, E6));
             if bounds.overlaps(search.from, search.to) && is_there() {
                 pages.push((file.as_ref(), page));
             }
@@ -273,9 +291,9 @@ impl<'a> Looker<'a> {
         self.spans.clear();
         let devices = file.index().devices_from(file.index().device_of(rows.start));
         let devices = devices.take_while(|(_, of_device)| of_device.start < rows.end);
-        let wanted = devices.filter(|(device, _)| self.search.wants(*device));
-        self.spans.extend(wanted.map(|(device, of_device)| {
-            (device, of_device.start.max(rows.start)..of_device.end.min(rows.end))
+        let wanted = devices.filter(|(at, _)| self.search.may_find(at));
+        self.spans.extend(wanted.map(|(at, of_device)| {
+            (at.device, of_device.start.max(rows.start)..of_device.end.min(rows.end))
         }));
         if self.spans.is_empty() {
             return Ok(None);

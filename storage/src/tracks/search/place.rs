@@ -76,13 +76,13 @@ impl GeoBox {
         self.south_west.lat_e7 as i64 <= lat_e7 && lat_e7 <= self.north_east.lat_e7 as i64
     }
 
-    /// Whether a page whose rows lie within these 1e-6 degrees, rounded down, may have a row in the box.
-    pub(super) fn overlaps(&self, lat_e6: (i64, i64), lon_e6: (i64, i64)) -> bool {
+    /// Whether rows that lie within these degrees, rounded down to `step_e7`, may be in the box.
+    pub(super) fn overlaps(&self, lat: (i64, i64), lon: (i64, i64), step_e7: i64) -> bool {
         let meet = |(least, most): (i64, i64), from: i32, to: i32| {
-            least * 10 <= i64::from(to) && i64::from(from) <= most * 10 + 9
+            least * step_e7 <= i64::from(to) && i64::from(from) < (most + 1) * step_e7
         };
-        meet(lat_e6, self.south_west.lat_e7, self.north_east.lat_e7)
-            && meet(lon_e6, self.south_west.lon_e7, self.north_east.lon_e7)
+        meet(lat, self.south_west.lat_e7, self.north_east.lat_e7)
+            && meet(lon, self.south_west.lon_e7, self.north_east.lon_e7)
     }
 }
 
@@ -174,8 +174,10 @@ mod tests {
     fn pages_are_kept_when_the_seventh_decimal_may_matter() {
         let corner = Place { lat_e7: 19, lon_e7: 19 };
         let part = GeoBox { south_west: corner, north_east: corner };
-        assert!(part.overlaps((1, 1), (1, 1)));
-        assert!(!part.overlaps((0, 0), (1, 1)));
-        assert!(!part.overlaps((1, 1), (2, 2)));
+        assert!(part.overlaps((1, 1), (1, 1), 10));
+        assert!(!part.overlaps((0, 0), (1, 1), 10));
+        assert!(!part.overlaps((1, 1), (2, 2), 10));
+        assert!(part.overlaps((0, 0), (0, 0), 1_000));
+        assert!(!part.overlaps((-1, -1), (0, 0), 1_000));
     }
 }

@@ -99,7 +99,8 @@ impl Unit<'_> {
         match *self {
             Self::Between(first, last) => {
                 let at = index.devices.partition_point(|known| known.device < first);
-                index.devices_from(at).take_while(|(device, _)| *device <= last).collect()
+                let known = index.devices_from(at).map(|(known, rows)| (known.device, rows));
+                known.take_while(|(device, _)| *device <= last).collect()
             }
             Self::Listed(devices) => {
                 let known = devices.iter().map(|device| (*device, index.rows_of(*device)));

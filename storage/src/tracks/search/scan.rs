@@ -155,12 +155,14 @@ struct Worker<'a> {
     reader: ColumnReader,
     times: Vec<i64>,
     merged: Block,
+    /// What held earlier units: memory that need not be asked for again.
+    spare: Vec<Loaded>,
 }
 
 impl<'a> Worker<'a> {
     fn new(snapshot: &'a Snapshot, fields: &'a [Field]) -> Self {
         let (reader, times, merged) = (ColumnReader::default(), Vec::new(), Block::new(fields));
-        Self { snapshot, fields, reader, times, merged }
+        Self { snapshot, fields, reader, times, merged, spare: Vec::new() }
     }
 
     fn run(&mut self, unit: Unit<'_>, mut visit: impl FnMut(&DeviceRun<'_>)) {
@@ -194,13 +196,23 @@ impl<'a> Worker<'a> {
                 }
             }
         }
+        self.spare.append(&mut sources);
+    }
+
+    /// Nothing yet, in memory of an earlier unit if there is any.
+    fn empty(&mut self) -> Loaded {
+        let mut loaded =
+            self.spare.pop().unwrap_or_else(|| Loaded { block: Block::new(self.fields), spans: Vec::new() });
+        loaded.block.clear();
+        loaded.spans.clear();
+        loaded
     }
 
     /// The rows of the unit's devices in `file`.
     fn load(&mut self, file: &OpenFile, unit: Unit<'_>) -> Result<Loaded, TracksError> {
         let Window { from, to } = self.snapshot.window;
         let index = file.index();
-        let mut loaded = Loaded { block: Block::new(self.fields), spans: Vec::new() };
+        let mut loaded = self.empty();
         let mut spans = unit.in_file(index);
         for (_, rows) in &mut spans {
             *rows = index.trimmed(rows.clone(), from, to);
@@ -248,8 +260,8 @@ impl<'a> Worker<'a> {
     }
 
     /// The rows of the unit's devices in memory.
-    fn load_memory(&self, unit: Unit<'_>) -> Loaded {
-        let mut loaded = Loaded { block: Block::new(self.fields), spans: Vec::new() };
+    fn load_memory(&mut self, unit: Unit<'_>) -> Loaded {
+        let mut loaded = self.empty();
         for device in unit.in_memory(self.snapshot) {
             let start = loaded.block.time_ms.len();
             for row in self.snapshot.rows_in_memory(device) {

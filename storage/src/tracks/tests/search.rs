@@ -447,6 +447,20 @@ fn an_area_costs_the_pages_that_overlap_it_and_no_more() {
 }
 
 #[test]
+fn a_page_that_spans_an_area_is_not_read_when_none_of_its_devices_was_near() {
+    // Two devices to a page, a tenth of a degree apart.
+    let rig = day(40, 8);
+    let between = |south: i32, north: i32| {
+        let corner = |lat_e7, lon_e7| Place { lat_e7: 399_000_000 + lat_e7, lon_e7 };
+        let area = Area::between(corner(south, 1_162_000_000), corner(north, 1_164_000_000));
+        let found = rig.tracks.in_area(&AreaSearch::new(area, ALWAYS.0, ALWAYS.1));
+        (found.devices.len(), found.pages)
+    };
+    assert_eq!(between(7_200_000, 7_800_000), (0, 0));
+    assert_eq!(between(7_000_000, 7_800_000), (1, 3));
+}
+
+#[test]
 fn a_damaged_file_is_named_and_the_rest_is_searched() {
     let mut rig = Rig::new(config(1_000));
     for part in 0..2 {

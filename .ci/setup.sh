@@ -21,9 +21,11 @@ browser() { command -v chromium >/dev/null 2>&1; }
 mosquitto_programs() {
     command -v mosquitto_pub >/dev/null 2>&1 && { [[ -x /usr/sbin/mosquitto ]] || command -v mosquitto >/dev/null 2>&1; }
 }
+victoria_metrics() { command -v victoria-metrics >/dev/null 2>&1; }
 # DuckDB and pandas, which read the archive and exports in tests, are installed into an environment of their own.
 python_with_venv() { python3 -m venv --help >/dev/null 2>&1 && python3 -c 'import ensurepip' >/dev/null 2>&1; }
 if may_install; then
+    victoria_metrics || missing+=(victoria-metrics)
     python_with_venv || missing+=(python3-venv)
     mosquitto_programs || missing+=(mosquitto mosquitto-clients)
     postgres_programs || missing+=(postgresql)
@@ -46,6 +48,10 @@ fi
 
 if ! mosquitto_programs; then
     echo "Without Mosquitto its tests are skipped (Debian: sudo apt-get install mosquitto mosquitto-clients)." >&2
+fi
+
+if ! victoria_metrics; then
+    echo "Without VictoriaMetrics its tests are skipped (Debian: sudo apt-get install victoria-metrics)." >&2
 fi
 
 if ! node_is_new_enough; then

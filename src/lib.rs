@@ -25,6 +25,7 @@ pub mod folds;
 pub mod formats;
 pub mod jt809;
 pub mod live;
+pub mod mirror;
 pub mod mqtt;
 pub mod notify;
 pub mod outbound;

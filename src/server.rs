@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::folds::Driver;
 use crate::journal::Journal;
 use crate::jt809::Feeds;
+use crate::mirror::Mirror;
 use crate::registry::{self, Registry};
 use crate::sources::post::ANSWERS_MAX;
 use crate::tracks::Tracks;
@@ -116,7 +117,9 @@ impl Server {
         let first_link = parts.first_link(mode).await?;
         let keeper = HeadKeeper::open(Arc::clone(&parts.registry), Arc::clone(&parts.clock), &parts.config)?;
         let feeds = parts.feeds().await?;
+        Mirror::reserve(&parts.config.mirror, &parts.journal);
         let (supervisor, driver, retention) = parts.follow().await?;
+        let mirror = parts.mirror(&driver)?;
 
         let certificates = Certificates::read(&parts.config)?;
         let (post, post_news) = mpsc::channel(ANSWERS_MAX);
@@ -139,7 +142,8 @@ impl Server {
 
         let [trackers, acks, feeding, rest, http] = std::array::from_fn(|_| Stage::default());
         let superiors = feeds.as_ref().map(Feeds::status).unwrap_or_default();
-        let readings = parts.readings(&driver, &supervisor, superiors);
+        let mirrored = mirror.as_ref().map(Mirror::status).unwrap_or_default();
+        let readings = parts.readings(&driver, &supervisor, superiors, mirrored);
         let router = parts.router(readings, mode, http.stop.clone())?;
         let http_server = HttpServer {
             listener: http_listener,
@@ -155,6 +159,9 @@ impl Server {
         trackers.run(|stop| platforms.run(stop));
         if let Some(feeds) = feeds {
             feeding.run(|stop| feeds.run(stop));
+        }
+        if let Some(mirror) = mirror {
+            feeding.run(|stop| mirror.run(stop));
         }
         if let Some(subscriber) = subscriber {
             trackers.run(|stop| subscriber.run(stop));
@@ -220,7 +227,7 @@ impl Server {
         Arc::clone(&self.registry)
     }
 
-    /// Stops in order: no new links, replies of what is durable sent, superior platforms fed, folds caught up, journal flushed and closed,
+    /// Stops in order: no new links, replies of what is durable sent, superior platforms fed, the mirror ended, folds caught up, journal flushed and closed,
     /// tracks sealed, HTTP last.
     ///
     /// # Errors

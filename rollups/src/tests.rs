@@ -74,7 +74,7 @@ proptest! {
         let tail = bytes.len() - 8;
         let footer_len = u32::from_le_bytes(bytes[tail..tail + 4].try_into().unwrap()) as usize;
         let at = at.index(tail - footer_len);
-        bytes[at] ^= 1 << bit;
+        bytes[at] ^= 1_u8 << bit;
         fs::write(&path, &bytes).unwrap();
         prop_assert!(store(dir.path(), "UTC").slots(20_516).unwrap().is_none(), "byte {}", at);
     }

@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod evidence;
 pub mod hold;
 pub mod journal;
+pub mod mirror;
 mod registers;
 pub mod registry;
 pub mod replay;
@@ -52,6 +53,9 @@ enum Command {
     /// Check the track archive, or write tracks out
     #[command(subcommand, after_help = "Example:\n  motorpool tracks export --data data --format csv")]
     Tracks(tracks::TracksCommand),
+    /// Fill the mirror back, hold it against the archive, see how it is
+    #[command(subcommand, after_help = "Example:\n  motorpool mirror status --data /var/lib/motorpool")]
+    Mirror(mirror::MirrorCommand),
     /// Check what is rolled up against the archive, or make it again
     #[command(subcommand, after_help = "Example:\n  motorpool rollups verify --data data")]
     Rollups(rollups::RollupsCommand),
@@ -93,6 +97,7 @@ pub fn run() -> ExitCode {
         Command::Backtest(args) => backtest::run(&args),
         Command::Journal(command) => journal::run(&command),
         Command::Tracks(command) => tracks::run(&command),
+        Command::Mirror(command) => mirror::run(&command),
         Command::Rollups(command) => rollups::run(&command),
         Command::Evidence(command) => evidence::run(&command),
         Command::Registry(args) => registry::run(&args),

@@ -75,7 +75,7 @@ pub struct ExportArgs {
     out: Option<PathBuf>,
 }
 
-fn instant(text: &str) -> Result<UtcMillis, String> {
+pub(super) fn instant(text: &str) -> Result<UtcMillis, String> {
     let parsed: jiff::Timestamp = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     Ok(UtcMillis(parsed.as_millisecond()))
 }
@@ -185,20 +185,24 @@ fn export(
 }
 
 #[expect(clippy::print_stderr, reason = "standard output holds the export")]
-fn tell(message: &str) {
+pub(super) fn tell(message: &str) {
     eprintln!("motorpool: {message}");
 }
 
 /// The devices of a data folder, read beside a running server, and how it reads them.
 pub(super) struct Devices {
-    snapshot: Arc<Snapshot>,
+    pub(super) snapshot: Arc<Snapshot>,
     registry: Registry,
 }
 
 impl Devices {
     pub(super) fn read(data: &Path) -> anyhow::Result<Self> {
         // A registry in PostgreSQL is named by the environment: this command reads no configuration file.
-        let environment = crate::config::load(None)?;
+        Self::configured(data, crate::config::load(None)?)
+    }
+
+    /// Those of a data folder, with the registry that a configuration names.
+    pub(super) fn configured(data: &Path, environment: Config) -> anyhow::Result<Self> {
         if environment.registry.url.is_empty() && !data.join(REGISTRY_FILE).exists() {
             bail!("there is no registry in {}", data.display());
         }
@@ -233,7 +237,7 @@ impl Devices {
     }
 }
 
-fn device_of(snapshot: &Snapshot, id: &str) -> anyhow::Result<DeviceId> {
+pub(super) fn device_of(snapshot: &Snapshot, id: &str) -> anyhow::Result<DeviceId> {
     let by_terminal = TerminalId::new(id)
         .and_then(|terminal| Protocol::ALL.iter().find_map(|protocol| snapshot.find(*protocol, &terminal)));
     let by_number = || id.parse().ok().and_then(|number| snapshot.device(DeviceId(number)));
@@ -241,7 +245,12 @@ fn device_of(snapshot: &Snapshot, id: &str) -> anyhow::Result<DeviceId> {
 }
 
 /// The rows behind the archive's checkpoint, out of the journal.
-fn tail(data: &Path, from: Lsn, devices: &Devices, selection: &Selection) -> anyhow::Result<Vec<Row>> {
+pub(super) fn tail(
+    data: &Path,
+    from: Lsn,
+    devices: &Devices,
+    selection: &Selection,
+) -> anyhow::Result<Vec<Row>> {
     let mut checked = Ok(());
     let mut observations = Observations::default();
     let mut fixes: Vec<(DeviceId, UtcMillis, Fix, Vec<u8>)> = Vec::new();

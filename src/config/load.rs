@@ -192,7 +192,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     for fault in config.retention.faults(config) {
         expect(false, fault);
     }
-    for fault in [config.mqtt.fault(), config.broker.fault(), config.jt809.fault()] {
+    for fault in [config.mqtt.fault(), config.broker.fault(), config.jt809.fault(), config.mirror.fault()] {
         expect(fault.is_none(), fault.unwrap_or_default());
     }
     for (section, certificate, key) in [

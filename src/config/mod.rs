@@ -7,6 +7,7 @@ mod accounts;
 mod exports;
 mod jt809;
 mod load;
+mod mirror;
 mod mqtt;
 mod retention;
 mod trackers;
@@ -27,6 +28,7 @@ pub use accounts::{Accounts, CookieMode};
 pub use exports::Exports;
 pub use jt809::{Jt809, LowerPlatform, SuperiorPlatform};
 pub use load::{ConfigError, FILES_RESERVED, load};
+pub use mirror::Mirror;
 pub use motorpool_storage::config::{Bytes, Journal, Seconds, Tracks};
 pub use mqtt::{Broker, BrokerAddress, Mqtt};
 pub use retention::Retention;
@@ -65,6 +67,8 @@ pub struct Config {
     pub notify: Notify,
     /// Requests to other servers.
     pub outbound: Outbound,
+    /// The InfluxDB, or an engine that takes its lines, that fixes are mirrored to.
+    pub mirror: Mirror,
     /// The maps under the cars.
     pub map: Map,
     /// Log-ins of people, and the audit log.
@@ -96,6 +100,7 @@ impl Default for Config {
             http: Http::default(),
             notify: Notify::default(),
             outbound: Outbound::default(),
+            mirror: Mirror::default(),
             map: Map::default(),
             accounts: Accounts::default(),
             exports: Exports::default(),

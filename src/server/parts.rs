@@ -24,6 +24,7 @@ use crate::journal::{Journal, Recovery};
 use crate::jt809::{self, SuperiorStatus};
 use crate::live::Live;
 use crate::live::snapshot::SNAPSHOT_FILE as LIVE_FILE;
+use crate::mirror::{Mirror, MirrorParts, MirrorStatus};
 use crate::mqtt::subscriber::BrokerCounts;
 use crate::mqtt::{self, Downlinks, Refusals};
 use crate::notify::gateway::{Gateway, Outbox};
@@ -222,6 +223,18 @@ impl Parts {
         opened.await?
     }
 
+    /// The mirror, when there is one; before, [`Mirror::reserve`] has kept its place in the journal.
+    pub(super) fn mirror(&self, driver: &Driver) -> anyhow::Result<Option<Mirror>> {
+        Mirror::open(MirrorParts {
+            config: &self.config,
+            journal: &self.journal,
+            tracks: &self.tracks,
+            registry: &self.registry,
+            clock: &self.clock,
+            folds: driver.counts(),
+        })
+    }
+
     /// What links of every protocol need.
     pub(super) fn source_context(
         &self,
@@ -264,6 +277,7 @@ impl Parts {
         driver: &Driver,
         supervisor: &Supervisor,
         superiors: SuperiorStatus,
+        mirror: MirrorStatus,
     ) -> readings::Source {
         readings::Source {
             journal: self.journal.clone(),
@@ -277,6 +291,7 @@ impl Parts {
             refusals: self.refusals.clone(),
             broker: Arc::clone(&self.broker),
             superiors,
+            mirror,
             exports: self.exports.clone(),
         }
     }

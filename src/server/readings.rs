@@ -9,6 +9,7 @@ use crate::folds::FoldCounts;
 use crate::ids::Lsn;
 use crate::journal::{Health, Journal};
 use crate::jt809::SuperiorStatus;
+use crate::mirror::MirrorStatus;
 use crate::mqtt::subscriber::BrokerCounts;
 use crate::mqtt::{Downlinks, Refusals};
 use crate::sources::Links;
@@ -34,6 +35,7 @@ pub(super) struct Source {
     pub(super) refusals: Refusals,
     pub(super) broker: Arc<BrokerCounts>,
     pub(super) superiors: SuperiorStatus,
+    pub(super) mirror: MirrorStatus,
     pub(super) exports: Exports,
 }
 
@@ -49,6 +51,7 @@ impl Source {
             sources: self.sources(),
             mqtt: self.mqtt(),
             superiors: self.superiors.read(),
+            mirror: self.mirror.read(self.journal.durable(), self.clock.now()),
             supervision: self.supervision(),
             exports: self.exports.reading(),
         }

@@ -89,6 +89,12 @@ list! {
     SuperiorsWaiting, Gauge, "motorpool_jt809_waiting", "Positions that superior platforms have not confirmed yet";
     SuperiorsDropped, Counter, "motorpool_jt809_dropped_total", "Positions dropped because the queue for a superior platform was full";
     SuperiorsDamaged, Counter, "motorpool_jt809_damaged_files_total", "Queue files for superior platforms that were damaged";
+    MirrorWriting, Gauge, "motorpool_mirror_writing", "1 while the mirror's server takes what is written";
+    MirrorLagBytes, Gauge, "motorpool_mirror_lag_bytes", "Durable journal bytes that wait for the mirror";
+    MirrorLagSeconds, Gauge, "motorpool_mirror_lag_seconds", "Age of the last mirrored record while others wait";
+    MirrorPoints, Counter, "motorpool_mirror_points_total", "Fixes for the mirror by what became of them, repetitions counted";
+    MirrorRetries, Counter, "motorpool_mirror_retries_total", "Failed attempts to write to the mirror";
+    MirrorOwed, Gauge, "motorpool_mirror_owed_ranges", "Ranges of the journal that are to be filled back into the mirror";
     DevicesOnline, Gauge, "motorpool_devices_online", "Devices with a link open";
     Devices, Gauge, "motorpool_devices", "Devices in the registry";
     AckSeconds, Histogram, "motorpool_ack_seconds", "From the read of a message to the sending of its reply";
@@ -181,6 +187,7 @@ impl Exporter {
         self.set_sources(counters, readings);
         self.set_mqtt(readings);
         self.set_superiors(readings);
+        self.set_mirror(readings);
         self.set_exports(readings);
         self.set_journal(readings);
         self.set_folds(readings);
@@ -251,6 +258,20 @@ impl Exporter {
         self.gauge(Metric::SuperiorsWaiting, &[], float(superiors.waiting));
         self.counter(Metric::SuperiorsDropped, &[], superiors.dropped);
         self.counter(Metric::SuperiorsDamaged, &[], superiors.damaged_files);
+    }
+
+    fn set_mirror(&self, readings: &Readings) {
+        let mirror = &readings.mirror;
+        self.gauge(Metric::MirrorWriting, &[], if mirror.is_writing { 1.0 } else { 0.0 });
+        self.gauge(Metric::MirrorLagBytes, &[], float(mirror.lag_bytes));
+        self.gauge(Metric::MirrorLagSeconds, &[], mirror.lag_s);
+        for (outcome, count) in
+            [("sent", mirror.sent), ("rejected", mirror.rejected), ("left_out", mirror.left_out)]
+        {
+            self.counter(Metric::MirrorPoints, &[("outcome", outcome)], count);
+        }
+        self.counter(Metric::MirrorRetries, &[], mirror.retries);
+        self.gauge(Metric::MirrorOwed, &[], float(mirror.owed));
     }
 
     fn set_journal(&self, readings: &Readings) {

@@ -16,6 +16,6 @@ mod readings;
 pub use counters::Counters;
 pub use histogram::{Histogram, HistogramReading};
 pub use readings::{
-    ExportReading, FoldReading, JournalReading, MqttReading, Readings, SourceReading, SuperiorReading,
-    SupervisionReading, TrackReading,
+    ExportReading, FoldReading, JournalReading, MirrorReading, MqttReading, Readings, SourceReading,
+    SuperiorReading, SupervisionReading, TrackReading,
 };

@@ -20,6 +20,8 @@ pub struct Readings {
     pub mqtt: MqttReading,
     /// Superior platforms that are fed.
     pub superiors: SuperiorReading,
+    /// The mirror.
+    pub mirror: MirrorReading,
     /// Supervision.
     pub supervision: SupervisionReading,
     /// Exports.
@@ -34,6 +36,28 @@ pub struct ExportReading {
     pub running: u64,
     /// Those that ended, by how: `done`, or why not.
     pub ended: Vec<(&'static str, u64)>,
+}
+
+/// The numbers of the mirror; all zero when there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a record, built field by field by the composition root")]
+pub struct MirrorReading {
+    /// Whether its last write was taken.
+    pub is_writing: bool,
+    /// Durable journal bytes that are neither delivered nor owed.
+    pub lag_bytes: u64,
+    /// How far the last delivered record lies behind now, seconds; 0 when there is nothing to deliver.
+    pub lag_s: f64,
+    /// Points taken by the server, repetitions counted.
+    pub sent: u64,
+    /// Points refused by it.
+    pub rejected: u64,
+    /// Fixes left out because their clock is not believed.
+    pub left_out: u64,
+    /// Attempts that failed.
+    pub retries: u64,
+    /// Ranges of the journal that are to be filled back from the archive.
+    pub owed: u64,
 }
 
 /// The numbers of MQTT: the listener's and the subscriber's.

@@ -9,6 +9,7 @@ mod downlink;
 mod jt809;
 mod keep;
 mod kill;
+mod mirror;
 mod mixed;
 mod mqtt_broker;
 mod mqtt_listener;

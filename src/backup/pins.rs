@@ -23,6 +23,8 @@ use crate::tracks;
 pub const PINS_FOLDER: &str = "backup.pins";
 /// Locked by the backup that runs.
 const LOCK_FILE: &str = "backup.lock";
+/// How far the mirror is, and what was refused.
+const MIRROR_FOLDER: &str = "mirror";
 /// The queues of superior platforms.
 const QUEUES_FOLDER: &str = "jt809";
 
@@ -76,6 +78,11 @@ impl Pins {
             self.copy(&data.join(name), Path::new(name))?;
         }
         self.copy(&heads_file(config), Path::new(HEADS_FILE))?;
+        for file in entries(&data.join(MIRROR_FOLDER))?.into_iter().filter(|file| file.is_file()) {
+            if let Some(name) = file.file_name() {
+                self.copy(&file, &Path::new(MIRROR_FOLDER).join(name))?;
+            }
+        }
         self.queues(&data.join(QUEUES_FOLDER))
     }
 

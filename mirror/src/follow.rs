@@ -127,8 +127,6 @@ pub struct Follower<T, W> {
     file: StateFile,
     state: State,
     saved: Instant,
-    /// Whether there is something to save.
-    is_changed: bool,
     status: Arc<Status>,
     seconds: Seconds,
     batch: Batch,
@@ -193,7 +191,6 @@ impl<T: Target, W: World> Follower<T, W> {
             overlap: parts.overlap,
             state,
             saved: Instant::now(),
-            is_changed: true,
             status: Arc::default(),
             seconds: Seconds::default(),
             batch: Batch::default(),
@@ -211,6 +208,10 @@ impl<T: Target, W: World> Follower<T, W> {
 
     /// Follows until `stop`. Blocks; requests are made on `runtime`.
     pub fn run(mut self, runtime: &Handle, stop: &CancellationToken) {
+        // So that the journal lets go of what lies before, also when the server is away from the beginning.
+        if let Err(error) = self.save() {
+            tracing::warn!(%error, "the mirror's state can't be written");
+        }
         let mut reader = self.begin();
         while !stop.is_cancelled() {
             let turned = self.turn(&mut reader, runtime, stop);
@@ -413,9 +414,8 @@ impl<T: Target, W: World> Follower<T, W> {
     fn commit(&mut self) -> Result<(), Interruption> {
         self.delivered = self.gathered;
         self.tell();
-        if self.saved.elapsed() >= SAVE_EVERY
-            && (self.is_changed || self.settled().0 != self.state.checkpoint)
-        {
+        let is_news = self.settled().0 != self.state.checkpoint || self.delivered.0 != self.state.delivered;
+        if is_news && self.saved.elapsed() >= SAVE_EVERY {
             self.save()?;
         }
         Ok(())
@@ -440,9 +440,9 @@ impl<T: Target, W: World> Follower<T, W> {
     /// Writes the state, then lets the journal go on.
     fn save(&mut self) -> io::Result<()> {
         (self.state.checkpoint, self.state.received_ms) = self.settled();
+        self.state.delivered = self.delivered.0;
         self.file.save(&self.state)?;
         self.saved = Instant::now();
-        self.is_changed = false;
         if let Err(error) = self.consumer.set_checkpoint(self.state.checkpoint) {
             tracing::error!(%error, "the mirror is ahead of the journal");
         }

@@ -66,7 +66,9 @@ impl Owed {
 pub struct State {
     /// Everything before this address is on the server's disk, refused, or owed.
     pub checkpoint: Lsn,
-    /// When the last record before it was received, milliseconds since 1970; 0 = not known.
+    /// Everything before this address was answered for, refused, or is owed; not all of it is on the server's disk for sure.
+    pub delivered: Lsn,
+    /// When the last record before the checkpoint was received, milliseconds since 1970; 0 = not known.
     pub received_ms: i64,
     /// What is owed, oldest first.
     pub owed: Vec<Owed>,

@@ -302,13 +302,13 @@ fn run_status(args: &StatusArgs) -> anyhow::Result<Outcome> {
     let folder = mirror::folder(&config.data);
     let state = StateFile::in_folder(&folder).load()?;
     let Some(state) = state else { bail!("there is no mirror in {}", config.data.display()) };
-    let (end, records) = waiting(&config, state.checkpoint)?;
-    let lag_bytes = end.0.saturating_sub(state.checkpoint.0);
+    let (end, records) = waiting(&config, state.delivered)?;
+    let lag_bytes = end.0.saturating_sub(state.delivered.0);
     if args.place.json {
         println!(
             "{}",
             json!({
-                "url": config.mirror.url, "checkpoint": state.checkpoint, "received_ms": state.received_ms,
+                "url": config.mirror.url, "delivered": state.delivered, "checkpoint": state.checkpoint, "received_ms": state.received_ms,
                 "lag_bytes": lag_bytes, "lag_records": records, "owed": state.owed, "sent": state.sent,
                 "rejected": state.rejected, "left_out": state.left_out,
             })
@@ -316,7 +316,8 @@ fn run_status(args: &StatusArgs) -> anyhow::Result<Outcome> {
     } else {
         let url = if config.mirror.is_on() { &config.mirror.url } else { "off" };
         println!("mirror      {url}");
-        println!("checkpoint  {}: {lag_bytes} bytes with {records} records wait behind it", state.checkpoint);
+        println!("delivered   up to {}: {lag_bytes} bytes with {records} records wait", state.delivered);
+        println!("checkpoint  {}: where it would go on after a restart", state.checkpoint);
         println!(
             "points      {} sent, {} refused, {} left out (clock not believed)",
             state.sent, state.rejected, state.left_out

@@ -14,8 +14,11 @@
 //! A newer version is refused by name and with advice, but for what can be derived again.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
 
-use motorpool_storage::formats::{Format, MANIFEST, RAW, SEGMENT, SIDECAR};
+use motorpool_storage::formats::{self, Format, Found, MANIFEST, RAW, SEGMENT, SIDECAR};
 
 use crate::{backup, live, registry};
 
@@ -38,4 +41,32 @@ pub fn all() -> [Format; 8] {
 #[must_use]
 pub fn written() -> BTreeMap<String, u32> {
     all().into_iter().map(|format| (format.name.to_owned(), format.newest)).collect()
+}
+
+/// The versions that the files in a data folder have.
+///
+/// # Errors
+/// When a file can't be read.
+pub async fn survey(data: &Path) -> anyhow::Result<Vec<Found>> {
+    let mut found = formats::survey(data)?;
+    let snapshot = data.join(live::snapshot::SNAPSHOT_FILE);
+    if let Some(version) = live_version(&snapshot)? {
+        found.push(Found::new(LIVE, snapshot, version));
+    }
+    if let Some(version) = registry::sqlite_migration(data).await? {
+        let format = Format::new("registry", 1, registry::newest_migration());
+        found.push(Found::new(format, data.join(registry::REGISTRY_FILE), version));
+    }
+    Ok(found)
+}
+
+/// The version of a file of last states; `None` when there is none, or it is no such file.
+fn live_version(path: &Path) -> io::Result<Option<u32>> {
+    let mut head = Vec::new();
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?.take(8).read_to_end(&mut head)?,
+    };
+    let digits = head.strip_prefix(b"MPLIVE").and_then(|rest| rest.strip_suffix(b"\n"));
+    Ok(digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()))
 }

@@ -10,7 +10,7 @@
 //! | fleet-manager | as dispatcher, with the registers and zones of the unit, but no units: those are the office's |
 //! | driver | the own orders, the trips under them, reports from the road, statements |
 //! | office-supervisor | everything about cars, registers and cases of the mandate |
-//! | inspector, resident-inspector | read everything about cars, act in cases |
+//! | inspector, resident-inspector | read everything about cars, act in cases, place and lift holds |
 //! | finance | registers, ledgers and reports, no places |
 //! | viewer | positions, trips, reports |
 //!
@@ -124,6 +124,9 @@ pub enum Permission {
     /// The audit log.
     #[serde(rename = "audit:read")]
     AuditRead,
+    /// Holds: what must not be removed although its time is over.
+    #[serde(rename = "holds:write")]
+    HoldsWrite,
     /// Webhooks.
     #[serde(rename = "webhooks:write")]
     WebhooksWrite,
@@ -160,6 +163,7 @@ impl Permission {
         Self::AccountsRead,
         Self::AccountsWrite,
         Self::AuditRead,
+        Self::HoldsWrite,
         Self::WebhooksWrite,
         Self::HealthRead,
     ];
@@ -191,6 +195,7 @@ impl Permission {
             Self::AccountsRead => "accounts:read",
             Self::AccountsWrite => "accounts:write",
             Self::AuditRead => "audit:read",
+            Self::HoldsWrite => "holds:write",
             Self::WebhooksWrite => "webhooks:write",
             Self::HealthRead => "health:read",
         }
@@ -263,6 +268,7 @@ const INSPECTOR: &[Permission] = &[
     P::RegistersRead,
     P::DevicesRead,
     P::ReportsRead,
+    P::HoldsWrite,
 ];
 
 impl Role {

@@ -285,6 +285,10 @@ needs! {
     WebhooksWriter, WebhooksWrite
 }
 needs! {
+    /// The caller may see, place and lift holds.
+    HoldsWriter, HoldsWrite
+}
+needs! {
     /// The caller may read who has an account.
     AccountsReader, AccountsRead
 }

@@ -24,6 +24,7 @@ mod events;
 mod exports;
 mod extract;
 mod flags;
+mod holds;
 mod layers;
 mod links;
 pub mod live_feed;
@@ -341,6 +342,7 @@ impl ApiState {
         (name = "proposals", description = "Changes of registers that wait for a second person"),
         (name = "basemaps", description = "The maps under the cars"),
         (name = "reports", description = "Numbers of a month, and pages to be printed"),
+        (name = "holds", description = "What must not be removed although its time is over"),
         (name = "webhooks", description = "Who is told what happens: Standard Webhooks, signed, tried again for three days"),
         (name = "accounts", description = "People: log-ins, second factors, roles on units, and what for"),
         (name = "audit", description = "Who did what: a chain of hashes that only grows"),
@@ -429,6 +431,8 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(webhooks::change, webhooks::delete))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::replay))
+        .routes(routes!(holds::list, holds::place))
+        .routes(routes!(holds::lift))
         .routes(routes!(accounts::login::log_in, accounts::login::log_out))
         .routes(routes!(accounts::login::list))
         .routes(routes!(accounts::login::end))

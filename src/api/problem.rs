@@ -60,6 +60,8 @@ pub(super) enum Code {
     RateLimited,
     /// There is no such webhook, or no such delivery of it.
     WebhookNotFound,
+    /// There is no such hold.
+    HoldNotFound,
     /// There is no such base map, or no such tile of it.
     TileNotFound,
     /// Somebody else's server did not answer as it should.
@@ -105,6 +107,7 @@ impl Code {
         Self::UpgradeRequired,
         Self::RateLimited,
         Self::WebhookNotFound,
+        Self::HoldNotFound,
         Self::TileNotFound,
         Self::BadGateway,
         Self::InvalidParameter,
@@ -166,6 +169,7 @@ impl Code {
             }
             Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
             Self::WebhookNotFound => (StatusCode::NOT_FOUND, "webhook_not_found", "There is no such webhook"),
+            Self::HoldNotFound => (StatusCode::NOT_FOUND, "hold_not_found", "There is no such hold"),
             Self::TileNotFound => (StatusCode::NOT_FOUND, "tile_not_found", "There is no such tile"),
             Self::BadGateway => {
                 (StatusCode::BAD_GATEWAY, "bad_gateway", "Another server did not answer as it should")

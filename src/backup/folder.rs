@@ -113,7 +113,7 @@ pub(super) fn manifest(root: &Path, at: Option<&str>) -> anyhow::Result<Manifest
     };
     let text = fs::read(&chosen).with_context(|| format!("can't read {}", chosen.display()))?;
     let manifest = Manifest::read(&text).with_context(|| format!("{}", chosen.display()))?;
-    if let Some(later) = unfinished.iter().filter(|id| at.is_none() && **id > manifest.id()).next_back() {
+    if let Some(later) = unfinished.iter().rfind(|id| at.is_none() && **id > manifest.id()) {
         tracing::warn!(later, "a later backup was interrupted; the newest whole one is taken");
     }
     Ok(manifest)

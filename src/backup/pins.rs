@@ -15,6 +15,7 @@ use crate::accounts::keeper::{HEADS_FILE, KEY_FILE, PUBLIC_KEY_FILE, heads_file}
 use crate::config::Config;
 use crate::ids::DeviceId;
 use crate::journal::{Copied, Frozen, pin_raw};
+use crate::live::snapshot::SNAPSHOT_FILE;
 use crate::registry::{PROFILES_FILE, REGISTRY_FILE, TOKEN_FILE, copy_sqlite};
 use crate::tracks;
 
@@ -22,8 +23,8 @@ use crate::tracks;
 pub const PINS_FOLDER: &str = "backup.pins";
 /// Locked by the backup that runs.
 const LOCK_FILE: &str = "backup.lock";
-/// The last states.
-const LIVE_FILE: &str = "live.snapshot";
+/// How far the mirror is, and what was refused.
+const MIRROR_FOLDER: &str = "mirror";
 /// The queues of superior platforms.
 const QUEUES_FOLDER: &str = "jt809";
 
@@ -72,11 +73,16 @@ impl Pins {
             tracks::pin(&archive, &self.folder.join("tracks")).context("can't take the track archive")?;
         }
         pin_raw(data, &self.folder.join("raw")).context("can't take the raw archive")?;
-        let files = [LIVE_FILE, PROFILES_FILE, TOKEN_FILE, KEY_FILE, PUBLIC_KEY_FILE];
+        let files = [SNAPSHOT_FILE, PROFILES_FILE, TOKEN_FILE, KEY_FILE, PUBLIC_KEY_FILE];
         for name in files {
             self.copy(&data.join(name), Path::new(name))?;
         }
         self.copy(&heads_file(config), Path::new(HEADS_FILE))?;
+        for file in entries(&data.join(MIRROR_FOLDER))?.into_iter().filter(|file| file.is_file()) {
+            if let Some(name) = file.file_name() {
+                self.copy(&file, &Path::new(MIRROR_FOLDER).join(name))?;
+            }
+        }
         self.queues(&data.join(QUEUES_FOLDER))
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Outcome;
-use crate::config;
+use crate::{config, formats};
 
 /// Check a configuration file and print what is in force
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,12 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
                 toml::to_string_pretty(&effective)?
             };
             println!("{}", text.trim_end());
+            if !args.json {
+                let formats = formats::written();
+                let formats: Vec<_> =
+                    formats.iter().map(|(name, version)| format!("{name} {version}")).collect();
+                println!("# formats written: {}", formats.join(", "));
+            }
             Ok(Outcome::Good)
         }
         Err(error @ config::ConfigError::Read { .. }) => Err(error.into()),

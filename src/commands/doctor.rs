@@ -11,9 +11,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::Serialize;
 
+use motorpool_storage::formats::Found;
+
 use super::Outcome;
+use crate::backup::PINS_FOLDER;
 use crate::journal::verify::verify;
-use crate::{clock, config};
+use crate::tracks::verify_all;
+use crate::{clock, config, formats};
 
 /// Look at the disk, the limits, the clock and the data folder, and say what to do
 #[derive(Debug, clap::Args)]
@@ -46,16 +50,20 @@ struct Check {
     verdict: Verdict,
     finding: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    advice: Option<&'static str>,
+    advice: Option<String>,
 }
 
 impl Check {
-    const fn new(check: &'static str, verdict: Verdict, finding: String, advice: &'static str) -> Self {
+    fn new(check: &'static str, verdict: Verdict, finding: String, advice: &str) -> Self {
         let advice = match verdict {
             Verdict::Good => None,
-            Verdict::Warning | Verdict::Bad => Some(advice),
+            Verdict::Warning | Verdict::Bad => Some(advice.to_owned()),
         };
         Self { check, verdict, finding, advice }
+    }
+
+    fn bad(check: &'static str, finding: String, advice: &str) -> Self {
+        Self::new(check, Verdict::Bad, finding, advice)
     }
 }
 
@@ -200,44 +208,112 @@ fn wall_clock() -> Check {
 }
 
 fn data_folder(data: &Path) -> Vec<Check> {
-    let mut checks = Vec::new();
+    let mut checks = vec![formats(data)];
     if data.join("journal").exists() {
-        checks.push(journal(data));
+        checks.extend(journal(data));
     }
     let archive = data.join("tracks");
     if archive.exists() {
-        checks.push(tracks(&archive));
+        checks.extend(tracks(&archive));
+    }
+    checks.extend(leftovers(data));
+    checks
+}
+
+/// The versions of what is there.
+fn formats(data: &Path) -> Check {
+    let newer = "install the version that made it again, or restore a backup that was made before it";
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let surveyed =
+        runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(formats::survey(data)));
+    let found = match surveyed {
+        Ok(found) => found,
+        Err(error) => {
+            return Check::bad("formats", format!("{error:#}"), "see whether the files can be read");
+        }
+    };
+    if let Some(unknown) = found.iter().find(|found| !found.format.reads(found.version)) {
+        let finding = format!(
+            "{}: {} {}; this program reads {} to {}",
+            unknown.path.display(),
+            unknown.format.name,
+            unknown.version,
+            unknown.format.oldest,
+            unknown.format.newest
+        );
+        return Check::bad("formats", finding, newer);
+    }
+    let each = |found: &Found| format!("{} {}", found.format.name, found.version);
+    let finding = match found.is_empty() {
+        true => "nothing is there yet".to_owned(),
+        false => found.iter().map(each).collect::<Vec<_>>().join(", "),
+    };
+    Check::new("formats", Verdict::Good, finding, newer)
+}
+
+/// Items of one kind that are named one by one.
+const NAMED_MAX: usize = 20;
+
+fn tracks(archive: &Path) -> Vec<Check> {
+    let (verified, bad) = match verify_all(archive) {
+        Ok(verified) => verified,
+        Err(error) => return vec![Check::bad("tracks", error.to_string(), error.advice())],
+    };
+    let missing = verified.sidecars_missing.len();
+    let finding = format!(
+        "{} rows in {} sound files, {} bytes; {} bad files, {missing} indexes to be made again",
+        verified.rows,
+        verified.files,
+        verified.bytes,
+        bad.len()
+    );
+    let verdict = if bad.is_empty() { Verdict::Good } else { Verdict::Bad };
+    let mut checks =
+        vec![Check::new("tracks", verdict, finding, "each bad file is named below; the others are read")];
+    let named = bad.iter().take(NAMED_MAX);
+    checks.extend(named.map(|error| Check::bad("track file", error.to_string(), error.advice())));
+    checks
+}
+
+fn journal(data: &Path) -> Vec<Check> {
+    let keep = "keep the folder as it is; `motorpool journal verify` names every bad range";
+    let verified = match verify(data) {
+        Ok(verified) => verified,
+        Err(error) => return vec![Check::bad("journal", format!("{error:#}"), keep)],
+    };
+    let verdict = if verified.problems.is_empty() { Verdict::Good } else { Verdict::Bad };
+    let finding = format!(
+        "{} messages in {} segments, {} in {} raw files, {} problems",
+        verified.messages,
+        verified.segments,
+        verified.raw.messages,
+        verified.raw.files,
+        verified.problems.len()
+    );
+    let mut checks = vec![Check::new("journal", verdict, finding, keep)];
+    for problem in verified.problems.iter().take(NAMED_MAX) {
+        let is_raw = problem.path.extension().is_some_and(|kind| kind == "raw");
+        let finding = match &problem.range {
+            Some(range) => {
+                format!("{}: {} ({} to {})", problem.path.display(), problem.reason, range.start, range.end)
+            }
+            None => format!("{} at {}: {}", problem.path.display(), problem.offset, problem.reason),
+        };
+        let advice = if is_raw {
+            "put this very file back from a backup; the other blocks are read all the same, and no track is lost by it"
+        } else {
+            "keep the file: the range can't be proven and its terminals are not asked again; restore it from a backup, or \
+             let the fold pass over it, which is logged"
+        };
+        checks.push(Check::bad(if is_raw { "raw file" } else { "journal segment" }, finding, advice));
     }
     checks
 }
 
-fn tracks(archive: &Path) -> Check {
-    let advice = "the other files are read all the same; restore this one from a backup, or replay its day from the raw blocks";
-    match crate::tracks::verify(archive, |_, _| {}) {
-        Ok(verified) => {
-            let finding =
-                format!("{} rows in {} files, {} bytes", verified.rows, verified.files, verified.bytes);
-            Check::new("tracks", Verdict::Good, finding, advice)
-        }
-        Err(error) => Check::new("tracks", Verdict::Bad, error.to_string(), advice),
-    }
-}
-
-fn journal(data: &Path) -> Check {
-    let advice = "keep the folder as it is; `motorpool journal verify` names every bad range";
-    match verify(data) {
-        Ok(verified) => {
-            let verdict = if verified.problems.is_empty() { Verdict::Good } else { Verdict::Bad };
-            let finding = format!(
-                "{} messages in {} segments, {} in {} raw files, {} problems",
-                verified.messages,
-                verified.segments,
-                verified.raw.messages,
-                verified.raw.files,
-                verified.problems.len()
-            );
-            Check::new("journal", verdict, finding, advice)
-        }
-        Err(error) => Check::new("journal", Verdict::Bad, format!("{error:#}"), advice),
-    }
+/// What a backup that was killed left.
+fn leftovers(data: &Path) -> Option<Check> {
+    let pins = data.join(PINS_FOLDER);
+    let advice = "unless a backup is running: remove it, or let the next backup do so; until then it keeps files that were merged away";
+    pins.exists()
+        .then(|| Check::new("backup", Verdict::Warning, format!("{} is there", pins.display()), advice))
 }

@@ -29,6 +29,8 @@ use crate::ids::Lsn;
 const MAGIC: &[u8; 8] = b"MPLIVE1\n";
 /// The version that is written, and the only one read: any other is derived from the journal again.
 pub(crate) const SNAPSHOT_VERSION: u32 = 1;
+/// The name of the file in the data folder.
+pub(crate) const SNAPSHOT_FILE: &str = "live.snapshot";
 const HEADER_BYTES: usize = 20;
 const RECORD_BYTES: usize = 96;
 const CRC_BYTES: usize = 4;

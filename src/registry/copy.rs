@@ -36,6 +36,22 @@ pub async fn copy_sqlite(data: &Path, to: &Path) -> Result<RegistryCopy, Error> 
     Ok(RegistryCopy { last_device, change })
 }
 
+/// The number of the last migration of the SQLite registry in the data folder `data`; `None` when there is no registry. Changes nothing.
+///
+/// # Errors
+/// When it can't be read.
+pub async fn sqlite_migration(data: &Path) -> Result<Option<u32>, Error> {
+    let file = data.join(REGISTRY_FILE);
+    if !file.exists() {
+        return Ok(None);
+    }
+    let mut connection = open(&file).await?;
+    let newest: Option<i64> =
+        sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&mut connection).await?;
+    connection.close().await?;
+    Ok(newest.and_then(|version| u32::try_from(version).ok()))
+}
+
 async fn open(file: &Path) -> Result<SqliteConnection, Error> {
     let options = SqliteConnectOptions::new().filename(file).create_if_missing(false);
     Ok(options.busy_timeout(super::db::BUSY_TIMEOUT).connect().await?)

@@ -353,4 +353,57 @@ mod tests {
         assert_eq!(rows.text, "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4)");
         assert_eq!(rows.values.len(), 4);
     }
+
+    #[tokio::test]
+    async fn a_kill_in_the_middle_of_migrations_leaves_the_schema_before_them() {
+        let (running, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let file = running.path().join("registry.sqlite");
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+        let all: Vec<_> = MIGRATIONS.iter().cloned().collect();
+        Migrator::with_migrations(all.iter().take(5).cloned().collect()).run(&pool).await.unwrap();
+        sqlx::query("INSERT INTO settings (name, value) VALUES ('kept', 'yes')")
+            .execute(&pool)
+            .await
+            .unwrap();
+        // Every migration is done but nothing is committed: what a kill would leave on the disk now.
+        let mut tx = pool.begin_with(BEGIN_WRITE).await.unwrap();
+        MIGRATIONS.run(&mut *tx).await.unwrap();
+        for entry in std::fs::read_dir(running.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if !path.to_string_lossy().ends_with("-shm") {
+                std::fs::copy(&path, killed.path().join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        let copy = killed.path().join("registry.sqlite");
+        let plain = SqliteConnectOptions::new().filename(&copy);
+        let before = SqlitePoolOptions::new().connect_with(plain).await.unwrap();
+        let versions = "SELECT COUNT(*) FROM _sqlx_migrations";
+        let done: i64 = sqlx::query_scalar(versions).fetch_one(&before).await.unwrap();
+        assert_eq!(done, 5, "the schema is as it was");
+        before.close().await;
+        let db = Db::open_sqlite(&copy).await.unwrap();
+        assert_eq!(db.number(Sql::new(versions)).await.unwrap(), all.len() as i64);
+        let kept: Option<(String,)> =
+            db.optional(Sql::new("SELECT value FROM settings WHERE name = 'kept'")).await.unwrap();
+        assert_eq!(kept.unwrap().0, "yes");
+    }
+
+    #[tokio::test]
+    async fn a_database_of_a_newer_program_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("registry.sqlite");
+        std::fs::File::create(&file).unwrap();
+        let db = Db::open_sqlite(&file).await.unwrap();
+        let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                     VALUES (9999, 'from the future', TRUE, X'00', 0)";
+        db.execute(Sql::new(newer)).await.unwrap();
+        db.close().await;
+        let error = Db::open_sqlite(&file).await.unwrap_err();
+        assert!(matches!(error, Error::Newer(9999)), "{error}");
+        assert!(error.to_string().contains("newer Motorpool"), "{error}");
+    }
 }

@@ -63,7 +63,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 pub use attachments::{ATTACHMENT_BYTES_MAX, Attachment, NewAttachment};
 pub use case_events::{CaseEvent, CaseFilter, CaseRow, StoredCaseEvent};
 pub use commands::{CommandState, NewCommand, OPEN_COMMANDS_MAX, StoredCommand};
-pub use copy::{RegistryCopy, copy_sqlite};
+pub use copy::{RegistryCopy, copy_sqlite, sqlite_migration};
 pub(crate) use db::newest_migration;
 pub use devices::{DeviceChange, DeviceFilter, DeviceRecord, Enrol, Enrolled, Registered};
 pub use entries::{
@@ -115,9 +115,15 @@ pub enum Error {
     /// The database refused or is not there.
     #[error("the registry database failed")]
     Database(#[from] sqlx::Error),
-    /// The database has another schema than this program, or a migration failed.
+    /// A migration failed; the schema is as it was.
     #[error("the registry schema could not be brought up to date")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// The database was used by a newer program.
+    #[error(
+        "the registry has migration {0}, which this program does not know: made by a newer Motorpool. Install that version \
+             again, or restore a backup that was made before it"
+    )]
+    Newer(i64),
     /// A file of the data folder failed.
     #[error("{path} failed")]
     Io {
@@ -182,6 +188,15 @@ pub enum Error {
     /// The source of randomness failed.
     #[error("no random numbers")]
     Random,
+}
+
+impl From<sqlx::migrate::MigrateError> for Error {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        match error {
+            sqlx::migrate::MigrateError::VersionMissing(version) => Self::Newer(version),
+            other => Self::Migration(other),
+        }
+    }
 }
 
 impl Error {

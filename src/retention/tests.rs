@@ -225,7 +225,10 @@ impl Bench {
             body: json!({ "event": { "type": "opened" } }),
         };
         for row in [case(1, "closed"), case(2, "checking")] {
-            self.registry.append_to_case(0, &[event.clone()], &row, UtcMillis(THEN + DAY_MS)).await.unwrap();
+            self.registry
+                .append_to_case(0, std::slice::from_ref(&event), &row, UtcMillis(THEN + DAY_MS))
+                .await
+                .unwrap();
         }
         let mut writer = self.tracks.writer();
         for number in 1..=3 {

@@ -23,6 +23,7 @@ use crate::ids::Lsn;
 use crate::journal::{Journal, Recovery};
 use crate::jt809::{self, SuperiorStatus};
 use crate::live::Live;
+use crate::live::snapshot::SNAPSHOT_FILE as LIVE_FILE;
 use crate::mirror::{Mirror, MirrorParts, MirrorStatus};
 use crate::mqtt::subscriber::BrokerCounts;
 use crate::mqtt::{self, Downlinks, Refusals};
@@ -41,9 +42,6 @@ use crate::telemetry::Counters;
 use crate::tls::ServerTls;
 use crate::tracks::Tracks;
 use crate::webhooks::courier::Courier;
-
-/// The name of the file in the data folder that holds the last states.
-const LIVE_FILE: &str = "live.snapshot";
 
 /// What the tasks of the server share.
 pub(super) struct Parts {

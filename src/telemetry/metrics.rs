@@ -292,7 +292,7 @@ impl Exporter {
         self.gauge(Metric::ConsumerLagBytes, &[], float(lag_bytes));
         self.gauge(Metric::ConsumerLagSeconds, &[], folds.lag_s);
         self.counter(Metric::FixesDecoded, &[], folds.fixes);
-        self.counter(Metric::FixesStored, &[], tracks.stored_fixes);
+        self.gauge(Metric::FixesStored, &[], float(tracks.stored_fixes));
         self.counter(Metric::FixesDuplicate, &[], tracks.duplicate_fixes);
         self.counter(Metric::FixesExpired, &[], tracks.expired_fixes);
         self.gauge(Metric::FixesPending, &[], float(tracks.pending_fixes));

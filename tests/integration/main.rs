@@ -7,6 +7,7 @@ mod bad_input;
 mod commands;
 mod downlink;
 mod jt809;
+mod keep;
 mod kill;
 mod mirror;
 mod mixed;

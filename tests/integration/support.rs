@@ -52,6 +52,15 @@ impl Served {
         Self::run(data, command.envs(variables.iter().copied()))
     }
 
+    /// Starts under another program that replaces itself by the server, and keeps the log.
+    pub(crate) fn start_under(data: &Path, wrapper: &[&str], variables: &[(&str, &str)]) -> Self {
+        let (program, arguments) = wrapper.split_first().unwrap();
+        let mut command = Command::new(program);
+        command.args(arguments).args([MOTORPOOL, "serve", "--data"]).arg(data).stderr(Stdio::piped());
+        command.env("MOTORPOOL_LOG", "warn").env("MOTORPOOL__HTTP__REQUESTS_PER_SECOND", "0");
+        Self::run(data, command.envs(variables.iter().copied()))
+    }
+
     /// Starts `motorpool demo` over `data`.
     pub(crate) fn demo(data: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(MOTORPOOL);

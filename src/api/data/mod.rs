@@ -10,6 +10,7 @@ mod changes;
 pub(super) mod desk;
 mod devices;
 mod exports;
+mod holds;
 mod outside;
 mod proposals;
 mod purposes;

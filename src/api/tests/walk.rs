@@ -80,6 +80,15 @@ impl Two {
 
     async fn finish(county: County) -> Self {
         let app = &county.app;
+        let hold = crate::registry::NewHold {
+            on: crate::registry::HoldOn::Vehicle(VehicleId(1)),
+            from: None,
+            to: None,
+            reason: "林区核查".to_owned(),
+            until: None,
+        };
+        let who = crate::registry::Holder { by: "test", person: None, told: None };
+        app.registry.place_hold(&hold, who, wall_now()).await.unwrap();
         let flags = app.registry.flags(&FlagFilter { limit: 10, ..FlagFilter::default() }).await.unwrap();
         let flag = flags.iter().find(|flag| flag.finding.vehicle == VehicleId(1)).unwrap().id.clone();
         let (from, to) = (UtcMillis(START_MS), UtcMillis(START_MS + 86_400_000));
@@ -188,7 +197,10 @@ impl Two {
             registry.people().grants(self.account).await.unwrap(),
         );
         let export = registry.export(1).await.unwrap();
-        text + &format!("{devices:?}\n{events:?}\n{proposals:?}\n{account:?}\n{grants:?}\n{export:?}")
+        let holds = registry.holds().await.unwrap();
+        text + &format!(
+            "{holds:?}\n{devices:?}\n{events:?}\n{proposals:?}\n{account:?}\n{grants:?}\n{export:?}"
+        )
     }
 }
 
@@ -252,6 +264,8 @@ fn body_of(method: &str, template: &str, path: &str) -> Option<Value> {
         (_, "/api/v1/exports") => {
             json!({ "format": "csv", "vehicles": [1], "from": "2026-03-04T00:00:00Z", "to": "2026-03-05T00:00:00Z", "purpose": "to look" })
         }
+        ("POST", "/api/v1/holds") => json!({ "on": { "vehicle": 1 }, "reason": "核查" }),
+        (_, "/api/v1/holds/{id}") => json!({ "reason": "结案" }),
         (_, "/api/v1/purposes") => json!({ "vehicle": 1, "text": "to look" }),
         (_, "/api/v1/registers/{kind}/{id}/amend") => {
             json!({ "from": "2026-05-01T00:00:00Z", "row": row(path) })

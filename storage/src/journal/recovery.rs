@@ -212,9 +212,7 @@ pub(crate) fn find(segments: &Segments) -> Result<Found, JournalError> {
             let file = segments.fs.open(&path).map_err(io(&path))?;
             let read = read_full_at(&*file, &mut bytes, 0).map_err(io(&path))?;
             found.clean = CleanMark::read(&bytes[..read]);
-        } else if !["lock", RELEASE_LOCK].contains(&name.as_str())
-            && !(name.starts_with("spare-") || name == "clean.tmp")
-        {
+        } else if !(is_lock(name) || name.starts_with("spare-") || name == "clean.tmp") {
             found.foreign.push(name.clone());
         }
     }
@@ -227,6 +225,10 @@ pub(crate) fn find(segments: &Segments) -> Result<Found, JournalError> {
     }
     found.unused = at_end;
     Ok(found)
+}
+
+fn is_lock(name: &str) -> bool {
+    name == "lock" || name == RELEASE_LOCK
 }
 
 /// Whether a file has nothing but zeros in its first blocks.

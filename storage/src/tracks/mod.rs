@@ -63,7 +63,7 @@ pub use self::error::TracksError;
 pub use self::expire::{Due, DueDay, Expiry, due};
 pub use self::pin::{Pinned, pin};
 pub use self::row::{Partition, Row};
-pub use self::verify::{Verified, verify};
+pub use self::verify::{Verified, verify, verify_all};
 pub use self::whole::write_parquet;
 
 /// The archive. Clones share it; the threads behind it end with the last clone.

@@ -43,6 +43,25 @@ pub fn verify(dir: &Path, mut progress: impl FnMut(usize, usize)) -> Result<Veri
     Ok(verified)
 }
 
+/// As [`verify`], but goes on behind what is not as it should be, and names all of it.
+///
+/// # Errors
+///
+/// When the manifest is missing, damaged, or made by a newer program: then nothing tells which files there should be.
+pub fn verify_all(dir: &Path) -> Result<(Verified, Vec<TracksError>), TracksError> {
+    let path = dir.join(manifest::NAME);
+    if !path.exists() {
+        return Err(TracksError::bad(&path, "missing"));
+    }
+    let (mut verified, mut bad) = (Verified::default(), Vec::new());
+    for meta in &Manifest::load(dir)?.files {
+        if let Err(error) = verify_file(dir, meta, &mut verified) {
+            bad.push(error);
+        }
+    }
+    Ok((verified, bad))
+}
+
 fn verify_file(dir: &Path, meta: &FileMeta, verified: &mut Verified) -> Result<(), TracksError> {
     let path = meta.path(dir);
     let file = File::open(&path).at(&path)?;

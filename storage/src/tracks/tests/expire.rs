@@ -183,8 +183,9 @@ fn a_manifest_of_the_version_before_is_read_and_one_of_a_newer_program_is_refuse
     let text = fs::read_to_string(&path).unwrap();
     // As version 1 wrote it: the checksum is taken over the text with that number 0.
     let crc_at = |text: &str| {
-        let begin = text.find("\"crc32c\":").unwrap() + 9;
-        begin..begin + text[begin..].find(',').unwrap()
+        let (before, behind) = text.split_once("\"crc32c\":").unwrap();
+        let begin = before.len() + 9;
+        begin..begin + behind.find(',').unwrap()
     };
     let mut old = text.replace("\"version\":2", "\"version\":1");
     let range = crc_at(&old);

@@ -329,7 +329,7 @@ fn slots(question: &Question, params: &IotParams, now: UtcMillis) -> Result<Rang
         let wrong = || Problem::parameter(name, "must be a multiple of ten minutes");
         is_whole.then(|| Slot::of(at)).ok_or_else(wrong)
     };
-    let end = params.to.map_or(Ok(Slot::of(now)), |to| whole("to", to))?;
+    let end = params.to.map_or_else(|| Ok(Slot::of(now)), |to| whole("to", to))?;
     let usual = question.usual_slots().map_or(DAYS_USUAL * DAY_MS, |slots| i64::from(slots) * SLOT_MS);
     let back = Slot::of(UtcMillis(end.start().0.saturating_sub(usual).max(0)));
     let start = params.from.map_or(Ok(back), |from| whole("from", from))?;

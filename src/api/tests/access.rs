@@ -59,7 +59,7 @@ async fn every_operation_refuses_strangers() {
 
 /// What is about accounts: a token that reads cars reads none of it.
 fn is_about_people(path: &str) -> bool {
-    ["accounts", "audit", "units"].iter().any(|part| path.starts_with(&format!("/api/v1/{part}")))
+    ["accounts", "audit", "tokens", "units"].iter().any(|part| path.starts_with(&format!("/api/v1/{part}")))
 }
 
 /// What any caller may ask, and what only a log-in has.

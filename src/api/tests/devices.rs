@@ -181,7 +181,7 @@ async fn mistakes_are_problems_that_name_their_place() {
         ("/api/v1/positions?limit=0", "limit"),
         ("/api/v1/devices/1/track?from=yesterday", "from"),
         ("/api/v1/devices/1/track?from=2024-05-01T00:00:00Z&to=2024-05-01T00:00:00Z", "from"),
-        ("/api/v1/devices/1/track?format=kml", "format"),
+        ("/api/v1/devices/1/track?format=shapefile", "format"),
     ] {
         let answer = app.get(path).await;
         assert_eq!(

@@ -9,7 +9,7 @@ use motorpool_protocols::UtcMillis;
 use motorpool_supervision::evidence::verify;
 use motorpool_supervision::ids::DeviceId;
 
-use crate::support::{Served, scratch, wait_until};
+use crate::support::{Served, motorpool, scratch, wait_until};
 
 /// Cars that take part: enough for a few stories in five weeks.
 const CARS: &str = "6";
@@ -77,7 +77,7 @@ fn a_county_drives_in_and_kill_9_changes_no_flag() {
     let undisturbed = demo(&left);
     let expected = judged(&undisturbed, &left);
     let case = expected.cases.first().unwrap();
-    assert!(raw_frames_of_pack(&undisturbed, case) > 10_000, "the day of {case} arrived weeks late");
+    assert!(raw_frames_of_pack(&undisturbed, &left, case) > 10_000, "the day of {case} arrived weeks late");
     undisturbed.stop();
     assert!(!expected.flags.is_empty() && !expected.cases.is_empty(), "{expected:?}");
     assert!(expected.segments.len() > 500, "{}", expected.segments.len());
@@ -100,9 +100,15 @@ fn a_county_drives_in_and_kill_9_changes_no_flag() {
 }
 
 /// How many bytes of raw messages the evidence of a case holds.
-fn raw_frames_of_pack(server: &Served, case: &str) -> u64 {
+fn raw_frames_of_pack(server: &Served, data: &Path, case: &str) -> u64 {
+    let of_whom = ["--name", "packs", "--scope", "supervise", "--role", "inspector", "--unit", "1", "--data"];
+    let token = motorpool(&[&["token", "create"], &of_whom[..], &[data.to_str().unwrap()]].concat());
+    let token = String::from_utf8(token.stdout).unwrap();
+    wait_until(|| {
+        (server.request("GET", "/api/v1/cases", Some(token.trim()), None).status == 200).then_some(())
+    });
     let path = format!("/api/v1/cases/{case}/evidence");
-    let pack = server.request("GET", &path, Some(&server.token), None);
+    let pack = server.request("GET", &path, Some(token.trim()), None);
     assert_eq!(pack.status, 200, "{}", pack.body);
     let verified = verify(&pack.bytes).expect("a pack that is whole and judges the same");
     let frames = verified.manifest.entries.into_iter().find(|entry| entry.name == "frames.csv").unwrap();

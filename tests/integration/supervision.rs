@@ -76,8 +76,7 @@ fn a_county_drives_in_and_kill_9_changes_no_flag() {
     let (left, right) = (left.path().join("data"), right.path().join("data"));
     let undisturbed = demo(&left);
     let expected = judged(&undisturbed, &left);
-    let case = expected.cases.first().unwrap();
-    assert!(raw_frames_of_pack(&undisturbed, &left, case) > 10_000, "the day of {case} arrived weeks late");
+    assert!(raw_frames_of_pack(&undisturbed, &left) > 10_000, "each day arrived weeks late");
     undisturbed.stop();
     assert!(!expected.flags.is_empty() && !expected.cases.is_empty(), "{expected:?}");
     assert!(expected.segments.len() > 500, "{}", expected.segments.len());
@@ -99,14 +98,16 @@ fn a_county_drives_in_and_kill_9_changes_no_flag() {
     assert_same(&found.cases, &expected.cases);
 }
 
-/// How many bytes of raw messages the evidence of a case holds.
-fn raw_frames_of_pack(server: &Served, data: &Path, case: &str) -> u64 {
-    let of_whom = ["--name", "packs", "--scope", "supervise", "--role", "inspector", "--unit", "1", "--data"];
+/// How many bytes of raw messages the evidence of the first case holds.
+fn raw_frames_of_pack(server: &Served, data: &Path) -> u64 {
+    let of_whom = ["--name", "packs", "--scope", "supervise", "--role", "office", "--unit", "1", "--data"];
     let token = motorpool(&[&["token", "create"], &of_whom[..], &[data.to_str().unwrap()]].concat());
     let token = String::from_utf8(token.stdout).unwrap();
-    wait_until(|| {
-        (server.request("GET", "/api/v1/cases", Some(token.trim()), None).status == 200).then_some(())
+    let cases = wait_until(|| {
+        let cases = server.request("GET", "/api/v1/cases", Some(token.trim()), None);
+        (cases.status == 200).then(|| serde_json::from_str::<serde_json::Value>(&cases.body).unwrap())
     });
+    let case = cases["items"][0]["id"].as_str().expect("a case");
     let path = format!("/api/v1/cases/{case}/evidence");
     let pack = server.request("GET", &path, Some(token.trim()), None);
     assert_eq!(pack.status, 200, "{}", pack.body);

@@ -265,3 +265,39 @@ fn raw_messages(data: &Path, device: DeviceId, arrivals: &Arrivals) -> anyhow::R
     frames.sort_by_key(|frame| frame.received_at);
     Ok(frames)
 }
+
+#[cfg(test)]
+mod tests {
+    use motorpool_protocols::Fix;
+
+    use super::*;
+
+    const DAY_MS: i64 = 86_400_000;
+    const DAY: i64 = 1_772_582_400_000;
+
+    fn row(fix_time: i64, received_at: i64) -> Row {
+        Row::new(DeviceId(1), UtcMillis(received_at), &Fix::new(UtcMillis(fix_time), 1, 2), b"")
+    }
+
+    #[test]
+    fn raw_messages_are_looked_for_where_the_fixes_of_the_day_arrived() {
+        let (from, to) = (UtcMillis(DAY), UtcMillis(DAY + DAY_MS));
+        let weeks_later = DAY + 21 * DAY_MS + 5_250;
+        let rows = [row(DAY + 1_000, DAY + 2_000), row(DAY + 9_000, weeks_later)];
+        let arrivals = Arrivals::of(&rows, from, to);
+        assert_eq!(*arrivals.whole.start(), from);
+        assert!(*arrivals.whole.end() >= UtcMillis(weeks_later));
+        // The archive keeps whole seconds of when a fix was received, the journal milliseconds.
+        for (at, is_of_the_day) in [
+            (DAY - 1, false),
+            (DAY, true),
+            (DAY + DAY_MS - 1, true),
+            (DAY + DAY_MS, false),
+            (weeks_later, true),
+            (weeks_later + 700, true),
+            (weeks_later + 1_000, false),
+        ] {
+            assert_eq!(arrivals.has(UtcMillis(at)), is_of_the_day, "{at}");
+        }
+    }
+}

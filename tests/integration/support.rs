@@ -210,8 +210,6 @@ impl Drop for Served {
 /// An HTTP answer.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) bytes: Vec<u8>,
-    /// The same as text.
     pub(crate) body: String,
 }
 
@@ -231,7 +229,7 @@ impl Answer {
         } else {
             rest.to_vec()
         };
-        Self { status, body: String::from_utf8_lossy(&body).into_owned(), bytes: body }
+        Self { status, body: String::from_utf8(body).unwrap() }
     }
 }
 

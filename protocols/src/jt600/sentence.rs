@@ -41,7 +41,8 @@ fn probe_at(input: &[u8]) -> Probe {
     let is_probe = fields.nth(3) == Some(b"WLNET") && fields.next() == Some(b"5");
     let end = memchr::memchr_iter(b',', head).nth(PROBE_COMMAS - 1);
     match end {
-        Some(at) if is_probe => Probe::At(at + 1),
+        // A text that ended before is none, however much of what follows has come.
+        Some(at) if is_probe && !head.iter().take(at).any(|byte| *byte == b')') => Probe::At(at + 1),
         // The type stands behind five commas; as long as no text ended it may still come.
         None if head.len() < PROBE_HEAD_MAX && !head.contains(&b')') => Probe::NotYet,
         _ => Probe::None,

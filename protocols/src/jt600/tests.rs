@@ -128,3 +128,10 @@ proptest! {
         prop_assert_eq!(same, sent);
     }
 }
+
+#[test]
+fn a_text_that_ends_before_the_words_of_a_probe_ends_there_whole_and_in_pieces() {
+    let stream = [&b"(80)42,1,168,WLNET,5,2,"[..], &[0x25; 40], b")"].concat();
+    assert_eq!(sentence::cut(&stream), Cut::Frame(4));
+    assert_eq!(sentence::cut(&stream[..4]), Cut::Frame(4));
+}

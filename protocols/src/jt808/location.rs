@@ -65,41 +65,64 @@ pub fn decode_location(
 fn decode_basic(basic: &[u8; BASIC_BYTES], profile: &Profile) -> Fix {
     let &[a0, a1, a2, a3, s0, s1, s2, s3, y0, y1, y2, y3, x0, x1, x2, x3, h0, h1, v0, v1, c0, c1, time @ ..] =
         basic;
-    let status = Status(u32::from_be_bytes([s0, s1, s2, s3]));
-    let altitude = [h0, h1];
-    let course_deg = u16::from_be_bytes([c0, c1]);
-    let mut quality = 0;
-    let fix_time =
-        bcd::decode_time(time, profile.clock_offset_or(CHINA_CLOCK_OFFSET_S)).unwrap_or_else(|| {
+    let basic = Basic {
+        alarms: u32::from_be_bytes([a0, a1, a2, a3]),
+        status: Status(u32::from_be_bytes([s0, s1, s2, s3])),
+        latitude_e6: u32::from_be_bytes([y0, y1, y2, y3]),
+        longitude_e6: u32::from_be_bytes([x0, x1, x2, x3]),
+        altitude_m: u16::from_be_bytes([h0, h1]),
+        speed_dkmh: u16::from_be_bytes([v0, v1]),
+        course_deg: u16::from_be_bytes([c0, c1]),
+        time: bcd::decode_time(time, profile.clock_offset_or(CHINA_CLOCK_OFFSET_S)),
+    };
+    basic.fix(profile)
+}
+
+/// The fields before the items, as numbers: JT/T 809-2011 sends the same ones in another order.
+pub(crate) struct Basic {
+    pub(crate) alarms: u32,
+    pub(crate) status: Status,
+    pub(crate) latitude_e6: u32,
+    pub(crate) longitude_e6: u32,
+    /// As sent: the profile says whether it is signed.
+    pub(crate) altitude_m: u16,
+    pub(crate) speed_dkmh: u16,
+    pub(crate) course_deg: u16,
+    /// `None` when what was sent is no time.
+    pub(crate) time: Option<UtcMillis>,
+}
+
+impl Basic {
+    /// The fix, with what is doubtful about it marked.
+    #[inline]
+    pub(crate) fn fix(self, profile: &Profile) -> Fix {
+        let mut quality = 0;
+        let fix_time = self.time.unwrap_or_else(|| {
             quality |= Quality::TIME_INVALID.0;
             UtcMillis(0)
         });
-    if !status.contains(Status::POSITIONED) {
-        quality |= Quality::NOT_POSITIONED.0;
-    }
-    let (lat_e7, lon_e7) = decode_place(
-        u32::from_be_bytes([y0, y1, y2, y3]),
-        u32::from_be_bytes([x0, x1, x2, x3]),
-        status,
-        profile.datum,
-        &mut quality,
-    );
-    Fix {
-        altitude_m: if profile.signed_altitude {
-            Some(i16::from_be_bytes(altitude))
-        } else {
-            i16::try_from(u16::from_be_bytes(altitude)).ok()
-        },
-        speed_dkmh: Some(u16::from_be_bytes([v0, v1])),
-        course_deg: match course_deg {
-            0..=359 => Some(course_deg),
-            360 => Some(0),
-            _ => None,
-        },
-        status,
-        alarms: Alarms(u64::from(u32::from_be_bytes([a0, a1, a2, a3]))),
-        quality: Quality(quality),
-        ..Fix::new(fix_time, lat_e7, lon_e7)
+        if !self.status.contains(Status::POSITIONED) {
+            quality |= Quality::NOT_POSITIONED.0;
+        }
+        let (lat_e7, lon_e7) =
+            decode_place(self.latitude_e6, self.longitude_e6, self.status, profile.datum, &mut quality);
+        Fix {
+            altitude_m: if profile.signed_altitude {
+                Some(self.altitude_m.cast_signed())
+            } else {
+                i16::try_from(self.altitude_m).ok()
+            },
+            speed_dkmh: Some(self.speed_dkmh),
+            course_deg: match self.course_deg {
+                0..=359 => Some(self.course_deg),
+                360 => Some(0),
+                _ => None,
+            },
+            status: self.status,
+            alarms: Alarms(u64::from(self.alarms)),
+            quality: Quality(quality),
+            ..Fix::new(fix_time, lat_e7, lon_e7)
+        }
     }
 }
 

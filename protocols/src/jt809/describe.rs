@@ -16,7 +16,7 @@ use crate::{DecodeError, Description, Observations, Profile, Quality, UnknownIte
 /// # Errors
 /// When the frame or its body is broken; offsets are in the body in the clear.
 pub(crate) fn describe(raw: &[u8], profile: &Profile) -> Result<Description, DecodeError> {
-    let (frame, body) = checked(raw, profile)?;
+    let frame = checked(raw, profile)?;
     let header = &frame.header;
     let mut shown = Map::new();
     shown.insert("access_code".to_owned(), header.access_code.into());
@@ -36,7 +36,7 @@ pub(crate) fn describe(raw: &[u8], profile: &Profile) -> Result<Description, Dec
         body: Value::Null,
         unknown: Vec::new(),
     };
-    if let Some(body) = body {
+    if let Some(body) = frame.clear_body(profile.cipher.as_ref()) {
         let (message, rest) = Message::decode(header.message_id, header.edition(), &body)?;
         describe_message(raw, profile, &message, &mut description)?;
         if let Value::Object(fields) = message.to_json() {
@@ -83,7 +83,7 @@ fn describe_positions(business: &Business, profile: &Profile, description: &mut 
     };
     let observations = &mut description.observations;
     for position in positions {
-        if push_position(position, profile, quality, true, observations).is_err() {
+        if push_position(position.into(), profile, quality, true, observations).is_err() {
             observations.malformed_items += 1;
         }
     }

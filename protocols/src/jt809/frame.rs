@@ -14,6 +14,8 @@
 //! The cipher is a keystream out of a linear congruential generator with three numbers that the platforms agree upon:
 //! it hides, it does not protect. Use a private line or TLS below it.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::RejectReason;
@@ -29,8 +31,9 @@ pub const FRAME_BYTES_MAX: usize = 256 << 10;
 const HEADER_2011_BYTES: usize = 22;
 /// Bytes of the header of 2019.
 const HEADER_2019_BYTES: usize = 30;
+const CHECK_BYTES: usize = 2;
 /// Flags, header of 2011 and CRC: the shortest frame before escaping.
-const SHORTEST_BYTES: usize = HEADER_2011_BYTES + 4;
+const SHORTEST_BYTES: usize = HEADER_2011_BYTES + CHECK_BYTES + 2;
 /// 2010-01-01: no platform of 2019 sends an earlier time.
 const EARLIEST_TIME_S: u64 = 1_262_304_000;
 
@@ -149,45 +152,60 @@ impl Header {
 /// One frame, unescaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "mirrors the frame")]
-pub struct Frame {
+pub struct Frame<'a> {
     /// The header.
     pub header: Header,
     /// The body, encrypted where the header says so.
-    pub body: Vec<u8>,
+    pub body: Cow<'a, [u8]>,
     /// Whether its checksum is right.
     pub check_is_right: bool,
 }
 
-impl Frame {
-    /// Takes a whole frame, with both flags, apart.
+impl<'a> Frame<'a> {
+    /// Takes a whole frame, with both flags, apart. The body is copied only when something in the frame is escaped.
     ///
     /// # Errors
     /// When it is none, or its length is not the stated one.
-    pub fn parse(raw: &[u8]) -> Result<Self, RejectReason> {
+    #[inline]
+    pub fn parse(raw: &'a [u8]) -> Result<Self, RejectReason> {
         let [BEGIN, content @ .., END] = raw else { return Err(RejectReason::Garbage) };
-        let payload = unescape(content)?;
-        let Some((sent, check)) = payload.split_last_chunk::<2>() else {
-            return Err(RejectReason::Truncated);
-        };
-        let Some((header, length, body)) = Header::parse(sent) else { return Err(RejectReason::Truncated) };
-        if length as usize != payload.len() + 2 {
-            return Err(RejectReason::Length);
+        match unescape(content)? {
+            Cow::Borrowed(payload) => {
+                let (header, body, check_is_right) = parts(payload)?;
+                Ok(Self { header, body: Cow::Borrowed(body), check_is_right })
+            }
+            Cow::Owned(mut payload) => {
+                let (header, body, check_is_right) = parts(&payload)?;
+                let end = payload.len() - CHECK_BYTES;
+                let begin = end - body.len();
+                payload.truncate(end);
+                payload.drain(..begin);
+                Ok(Self { header, body: Cow::Owned(payload), check_is_right })
+            }
         }
-        let check_is_right = crc(sent) == u16::from_be_bytes(*check);
-        Ok(Self { header, body: body.to_vec(), check_is_right })
     }
 
     /// The body in the clear, if it is or `cipher` is known.
     #[must_use]
-    pub fn clear_body(&self, cipher: Option<&Cipher>) -> Option<Vec<u8>> {
-        let mut body = self.body.clone();
-        match (self.header.key, cipher) {
-            (None, _) => {}
-            (Some(key), Some(cipher)) => cipher.apply(key, &mut body),
-            (Some(_), None) => return None,
-        }
-        Some(body)
+    pub fn clear_body(&self, cipher: Option<&Cipher>) -> Option<Cow<'_, [u8]>> {
+        let Some(key) = self.header.key else { return Some(Cow::Borrowed(&self.body)) };
+        let mut body = self.body.to_vec();
+        cipher?.apply(key, &mut body);
+        Some(Cow::Owned(body))
     }
+}
+
+/// The header and the body of an unescaped frame, and whether its checksum is right.
+fn parts(payload: &[u8]) -> Result<(Header, &[u8], bool), RejectReason> {
+    let Some((sent, check)) = payload.split_last_chunk::<CHECK_BYTES>() else {
+        return Err(RejectReason::Truncated);
+    };
+    let Some((header, length, body)) = Header::parse(sent) else { return Err(RejectReason::Truncated) };
+    // The stated length has both flags in it.
+    if length as usize != payload.len() + 2 {
+        return Err(RejectReason::Length);
+    }
+    Ok((header, body, crc(sent) == u16::from_be_bytes(*check)))
 }
 
 /// Appends one frame of a header and a body in the clear; it is encrypted when the header has a key and `cipher` is
@@ -216,54 +234,35 @@ pub fn encode_frame(header: &Header, body: &[u8], cipher: Option<&Cipher>, out: 
     out.push(END);
 }
 
-fn unescape(content: &[u8]) -> Result<Vec<u8>, RejectReason> {
+fn unescape(content: &[u8]) -> Result<Cow<'_, [u8]>, RejectReason> {
+    let Some(mut at) = memchr::memchr2(0x5a, 0x5e, content) else { return Ok(Cow::Borrowed(content)) };
     let mut payload = Vec::with_capacity(content.len());
-    let mut bytes = content.iter();
-    while let Some(byte) = bytes.next() {
-        let plain = match *byte {
-            escape @ (0x5a | 0x5e) => match (escape, bytes.next()) {
-                (0x5a, Some(1)) => 0x5b,
-                (0x5a, Some(2)) => 0x5a,
-                (0x5e, Some(1)) => 0x5d,
-                (0x5e, Some(2)) => 0x5e,
-                _ => return Err(RejectReason::Escape),
-            },
-            plain => plain,
-        };
-        payload.push(plain);
+    let mut rest = content;
+    loop {
+        let (clean, escaped) = rest.split_at(at);
+        payload.extend_from_slice(clean);
+        payload.push(match escaped {
+            [0x5a, 1, ..] => 0x5b,
+            [0x5a, 2, ..] => 0x5a,
+            [0x5e, 1, ..] => 0x5d,
+            [0x5e, 2, ..] => 0x5e,
+            _ => return Err(RejectReason::Escape),
+        });
+        rest = escaped.get(2..).unwrap_or(&[]);
+        let Some(next) = memchr::memchr2(0x5a, 0x5e, rest) else { break };
+        at = next;
     }
-    Ok(payload)
+    payload.extend_from_slice(rest);
+    Ok(Cow::Owned(payload))
 }
 
-/// The remainders of CRC-16/CCITT for every byte.
-const CRC_TABLE: [u16; 256] = {
-    let mut table = [0; 256];
-    let mut at = 0;
-    while at < 256 {
-        let mut remainder = (at as u16) << 8;
-        let mut bit = 0;
-        while bit < 8 {
-            let carry = remainder & 0x8000 != 0;
-            remainder <<= 1;
-            if carry {
-                remainder ^= 0x1021;
-            }
-            bit += 1;
-        }
-        table[at] = remainder;
-        at += 1;
-    }
-    table
-};
+/// CRC-16/CCITT from `ffff`, not reflected. In a static: as a constant its tables would be copied wherever it is used.
+static CCITT: crc::Crc<u16, crc::Table<16>> = crc::Crc::<u16, crc::Table<16>>::new(&crc::CRC_16_IBM_3740);
 
 /// CRC-16/CCITT from `ffff`, not reflected.
 #[must_use]
 pub fn crc(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0xffff, |crc: u16, byte| {
-        let [high, low] = crc.to_be_bytes();
-        let remainder = CRC_TABLE.get(usize::from(high ^ byte)).copied().unwrap_or(0);
-        u16::from_be_bytes([low, 0]) ^ remainder
-    })
+    CCITT.checksum(bytes)
 }
 
 /// Finds the frame at the front of `input`; see [`crate::framed::Dialect::cut`]. Every beginning flag begins anew:

@@ -5,11 +5,10 @@
 //! of a report without a column are shown by `describe` and not kept in tracks.
 
 use super::frame::Frame;
-use super::message::vehicle::Position;
+use super::message::vehicle::PositionView;
 use super::message::{Business, Content, Link, Message};
 use super::plate::platform;
 use crate::jt808::decode_location;
-use crate::profile::CHINA_CLOCK_OFFSET_S;
 use crate::{DecodeError, Extra, Observation, Observations, Profile, Quality};
 
 /// Decodes the frame in `raw` and adds what it says to `out`.
@@ -17,12 +16,15 @@ use crate::{DecodeError, Extra, Observation, Observations, Profile, Quality};
 /// # Errors
 /// When the frame or its body is broken.
 pub(crate) fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {
-    let (frame, body) = checked(raw, profile)?;
+    let frame = checked(raw, profile)?;
     let header = &frame.header;
-    let Some(body) = body else {
+    let Some(body) = frame.clear_body(profile.cipher.as_ref()) else {
         out.other.push(Observation::Other { message_id: header.message_id });
         return Ok(());
     };
+    if let Some(position) = Business::position(header.message_id, header.edition(), &body)? {
+        return push_position(position, profile, Quality(0), false, out);
+    }
     let (message, _) = Message::decode(header.message_id, header.edition(), &body)?;
     let observation = match &message {
         Message::Business(business) => return business_says(business, profile, out),
@@ -36,24 +38,23 @@ pub(crate) fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> 
     Ok(())
 }
 
-/// The frame in `raw` and its body in the clear, when there is one.
-pub(crate) fn checked(raw: &[u8], profile: &Profile) -> Result<(Frame, Option<Vec<u8>>), DecodeError> {
+/// The frame in `raw`, whose checksum is right or forgiven.
+pub(crate) fn checked<'a>(raw: &'a [u8], profile: &Profile) -> Result<Frame<'a>, DecodeError> {
     let frame = Frame::parse(raw).map_err(|reason| DecodeError::new(0, reason.as_str()))?;
     if !frame.check_is_right && !profile.lenient_checksum {
         return Err(DecodeError::new(raw.len().saturating_sub(3), "checksum"));
     }
-    let body = frame.clear_body(profile.cipher.as_ref());
-    Ok((frame, body))
+    Ok(frame)
 }
 
 fn business_says(business: &Business, profile: &Profile, out: &mut Observations) -> Result<(), DecodeError> {
     match &business.content {
         Content::Position(position) | Content::PositionDown(position) => {
-            push_position(position, profile, Quality(0), false, out)
+            push_position(position.into(), profile, Quality(0), false, out)
         }
         Content::PositionBatch(batch) | Content::PositionBatchDown(batch) => {
             for position in &batch.positions {
-                if push_position(position, profile, Quality::BACKFILL, false, out).is_err() {
+                if push_position(position.into(), profile, Quality::BACKFILL, false, out).is_err() {
                     out.malformed_items += 1;
                 }
             }
@@ -79,7 +80,7 @@ fn driver(content: &Content) -> Option<Observation> {
 
 /// Adds a position as a fix. The items of a report of JT/T 808 are kept only for `describe`.
 pub(crate) fn push_position(
-    position: &Position,
+    position: PositionView<'_>,
     profile: &Profile,
     quality: Quality,
     keeps_items: bool,
@@ -87,14 +88,14 @@ pub(crate) fn push_position(
 ) -> Result<(), DecodeError> {
     let extra_start = out.extra.len();
     match position {
-        Position::E2011(position) => {
-            let mut location = Vec::with_capacity(40);
-            position.write_location(profile.clock_offset_or(CHINA_CLOCK_OFFSET_S), &mut location);
-            decode_location(&location, profile, quality, out)?;
+        PositionView::E2011(position) => {
+            let mut fix = position.fix(profile);
+            fix.quality = fix.quality.with(quality);
+            out.fixes.push(fix);
         }
-        Position::E2019(position) => {
-            let encrypted = if position.encrypted == 0 { Quality(0) } else { Quality::CRS_ENCRYPTED };
-            decode_location(&position.location, profile, quality.with(encrypted), out)?;
+        PositionView::E2019 { is_encrypted, location } => {
+            let encrypted = if is_encrypted { Quality::CRS_ENCRYPTED } else { Quality(0) };
+            decode_location(location, profile, quality.with(encrypted), out)?;
         }
     }
     if let (Some(fix), false) = (out.fixes.last_mut(), keeps_items) {

@@ -26,6 +26,8 @@
 //!
 //! The verify code must be hard to guess and new for each link: the owner puts a random one into the settings.
 
+use std::borrow::Cow;
+
 use super::frame::{Cipher, Edition, FRAME_BYTES_MAX, Frame, Header, cut, encode_frame};
 use super::message::link::{LogIn, LogInReply, Notice, PositionCount, SubLogIn};
 use super::message::{Business, Link, Message, is_business};
@@ -200,7 +202,7 @@ impl MainLink {
         self.uncounted = self.uncounted.saturating_add(positions);
     }
 
-    fn clear(&self, frame: &Frame) -> Result<Vec<u8>, RejectReason> {
+    fn clear<'f>(&self, frame: &'f Frame<'_>) -> Result<Cow<'f, [u8]>, RejectReason> {
         frame.clear_body(self.settings.cipher.as_ref()).ok_or(RejectReason::Encrypted)
     }
 
@@ -401,7 +403,12 @@ impl Superior {
         Ok(at)
     }
 
-    fn sub_frame(&mut self, now: UtcMillis, frame: &Frame, sub: &mut Vec<u8>) -> Result<(), SubLinkError> {
+    fn sub_frame(
+        &mut self,
+        now: UtcMillis,
+        frame: &Frame<'_>,
+        sub: &mut Vec<u8>,
+    ) -> Result<(), SubLinkError> {
         let main = self.main.dialect_mut();
         let Ok(body) = main.clear(frame) else { return Err(SubLinkError::Garbage) };
         if !frame.check_is_right {

@@ -3,8 +3,9 @@ use serde_json::json;
 
 use super::frame::crc;
 use super::message::link::{LogIn, PositionCount, SubLogIn};
-use super::message::vehicle::{Position, Position2011, Position2019, PositionBatch};
+use super::message::vehicle::{Position, Position2011, Position2019, PositionBatch, PositionView};
 use super::message::{Business, Content, Link, Text};
+use super::observe::push_position;
 use super::superior::{SubAddress, SubLinkError, SuperiorSettings};
 use super::*;
 use crate::framed::Cut;
@@ -174,7 +175,7 @@ fn the_cipher_undoes_itself_and_needs_its_numbers() {
     encode_frame(&header, &body, Some(&CIPHER), &mut raw);
     let frame = Frame::parse(&raw).unwrap();
     assert_ne!(frame.body, body);
-    assert_eq!(frame.clear_body(Some(&CIPHER)), Some(body));
+    assert_eq!(frame.clear_body(Some(&CIPHER)), Some(body.into()));
     assert_eq!(frame.clear_body(None), None);
     assert_eq!(seen(&raw).other, [Observation::Other { message_id: 0x1200 }]);
     assert_eq!(describe(&raw, &Profile::default()).unwrap().name, "encrypted");
@@ -398,7 +399,39 @@ proptest! {
         let frame = Frame::parse(&raw).unwrap();
         prop_assert!(frame.check_is_right);
         prop_assert_eq!(frame.header, header);
-        prop_assert_eq!(frame.clear_body(Some(&CIPHER)), Some(body));
+        prop_assert_eq!(frame.clear_body(Some(&CIPHER)), Some(body.into()));
+    }
+
+    #[test]
+    fn a_position_read_where_it_lies_is_the_one_in_the_message(
+        is_2019: bool, is_named: bool, says_right: bool, sub_type in prop_oneof![Just(0x1202_u16), Just(0x1201)],
+        content in prop::collection::vec(prop_oneof![Just(0), Just(1), any::<u8>()], 0..120),
+    ) {
+        let edition = if is_2019 { Edition::E2019 } else { Edition::E2011 };
+        let mut body = if is_named || !is_2019 { [b"A1".as_slice(), &[0; 20]].concat() } else { Vec::new() };
+        body.extend_from_slice(&sub_type.to_be_bytes());
+        body.extend_from_slice(&(content.len() as u32 + u32::from(!says_right)).to_be_bytes());
+        body.extend_from_slice(&content);
+        let seen = |position: Option<PositionView<'_>>| {
+            let mut out = Observations::default();
+            let pushed = position.map(|position| push_position(position, &Profile::default(), Quality(0), true, &mut out));
+            (pushed, out.fixes, out.extra)
+        };
+        let whole = Message::decode(0x1200, edition, &body).map(|(message, _)| message);
+        let whole = match &whole {
+            Ok(Message::Business(business)) => match &business.content {
+                Content::Position(position) => Ok(Some(position.into())),
+                _ => Ok(None),
+            },
+            Ok(Message::Link(_)) => Ok(None),
+            Err(error) => Err(*error),
+        };
+        match (Business::position(0x1200, edition, &body), whole) {
+            (Ok(direct), Ok(whole)) => prop_assert_eq!(seen(direct), seen(whole)),
+            // Another message is none here, whether it can be read or not.
+            (direct, Err(_)) if sub_type != 0x1202 => prop_assert!(matches!(direct, Ok(None))),
+            (direct, whole) => prop_assert_eq!(direct.err(), whole.err()),
+        }
     }
 
     #[test]

@@ -124,10 +124,13 @@ impl Serialize for UtcSeconds {
     }
 }
 
+/// Bytes of a [`PlatformNumber`].
+pub(crate) const PLATFORM_BYTES: usize = 11;
+
 /// The number of a platform, 11 bytes: digits as text, or (seen in the field) one big number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "the bytes of the field")]
-pub struct PlatformNumber(pub [u8; 11]);
+pub struct PlatformNumber(pub [u8; PLATFORM_BYTES]);
 
 impl Serialize for PlatformNumber {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -148,7 +151,7 @@ pub(crate) struct Platform;
 
 impl Wire<PlatformNumber> for Platform {
     fn read(r: &mut Reader<'_>) -> Result<PlatformNumber, DecodeError> {
-        let bytes = r.bytes(11)?;
+        let bytes = r.bytes(PLATFORM_BYTES)?;
         bytes.try_into().map(PlatformNumber).map_err(|_| r.error("truncated"))
     }
 

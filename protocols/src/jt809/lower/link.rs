@@ -14,7 +14,7 @@ impl Lower {
     pub(super) fn frames(
         &mut self,
         input: &[u8],
-        mut take: impl FnMut(&mut Self, &Frame) -> bool,
+        mut take: impl FnMut(&mut Self, &Frame<'_>) -> bool,
     ) -> (usize, bool) {
         let mut at = 0;
         while let Some(rest) = input.get(at..).filter(|rest| !rest.is_empty()) {
@@ -35,7 +35,7 @@ impl Lower {
         (at, true)
     }
 
-    fn decoded(&self, frame: &Frame) -> Option<Message> {
+    fn decoded(&self, frame: &Frame<'_>) -> Option<Message> {
         let cipher = self.settings.cipher.map(|(cipher, _)| cipher);
         let body = frame.clear_body(cipher.as_ref())?;
         let (message, _) = Message::decode(frame.header.message_id, frame.header.edition(), &body).ok()?;
@@ -43,7 +43,7 @@ impl Lower {
     }
 
     /// Acts upon what came over the main link; `false` when it can't be read.
-    pub(super) fn main_frame(&mut self, now: UtcMillis, frame: &Frame, out: &mut LowerOutbox) -> bool {
+    pub(super) fn main_frame(&mut self, now: UtcMillis, frame: &Frame<'_>, out: &mut LowerOutbox) -> bool {
         let Some(message) = self.decoded(frame) else { return false };
         match message {
             Message::Link(Link::LogInReply(reply)) if self.main == Main::LoggingIn => {
@@ -71,7 +71,7 @@ impl Lower {
     }
 
     /// Acts upon what came over the sub link; `false` when it can't be read.
-    pub(super) fn sub_frame(&mut self, now: UtcMillis, frame: &Frame, out: &mut LowerOutbox) -> bool {
+    pub(super) fn sub_frame(&mut self, now: UtcMillis, frame: &Frame<'_>, out: &mut LowerOutbox) -> bool {
         let Some(message) = self.decoded(frame) else { return false };
         match message {
             Message::Link(Link::SubLogIn(log_in)) => {
@@ -98,7 +98,7 @@ impl Lower {
     }
 
     /// A count, or business: over either link.
-    fn order(&mut self, frame: &Frame, message: Message, out: &mut LowerOutbox) -> bool {
+    fn order(&mut self, frame: &Frame<'_>, message: Message, out: &mut LowerOutbox) -> bool {
         match message {
             Message::Link(Link::PositionsReceived(count)) => {
                 let from = count.from.instant().unwrap_or_default();

@@ -266,6 +266,11 @@ pub const fn is_business(message_id: u16) -> bool {
     )
 }
 
+/// Bytes of a plate.
+const PLATE_BYTES: usize = 21;
+/// Bytes of a plate and its colour.
+const VEHICLE_BYTES: usize = PLATE_BYTES + 1;
+
 /// A business message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "mirrors the message")]
@@ -326,17 +331,37 @@ impl Business {
         Ok((vehicle, sub_type, r.rest()))
     }
 
+    /// The position of a report in real time, read where it lies; `None` when the body is another message.
+    pub(crate) fn position<'b>(
+        message_id: u16,
+        edition: Edition,
+        body: &'b [u8],
+    ) -> Result<Option<vehicle::PositionView<'b>>, DecodeError> {
+        if !matches!(message_id, 0x1200 | 0x9200) {
+            return Ok(None);
+        }
+        let mut r = Reader::new(body, edition_808(edition));
+        if has_vehicle(message_id, &r) {
+            r.bytes(VEHICLE_BYTES)?;
+        }
+        if !matches!(r.u16()?, 0x1202 | 0x9202) {
+            return Ok(None);
+        }
+        let length = r.u32()? as usize;
+        vehicle::PositionView::read(&mut r.sub(length)?).map(Some)
+    }
+
     fn read_vehicle(message_id: u16, r: &mut Reader<'_>) -> Result<Option<Vehicle>, DecodeError> {
         if !has_vehicle(message_id, r) {
             return Ok(None);
         }
-        let plate = r.field::<Fixed<21>, Text>()?;
+        let plate = r.field::<Fixed<PLATE_BYTES>, Text>()?;
         Ok(Some(Vehicle { plate, plate_colour: r.u8()? }))
     }
 
     fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
         if let Some(Vehicle { plate, plate_colour }) = &self.vehicle {
-            w.field::<Fixed<21>, Text>(plate)?;
+            w.field::<Fixed<PLATE_BYTES>, Text>(plate)?;
             w.u8(*plate_colour);
         }
         let mut content = Vec::new();

@@ -4,17 +4,18 @@ use serde::{Serialize, Serializer};
 
 use super::Text;
 use crate::DecodeError;
-use crate::jt808::bcd;
+use crate::jt808::location::Basic;
 use crate::jt808::message::EncodeError;
 use crate::jt808::message::value::as_hex;
 use crate::jt808::message::wire::{
     Array, Body, Byte, Bytes32, Dword, Fixed, List8, Nested, Reader, Rest, Text16, Word, Writer, body,
 };
 use crate::jt809::wire::{
-    In2019, Platform, PlatformNumber, Text32, Utc, UtcSeconds, Widths, edition_808, is_2019,
+    In2019, PLATFORM_BYTES, Platform, PlatformNumber, Text32, Utc, UtcSeconds, Widths, edition_808, is_2019,
 };
+use crate::profile::CHINA_CLOCK_OFFSET_S;
 use crate::time::Civil;
-use crate::{Fix, Quality, Status, UtcMillis, jt809};
+use crate::{Fix, Profile, Quality, Status, UtcMillis, jt809};
 
 /// Length of 1201 in 2011 with the short model of that standard's first print.
 const SHORT_REGISTRATION_BYTES: usize = 49;
@@ -93,7 +94,7 @@ impl LocalTime {
 
 impl Serialize for LocalTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.utc(crate::profile::CHINA_CLOCK_OFFSET_S) {
+        match self.utc(CHINA_CLOCK_OFFSET_S) {
             Some(instant) => serializer.collect_str(&instant),
             None => as_hex(&self.0, serializer),
         }
@@ -116,6 +117,7 @@ impl crate::jt808::message::wire::Wire<LocalTime> for Clock {
 
 body! {
     /// A position of 2011: 36 bytes.
+    #[derive(Copy)]
     Position2011 {
         /// Whether the coordinates are encrypted: 0 or 1.
         encrypted: u8 = Byte,
@@ -191,22 +193,25 @@ impl Body for Position {
 }
 
 impl Position2011 {
-    /// Appends the same as a position report of JT/T 808 (0x0200), whose state and alarm bits it shares.
-    pub(crate) fn write_location(&self, offset_s: i32, out: &mut Vec<u8>) {
-        let encrypted = if self.encrypted == 0 { 0 } else { Status::ENCRYPTED.0 };
-        let time = self.time.utc(offset_s).map_or([0; 6], |at| bcd::encode_time(at, offset_s));
-        out.extend_from_slice(&self.alarms.to_be_bytes());
-        out.extend_from_slice(&(self.state | encrypted).to_be_bytes());
-        out.extend_from_slice(&self.latitude_e6.to_be_bytes());
-        out.extend_from_slice(&self.longitude_e6.to_be_bytes());
-        out.extend_from_slice(&self.altitude_m.to_be_bytes());
-        out.extend_from_slice(&self.speed_kmh.saturating_mul(10).to_be_bytes());
-        out.extend_from_slice(&self.direction_deg.to_be_bytes());
-        out.extend_from_slice(&time);
-        out.extend_from_slice(&[0x01, 4]);
-        out.extend_from_slice(&self.mileage_km.saturating_mul(10).to_be_bytes());
-        out.extend_from_slice(&[0x03, 2]);
-        out.extend_from_slice(&self.recorder_speed_kmh.saturating_mul(10).to_be_bytes());
+    /// The fix, read as a position report of JT/T 808, whose state and alarm bits it shares.
+    #[inline]
+    pub(crate) fn fix(&self, profile: &Profile) -> Fix {
+        let encrypted = if self.encrypted == 0 { Status(0) } else { Status::ENCRYPTED };
+        let basic = Basic {
+            alarms: self.alarms,
+            status: Status(self.state).with(encrypted),
+            latitude_e6: self.latitude_e6,
+            longitude_e6: self.longitude_e6,
+            altitude_m: self.altitude_m,
+            speed_dkmh: self.speed_kmh.saturating_mul(10),
+            course_deg: self.direction_deg,
+            time: self.time.utc(profile.clock_offset_or(CHINA_CLOCK_OFFSET_S)),
+        };
+        Fix {
+            odometer_m: self.mileage_km.checked_mul(1_000),
+            vehicle_speed_dkmh: Some(self.recorder_speed_kmh.saturating_mul(10)),
+            ..basic.fix(profile)
+        }
     }
 
     /// The position of a fix; what is not known is 0, as the format has it. State and alarm bits are those of the
@@ -231,6 +236,52 @@ impl Position2011 {
                 | hemisphere(fix.lat_e7 < 0, Status::SOUTH)
                 | hemisphere(fix.lon_e7 < 0, Status::WEST),
             alarms: u32::try_from(fix.alarms.0 & u64::from(u32::MAX)).unwrap_or(0),
+        }
+    }
+}
+
+/// What a [`Position`] says of the place, the longer one where it lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PositionView<'a> {
+    /// 2011.
+    E2011(Position2011),
+    /// 2019: the terminal's own report.
+    E2019 {
+        /// Whether the coordinates are encrypted.
+        is_encrypted: bool,
+        /// The body of JT/T 808 0x0200.
+        location: &'a [u8],
+    },
+}
+
+impl<'a> PositionView<'a> {
+    /// Reads a position of the reader's edition.
+    ///
+    /// # Errors
+    /// When it is cut short.
+    #[inline]
+    pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        if !is_2019(r.edition()) {
+            return Body::read(r).map(Self::E2011);
+        }
+        let is_encrypted = r.u8()? != 0;
+        let length = r.u32()? as usize;
+        let location = r.bytes(length)?;
+        for _platform_that_says_something_to_it in 0..3 {
+            r.bytes(PLATFORM_BYTES)?;
+            r.u32()?;
+        }
+        Ok(Self::E2019 { is_encrypted, location })
+    }
+}
+
+impl<'a> From<&'a Position> for PositionView<'a> {
+    fn from(position: &'a Position) -> Self {
+        match position {
+            Position::E2011(position) => Self::E2011(*position),
+            Position::E2019(position) => {
+                Self::E2019 { is_encrypted: position.encrypted != 0, location: &position.location }
+            }
         }
     }
 }

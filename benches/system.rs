@@ -272,7 +272,8 @@ impl Served {
             if status["journal"]["consumed_lsn"] == status["journal"]["durable_lsn"] {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(5));
+            // Slower than the limit of requests of one token.
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 

@@ -57,7 +57,7 @@ impl Within {
         let at = Position { lat_e7: fix.lat_e7, lon_e7: fix.lon_e7 };
         match self {
             Self::Everywhere => true,
-            _ if !fix.is_valid() || fix.quality.contains(Quality::CRS_ENCRYPTED) => false,
+            _ if !fix.has_place() => false,
             Self::Box { west, south, east, north } => {
                 let is_between = if west <= east {
                     (*west..=*east).contains(&at.lon_e7)
@@ -115,7 +115,9 @@ mod tests {
     fn what_has_no_valid_position_lies_nowhere() {
         let mut doubtful = fix(24.5, 102.5);
         assert!(area(102, 24, 103, 25).holds(&doubtful));
-        for bit in [Quality::NOT_POSITIONED, Quality::CRS_ENCRYPTED] {
+        for bit in
+            [Quality::NOT_POSITIONED, Quality::ZERO_POSITION, Quality::OUT_OF_RANGE, Quality::CRS_ENCRYPTED]
+        {
             doubtful.quality = bit;
             assert!(!area(102, 24, 103, 25).holds(&doubtful));
             assert!(Within::new(None).holds(&doubtful), "without an area everything is wanted");

@@ -1,6 +1,6 @@
 //! An area that rows must lie in. Fixes without a valid position lie nowhere.
 
-use motorpool_protocols::{Fix, Quality, UtcMillis};
+use motorpool_protocols::{Fix, UtcMillis};
 use motorpool_supervision::ids::ZoneId;
 use motorpool_supervision::point::Position;
 use motorpool_supervision::register::{Shape, Versioned, Zone};
@@ -73,6 +73,8 @@ impl Within {
 
 #[cfg(test)]
 mod tests {
+    use motorpool_protocols::Quality;
+
     use super::*;
 
     fn fix(lat: f64, lon: f64) -> Fix {

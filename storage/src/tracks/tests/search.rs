@@ -38,7 +38,7 @@ fn record() -> impl Strategy<Value = Record> {
                     Quality::OUT_OF_RANGE,
                     Quality::CRS_ENCRYPTED,
                 ];
-                fix.quality = reasons[(second % 4) as usize];
+                fix.quality = reasons[second.rem_euclid(4) as usize];
             }
             let extra = if kind == 5 { vec![1, 2] } else { Vec::new() };
             Record { device: DeviceId(device), received_at: UtcMillis(0), fix, extra }

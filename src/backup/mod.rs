@@ -17,10 +17,13 @@
 
 mod archive;
 mod folder;
+mod lock;
 mod manifest;
 mod pins;
 mod restore;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use manifest::VERSION as MANIFEST_VERSION;
 pub use manifest::{FileEntry, Manifest, RegistryKind};

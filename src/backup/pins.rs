@@ -7,9 +7,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use motorpool_protocols::UtcMillis;
 
+use super::lock::lock;
 use super::manifest::RegistryKind;
 use crate::accounts::keeper::{HEADS_FILE, KEY_FILE, PUBLIC_KEY_FILE, heads_file};
 use crate::config::Config;
@@ -22,7 +23,7 @@ use crate::tracks;
 /// The folder of the picture, in the data folder: links need one file system.
 pub const PINS_FOLDER: &str = "backup.pins";
 /// Locked by the backup that runs.
-const LOCK_FILE: &str = "backup.lock";
+pub(super) const LOCK_FILE: &str = "backup.lock";
 /// How far the mirror is, and what was refused.
 const MIRROR_FOLDER: &str = "mirror";
 /// The queues of superior platforms.
@@ -34,7 +35,21 @@ pub(super) struct Pins {
     pub(super) folder: PathBuf,
     pub(super) journal: Copied,
     pub(super) registry: RegistryKind,
+}
+
+/// The right to back a data folder up: one backup at a time has it, from before its target is touched until that is whole.
+#[derive(Debug)]
+pub(super) struct Turn {
     _lock: File,
+}
+
+impl Turn {
+    /// Takes it for the data folder `data`.
+    pub(super) fn take(data: &Path) -> anyhow::Result<Self> {
+        let lock = lock(&data.join(LOCK_FILE))?;
+        let lock = lock.with_context(|| format!("another backup of {} is running", data.display()))?;
+        Ok(Self { _lock: lock })
+    }
 }
 
 impl Drop for Pins {
@@ -46,17 +61,15 @@ impl Drop for Pins {
 }
 
 impl Pins {
-    /// Takes the picture.
-    pub(super) async fn take(config: &Config) -> anyhow::Result<Self> {
+    /// Takes the picture; the turn keeps others from its folder.
+    pub(super) async fn take(config: &Config, _turn: &Turn) -> anyhow::Result<Self> {
         let data = &config.data;
-        let lock = lock(data)?;
         let folder = data.join(PINS_FOLDER);
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("can't remove {}", folder.display()))?;
         }
         private_folder(&folder)?;
-        let mut pins =
-            Self { folder, journal: Copied::default(), registry: RegistryKind::Sqlite, _lock: lock };
+        let mut pins = Self { folder, journal: Copied::default(), registry: RegistryKind::Sqlite };
         let frozen = Frozen::new(data).context("can't keep the journal from being reused")?;
         pins.followers(config)?;
         let last_device = pins.registry(config).await?;
@@ -145,19 +158,6 @@ pub(super) fn private_folder(folder: &Path) -> anyhow::Result<()> {
         .mode(0o700)
         .create(folder)
         .with_context(|| format!("can't make {}", folder.display()))
-}
-
-fn lock(data: &Path) -> anyhow::Result<File> {
-    let path = data.join(LOCK_FILE);
-    let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-    let file = file.with_context(|| format!("can't open {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => bail!("another backup of {} is running", data.display()),
-        Err(fs::TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("can't lock {}", path.display()))
-        }
-    }
 }
 
 /// The point in time of a picture.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::manifest::{FileEntry, Manifest, VERSION};
-use super::pins::{Pins, entries, shown};
+use super::pins::{Pins, Turn, entries, shown};
 use super::{archive, folder};
 use crate::config::Config;
 use crate::formats;
@@ -78,6 +78,8 @@ pub async fn backup(
     to: &Path,
     mut progress: impl FnMut(usize, usize),
 ) -> anyhow::Result<BackedUp> {
+    // Before the target is touched, and until it is whole: a backup that runs may be writing to the same one.
+    let turn = Turn::take(&config.data)?;
     let began_at = jiff::Timestamp::now();
     let mut manifest = Manifest {
         version: VERSION,
@@ -95,7 +97,7 @@ pub async fn backup(
         true => Target::Archive(archive::Target::begin(to)?),
         false => Target::Folder(folder::Target::begin(to, &manifest.id())?),
     };
-    let pins = Pins::take(config).await?;
+    let pins = Pins::take(config, &turn).await?;
     manifest.journal_begin = pins.journal.begin;
     manifest.journal_end = pins.journal.end;
     manifest.received_through = shown(pins.journal.last_received_at)?;

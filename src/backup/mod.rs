@@ -25,6 +25,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+pub use folder::Reread;
 pub(crate) use manifest::VERSION as MANIFEST_VERSION;
 pub use manifest::{FileEntry, Manifest, RegistryKind};
 pub use pins::PINS_FOLDER;

@@ -23,7 +23,7 @@ use crate::tracks;
 /// The folder of the picture, in the data folder: links need one file system.
 pub const PINS_FOLDER: &str = "backup.pins";
 /// Locked by the backup that runs.
-pub(super) const LOCK_FILE: &str = "backup.lock";
+const LOCK_FILE: &str = "backup.lock";
 /// How far the mirror is, and what was refused.
 const MIRROR_FOLDER: &str = "mirror";
 /// The queues of superior platforms.

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::manifest::{FileEntry, Manifest, VERSION};
 use super::pins::{Pins, Turn, entries, shown};
-use super::{archive, folder};
+use super::{Reread, archive, folder};
 use crate::config::Config;
 use crate::formats;
 use crate::registry::hex;
@@ -68,14 +68,15 @@ enum Target {
     Archive(archive::Target),
 }
 
-/// Backs the data folder of `config` up to a folder or to a tar file, beside a running server or without one. Tells `progress` how many
-/// files are stored, of how many.
+/// Backs the data folder of `config` up to a folder or to a tar file, beside a running server or without one. What is `reread` matters to
+/// a folder alone. Tells `progress` how many files are stored, of how many.
 ///
 /// # Errors
 /// When something can't be read or written. Then the target holds no whole backup of this run.
 pub async fn backup(
     config: &Config,
     to: &Path,
+    reread: Reread,
     mut progress: impl FnMut(usize, usize),
 ) -> anyhow::Result<BackedUp> {
     // Before the target is touched, and until it is whole: a backup that runs may be writing to the same one.
@@ -95,7 +96,7 @@ pub async fn backup(
     };
     let mut target = match archive::is_archive(to) {
         true => Target::Archive(archive::Target::begin(to)?),
-        false => Target::Folder(folder::Target::begin(to, &manifest.id())?),
+        false => Target::Folder(folder::Target::begin(to, &manifest.id(), reread)?),
     };
     let pins = Pins::take(config, &turn).await?;
     manifest.journal_begin = pins.journal.begin;
@@ -135,7 +136,7 @@ fn open(file: &Path) -> anyhow::Result<File> {
 }
 
 /// The line of a file.
-fn hashed(path: &str, file: &Path) -> anyhow::Result<FileEntry> {
+pub(super) fn hashed(path: &str, file: &Path) -> anyhow::Result<FileEntry> {
     let mut source = open(file)?;
     let mut hasher = Hasher::new(&mut source);
     let bytes =

@@ -7,7 +7,7 @@ use motorpool_protocols::protocol::TerminalId;
 use motorpool_protocols::{Protocol, UtcMillis};
 
 use super::archive;
-use super::pins::Turn;
+use super::pins::{Turn, entries};
 use super::*;
 use crate::config::Config;
 use crate::ids::{DeviceId, LinkId};
@@ -57,7 +57,7 @@ impl House {
     }
 
     async fn backup(&self, to: &Path) -> anyhow::Result<BackedUp> {
-        backup(&self.config, to, |_, _| {}).await
+        backup(&self.config, to, Reread::Unnamed, |_, _| {}).await
     }
 
     /// The reason of a refusal.
@@ -94,5 +94,57 @@ async fn two_data_folders_do_not_write_one_tar_file() {
     assert!(!partial.exists(), "what fails is of use to nobody");
     house.backup(&to).await.unwrap();
     assert!(house.refused(&to).await.contains("exists"));
+    check(&to, None).unwrap();
+}
+
+/// Changes a bit of every stored content; says how many there are.
+fn spoil(kept: &Path) -> usize {
+    let folders = entries(&kept.join("objects")).unwrap().into_iter().filter(|folder| folder.is_dir());
+    let files: Vec<PathBuf> = folders.flat_map(|folder| entries(&folder).unwrap()).collect();
+    for file in &files {
+        let mut bytes = fs::read(file).unwrap();
+        bytes.iter_mut().take(1).for_each(|byte| *byte ^= 1);
+        fs::write(file, bytes).unwrap();
+    }
+    files.len()
+}
+
+#[tokio::test]
+async fn what_an_interrupted_backup_left_is_read_before_it_is_used() {
+    let house = House::new().await;
+    let to = house.place("kept");
+    let first = house.backup(&to).await.unwrap();
+    // As if the power went while it was written: files of the right length, and no manifest.
+    fs::rename(&first.written, first.written.with_extension("unfinished")).unwrap();
+    assert!(spoil(&to) >= 2);
+    let second = house.backup(&to).await.unwrap();
+    assert!(second.new_bytes > 0);
+    check(&to, None).unwrap();
+    // What is right is kept.
+    fs::rename(&second.written, second.written.with_extension("unfinished")).unwrap();
+    let third = house.backup(&to).await.unwrap();
+    assert!(third.new_bytes < second.new_bytes, "{third:?}");
+    check(&to, None).unwrap();
+}
+
+#[tokio::test]
+async fn what_decayed_since_the_newest_backup_is_stored_again_when_it_is_reread() {
+    let house = House::new().await;
+    let to = house.place("kept");
+    house.backup(&to).await.unwrap();
+    spoil(&to);
+    assert!(check(&to, None).is_err());
+    backup(&house.config, &to, Reread::All, |_, _| {}).await.unwrap();
+    check(&to, None).unwrap();
+}
+
+#[tokio::test]
+async fn an_earlier_backup_that_cannot_be_read_is_not_counted_on() {
+    let house = House::new().await;
+    let to = house.place("kept");
+    let first = house.backup(&to).await.unwrap();
+    fs::write(&first.written, "{}").unwrap();
+    spoil(&to);
+    house.backup(&to).await.unwrap();
     check(&to, None).unwrap();
 }

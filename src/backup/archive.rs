@@ -109,6 +109,11 @@ impl Target {
         Ok(Self { path: path.to_owned(), partial, builder: tar::Builder::new(sink), new_bytes: 0 })
     }
 
+    /// The file that is written.
+    pub(super) fn place(&self) -> &Path {
+        &self.partial.path
+    }
+
     /// Adds a file.
     pub(super) fn put(&mut self, entry: &FileEntry, source: &mut dyn Read) -> anyhow::Result<()> {
         let mut hasher = Hasher::new(source);

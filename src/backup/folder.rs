@@ -3,7 +3,7 @@
 //! names them: each was durable under its hash before it had its name, and what decayed since is found by checking a backup, or by
 //! making one with [`Reread::All`]. Whatever else lies in `objects` is hashed first, and replaced when it is wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -51,6 +51,8 @@ pub(super) struct Target {
     temporary: PathBuf,
     /// Contents that count as there when their length is right.
     named: BTreeSet<String>,
+    /// Paths and lengths of the newest whole backup.
+    newest: BTreeMap<String, u64>,
     /// Bytes that were not there before.
     pub(super) new_bytes: u64,
 }
@@ -63,8 +65,10 @@ impl Target {
         let lock = lock(&root.join(LOCK_FILE))?;
         let lock = lock.with_context(|| format!("another backup into {} is running", root.display()))?;
         let disk = File::open(root).with_context(|| format!("can't open {}", root.display()))?;
+        let files = newest_whole(root)?.map(|manifest| manifest.files).unwrap_or_default();
+        let newest = files.iter().map(|file| (file.path.clone(), file.bytes)).collect();
         let named = match reread {
-            Reread::Unnamed => newest_whole(root)?.map(contents).unwrap_or_default(),
+            Reread::Unnamed => files.into_iter().map(|file| file.sha256).collect(),
             Reread::All => BTreeSet::new(),
         };
         let marker = root.join(format!("{id}.{UNFINISHED}"));
@@ -73,7 +77,18 @@ impl Target {
             .with_context(|| format!("can't make {}", marker.display()))?;
         sync_folder(root)?;
         let temporary = objects.join(TEMPORARY);
-        Ok(Self { root: root.to_owned(), disk, _lock: lock, marker, temporary, named, new_bytes: 0 })
+        let root = root.to_owned();
+        Ok(Self { root, disk, _lock: lock, marker, temporary, named, newest, new_bytes: 0 })
+    }
+
+    /// The folder.
+    pub(super) fn place(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether a file is probably there: files that keep their name and length seldom change.
+    pub(super) fn seems_to_have(&self, path: &str, bytes: u64) -> bool {
+        self.newest.get(path) == Some(&bytes)
     }
 
     /// Stores a file, unless its content is there.
@@ -124,10 +139,6 @@ impl Target {
         sync_folder(&self.root)?;
         Ok(path)
     }
-}
-
-fn contents(manifest: Manifest) -> BTreeSet<String> {
-    manifest.files.into_iter().map(|file| file.sha256).collect()
 }
 
 /// The files in a folder of backups that end so, in order.

@@ -9,7 +9,7 @@ use motorpool_protocols::{Protocol, UtcMillis};
 use super::archive;
 use super::pins::{Turn, entries};
 use super::*;
-use crate::config::Config;
+use crate::config::{Bytes, Config};
 use crate::ids::{DeviceId, LinkId};
 use crate::journal::{Batch, Journal};
 use crate::registry::{Enrol, Registry};
@@ -147,4 +147,30 @@ async fn an_earlier_backup_that_cannot_be_read_is_not_counted_on() {
     spoil(&to);
     house.backup(&to).await.unwrap();
     check(&to, None).unwrap();
+}
+
+#[tokio::test]
+async fn no_backup_takes_the_room_that_the_journal_needs() {
+    let mut house = House::new().await;
+    house.config.journal.disk_reserve = Bytes(1 << 50);
+    for to in [house.place("kept"), house.place("kept.tar")] {
+        let refused = house.refused(&to).await;
+        assert!(refused.contains("no room") && refused.contains("stay free so that the journal goes on"), "{refused}");
+        assert!(check(&to, None).is_err());
+    }
+    assert!(!house.data().join(PINS_FOLDER).exists() && !house.place("kept.tar.partial").exists());
+}
+
+#[tokio::test]
+async fn a_target_on_the_data_disk_that_would_fill_it_is_refused_before_it_is_written() {
+    let house = House::new().await;
+    // Linked for the picture, which costs nothing, but not in the target.
+    let raw = house.data().join("raw/day=2026-03-04");
+    fs::create_dir_all(&raw).unwrap();
+    fs::File::create(raw.join("0000000000000000.raw")).unwrap().set_len(1 << 42).unwrap();
+    for to in [house.place("kept"), house.place("kept.tar.zst")] {
+        let refused = house.refused(&to).await;
+        assert!(refused.contains("goes to the disk of the data folder"), "{refused}");
+    }
+    assert!(!house.data().join(PINS_FOLDER).exists());
 }

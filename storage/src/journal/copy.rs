@@ -18,8 +18,9 @@ use super::fs::{Fs as _, RealFs};
 use super::handle::JournalError;
 use super::raw::day_of_name;
 use super::recovery::find;
-use super::segments::{Segment, Segments, segment_name};
+use super::segments::{Segment, Segments, base_of_name, segment_name};
 use crate::ids::{DeviceId, Lsn};
+use crate::room::Room;
 use crate::tracks::pin::link;
 
 /// A journal of which no segment is let go.
@@ -55,12 +56,27 @@ impl Frozen {
         Ok(Self { dir, _lock: lock })
     }
 
+    /// Bytes that a copy takes if nothing more is appended.
+    ///
+    /// # Errors
+    /// When the folder can't be read.
+    pub fn bytes(&self) -> Result<u64, JournalError> {
+        let files = RealFs.list(&self.dir);
+        let files = files.map_err(|source| JournalError::Io { path: self.dir.clone(), source })?;
+        Ok(files.iter().filter(|(name, _)| base_of_name(name).is_some()).map(|(_, bytes)| bytes).sum())
+    }
+
     /// Copies the journal to the folder `to`, which is made, as far as it is committed now, and no further than the
-    /// first group with a message of a device that `is_known` does not know.
+    /// first group with a message of a device that `is_known` does not know. Leaves the room free that has to stay so.
     ///
     /// # Errors
     /// When the format is unknown or a file can't be read or written.
-    pub fn copy_to(&self, to: &Path, is_known: &dyn Fn(DeviceId) -> bool) -> Result<Copied, JournalError> {
+    pub fn copy_to(
+        &self,
+        to: &Path,
+        is_known: &dyn Fn(DeviceId) -> bool,
+        room: &Room,
+    ) -> Result<Copied, JournalError> {
         let segments = Segments::new(Arc::new(RealFs), &self.dir, 0, 0);
         let found = find(&segments)?.segments;
         let io = |source| JournalError::Io { path: to.to_owned(), source };
@@ -75,7 +91,7 @@ impl Frozen {
             copied.end = Lsn(part.end);
             copied.last_received_at = copied.last_received_at.max(part.last_received_at);
             if part.end > segment.base || index == 0 {
-                copy_segment(segment, part.end, to).map_err(failed)?;
+                copy_segment(segment, part.end, to, room).map_err(failed)?;
             }
             if part.is_cut {
                 break;
@@ -87,11 +103,11 @@ impl Frozen {
 }
 
 /// Links (across file systems copies) every raw file of the data folder `data` into the new folder `to`. Files whose time is over
-/// meanwhile are left out. Says how many there are.
+/// meanwhile are left out. Says how many there are. Copies leave the room free that has to stay so.
 ///
 /// # Errors
 /// When a folder can't be read or written.
-pub fn pin_raw(data: &Path, to: &Path) -> io::Result<usize> {
+pub fn pin_raw(data: &Path, to: &Path, room: &Room) -> io::Result<usize> {
     let raw = data.join("raw");
     let days = match RealFs.list_dirs(&raw) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
@@ -105,7 +121,7 @@ pub fn pin_raw(data: &Path, to: &Path) -> io::Result<usize> {
             if !name.ends_with(".raw") {
                 continue;
             }
-            match link(&raw.join(day).join(&name), &folder.join(&name)) {
+            match link(&raw.join(day).join(&name), &folder.join(&name), room) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 other => {
                     other?;
@@ -154,9 +170,9 @@ fn committed(segment: &Segment, next: Option<u64>, is_known: &dyn Fn(DeviceId) -
     Ok(part)
 }
 
-fn copy_segment(segment: &Segment, end: u64, to: &Path) -> io::Result<()> {
+fn copy_segment(segment: &Segment, end: u64, to: &Path, room: &Room) -> io::Result<()> {
     let bytes = SEGMENT_HEADER_LEN + (end - segment.base);
-    let mut source = File::open(&segment.path)?.take(bytes);
+    let mut source = room.reader(File::open(&segment.path)?.take(bytes));
     let mut copy = File::create(to.join(segment_name(segment.base)))?;
     io::copy(&mut source, &mut copy)?;
     copy.sync_all()

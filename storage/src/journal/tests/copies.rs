@@ -6,6 +6,12 @@ use std::path::Path;
 use super::*;
 use crate::journal::verify::{each_event, verify};
 use crate::journal::{Event, Frozen};
+use crate::room::Room;
+
+/// A disk that is never full.
+fn endless() -> Room {
+    Room::new(0, || Ok(u64::MAX))
+}
 
 /// What is readable in a data folder.
 fn sent_in(data: &Path) -> Vec<Sent> {
@@ -37,7 +43,7 @@ fn a_copy_beside_a_writer_holds_everything_acknowledged_before_it_and_opens() {
         // Load goes on while the copy is made.
         let writing = scope.spawn(|| append_all(&journal, 2_000..4_000));
         let frozen = Frozen::new(data.path()).unwrap();
-        let copied = frozen.copy_to(&target.path().join("journal"), &|_| true).unwrap();
+        let copied = frozen.copy_to(&target.path().join("journal"), &|_| true, &endless()).unwrap();
         writing.join().unwrap();
         copied
     });
@@ -60,7 +66,7 @@ fn a_copy_ends_before_the_first_group_with_a_device_that_is_not_known() {
         append_durably(&journal, &sent);
     }
     let frozen = Frozen::new(data.path()).unwrap();
-    frozen.copy_to(&target.path().join("journal"), &|device| device != DeviceId(8)).unwrap();
+    frozen.copy_to(&target.path().join("journal"), &|device| device != DeviceId(8), &endless()).unwrap();
     let copy = sent_in(target.path());
     assert_eq!(copy.len(), 30);
     assert_eq!(copy.iter().map(|sent| sent.device).collect::<BTreeSet<_>>(), BTreeSet::from([1]));
@@ -85,4 +91,17 @@ fn no_segment_is_let_go_while_somebody_copies() {
         std::thread::yield_now();
     }
     assert!(journal.oldest() > Lsn(0));
+}
+
+#[test]
+fn a_copy_ends_before_it_takes_the_room_that_the_journal_needs() {
+    let (data, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (journal, _) = Journal::open(data.path(), &small_config(64 << 10)).unwrap();
+    append_all(&journal, 0..500);
+    let frozen = Frozen::new(data.path()).unwrap();
+    assert!(frozen.bytes().unwrap() >= 64 << 10);
+    let full = Room::new(1 << 30, || Ok(1 << 30));
+    let refused = frozen.copy_to(&target.path().join("journal"), &|_| true, &full).unwrap_err();
+    let JournalError::Io { source, .. } = refused else { panic!("{refused}") };
+    assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
 }

@@ -4,6 +4,7 @@
 //! [`Frozen`] therefore holds the lock under which the archive thread releases: appending goes on, but what is in the
 //! journal when the lock is taken stays there until it is dropped. If the copying process dies, the system drops it.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -115,13 +116,10 @@ pub fn pin_raw(data: &Path, to: &Path, room: &Room) -> io::Result<usize> {
     };
     let mut files = 0;
     for day in days.iter().filter(|day| day_of_name(day).is_some()) {
-        let folder = to.join(day);
-        fs::create_dir_all(&folder)?;
-        for (name, _) in RealFs.list(&raw.join(day))? {
-            if !name.ends_with(".raw") {
-                continue;
-            }
-            match link(&raw.join(day).join(&name), &folder.join(&name), room) {
+        let (from, folder) = (raw.join(day), to.join(day));
+        for name in raw_names(&from)? {
+            fs::create_dir_all(&folder)?;
+            match link(&from.join(&name), &folder.join(&name), room) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 other => {
                     other?;
@@ -131,6 +129,17 @@ pub fn pin_raw(data: &Path, to: &Path, room: &Room) -> io::Result<usize> {
         }
     }
     Ok(files)
+}
+
+/// The raw files in the folder of a day; none when that went meanwhile because its time was over. Their lengths are not asked for: one of
+/// them may go as well.
+pub(super) fn raw_names(folder: &Path) -> io::Result<Vec<OsString>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()?;
+    Ok(names.into_iter().filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "raw")).collect())
 }
 
 /// What of a segment is copied.

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::*;
 use crate::journal::verify::{each_event, verify};
-use crate::journal::{Event, Frozen};
+use crate::journal::copy::raw_names;
+use crate::journal::{Event, Frozen, pin_raw};
 use crate::room::Room;
 
 /// A disk that is never full.
@@ -104,4 +105,17 @@ fn a_copy_ends_before_it_takes_the_room_that_the_journal_needs() {
     let refused = frozen.copy_to(&target.path().join("journal"), &|_| true, &full).unwrap_err();
     let JournalError::Io { source, .. } = refused else { panic!("{refused}") };
     assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
+}
+
+#[test]
+fn a_day_of_raw_files_that_goes_meanwhile_has_none() {
+    let data = tempfile::tempdir().unwrap();
+    let day = data.path().join("raw/day=2026-03-04");
+    std::fs::create_dir_all(&day).unwrap();
+    std::fs::write(day.join("0000000000000000.raw"), b"x").unwrap();
+    std::fs::write(day.join("0000000000000000.raw.tmp"), b"x").unwrap();
+    assert_eq!(raw_names(&day).unwrap(), ["0000000000000000.raw"]);
+    assert_eq!(pin_raw(data.path(), &data.path().join("pinned"), &endless()).unwrap(), 1);
+    std::fs::remove_dir_all(&day).unwrap();
+    assert!(raw_names(&day).unwrap().is_empty());
 }

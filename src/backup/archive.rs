@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 
+use super::folder::sync_folder;
 use super::lock::{is_at, lock};
 use super::manifest::{FileEntry, Manifest, NAME};
 use super::run::Hasher;
@@ -147,7 +148,7 @@ impl Target {
             .with_context(|| format!("can't make {}", self.path.display()))?;
         self.partial.is_whole = true;
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or_else(|| Path::new("."))).and_then(|folder| folder.sync_all())?;
+        sync_folder(folder.unwrap_or_else(|| Path::new(".")))?;
         Ok(self.path)
     }
 }

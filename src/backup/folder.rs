@@ -163,7 +163,8 @@ fn newest_whole(root: &Path) -> anyhow::Result<Option<Manifest>> {
     Ok(None)
 }
 
-fn sync_folder(folder: &Path) -> anyhow::Result<()> {
+/// Makes what was made, moved and removed in a folder durable.
+pub(super) fn sync_folder(folder: &Path) -> anyhow::Result<()> {
     File::open(folder)
         .and_then(|file| file.sync_all())
         .with_context(|| format!("can't sync {}", folder.display()))

@@ -33,5 +33,5 @@ pub use folder::Reread;
 pub(crate) use manifest::VERSION as MANIFEST_VERSION;
 pub use manifest::{FileEntry, Manifest, RegistryKind};
 pub use pins::PINS_FOLDER;
-pub use restore::{Checked, Restored, check, restore};
+pub use restore::{Checked, Restored, check, ensure_restored, restore};
 pub use run::{BackedUp, backup};

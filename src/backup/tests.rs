@@ -1,6 +1,7 @@
 //! What goes wrong around a backup: a second one, a target that is not what it was, a disk that is nearly full, a folder that is there.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use motorpool_protocols::protocol::TerminalId;
@@ -173,4 +174,56 @@ async fn a_target_on_the_data_disk_that_would_fill_it_is_refused_before_it_is_wr
         assert!(refused.contains("goes to the disk of the data folder"), "{refused}");
     }
     assert!(!house.data().join(PINS_FOLDER).exists());
+}
+
+#[tokio::test]
+async fn a_restore_fills_a_folder_that_is_there_without_replacing_it() {
+    let house = House::new().await;
+    let to = house.place("kept");
+    house.backup(&to).await.unwrap();
+    // What can't be replaced, as a mount point can't: the same folder must be there afterwards.
+    let data = house.place("mounted");
+    fs::create_dir_all(data.join("lost+found")).unwrap();
+    let before = fs::metadata(&data).unwrap().ino();
+    let mut with_slash = data.clone().into_os_string();
+    with_slash.push("/");
+    let restored = restore(&to, None, Path::new(&with_slash)).unwrap();
+    assert_eq!(restored.problems, [""; 0]);
+    assert_eq!(fs::metadata(&data).unwrap().ino(), before);
+    let names: Vec<_> = entries(&data).unwrap().into_iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    assert!(names.iter().any(|name| name == "registry.sqlite") && names.iter().any(|name| name == "journal"));
+    ensure_restored(&data).unwrap();
+    assert!(!names.iter().any(|name| name == ".restoring"), "{names:?}");
+    let refused = restore(&to, None, &data).unwrap_err();
+    assert!(refused.to_string().contains("not empty"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_restore_makes_the_folder_that_a_slash_ends() {
+    let house = House::new().await;
+    let to = house.place("kept.tar");
+    house.backup(&to).await.unwrap();
+    let mut data = house.place("new").into_os_string();
+    data.push("/");
+    restore(&to, None, Path::new(&data)).unwrap();
+    assert!(house.place("new/registry.sqlite").exists() && !house.place("new.restoring").exists());
+}
+
+#[tokio::test]
+async fn a_restore_that_fails_or_was_interrupted_leaves_no_data_folder_to_start_on() {
+    let house = House::new().await;
+    let to = house.place("kept");
+    house.backup(&to).await.unwrap();
+    spoil(&to);
+    let data = house.place("there");
+    fs::create_dir(&data).unwrap();
+    restore(&to, None, &data).unwrap_err();
+    assert!(entries(&data).unwrap().is_empty());
+    fs::create_dir(data.join(".restoring")).unwrap();
+    for refused in [restore(&to, None, &data).unwrap_err(), ensure_restored(&data).unwrap_err()] {
+        assert!(refused.to_string().contains("interrupted"), "{refused}");
+    }
+    let nowhere = house.place("nowhere");
+    std::os::unix::fs::symlink(house.place("gone"), &nowhere).unwrap();
+    assert!(restore(&to, None, &nowhere).unwrap_err().to_string().contains("leads nowhere"));
 }

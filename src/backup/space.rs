@@ -31,7 +31,8 @@ pub(super) fn bytes_below(path: &Path) -> anyhow::Result<u64> {
     let failed = || format!("can't look at {}", path.display());
     let found = there(fs::metadata(path)).with_context(failed)?;
     let mut bytes = found.as_ref().map_or(0, |found| if found.is_dir() { 0 } else { found.len() });
-    let mut open: Vec<PathBuf> = found.filter(fs::Metadata::is_dir).map(|_| path.to_owned()).into_iter().collect();
+    let mut open: Vec<PathBuf> =
+        found.filter(fs::Metadata::is_dir).map(|_| path.to_owned()).into_iter().collect();
     while let Some(folder) = open.pop() {
         let Some(entries) = there(fs::read_dir(&folder)).with_context(failed)? else { continue };
         for entry in entries {

@@ -156,7 +156,10 @@ async fn no_backup_takes_the_room_that_the_journal_needs() {
     house.config.journal.disk_reserve = Bytes(1 << 50);
     for to in [house.place("kept"), house.place("kept.tar")] {
         let refused = house.refused(&to).await;
-        assert!(refused.contains("no room") && refused.contains("stay free so that the journal goes on"), "{refused}");
+        assert!(
+            refused.contains("no room") && refused.contains("stay free so that the journal goes on"),
+            "{refused}"
+        );
         assert!(check(&to, None).is_err());
     }
     assert!(!house.data().join(PINS_FOLDER).exists() && !house.place("kept.tar.partial").exists());
@@ -190,7 +193,8 @@ async fn a_restore_fills_a_folder_that_is_there_without_replacing_it() {
     let restored = restore(&to, None, Path::new(&with_slash)).unwrap();
     assert_eq!(restored.problems, [""; 0]);
     assert_eq!(fs::metadata(&data).unwrap().ino(), before);
-    let names: Vec<_> = entries(&data).unwrap().into_iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    let names: Vec<_> =
+        entries(&data).unwrap().into_iter().map(|path| path.file_name().unwrap().to_owned()).collect();
     assert!(names.iter().any(|name| name == "registry.sqlite") && names.iter().any(|name| name == "journal"));
     ensure_restored(&data).unwrap();
     assert!(!names.iter().any(|name| name == ".restoring"), "{names:?}");

@@ -93,7 +93,8 @@ impl<R: Read> Read for RoomReader<'_, R> {
             self.room.ask(STEP_BYTES)?;
             self.granted_bytes = STEP_BYTES;
         }
-        let read = self.source.read(buffer)?;
+        let granted = usize::try_from(self.granted_bytes).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.source.read(buffer.get_mut(..granted).unwrap_or_default())?;
         self.granted_bytes = self.granted_bytes.saturating_sub(read as u64);
         Ok(read)
     }
@@ -121,7 +122,8 @@ mod tests {
         let free = AtomicU64::new(10 * STEP_BYTES);
         let room = Room::new(STEP_BYTES, move || Ok(free.fetch_sub(3 * STEP_BYTES, Ordering::Relaxed)));
         let mut copied = Vec::new();
-        let refused = io::copy(&mut room.reader(io::repeat(7).take(100 * STEP_BYTES)), &mut copied).unwrap_err();
+        let refused =
+            io::copy(&mut room.reader(io::repeat(7).take(100 * STEP_BYTES)), &mut copied).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
         // Granted with 10, 7 and 4 steps free; with 1 there is none beside what stays.
         assert_eq!(copied.len() as u64, 3 * STEP_BYTES);

@@ -139,7 +139,10 @@ pub(super) fn raw_names(folder: &Path) -> io::Result<Vec<OsString>> {
         other => other?,
     };
     let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()?;
-    Ok(names.into_iter().filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "raw")).collect())
+    Ok(names
+        .into_iter()
+        .filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "raw"))
+        .collect())
 }
 
 /// What of a segment is copied.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::*;
-use crate::journal::verify::{each_event, verify};
 use crate::journal::copy::raw_names;
-use crate::journal::{Event, Frozen, pin_raw};
+use crate::journal::verify::{each_event, verify};
+use crate::journal::{Event, Frozen, JournalError, pin_raw};
 use crate::room::Room;
 
 /// A disk that is never full.

@@ -17,6 +17,7 @@
 mod fresh;
 mod keeper;
 mod marks;
+mod silent;
 #[cfg(test)]
 mod tests;
 
@@ -137,8 +138,10 @@ impl Rollups {
                 return Err(AskError::NotYet(folded));
             }
             let range = whole.start.max(slots.start)..whole.end.min(slots.end);
-            let entries = self.fold(&range, &again, needs).await?.entries;
-            let without: FxHashSet<DeviceId> = again.into_iter().collect();
+            let Folded { entries, unreadable } = self.fold(&range, &again, needs).await?;
+            // Of what can't be read, what was rolled up before counts.
+            let without: FxHashSet<DeviceId> =
+                again.into_iter().filter(|device| !unreadable.contains(device)).collect();
             parts.extend(table.map(|table| Part { table, without: Arc::new(without) }));
             if !entries.is_empty() {
                 parts.push(Part::whole(Arc::new(Table::of(&entries))));
@@ -234,7 +237,7 @@ impl Rollups {
             for (device, entries) in done.await? {
                 match entries {
                     Some(entries) => folded.entries.extend(entries),
-                    None => folded.damaged.push(device),
+                    None => drop(folded.unreadable.insert(device)),
                 }
             }
         }
@@ -247,5 +250,5 @@ impl Rollups {
 struct Folded {
     entries: Vec<motorpool_rollups::Entry>,
     /// Devices of which part of the archive can't be read.
-    damaged: Vec<DeviceId>,
+    unreadable: BTreeSet<DeviceId>,
 }

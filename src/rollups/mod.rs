@@ -12,8 +12,9 @@
 //! speeds and readings alone need no trips and do not ask the registry.
 //!
 //! What is kept is a function of the archive and of the settings of trips: `motorpool rollups verify` makes it again without trips of the
-//! registry and compares. Files that are deleted come back by themselves after the next start.
+//! registry and compares slots, sums and which days there are. Files that are deleted come back by themselves after the next start.
 
+mod compare;
 mod fresh;
 mod keeper;
 mod marks;
@@ -32,6 +33,7 @@ use motorpool_supervision::rollups::Slot;
 use motorpool_supervision::trips::TripSettings;
 use rustc_hash::FxHashSet;
 
+pub use compare::{Compared, compare, kept_days};
 pub use fresh::gauges;
 pub use keeper::Keeper;
 pub use marks::DayMarks;

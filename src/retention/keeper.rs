@@ -61,7 +61,7 @@ impl Retention {
     /// # Errors
     /// When the registry fails.
     pub async fn new(parts: RetentionParts) -> anyhow::Result<Self> {
-        if let Some(from) = instant(&parts.registry, WHOLE_FROM).await? {
+        if let Some(from) = whole_from(&parts.registry).await? {
             parts.marks.set_floor(from);
         }
         Ok(Self { parts })
@@ -176,7 +176,7 @@ impl Retention {
     /// Notes, before they go, that tracks or trips from before an instant are not whole any more.
     async fn no_longer_whole(&self, before: UtcMillis) -> anyhow::Result<()> {
         let from = UtcMillis(before.0.saturating_add(i64::from(SETTLED_DAYS) * DAY_MS));
-        let known = instant(&self.parts.registry, WHOLE_FROM).await?;
+        let known = whole_from(&self.parts.registry).await?;
         if known.is_none_or(|known| known < from) {
             self.parts.registry.set_setting(WHOLE_FROM, &from.0.to_string()).await?;
         }
@@ -232,6 +232,14 @@ fn named(days: &[String]) -> Value {
         return json!(days);
     };
     json!({ "count": days.len(), "first": first, "last": last })
+}
+
+/// From when on all tracks are kept; `None` when none were ever removed.
+///
+/// # Errors
+/// When the registry fails.
+pub async fn whole_from(registry: &Registry) -> anyhow::Result<Option<UtcMillis>> {
+    instant(registry, WHOLE_FROM).await
 }
 
 /// An instant that a setting keeps.

@@ -20,7 +20,7 @@ mod tests;
 
 pub use clock::Clock;
 pub use held::Held;
-pub use keeper::{Retention, RetentionParts};
+pub use keeper::{Retention, RetentionParts, whole_from};
 pub use plan::{Class, Limits, Plan, RawDay, RowsDue, plan};
 
 /// So many days before the first day whose tracks may be gone are not derived again: deriving looks back.

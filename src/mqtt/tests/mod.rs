@@ -1,5 +1,6 @@
 //! The listener over real sockets, with packets written by the codec's client side or by hand.
 
+mod broker;
 mod rig;
 
 use std::sync::Arc;

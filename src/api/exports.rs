@@ -118,7 +118,7 @@ pub(super) struct ExportBody {
     /// Coordinate system of the file; `wgs84` when absent, and the only one of `parquet` and `geoparquet`.
     #[serde(default)]
     crs: Crs,
-    /// Whether fixes too whose `fix_time` is not to be believed.
+    /// Whether fixes too whose `fix_time` is not to be believed: those received from `from` to `to`, under the car of that time.
     #[serde(default)]
     include_suspect: bool,
     /// What for, 2 to 500 characters. People must say it, tokens may.

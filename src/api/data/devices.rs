@@ -1,6 +1,7 @@
 //! Devices, their last positions, their tracks and links, as a caller sees them. What a device sent is seen for the times at which it
 //! sat in a car that the caller sees.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use motorpool_protocols::UtcMillis;
@@ -228,7 +229,8 @@ impl Data {
         open
     }
 
-    /// The fixes of a device at the times at which it is seen.
+    /// The fixes of a device at the times at which it is seen. Of a fix whose clock is not believed that is the time at which it was
+    /// received: what the clock says may be the time of another car.
     pub(in super::super) async fn track(
         &self,
         device: DeviceId,
@@ -236,13 +238,15 @@ impl Data {
         to: UtcMillis,
         options: TrackOptions,
     ) -> Result<Track, Problem> {
-        self.open_device("track.read", device, from, to).await?;
-        let (tracks, times) = (self.vault().tracks.clone(), self.device_times(device));
-        let read = tokio::task::spawn_blocking(move || {
-            let mut track = tracks.track(device, from, to, options);
-            track.rows.retain(|row| times.iter().any(|span| span.contains(row.fix.fix_time)));
-            track
-        });
+        if options.include_suspect {
+            self.open_device_of_any_time("track.read", device, from, to).await?;
+        } else {
+            self.open_device("track.read", device, from, to).await?;
+        }
+        let tracks = self.vault().tracks.clone();
+        let range = |span: Span| span.from..span.to.unwrap_or(UtcMillis(i64::MAX));
+        let times: Vec<Range<UtcMillis>> = self.device_times(device).into_iter().map(range).collect();
+        let read = tokio::task::spawn_blocking(move || tracks.track_at(device, from..to, &times, options));
         read.await.map_err(|error| Problem::internal(&error))
     }
 

@@ -100,14 +100,25 @@ impl Data {
     pub(in super::super) async fn commands_of(
         &self,
         device: &Device,
-        before: i64,
+        mut before: i64,
         limit: u32,
     ) -> Result<Vec<StoredCommand>, Problem> {
-        let mut commands = self.registry().commands_of(device.id, before, limit).await?;
+        let wanted = limit as usize;
+        let at_once = if self.is_everything() { limit } else { limit.max(ROWS_AT_ONCE) };
         // What was said to it while it sat in a car of others is theirs.
         let times = self.device_times(device.id);
-        commands.retain(|command| times.iter().any(|span| span.contains(command.created_at)));
-        Ok(commands)
+        let is_seen = |command: &StoredCommand| times.iter().any(|span| span.contains(command.created_at));
+        let mut seen = Vec::new();
+        loop {
+            let rows = self.registry().commands_of(device.id, before, at_once).await?;
+            let is_last = rows.len() < at_once as usize;
+            before = rows.last().map_or(before, |row| row.id);
+            seen.extend(rows.into_iter().filter(is_seen));
+            if is_last || seen.len() >= wanted {
+                seen.truncate(wanted);
+                return Ok(seen);
+            }
+        }
     }
 
     /// Queues a command for a device that was looked up here.

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use motorpool_protocols::{Fix, UtcMillis};
 use motorpool_supervision::ids::{DeviceId, UnitId, VehicleId};
 use motorpool_supervision::register::{Binding, Span, Unit, Vehicle};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::app::TestApp;
@@ -13,7 +13,8 @@ use super::people::Person;
 use crate::accounts::Role;
 use crate::clock::wall_now;
 use crate::config::{Bytes, Config};
-use crate::registry::Change;
+use crate::ids::DeviceId as Known;
+use crate::registry::{Change, NewCommand};
 
 /// 2024-05-01T00:00:00Z, when the device moved.
 const MOVED: UtcMillis = UtcMillis(1_714_521_600_000);
@@ -140,4 +141,36 @@ async fn a_track_does_not_tell_when_there_is_more_of_others() {
     let path = format!("{TRACK}?{EVER}&limit=1");
     let after = fleet.app.call_as(&fleet.after, "GET", &path, None).await.good();
     assert_eq!(after["items"][0]["fix_time"], "2024-05-01T01:00:00Z", "{after}");
+}
+
+#[tokio::test]
+async fn commands_come_page_by_page_past_those_of_others() {
+    let fleet = Fleet::new().await;
+    let registry = &fleet.app.registry;
+    let now = wall_now();
+    let later = |hours: i64| UtcMillis(now.0 + hours * HOUR_MS);
+    // The other device sits in the car of unit 3, and moves in an hour.
+    let spans = [(2, Span::new(UtcMillis(0), later(1))), (1, Span { from: later(1), to: None })];
+    for (vehicle, valid) in spans {
+        let row = Binding { device: DeviceId(2), vehicle: VehicleId(vehicle), ..Binding::default() };
+        registry.write_rows(&[Change::Add { id: None, valid, row }], "test", now).await.unwrap();
+    }
+    for hours in [0, 0, 0, 2, 2, 2] {
+        let new = NewCommand {
+            device: Known(2),
+            command: json!({ "command": "ask_position" }).to_string(),
+            is_harmless: true,
+            expires_at: later(24),
+        };
+        registry.queue_command(&new, ("test", None), later(hours)).await.unwrap();
+    }
+    let mut path = Some("/api/v1/devices/2/commands?limit=2".to_owned());
+    let mut pages: Vec<Vec<Value>> = Vec::new();
+    while let Some(next) = path {
+        let answer = fleet.app.call_as(&fleet.after, "GET", &next, None).await;
+        pages
+            .push(answer.good()["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect());
+        path = answer.next();
+    }
+    assert_eq!(json!(pages), json!([[3, 2], [1]]));
 }

@@ -126,7 +126,8 @@ fn what_was_filled_back_and_forgotten_is_filled_back_again() {
     // The range has to wait until everything else is there.
     *engine.refused_before.lock().unwrap() = OLD_NS;
     let running = Running::start(&spine, &engine, NO_LIMIT, OVERLAP);
-    wait_until(|| running.status.trouble().is_some_and(|error| error.trouble == Trouble::Configuration));
+    engine
+        .pass_until(|| running.status.trouble().is_some_and(|error| error.trouble == Trouble::Configuration));
     *engine.refused_before.lock().unwrap() = 0;
     // Killed in the middle of it, and again.
     for writes in [20, 40] {
@@ -193,12 +194,12 @@ fn a_range_that_the_server_does_not_take_is_not_in_the_way() {
 /// Has the largest file of the archive be there and not be opened while `meanwhile` runs.
 fn unreadable(spine: &Spine, meanwhile: impl FnOnce()) {
     let file = parquet_file(&spine.folder.path().join("tracks"));
-    let aside = spine.folder.path().join("aside");
-    std::fs::rename(&file, &aside).unwrap();
-    // A link to itself.
-    std::os::unix::fs::symlink(&file, &file).unwrap();
+    let (aside, link) = (spine.folder.path().join("aside"), spine.folder.path().join("link"));
+    // A link to itself; at no moment is there nothing, which would count as lost.
+    std::fs::hard_link(&file, &aside).unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    std::fs::rename(&link, &file).unwrap();
     meanwhile();
-    std::fs::remove_file(&file).unwrap();
     std::fs::rename(&aside, &file).unwrap();
 }
 
@@ -207,14 +208,15 @@ fn a_file_that_cant_be_opened_for_a_moment_is_waited_for() {
     let engine = Engine::default();
     let spine = owing(&engine);
     let mut running = None;
-    // What comes in has to be numbered by what is there.
+    *engine.refused_before.lock().unwrap() = OLD_NS;
+    // What comes in has to be numbered by what is there, unless the archive has the file open still.
     unreadable(&spine, || {
         let running = running.insert(Running::start(&spine, &engine, NO_LIMIT, OVERLAP));
         wait_until(|| running.status.archive_failures.load(Relaxed) > 0);
     });
     let running = running.unwrap();
-    *engine.refused_before.lock().unwrap() = OLD_NS;
-    wait_until(|| running.status.trouble().is_some_and(|error| error.trouble == Trouble::Configuration));
+    let is_refused = || running.status.trouble().is_some_and(|error| error.trouble == Trouble::Configuration);
+    engine.pass_until(is_refused);
     // And then the range that is owed.
     let before = running.status.archive_failures.load(Relaxed);
     unreadable(&spine, || {

@@ -54,6 +54,8 @@ impl Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a plain record")]
 pub struct Limits {
+    /// The time of the look. Holds that end later are in force.
+    pub at: UtcMillis,
     /// Newer days with raw messages that a day must have to go; 0 = none ever goes.
     pub raw_days: u32,
     /// Fixes received before this.
@@ -82,6 +84,7 @@ impl Limits {
         };
         let retention = &config.retention;
         Self {
+            at: clock.at,
             raw_days: config.journal.raw_retention_days,
             tracks: before(retention.tracks_days),
             trips: before(retention.trips_days),
@@ -130,6 +133,8 @@ impl RawDay {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "a result, read field by field")]
 pub struct Plan {
+    /// The time that it goes by: the wall clock, or less where that went further than retention follows.
+    pub at: UtcMillis,
     /// Days of messages.
     pub raw: Vec<RawDay>,
     /// Days of fixes.
@@ -160,7 +165,7 @@ impl Plan {
 /// # Errors
 /// When the registry or a folder can't be read.
 pub async fn plan(data: &Path, registry: &Registry, held: &Held, limits: &Limits) -> anyhow::Result<Plan> {
-    let mut plan = Plan::default();
+    let mut plan = Plan { at: limits.at, ..Plan::default() };
     let snapshot = registry.snapshot();
     let raw = data.join("raw");
     for day in expire::days_past(&raw, limits.raw_days).context("can't read the raw archive")? {

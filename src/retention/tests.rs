@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::civil::date;
 use motorpool_protocols::time::DAY_MS;
@@ -16,7 +17,7 @@ use serde_json::json;
 
 use super::*;
 use crate::accounts::chain::AUDIT_DAYS_MIN;
-use crate::clock;
+use crate::clock::{self, Reading};
 use crate::config::Config;
 use crate::ids::{DeviceId, Lsn};
 use crate::registry::accounts::LogFilter;
@@ -30,6 +31,7 @@ use crate::tracks::{Archive, Selection, Tracks};
 
 /// 2026-03-04T00:00:00Z.
 const THEN: i64 = 1_772_582_400_000;
+const HOUR: Duration = Duration::from_secs(3_600);
 
 fn hold(on: HoldOn, from: Option<i64>, to: Option<i64>) -> Hold {
     Hold {
@@ -239,21 +241,25 @@ impl Bench {
         self.tracks.seal_now().unwrap();
     }
 
-    async fn look(&self, now: UtcMillis) {
-        let retention = Retention::new(RetentionParts {
+    async fn retention(&self) -> Retention {
+        let parts = RetentionParts {
             registry: Arc::clone(&self.registry),
             tracks: self.tracks.clone(),
-            clock: Arc::new(clock::Clock::starting_at(now)),
+            // Years ahead, as after an hour of a clock that was: what is old has nothing to do with it.
+            clock: Arc::new(clock::Clock::starting_at(days_later(20_000))),
             marks: Arc::new(Marks::new(Lsn(8))),
             config: Arc::clone(&self.config),
-        });
-        retention.await.unwrap().look(now).await.unwrap();
+        };
+        Retention::new(parts).await.unwrap()
     }
 
-    /// A look with one before it that vouches for the clock.
-    async fn look_again(&self, now: UtcMillis) {
+    /// A look with one before it that vouches for the clock, in this life of the server and in the one before.
+    async fn look(&self, now: UtcMillis) {
         self.registry.set_setting("retention_clock", &now.0.to_string()).await.unwrap();
-        self.look(now).await;
+        let mut retention = self.retention().await;
+        let reading = Reading { wall: now, steady: Instant::now() };
+        assert_eq!(retention.look(reading).await.unwrap(), Look::Waited);
+        assert_eq!(retention.look(reading).await.unwrap(), Look::Removed);
     }
 
     /// The devices that have fixes, trips; the cars that have flags, cases.
@@ -285,36 +291,64 @@ impl Bench {
 }
 
 on_both! {
-    the_first_look_removes_nothing_and_a_clock_that_ran_wild_little
+    a_look_removes_nothing_by_a_clock_that_nothing_vouches_for
+    a_hold_that_ends_is_in_force_until_the_clock_that_removes_says_so
     what_is_over_goes_class_by_class_and_an_open_case_keeps_its_evidence
     a_hold_wins_until_somebody_else_lifts_it
     a_plan_changes_nothing_and_says_what_a_look_does
     details_of_the_audit_log_go_and_the_chain_holds
 }
 
-async fn the_first_look_removes_nothing_and_a_clock_that_ran_wild_little(home: Home) {
+async fn a_look_removes_nothing_by_a_clock_that_nothing_vouches_for(home: Home) {
     let bench = Bench::new(home).await;
     let before = bench.left().await;
-    bench.look(days_later(5_000)).await;
-    assert_eq!(bench.left().await, before);
-    // Set right again, then years ahead for one look.
-    bench.look(days_later(10)).await;
-    bench.look(days_later(9_000)).await;
+    let begun = Instant::now();
+    let at = |hours: u32, days: i64| Reading { wall: days_later(days), steady: begun + HOUR * hours };
+    // Years ahead at the first look of a registry, then right again, then years ahead for one look.
+    let mut retention = bench.retention().await;
+    for reading in [at(0, 5_000), at(2, 10), at(26, 9_000), at(28, 11)] {
+        assert_eq!(retention.look(reading).await.unwrap(), Look::Waited);
+    }
+    assert_eq!(retention.look(at(52, 12)).await.unwrap(), Look::Removed);
+    // Another life of the server begins years ahead: what it trusts goes on from the last look.
+    let mut retention = bench.retention().await;
+    assert_eq!(retention.look(at(60, 9_000)).await.unwrap(), Look::Waited);
+    assert_eq!(retention.look(at(84, 9_001)).await.unwrap(), Look::Removed);
     assert_eq!(bench.left().await, before);
     assert!(bench.removals().await.is_empty());
+    assert_eq!(clock_of(&bench.registry, days_later(9_001)).await.unwrap().at, days_later(16));
+}
+
+async fn a_hold_that_ends_is_in_force_until_the_clock_that_removes_says_so(home: Home) {
+    let bench = Bench::new(home).await;
+    let before = bench.left().await;
+    let mut new = hold(HoldOn::Everything, None, None).set;
+    new.until = Some(days_later(4_000));
+    let who = Holder { by: "test", person: None, told: None };
+    bench.registry.place_hold(&new, who, days_later(1)).await.unwrap();
+    bench.registry.set_setting("retention_clock", &days_later(3_990).0.to_string()).await.unwrap();
+    let begun = Instant::now();
+    let mut retention = bench.retention().await;
+    for (days, expected) in [(0, Look::Waited), (1, Look::Removed)] {
+        let reading = Reading { wall: days_later(9_000 + days), steady: begun + 24 * HOUR * u32::try_from(days).unwrap() };
+        assert_eq!(retention.look(reading).await.unwrap(), expected);
+    }
+    assert_eq!(bench.left().await, before);
+    bench.look(days_later(4_000)).await;
+    assert_ne!(bench.left().await, before);
 }
 
 async fn what_is_over_goes_class_by_class_and_an_open_case_keeps_its_evidence(home: Home) {
     let bench = Bench::new(home).await;
-    bench.look_again(days_later(1_094)).await;
+    bench.look(days_later(1_094)).await;
     assert_eq!(bench.left().await, [vec![1, 2, 3], vec![1, 2, 3], vec![1, 2, 3], vec![1, 2]]);
-    bench.look_again(days_later(1_098)).await;
+    bench.look(days_later(1_098)).await;
     assert_eq!(bench.left().await, [vec![2], vec![2], vec![1, 2, 3], vec![1, 2]]);
     assert_eq!(bench.removals().await, ["tracks", "trips"]);
-    bench.look_again(days_later(3_653)).await;
+    bench.look(days_later(3_653)).await;
     // The flag of car 1 stays as long as its case, which goes now.
     assert_eq!(bench.left().await, [vec![2], vec![2], vec![1, 2], vec![2]]);
-    bench.look_again(days_later(3_654)).await;
+    bench.look(days_later(3_654)).await;
     assert_eq!(bench.left().await, [vec![2], vec![2], vec![2], vec![2]]);
     assert!(bench.registry.case_events("v1-2026-03-04", 0).await.unwrap().is_empty());
 }
@@ -325,7 +359,7 @@ async fn a_hold_wins_until_somebody_else_lifts_it(home: Home) {
     let person = |person, by| Holder { by, person: Some(person), told: None };
     let new = hold(HoldOn::Unit(UnitId(2)), Some(THEN), Some(THEN + DAY_MS)).set;
     let id = registry.place_hold(&new, person(7, "li"), days_later(1)).await.unwrap();
-    bench.look_again(days_later(4_000)).await;
+    bench.look(days_later(4_000)).await;
     assert_eq!(bench.left().await, [vec![1, 2, 3], vec![1, 2, 3], vec![1, 2, 3], vec![1, 2]]);
     let refused = registry.lift_hold(id, "done", person(7, "li"), days_later(4_000)).await.unwrap_err();
     assert!(refused.to_string().contains("somebody else"), "{refused}");
@@ -334,7 +368,7 @@ async fn a_hold_wins_until_somebody_else_lifts_it(home: Home) {
     registry.lift_hold(id, "结案", person(9, "zhao"), days_later(4_000)).await.unwrap_err();
     let lifted = &registry.holds().await.unwrap()[0];
     assert_eq!((lifted.lifted_by.as_deref(), lifted.lift_reason.as_deref()), (Some("wang"), Some("结案")));
-    bench.look_again(days_later(4_000)).await;
+    bench.look(days_later(4_000)).await;
     bench.look(days_later(4_000)).await;
     assert_eq!(bench.left().await, [vec![2], vec![2], vec![2], vec![2]]);
 }
@@ -344,7 +378,7 @@ async fn a_plan_changes_nothing_and_says_what_a_look_does(home: Home) {
     let before = bench.left().await;
     let now = days_later(1_100);
     let held = Held::read(&bench.registry, now).await.unwrap();
-    let limits = Limits::new(&bench.config, Clock { at: now, may_remove: true });
+    let limits = Limits::new(&bench.config, Clock::trusted(None, now));
     let planned = plan(bench.home.path(), &bench.registry, &held, &limits).await.unwrap();
     assert_eq!(planned.tracks.iter().map(|day| (day.rows_due, day.rows_kept)).collect::<Vec<_>>(), [(2, 1)]);
     assert_eq!((planned.trips, planned.flags), (RowsDue { due: 2, held: 1 }, RowsDue::default()));
@@ -361,7 +395,7 @@ async fn details_of_the_audit_log_go_and_the_chain_holds(home: Home) {
     };
     people.note(deed("old"), days_later(1)).await.unwrap();
     people.note(deed("new"), days_later(3_000)).await.unwrap();
-    bench.look_again(days_later(3_700)).await;
+    bench.look(days_later(3_700)).await;
     let log = people.audit_log_after(0, 100).await.unwrap();
     let details: Vec<&str> = log
         .iter()

@@ -1,4 +1,4 @@
-//! What is held, worked out: times by device and by vehicle.
+//! What is held, worked out: times by device, by vehicle and by unit.
 //!
 //! A hold by people covers its period of everything that ever belonged to what it names. A case covers its vehicle's day, and a day before
 //! and behind, because a local day is no day of UTC and trips cross midnight.
@@ -42,9 +42,12 @@ impl Times {
 pub struct Held {
     everything: Times,
     devices: BTreeMap<u32, Times>,
+    /// Of what rules found.
     vehicles: BTreeMap<i64, Times>,
     /// Of cases themselves: by holds alone. Otherwise each that found something would hold itself for ever.
     cases: BTreeMap<i64, Times>,
+    /// Of what rules found about a unit's orders or while a vehicle was the unit's, and of cases about it.
+    units: BTreeMap<i64, Times>,
 }
 
 impl Held {
@@ -68,7 +71,13 @@ impl Held {
             match set.on {
                 HoldOn::Everything => spans.everything.push(span),
                 HoldOn::Vehicle(vehicle) => spans.hold(&fleet, [vehicle].into(), span),
-                HoldOn::Unit(unit) => spans.hold(&fleet, fleet.vehicles_of(unit), span),
+                HoldOn::Unit(unit) => {
+                    let units = fleet.with_below(unit);
+                    for unit in &units {
+                        spans.units.entry(unit.0).or_default().push(span);
+                    }
+                    spans.hold(&fleet, fleet.vehicles_of(&units), span);
+                }
                 HoldOn::Device(device) => {
                     spans.devices.entry(device.0).or_default().push(span);
                     // What rules found about the cars that it was in is evidence with it.
@@ -87,6 +96,7 @@ impl Held {
             devices: merged(spans.devices),
             vehicles: merged(spans.vehicles),
             cases: merged(cases),
+            units: merged(spans.units),
         }
     }
 
@@ -111,24 +121,23 @@ impl Held {
         times.into_iter().flatten().any(|times| times.touch(from.0, to.0))
     }
 
-    /// Whether what rules found about a vehicle's local day, as a number, is held.
+    /// Whether a flag about a vehicle's local day, as a number, is held. Flags about orders without a vehicle name vehicle 0, and every flag
+    /// the unit that it was about.
     #[must_use]
-    pub fn holds_day(&self, vehicle: VehicleId, day: i64) -> bool {
-        self.touches(self.vehicles.get(&vehicle.0), day)
+    pub fn holds_flag(&self, vehicle: VehicleId, unit: UnitId, day: i64) -> bool {
+        self.touches([self.vehicles.get(&vehicle.0), self.units.get(&unit.0)], day)
     }
 
-    /// Whether the case of a vehicle's local day, as a number, is held itself.
+    /// As [`Held::holds_flag`], of a case itself.
     #[must_use]
-    pub fn holds_case(&self, vehicle: VehicleId, day: i64) -> bool {
-        self.touches(self.cases.get(&vehicle.0), day)
+    pub fn holds_case(&self, vehicle: VehicleId, unit: UnitId, day: i64) -> bool {
+        self.touches([self.cases.get(&vehicle.0), self.units.get(&unit.0)], day)
     }
 
-    fn touches(&self, times: Option<&Times>, day: i64) -> bool {
+    fn touches(&self, times: [Option<&Times>; 2], day: i64) -> bool {
         let (from, to) = around(day);
-        [Some(&self.everything), times]
-            .into_iter()
-            .flatten()
-            .any(|times| times.touch(from, to.saturating_sub(1)))
+        let mut times = times.into_iter().flatten().chain([&self.everything]);
+        times.any(|times| times.touch(from, to.saturating_sub(1)))
     }
 }
 
@@ -138,6 +147,7 @@ struct Spans {
     everything: Vec<(i64, i64)>,
     devices: BTreeMap<u32, Vec<(i64, i64)>>,
     vehicles: BTreeMap<i64, Vec<(i64, i64)>>,
+    units: BTreeMap<i64, Vec<(i64, i64)>>,
 }
 
 impl Spans {
@@ -199,13 +209,18 @@ impl Fleet {
         fleet
     }
 
-    /// The vehicles that ever were of a unit or of one that ever was below it.
-    fn vehicles_of(&self, unit: UnitId) -> BTreeSet<VehicleId> {
+    /// A unit and those that ever were below it.
+    fn with_below(&self, unit: UnitId) -> BTreeSet<UnitId> {
         let mut units = BTreeSet::from([unit]);
         let mut open = vec![unit];
         while let Some(unit) = open.pop() {
             open.extend(self.below.get(&unit).into_iter().flatten().filter(|below| units.insert(**below)));
         }
+        units
+    }
+
+    /// The vehicles that ever were of one of these units.
+    fn vehicles_of(&self, units: &BTreeSet<UnitId>) -> BTreeSet<VehicleId> {
         units.iter().filter_map(|unit| self.owned.get(unit)).flatten().copied().collect()
     }
 }

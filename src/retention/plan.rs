@@ -294,8 +294,8 @@ pub(super) async fn questions(
         let due: Vec<String> = page
             .into_iter()
             .filter(|question| match kind {
-                Question::Flag => !held.holds_day(question.vehicle, question.day),
-                Question::Case => !held.holds_case(question.vehicle, question.day),
+                Question::Flag => !held.holds_flag(question.vehicle, question.unit, question.day),
+                Question::Case => !held.holds_case(question.vehicle, question.unit, question.day),
             })
             .map(|question| question.id)
             .collect();

@@ -77,7 +77,19 @@ fn a_hold_reaches_everything_that_ever_belonged() {
     assert_eq!(reaches(&held(hold(HoldOn::Device(DeviceId(3)), None, None))), [false, false, true]);
     assert_eq!(reaches(&held(hold(HoldOn::Everything, None, None))), [true, true, true]);
     let of_device = held(hold(HoldOn::Device(DeviceId(2)), None, None));
-    assert!(of_device.holds_day(VehicleId(2), 20_260_304) && !of_device.holds_day(VehicleId(1), 20_260_304));
+    let flagged = |held: &Held, vehicle| held.holds_flag(VehicleId(vehicle), UnitId(7), 20_260_304);
+    assert!(flagged(&of_device, 2) && !flagged(&of_device, 1));
+    // Questions about orders without a vehicle, and what a vehicle did when it was the unit's, as the row itself says.
+    let of_unit = held(hold(HoldOn::Unit(UnitId(2)), Some(THEN), Some(THEN + 1)));
+    let asked = |vehicle, unit, day| {
+        let (vehicle, unit) = (VehicleId(vehicle), UnitId(unit));
+        [of_unit.holds_flag(vehicle, unit, day), of_unit.holds_case(vehicle, unit, day)]
+    };
+    assert_eq!(asked(0, 2, 20_260_304), [true; 2]);
+    assert_eq!(asked(0, 3, 20_260_304), [true; 2], "a unit below");
+    assert_eq!(asked(5, 3, 20_260_304), [true; 2]);
+    assert_eq!(asked(0, 9, 20_260_304), [false; 2]);
+    assert_eq!(asked(0, 2, 20_260_307), [false; 2]);
     let lifted = Hold { lifted_at: Some(now), ..hold(HoldOn::Everything, None, None) };
     assert_eq!(reaches(&held(lifted)), [false; 3]);
     let mut over = hold(HoldOn::Everything, None, None);
@@ -92,7 +104,8 @@ fn a_case_holds_its_day_for_every_clock_of_the_world_and_not_itself() {
     // 4 March by the clocks of UTC+14 and UTC-12.
     assert!(at(-14) && at(0) && at(24 + 11), "the day everywhere");
     assert!(!at(-25) && !at(49));
-    assert!(held.holds_day(VehicleId(1), 20_260_304) && !held.holds_case(VehicleId(1), 20_260_304));
+    let asked = (VehicleId(1), UnitId(2), 20_260_304);
+    assert!(held.holds_flag(asked.0, asked.1, asked.2) && !held.holds_case(asked.0, asked.1, asked.2));
     assert!(!held.holds_instants(DeviceId(2), &[UtcMillis(THEN)]));
 }
 
@@ -295,6 +308,7 @@ on_both! {
     a_hold_that_ends_is_in_force_until_the_clock_that_removes_says_so
     what_is_over_goes_class_by_class_and_an_open_case_keeps_its_evidence
     a_hold_wins_until_somebody_else_lifts_it
+    a_hold_on_a_unit_holds_what_was_asked_about_its_orders
     a_plan_changes_nothing_and_says_what_a_look_does
     details_of_the_audit_log_go_and_the_chain_holds
 }
@@ -371,6 +385,41 @@ async fn a_hold_wins_until_somebody_else_lifts_it(home: Home) {
     bench.look(days_later(4_000)).await;
     bench.look(days_later(4_000)).await;
     assert_eq!(bench.left().await, [vec![2], vec![2], vec![2], vec![2]]);
+}
+
+async fn a_hold_on_a_unit_holds_what_was_asked_about_its_orders(home: Home) {
+    let bench = Bench::new(home).await;
+    let registry = &bench.registry;
+    // Orders of units 1 and 2 that name no car. Of unit 2's questions of the day before no case is left.
+    let of_unit = |unit, day| Finding { unit: UnitId(unit), day, ..finding(0) };
+    let flags = [of_unit(1, date(2026, 3, 4)), of_unit(2, date(2026, 3, 4)), of_unit(2, date(2026, 3, 3))];
+    let checkpoint = Checkpoint { lsn: Lsn(8), change: 2 };
+    let flags = revise_flags(&[], &flags, "test").0;
+    let judgement = Judgement { checkpoint, flags, ..Judgement::default() };
+    registry.commit_judgement(&judgement, days_later(1)).await.unwrap();
+    let event = CaseEvent {
+        at: UtcMillis(THEN),
+        actor: String::new(),
+        kind: "opened".to_owned(),
+        body: json!({ "event": { "type": "opened" } }),
+    };
+    for unit in [1, 2] {
+        let row = CaseRow { case_id: format!("u{unit}-2026-03-04"), unit: UnitId(unit), ..case(0, "closed") };
+        registry.append_to_case(0, std::slice::from_ref(&event), &row, days_later(1)).await.unwrap();
+    }
+    let new = hold(HoldOn::Unit(UnitId(2)), Some(THEN), Some(THEN + DAY_MS)).set;
+    let who = |by| Holder { by, person: None, told: None };
+    let id = registry.place_hold(&new, who("li"), days_later(1)).await.unwrap();
+    bench.look(days_later(4_000)).await;
+    bench.look(days_later(4_000)).await;
+    let of_no_car = |rows: &[i64]| rows.iter().filter(|vehicle| **vehicle == 0).count();
+    let [.., flags, cases] = bench.left().await;
+    assert_eq!((of_no_car(&flags), of_no_car(&cases)), (3, 1), "unit 1's flag stays as long as a case of the day");
+    registry.lift_hold(id, "结案", who("wang"), days_later(4_000)).await.unwrap();
+    bench.look(days_later(4_000)).await;
+    bench.look(days_later(4_000)).await;
+    let [.., flags, cases] = bench.left().await;
+    assert_eq!((of_no_car(&flags), of_no_car(&cases)), (0, 0));
 }
 
 async fn a_plan_changes_nothing_and_says_what_a_look_does(home: Home) {

@@ -354,8 +354,8 @@ fn an_hour_of_a_clock_years_ahead_ends_no_hold_and_makes_nothing_old() {
     let server = Served::start_with(data, &[("MOTORPOOL__RETENTION__INTERVAL", "100ms")]);
     let plan = || -> Value { serde_json::from_str(&motorpool_ok(&["retention", "plan", "--data", text(data), "--json"])).unwrap() };
     assert_eq!(plan()["tracks"], serde_json::json!([]));
-    let at = plan()["at"].as_i64().unwrap();
-    assert!((now..now + DAY_MS).contains(&at), "{at}");
+    let at: UtcMillis = serde_json::from_value(plan()["at"].clone()).unwrap();
+    assert!((now..now + DAY_MS).contains(&at.0), "{at}");
     server.stop();
     assert_eq!((of("1"), of("2")), (1_000, 500));
 }

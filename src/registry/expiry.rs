@@ -4,7 +4,10 @@
 //! Age is the time of recording, which is this server's; what the data are about must be past as well. Entries of the audit log
 //! stay for ever, because each names the one before: what goes is their detail, and an entry that says so.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use motorpool_protocols::UtcMillis;
+use motorpool_supervision::finding::Rule;
 use motorpool_supervision::ids::{UnitId, VehicleId};
 
 use super::accounts::log::tell;
@@ -42,6 +45,39 @@ pub struct OldQuestion {
     pub unit: UnitId,
     /// The local day as a number, for example 20260304.
     pub day: i64,
+}
+
+/// What a case is about that holds its evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a result, read field by field")]
+pub struct Evidence {
+    /// The car; 0 when it is about the orders of the unit.
+    pub vehicle: VehicleId,
+    /// The unit.
+    pub unit: UnitId,
+    /// The local day as a number, for example 20260304.
+    pub day: i64,
+    /// Other cars without which the gathering that it is about can't be found again.
+    pub met: BTreeSet<VehicleId>,
+    /// Whether what was found can only be found again with what every car of the unit did.
+    pub is_of_unit: bool,
+}
+
+/// Flags of rules that look at several vehicles.
+#[derive(Debug, Default)]
+struct FleetFlags {
+    /// Cars with a gathering, by day.
+    gathered: BTreeMap<i64, BTreeSet<i64>>,
+    /// Cars and days of which the whole unit is asked.
+    of_unit: BTreeSet<(i64, i64)>,
+}
+
+impl FleetFlags {
+    /// The cars that gathered on the day when this one did.
+    fn met(&self, vehicle: i64, day: i64) -> BTreeSet<VehicleId> {
+        let gathered = self.gathered.get(&day).filter(|cars| cars.contains(&vehicle));
+        gathered.into_iter().flatten().filter(|car| **car != vehicle).map(|car| VehicleId(*car)).collect()
+    }
 }
 
 /// What is old enough.
@@ -121,28 +157,61 @@ impl Registry {
         Ok(rows.into_iter().map(old).collect())
     }
 
-    /// Cars and local days (as numbers) whose data are evidence: of cases that are open, and of those that ended with a violation
-    /// or were handed over.
+    /// What the cases are about that hold their evidence: those that are open, and those that ended with a violation or were handed over.
     ///
     /// # Errors
     /// When the database fails or an event can't be read.
-    pub async fn days_of_evidence(&self) -> Result<Vec<(VehicleId, i64)>, Error> {
-        let open = Sql::new("SELECT vehicle, day FROM cases WHERE state <> 'closed'");
-        let mut days: Vec<(i64, i64)> = self.db.all(open).await?;
+    pub async fn evidence(&self) -> Result<Vec<Evidence>, Error> {
+        let open = Sql::new("SELECT vehicle, unit, day FROM cases WHERE state <> 'closed'");
+        let mut cases: Vec<(i64, i64, i64)> = self.db.all(open).await?;
         let closings = Sql::new(
-            "SELECT cases.vehicle, cases.day, case_events.kind, case_events.body FROM case_events \
+            "SELECT cases.vehicle, cases.unit, cases.day, case_events.kind, case_events.body FROM case_events \
              JOIN cases ON cases.case_id = case_events.case_id \
              WHERE cases.state = 'closed' AND case_events.kind IN ('closed', 'closing_proposed', 'handed_over')",
         );
-        let closings: Vec<(i64, i64, String, String)> = self.db.all(closings).await?;
-        for (vehicle, day, kind, body) in closings {
+        let closings: Vec<(i64, i64, i64, String, String)> = self.db.all(closings).await?;
+        for (vehicle, unit, day, kind, body) in closings {
             let body: serde_json::Value = serde_json::from_str(&body)
                 .map_err(|source| Error::Unreadable { what: "ending of a case".to_owned(), source })?;
             if kind == "handed_over" || proves_something(&body) {
-                days.push((vehicle, day));
+                cases.push((vehicle, unit, day));
             }
         }
-        Ok(days.into_iter().map(|(vehicle, day)| (VehicleId(vehicle), day)).collect())
+        let asked = self.asked_of_the_fleet().await?;
+        let evidence = |(vehicle, unit, day)| Evidence {
+            vehicle: VehicleId(vehicle),
+            unit: UnitId(unit),
+            day,
+            met: asked.met(vehicle, day),
+            is_of_unit: vehicle == 0 || asked.of_unit.contains(&(vehicle, day)),
+        };
+        Ok(cases.into_iter().map(evidence).collect())
+    }
+
+    /// The flags of rules that look at several vehicles, where there is a case.
+    async fn asked_of_the_fleet(&self) -> Result<FleetFlags, Error> {
+        let mut sql = Sql::new(
+            "SELECT DISTINCT flags.vehicle, flags.day, flags.rule FROM cases \
+             JOIN flags ON flags.vehicle = cases.vehicle AND flags.day = cases.day WHERE flags.rule IN ",
+        );
+        sql.push_list([Rule::R22, Rule::R25, Rule::R27].map(Rule::code));
+        let rows: Vec<(i64, i64, String)> = self.db.all(sql).await?;
+        let (met, of_unit): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|(.., rule)| rule == Rule::R27.code());
+        let mut flags = FleetFlags {
+            of_unit: of_unit.into_iter().map(|(vehicle, day, _)| (vehicle, day)).collect(),
+            ..FleetFlags::default()
+        };
+        let days: BTreeSet<i64> = met.iter().map(|(_, day, _)| *day).collect();
+        for chunk in days.into_iter().collect::<Vec<_>>().chunks(CHUNK_ROWS) {
+            let mut sql = Sql::new("SELECT DISTINCT vehicle, day FROM flags WHERE rule = ");
+            sql.push_bind(Rule::R27.code()).push(" AND day IN ").push_list(chunk.iter().copied());
+            let rows: Vec<(i64, i64)> = self.db.all(sql).await?;
+            for (vehicle, day) in rows {
+                flags.gathered.entry(day).or_default().insert(vehicle);
+            }
+        }
+        Ok(flags)
     }
 
     /// Removes versions of trips by their ids.

@@ -200,7 +200,7 @@ pub(super) enum Act {
 
 /// Whether a fix is held: by when it was made, or by when it was received.
 pub(super) fn is_row_held(held: &Held, row: &tracks::Row) -> bool {
-    held.holds_instants(row.device, &[row.fix.fix_time, row.received_at])
+    [row.fix.fix_time, row.received_at].into_iter().any(|at| held.holds_fix(row.device, at))
 }
 
 /// Counts or removes what of a raw day is not held. A message is held that was received in a held time, or carries a fix of one: what was
@@ -218,11 +218,11 @@ pub(super) fn raw_day(
         if !held.may_hold(device..=device) {
             return false;
         }
-        if held.holds_instants(device, &[entry.batch.received_at]) {
+        if held.holds_message(device, entry.batch.received_at) {
             return true;
         }
         decode_batch(&entry.batch, snapshot, &mut observations);
-        observations.fixes.iter().any(|fix| held.holds_instants(device, &[fix.fix_time]))
+        observations.fixes.iter().any(|fix| held.holds_message(device, fix.fix_time))
     };
     let mut held = HeldRaw { devices: &|devices| held.may_hold(devices), record: &mut record };
     let thinned = match act {
@@ -262,7 +262,7 @@ pub(super) async fn trips(
             let all = page.len();
             let due: Vec<String> = page
                 .into_iter()
-                .filter(|trip| !held.holds_span(device, trip.from, trip.to))
+                .filter(|trip| !held.holds_trip(device, trip.from, trip.to))
                 .map(|trip| trip.id)
                 .collect();
             rows.held += (all - due.len()) as u64;

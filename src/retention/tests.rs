@@ -1,6 +1,7 @@
 //! Holds against a plain reading of them, and a whole look on both databases.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use motorpool_protocols::time::DAY_MS;
 use motorpool_protocols::{Fix, Protocol, TerminalId, UtcMillis};
 use motorpool_supervision::finding::{Colour, Finding, FixesUsed, Nature, Outcome, Rule, Versions};
 use motorpool_supervision::ids::{DeviceId as Supervised, UnitId, VehicleId};
+use motorpool_supervision::judge::LOOK_BACK_DAYS;
 use motorpool_supervision::point::Position;
 use motorpool_supervision::register::{Binding, Span, Unit, Vehicle};
 use motorpool_supervision::trips::{Segment, Stop};
@@ -23,7 +25,7 @@ use crate::ids::{DeviceId, Lsn};
 use crate::registry::accounts::LogFilter;
 use crate::registry::testing::{Home, on_both};
 use crate::registry::{
-    Belonging, CaseEvent, CaseFilter, CaseRow, Change, Checkpoint, FlagFilter, Hold, HoldOn, Holder,
+    Belonging, CaseEvent, CaseFilter, CaseRow, Change, Checkpoint, Evidence, FlagFilter, Hold, HoldOn, Holder,
     Judgement, NewHold, Registry, Stored, revise_flags, revise_segments,
 };
 use crate::supervision::Marks;
@@ -70,7 +72,7 @@ fn belonging() -> Belonging {
 fn a_hold_reaches_everything_that_ever_belonged() {
     let now = UtcMillis(THEN);
     let held = |hold: Hold| Held::of(&[hold], &[], &belonging(), now);
-    let reaches = |held: &Held| [1, 2, 3].map(|device| held.holds_instants(DeviceId(device), &[now]));
+    let reaches = |held: &Held| [1, 2, 3].map(|device| held.holds_message(DeviceId(device), now));
     assert_eq!(reaches(&held(hold(HoldOn::Unit(UnitId(2)), None, None))), [true, true, false]);
     assert_eq!(reaches(&held(hold(HoldOn::Unit(UnitId(9)), None, None))), [false, true, false]);
     assert_eq!(reaches(&held(hold(HoldOn::Vehicle(VehicleId(1)), None, None))), [true, false, false]);
@@ -97,16 +99,50 @@ fn a_hold_reaches_everything_that_ever_belonged() {
     assert_eq!(reaches(&held(over)), [false; 3]);
 }
 
+/// A case about a vehicle, or about unit 3 when that is 0.
+fn evidence(vehicle: i64) -> Evidence {
+    Evidence {
+        vehicle: VehicleId(vehicle),
+        unit: UnitId(3),
+        day: 20_260_304,
+        met: BTreeSet::new(),
+        is_of_unit: vehicle == 0,
+    }
+}
+
 #[test]
 fn a_case_holds_its_day_for_every_clock_of_the_world_and_not_itself() {
-    let held = Held::of(&[], &[(VehicleId(1), 20_260_304)], &belonging(), UtcMillis(THEN));
-    let at = |hours: i64| held.holds_instants(DeviceId(1), &[UtcMillis(THEN + hours * 3_600_000)]);
+    let held = Held::of(&[], &[evidence(1)], &belonging(), UtcMillis(THEN));
+    let at = |hours: i64| held.holds_message(DeviceId(1), UtcMillis(THEN + hours * 3_600_000));
     // 4 March by the clocks of UTC+14 and UTC-12.
     assert!(at(-14) && at(0) && at(24 + 11), "the day everywhere");
     assert!(!at(-25) && !at(49));
     let asked = (VehicleId(1), UnitId(2), 20_260_304);
     assert!(held.holds_flag(asked.0, asked.1, asked.2) && !held.holds_case(asked.0, asked.1, asked.2));
-    assert!(!held.holds_instants(DeviceId(2), &[UtcMillis(THEN)]));
+    assert!(!held.holds_message(DeviceId(2), UtcMillis(THEN)));
+}
+
+#[test]
+fn a_case_holds_what_judging_it_again_takes() {
+    let of = |case: Evidence| Held::of(&[], &[case], &belonging(), UtcMillis(THEN));
+    let on = |day: i64| UtcMillis(THEN + day * DAY_MS);
+    let reach = |holds: &dyn Fn(UtcMillis) -> bool| (-60..60).filter(|day| holds(on(*day))).collect::<Vec<i64>>();
+    let all: Vec<i64> = (-LOOK_BACK_DAYS - 1..=LOOK_BACK_DAYS + 1).collect();
+    let held = of(evidence(1));
+    assert_eq!(reach(&|at| held.holds_fix(DeviceId(1), at)), all);
+    assert_eq!(reach(&|at| held.holds_trip(DeviceId(1), at, at)), all);
+    assert_eq!(reach(&|at| held.holds_message(DeviceId(1), at)), [-1, 0, 1], "messages of the day go into a pack");
+    let of_other = |held: &Held| {
+        let (device, at) = (DeviceId(2), on(-30));
+        [held.holds_trip(device, at, at), held.holds_fix(device, at), held.holds_message(device, at)]
+    };
+    assert_eq!(of_other(&held), [false; 3]);
+    // A gathering with car 2; a question about orders of unit 3, which had both cars.
+    assert_eq!(of_other(&of(Evidence { met: [VehicleId(2)].into(), ..evidence(1) })), [true, false, false]);
+    let of_unit = of(evidence(0));
+    assert_eq!(of_other(&of_unit), [true, false, false]);
+    assert!(of_unit.holds_flag(VehicleId(0), UnitId(3), 20_260_304));
+    assert!(!of_unit.holds_flag(VehicleId(1), UnitId(3), 20_260_304));
 }
 
 proptest! {
@@ -126,7 +162,7 @@ proptest! {
             let expected = holds.iter().any(|hold| {
                 hold.set.from.is_none_or(|begin| begin.0 <= to) && hold.set.to.is_none_or(|end| from < end.0)
             });
-            prop_assert_eq!(held.holds_span(DeviceId(1), UtcMillis(from), UtcMillis(to)), expected);
+            prop_assert_eq!(held.holds_trip(DeviceId(1), UtcMillis(from), UtcMillis(to)), expected);
         }
     }
 }
@@ -309,6 +345,7 @@ on_both! {
     what_is_over_goes_class_by_class_and_an_open_case_keeps_its_evidence
     a_hold_wins_until_somebody_else_lifts_it
     a_hold_on_a_unit_holds_what_was_asked_about_its_orders
+    cases_say_which_other_cars_their_evidence_needs
     a_plan_changes_nothing_and_says_what_a_look_does
     details_of_the_audit_log_go_and_the_chain_holds
 }
@@ -393,9 +430,9 @@ async fn a_hold_on_a_unit_holds_what_was_asked_about_its_orders(home: Home) {
     // Orders of units 1 and 2 that name no car. Of unit 2's questions of the day before no case is left.
     let of_unit = |unit, day| Finding { unit: UnitId(unit), day, ..finding(0) };
     let flags = [of_unit(1, date(2026, 3, 4)), of_unit(2, date(2026, 3, 4)), of_unit(2, date(2026, 3, 3))];
-    let checkpoint = Checkpoint { lsn: Lsn(8), change: 2 };
+    let at = |change| Checkpoint { lsn: Lsn(8), change };
     let flags = revise_flags(&[], &flags, "test").0;
-    let judgement = Judgement { checkpoint, flags, ..Judgement::default() };
+    let judgement = Judgement { previous: Some(at(1)), checkpoint: at(2), flags, ..Judgement::default() };
     registry.commit_judgement(&judgement, days_later(1)).await.unwrap();
     let event = CaseEvent {
         at: UtcMillis(THEN),
@@ -420,6 +457,24 @@ async fn a_hold_on_a_unit_holds_what_was_asked_about_its_orders(home: Home) {
     bench.look(days_later(4_000)).await;
     let [.., flags, cases] = bench.left().await;
     assert_eq!((of_no_car(&flags), of_no_car(&cases)), (0, 0));
+}
+
+async fn cases_say_which_other_cars_their_evidence_needs(home: Home) {
+    let bench = Bench::new(home).await;
+    let registry = &bench.registry;
+    let of = |rule: Rule, vehicle| Finding { rule, rule_version: rule.version(), ..finding(vehicle) };
+    let elsewhen = Finding { day: date(2026, 3, 5), ..of(Rule::R27, 1) };
+    let flags = [of(Rule::R27, 2), of(Rule::R27, 3), elsewhen, of(Rule::R22, 4)];
+    let at = |change| Checkpoint { lsn: Lsn(8), change };
+    let flags = revise_flags(&[], &flags, "test").0;
+    let judgement = Judgement { previous: Some(at(1)), checkpoint: at(2), flags, ..Judgement::default() };
+    registry.commit_judgement(&judgement, days_later(1)).await.unwrap();
+    let event = CaseEvent { at: UtcMillis(THEN), actor: String::new(), kind: "opened".to_owned(), body: json!({}) };
+    registry.append_to_case(0, &[event], &case(4, "checking"), days_later(1)).await.unwrap();
+    let mut found = registry.evidence().await.unwrap();
+    found.sort_by_key(|case| case.vehicle);
+    let about = |case: &Evidence| (case.vehicle.0, case.met.iter().map(|car| car.0).collect::<Vec<_>>(), case.is_of_unit);
+    assert_eq!(found.iter().map(about).collect::<Vec<_>>(), [(2, vec![3], false), (4, vec![], true)]);
 }
 
 async fn a_plan_changes_nothing_and_says_what_a_look_does(home: Home) {

@@ -58,7 +58,11 @@ async fn show_plan(args: &PlanArgs, registry: &Registry, config: &Config) -> any
         writeln!(out, "{}", serde_json::to_string(&plan)?)?;
     } else {
         if clock.at < wall {
-            writeln!(out, "by {}: the clock is far ahead of the last look, and each follows by two days", clock.at)?;
+            writeln!(
+                out,
+                "by {}: the clock is far ahead of the last look, and each follows by two days",
+                clock.at
+            )?;
         }
         tell(&mut out, &plan)?;
     }

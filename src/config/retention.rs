@@ -99,7 +99,10 @@ mod tests {
         for (tracks, trips) in [(1_096, 1_095), (0, 1_095), (3_650, 1_095)] {
             let found = faults(tracks, trips);
             assert_eq!(found.len(), 1, "{found:?}");
-            assert!(found[0].contains("retention.trips_days") && found[0].contains("retention.tracks_days"), "{found:?}");
+            assert!(
+                found[0].contains("retention.trips_days") && found[0].contains("retention.tracks_days"),
+                "{found:?}"
+            );
         }
     }
 }

@@ -86,11 +86,18 @@ mod tests {
         let wild = |hours: i64| right(hours) + YEARS_MS;
         for last in [None, Some(UtcMillis(NOW - DAY_MS))] {
             // From the start on.
-            let found = looks(last, begun, &[(HOUR / 6, wild(0)), (2 * HOUR, right(2)), (4 * HOUR, right(4))]);
+            let found =
+                looks(last, begun, &[(HOUR / 6, wild(0)), (2 * HOUR, right(2)), (4 * HOUR, right(4))]);
             assert_eq!(found, [None, None, Some(right(4))], "{last:?}");
         }
         // While it runs.
-        let run = [(HOUR, right(1)), (25 * HOUR, right(25)), (49 * HOUR, wild(49)), (51 * HOUR, right(51)), (53 * HOUR, right(53))];
+        let run = [
+            (HOUR, right(1)),
+            (25 * HOUR, right(25)),
+            (49 * HOUR, wild(49)),
+            (51 * HOUR, right(51)),
+            (53 * HOUR, right(53)),
+        ];
         assert_eq!(looks(None, begun, &run), [None, Some(right(25)), None, None, Some(right(53))]);
     }
 
@@ -98,7 +105,8 @@ mod tests {
     fn a_clock_that_stays_years_ahead_takes_two_days_a_look_and_comes_back_at_once() {
         let begun = Instant::now();
         let wild = |days: i64| NOW + YEARS_MS + days * DAY_MS;
-        let days: Vec<(Duration, i64)> = (0..4).map(|day| (24 * HOUR * u32::try_from(day).unwrap(), wild(day))).collect();
+        let days: Vec<(Duration, i64)> =
+            (0..4).map(|day| (24 * HOUR * u32::try_from(day).unwrap(), wild(day))).collect();
         let found = looks(Some(UtcMillis(NOW)), begun, &days);
         assert_eq!(found, [None, Some(NOW + 2 * DAY_MS), Some(NOW + 4 * DAY_MS), Some(NOW + 6 * DAY_MS)]);
         let right = Clock::trusted(Some(UtcMillis(NOW + 6 * DAY_MS)), UtcMillis(NOW + 4 * DAY_MS));

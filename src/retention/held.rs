@@ -46,6 +46,8 @@ impl Times {
 /// What must not be removed.
 #[derive(Clone, Debug, Default)]
 pub struct Held {
+    /// Of how many holds it is made.
+    placed: i64,
     everything: Times,
     /// Of messages as received, by device.
     messages: BTreeMap<u32, Times>,
@@ -65,9 +67,11 @@ impl Held {
     /// # Errors
     /// When the registry can't be read: then nothing may be removed.
     pub async fn read(registry: &Registry, now: UtcMillis) -> Result<Self, Error> {
+        // First: a hold that is placed meanwhile makes a second reading, not a gap.
+        let placed = registry.holds_placed().await?;
         let holds = registry.holds().await?;
         let evidence = registry.evidence().await?;
-        Ok(Self::of(&holds, &evidence, &registry.belonging().await?, now))
+        Ok(Self { placed, ..Self::of(&holds, &evidence, &registry.belonging().await?, now) })
     }
 
     /// What these holds and cases hold.
@@ -101,6 +105,7 @@ impl Held {
             spans.hold_case(&fleet, case);
         }
         Self {
+            placed: 0,
             everything: Times::of(spans.everything),
             messages: merged(spans.messages),
             fixes: merged(spans.fixes),
@@ -109,6 +114,18 @@ impl Held {
             cases: merged(cases),
             units: merged(spans.units),
         }
+    }
+
+    /// How many holds had been placed when this was read: when there are more, it is not the last word any more.
+    #[must_use]
+    pub const fn placed(&self) -> i64 {
+        self.placed
+    }
+
+    /// Of which times everything is held: first instants and those behind the last.
+    #[must_use]
+    pub fn everything_of(&self) -> &[(i64, i64)] {
+        &self.everything.0
     }
 
     /// Whether messages of any device in the range may be held.

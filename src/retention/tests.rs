@@ -1,4 +1,6 @@
-//! Holds against a plain reading of them, and a whole look on both databases.
+//! A whole look, on both databases.
+
+mod held;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -14,7 +16,6 @@ use motorpool_supervision::judge::LOOK_BACK_DAYS;
 use motorpool_supervision::point::Position;
 use motorpool_supervision::register::{Binding, Span, Unit, Vehicle};
 use motorpool_supervision::trips::{Segment, Stop};
-use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -25,8 +26,8 @@ use crate::ids::{DeviceId, Lsn};
 use crate::registry::accounts::LogFilter;
 use crate::registry::testing::{Home, on_both};
 use crate::registry::{
-    Belonging, CaseEvent, CaseFilter, CaseRow, Change, Checkpoint, Evidence, FlagFilter, Hold, HoldOn, Holder,
-    Judgement, NewHold, Registry, Stored, revise_flags, revise_segments,
+    Age, Belonging, CaseEvent, CaseFilter, CaseRow, Change, Checkpoint, Evidence, FlagFilter, Hold, HoldOn,
+    Holder, Judgement, NewHold, OldDetails, Question, Registry, Stored, revise_flags, revise_segments,
 };
 use crate::supervision::Marks;
 use crate::tracks::{Archive, Selection, Tracks};
@@ -51,119 +52,6 @@ fn hold(on: HoldOn, from: Option<i64>, to: Option<i64>) -> Hold {
         lifted_at: None,
         lifted_by: None,
         lift_reason: None,
-    }
-}
-
-/// Device 1 was in car 1, which was unit 2's and then unit 3's; unit 3 was below unit 2 once. Car 2 with device 2 was lent to unit 3.
-fn belonging() -> Belonging {
-    Belonging {
-        fitted: vec![(DeviceId(1), VehicleId(1)), (DeviceId(2), VehicleId(2))],
-        owned: vec![
-            (VehicleId(1), UnitId(2)),
-            (VehicleId(1), UnitId(3)),
-            (VehicleId(2), UnitId(9)),
-            (VehicleId(2), UnitId(3)),
-        ],
-        below: vec![(UnitId(3), UnitId(2))],
-    }
-}
-
-#[test]
-fn a_hold_reaches_everything_that_ever_belonged() {
-    let now = UtcMillis(THEN);
-    let held = |hold: Hold| Held::of(&[hold], &[], &belonging(), now);
-    let reaches = |held: &Held| [1, 2, 3].map(|device| held.holds_message(DeviceId(device), now));
-    assert_eq!(reaches(&held(hold(HoldOn::Unit(UnitId(2)), None, None))), [true, true, false]);
-    assert_eq!(reaches(&held(hold(HoldOn::Unit(UnitId(9)), None, None))), [false, true, false]);
-    assert_eq!(reaches(&held(hold(HoldOn::Vehicle(VehicleId(1)), None, None))), [true, false, false]);
-    assert_eq!(reaches(&held(hold(HoldOn::Device(DeviceId(3)), None, None))), [false, false, true]);
-    assert_eq!(reaches(&held(hold(HoldOn::Everything, None, None))), [true, true, true]);
-    let of_device = held(hold(HoldOn::Device(DeviceId(2)), None, None));
-    let flagged = |held: &Held, vehicle| held.holds_flag(VehicleId(vehicle), UnitId(7), 20_260_304);
-    assert!(flagged(&of_device, 2) && !flagged(&of_device, 1));
-    // Questions about orders without a vehicle, and what a vehicle did when it was the unit's, as the row itself says.
-    let of_unit = held(hold(HoldOn::Unit(UnitId(2)), Some(THEN), Some(THEN + 1)));
-    let asked = |vehicle, unit, day| {
-        let (vehicle, unit) = (VehicleId(vehicle), UnitId(unit));
-        [of_unit.holds_flag(vehicle, unit, day), of_unit.holds_case(vehicle, unit, day)]
-    };
-    assert_eq!(asked(0, 2, 20_260_304), [true; 2]);
-    assert_eq!(asked(0, 3, 20_260_304), [true; 2], "a unit below");
-    assert_eq!(asked(5, 3, 20_260_304), [true; 2]);
-    assert_eq!(asked(0, 9, 20_260_304), [false; 2]);
-    assert_eq!(asked(0, 2, 20_260_307), [false; 2]);
-    let lifted = Hold { lifted_at: Some(now), ..hold(HoldOn::Everything, None, None) };
-    assert_eq!(reaches(&held(lifted)), [false; 3]);
-    let mut over = hold(HoldOn::Everything, None, None);
-    over.set.until = Some(now);
-    assert_eq!(reaches(&held(over)), [false; 3]);
-}
-
-/// A case about a vehicle, or about unit 3 when that is 0.
-fn evidence(vehicle: i64) -> Evidence {
-    Evidence {
-        vehicle: VehicleId(vehicle),
-        unit: UnitId(3),
-        day: 20_260_304,
-        met: BTreeSet::new(),
-        is_of_unit: vehicle == 0,
-    }
-}
-
-#[test]
-fn a_case_holds_its_day_for_every_clock_of_the_world_and_not_itself() {
-    let held = Held::of(&[], &[evidence(1)], &belonging(), UtcMillis(THEN));
-    let at = |hours: i64| held.holds_message(DeviceId(1), UtcMillis(THEN + hours * 3_600_000));
-    // 4 March by the clocks of UTC+14 and UTC-12.
-    assert!(at(-14) && at(0) && at(24 + 11), "the day everywhere");
-    assert!(!at(-25) && !at(49));
-    let asked = (VehicleId(1), UnitId(2), 20_260_304);
-    assert!(held.holds_flag(asked.0, asked.1, asked.2) && !held.holds_case(asked.0, asked.1, asked.2));
-    assert!(!held.holds_message(DeviceId(2), UtcMillis(THEN)));
-}
-
-#[test]
-fn a_case_holds_what_judging_it_again_takes() {
-    let of = |case: Evidence| Held::of(&[], &[case], &belonging(), UtcMillis(THEN));
-    let on = |day: i64| UtcMillis(THEN + day * DAY_MS);
-    let reach = |holds: &dyn Fn(UtcMillis) -> bool| (-60..60).filter(|day| holds(on(*day))).collect::<Vec<i64>>();
-    let all: Vec<i64> = (-LOOK_BACK_DAYS - 1..=LOOK_BACK_DAYS + 1).collect();
-    let held = of(evidence(1));
-    assert_eq!(reach(&|at| held.holds_fix(DeviceId(1), at)), all);
-    assert_eq!(reach(&|at| held.holds_trip(DeviceId(1), at, at)), all);
-    assert_eq!(reach(&|at| held.holds_message(DeviceId(1), at)), [-1, 0, 1], "messages of the day go into a pack");
-    let of_other = |held: &Held| {
-        let (device, at) = (DeviceId(2), on(-30));
-        [held.holds_trip(device, at, at), held.holds_fix(device, at), held.holds_message(device, at)]
-    };
-    assert_eq!(of_other(&held), [false; 3]);
-    // A gathering with car 2; a question about orders of unit 3, which had both cars.
-    assert_eq!(of_other(&of(Evidence { met: [VehicleId(2)].into(), ..evidence(1) })), [true, false, false]);
-    let of_unit = of(evidence(0));
-    assert_eq!(of_other(&of_unit), [true, false, false]);
-    assert!(of_unit.holds_flag(VehicleId(0), UnitId(3), 20_260_304));
-    assert!(!of_unit.holds_flag(VehicleId(1), UnitId(3), 20_260_304));
-}
-
-proptest! {
-    #[test]
-    fn times_that_are_merged_hold_what_each_of_them_held(
-        spans in proptest::collection::vec((proptest::option::of(0_i64..100), proptest::option::of(0_i64..100)), 0..6),
-        looks in proptest::collection::vec((0_i64..110, 0_i64..20), 1..20),
-    ) {
-        let holds: Vec<Hold> = spans
-            .iter()
-            .filter(|(from, to)| from.zip(*to).is_none_or(|(from, to)| from < to))
-            .map(|(from, to)| hold(HoldOn::Device(DeviceId(1)), *from, *to))
-            .collect();
-        let held = Held::of(&holds, &[], &Belonging::default(), UtcMillis(THEN));
-        for (from, length) in looks {
-            let to = from + length;
-            let expected = holds.iter().any(|hold| {
-                hold.set.from.is_none_or(|begin| begin.0 <= to) && hold.set.to.is_none_or(|end| from < end.0)
-            });
-            prop_assert_eq!(held.holds_trip(DeviceId(1), UtcMillis(from), UtcMillis(to)), expected);
-        }
     }
 }
 
@@ -290,16 +178,19 @@ impl Bench {
         self.tracks.seal_now().unwrap();
     }
 
-    async fn retention(&self) -> Retention {
-        let parts = RetentionParts {
+    fn parts(&self) -> RetentionParts {
+        RetentionParts {
             registry: Arc::clone(&self.registry),
             tracks: self.tracks.clone(),
             // Years ahead, as after an hour of a clock that was: what is old has nothing to do with it.
             clock: Arc::new(clock::Clock::starting_at(days_later(20_000))),
             marks: Arc::new(Marks::new(Lsn(8))),
             config: Arc::clone(&self.config),
-        };
-        Retention::new(parts).await.unwrap()
+        }
+    }
+
+    async fn retention(&self) -> Retention {
+        Retention::new(self.parts()).await.unwrap()
     }
 
     /// A look with one before it that vouches for the clock, in this life of the server and in the one before.
@@ -346,6 +237,10 @@ on_both! {
     a_hold_wins_until_somebody_else_lifts_it
     a_hold_on_a_unit_holds_what_was_asked_about_its_orders
     cases_say_which_other_cars_their_evidence_needs
+    a_hold_that_is_placed_while_a_look_is_at_work_wins
+    nothing_is_removed_by_a_reading_that_a_hold_has_overtaken
+    a_day_that_can_not_be_removed_keeps_nothing_else_from_going
+    a_hold_on_everything_holds_details_of_the_audit_log
     a_plan_changes_nothing_and_says_what_a_look_does
     details_of_the_audit_log_go_and_the_chain_holds
 }
@@ -381,7 +276,10 @@ async fn a_hold_that_ends_is_in_force_until_the_clock_that_removes_says_so(home:
     let begun = Instant::now();
     let mut retention = bench.retention().await;
     for (days, expected) in [(0, Look::Waited), (1, Look::Removed)] {
-        let reading = Reading { wall: days_later(9_000 + days), steady: begun + 24 * HOUR * u32::try_from(days).unwrap() };
+        let reading = Reading {
+            wall: days_later(9_000 + days),
+            steady: begun + 24 * HOUR * u32::try_from(days).unwrap(),
+        };
         assert_eq!(retention.look(reading).await.unwrap(), expected);
     }
     assert_eq!(bench.left().await, before);
@@ -451,7 +349,11 @@ async fn a_hold_on_a_unit_holds_what_was_asked_about_its_orders(home: Home) {
     bench.look(days_later(4_000)).await;
     let of_no_car = |rows: &[i64]| rows.iter().filter(|vehicle| **vehicle == 0).count();
     let [.., flags, cases] = bench.left().await;
-    assert_eq!((of_no_car(&flags), of_no_car(&cases)), (3, 1), "unit 1's flag stays as long as a case of the day");
+    assert_eq!(
+        (of_no_car(&flags), of_no_car(&cases)),
+        (3, 1),
+        "unit 1's flag stays as long as a case of the day"
+    );
     registry.lift_hold(id, "结案", who("wang"), days_later(4_000)).await.unwrap();
     bench.look(days_later(4_000)).await;
     bench.look(days_later(4_000)).await;
@@ -469,12 +371,117 @@ async fn cases_say_which_other_cars_their_evidence_needs(home: Home) {
     let flags = revise_flags(&[], &flags, "test").0;
     let judgement = Judgement { previous: Some(at(1)), checkpoint: at(2), flags, ..Judgement::default() };
     registry.commit_judgement(&judgement, days_later(1)).await.unwrap();
-    let event = CaseEvent { at: UtcMillis(THEN), actor: String::new(), kind: "opened".to_owned(), body: json!({}) };
+    let event =
+        CaseEvent { at: UtcMillis(THEN), actor: String::new(), kind: "opened".to_owned(), body: json!({}) };
     registry.append_to_case(0, &[event], &case(4, "checking"), days_later(1)).await.unwrap();
     let mut found = registry.evidence().await.unwrap();
     found.sort_by_key(|case| case.vehicle);
-    let about = |case: &Evidence| (case.vehicle.0, case.met.iter().map(|car| car.0).collect::<Vec<_>>(), case.is_of_unit);
+    let about = |case: &Evidence| {
+        (case.vehicle.0, case.met.iter().map(|car| car.0).collect::<Vec<_>>(), case.is_of_unit)
+    };
     assert_eq!(found.iter().map(about).collect::<Vec<_>>(), [(2, vec![3], false), (4, vec![], true)]);
+}
+
+/// What a look at `now` has worked out before it removes anything.
+async fn planned(bench: &Bench, now: UtcMillis) -> (Limits, latest::Latest, Plan) {
+    let limits = Limits::new(&bench.config, Clock::trusted(None, now));
+    let latest = latest::Latest::read(Arc::clone(&bench.registry), now).await.unwrap();
+    let planned = plan(bench.home.path(), &bench.registry, &latest.held(), &limits).await.unwrap();
+    (limits, latest, planned)
+}
+
+async fn a_hold_that_is_placed_while_a_look_is_at_work_wins(home: Home) {
+    let bench = Bench::new(home).await;
+    let before = bench.left().await;
+    let (limits, latest, planned) = planned(&bench, days_later(4_000)).await;
+    assert_eq!((planned.tracks.len(), planned.trips.due, planned.flags.due, planned.cases.due), (1, 2, 1, 1));
+    let new = hold(HoldOn::Everything, None, None).set;
+    let who = Holder { by: "test", person: None, told: None };
+    bench.registry.place_hold(&new, who, days_later(1)).await.unwrap();
+    let parts = bench.parts();
+    removal::Removal::new(&parts, limits, latest).run(&planned).await.unwrap();
+    assert_eq!(bench.left().await, before);
+    assert_eq!(bench.tracks.stats().expired, 0);
+}
+
+async fn nothing_is_removed_by_a_reading_that_a_hold_has_overtaken(home: Home) {
+    let bench = Bench::new(home).await;
+    let before = bench.left().await;
+    let registry = &bench.registry;
+    let age = Age { recorded_before: days_later(4_000), day_before: 20_270_101 };
+    let trips: Vec<String> = {
+        let page = registry.old_trips(DeviceId(1), days_later(4_000), (UtcMillis(0), "")).await.unwrap();
+        page.into_iter().map(|trip| trip.id).collect()
+    };
+    let of = async |kind| {
+        let page = registry.old_questions(kind, age, (0, "")).await.unwrap();
+        page.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    let (flags, cases) = (of(Question::Flag).await, of(Question::Case).await);
+    assert_eq!((trips.len(), flags.len(), cases.len()), (1, 1, 1));
+    let placed = registry.holds_placed().await.unwrap();
+    let who = Holder { by: "test", person: None, told: None };
+    let new = hold(HoldOn::Device(DeviceId(9)), None, None).set;
+    registry.place_hold(&new, who, days_later(1)).await.unwrap();
+    assert!(!registry.remove_trips(&trips, placed).await.unwrap());
+    assert!(!registry.remove_questions(Question::Flag, age, &flags, placed).await.unwrap());
+    assert!(!registry.remove_questions(Question::Case, age, &cases, placed).await.unwrap());
+    let old = OldDetails { through: i64::MAX, before: days_later(4_000), held: &[], placed };
+    assert!(!registry.remove_audit_details(old, &Default::default(), days_later(4_000)).await.unwrap());
+    assert_eq!(bench.left().await, before);
+    // By the newest reading they go; a case that somebody opened again stays.
+    let reopened = CaseRow { seq: 1, ..case(1, "checking") };
+    let event =
+        CaseEvent { at: UtcMillis(THEN), actor: String::new(), kind: "reopened".to_owned(), body: json!({}) };
+    registry.append_to_case(1, &[event], &reopened, days_later(2)).await.unwrap();
+    assert!(registry.remove_questions(Question::Case, age, &cases, placed + 1).await.unwrap());
+    assert!(registry.remove_trips(&trips, placed + 1).await.unwrap());
+    assert_eq!(bench.left().await, [vec![1, 2, 3], vec![2, 3], vec![1, 2, 3], vec![1, 2]]);
+}
+
+async fn a_day_that_can_not_be_removed_keeps_nothing_else_from_going(home: Home) {
+    let bench = Bench::new(home).await;
+    bench.tracks.close().unwrap();
+    let tracks = Tracks::open(bench.tracks.dir(), &bench.config.tracks).unwrap();
+    let bench = Bench { tracks, ..bench };
+    let mut writer = bench.tracks.writer();
+    // A day that nobody holds, behind the one of which the open case of car 2 holds a part.
+    let at = days_later(60);
+    writer.append(DeviceId(2), at, &Fix::new(at, 300_000_000, 1_100_000_000), &[]);
+    writer.advance(Lsn(9), at);
+    bench.tracks.seal_now().unwrap();
+    // No room for what stays of a day.
+    bench.tracks.keep_free(u64::MAX);
+    let (limits, latest, planned) = planned(&bench, days_later(4_000)).await;
+    assert_eq!(planned.tracks.len(), 2);
+    let parts = bench.parts();
+    let failed = removal::Removal::new(&parts, limits, latest).run(&planned).await.unwrap_err();
+    assert!(format!("{failed:#}").contains("tracks: 2026-03-04"), "{failed:#}");
+    assert_eq!(bench.left().await, [vec![1, 2, 3], vec![2], vec![1, 2], vec![2]]);
+    assert_eq!(bench.removals().await, ["tracks", "trips", "flags", "cases"]);
+}
+
+async fn a_hold_on_everything_holds_details_of_the_audit_log(home: Home) {
+    let bench = Bench::new(home).await;
+    let people = bench.registry.people();
+    for (at, detail) in [(1, "old"), (20, "held"), (40, "old again")] {
+        let deed = crate::accounts::chain::Deed {
+            action: "track.read".to_owned(),
+            detail: detail.to_owned(),
+            ..Default::default()
+        };
+        people.note(deed, days_later(at)).await.unwrap();
+    }
+    let new = hold(HoldOn::Everything, Some(days_later(19).0), Some(days_later(21).0)).set;
+    let who = Holder { by: "test", person: None, told: None };
+    bench.registry.place_hold(&new, who, days_later(40)).await.unwrap();
+    let (.., planned) = planned(&bench, days_later(4_000)).await;
+    assert_eq!(planned.audit, RowsDue { due: 2, held: 1 });
+    bench.look(days_later(4_000)).await;
+    let log = people.audit_log_after(0, 100).await.unwrap();
+    let read = log.iter().filter(|entry| entry.deed.action == "track.read");
+    assert_eq!(read.map(|entry| entry.deed.detail.as_str()).collect::<Vec<_>>(), ["", "held", ""]);
+    assert_eq!(crate::accounts::verify::verify(people, &[]).await.unwrap().fault, None);
 }
 
 async fn a_plan_changes_nothing_and_says_what_a_look_does(home: Home) {

@@ -283,8 +283,10 @@ fn fill_journal(data: &Path, received_at: i64) {
     let (journal, _) = Journal::open(data, &config).unwrap();
     let received_at = UtcMillis(received_at);
     let (device, link) = (DeviceId(1), LinkId(1));
-    journal.append(&Batch { device, link, protocol: Protocol::Jt808, received_at, ends: &[4], raw: &[0x55; 4] }).unwrap();
-    wait_until(|| (journal.stats().durable_records >= 1).then_some(()));
+    let batch = Batch { device, link, protocol: Protocol::Jt808, received_at, ends: &[4], raw: &[0x55; 4] };
+    wait_until(|| journal.append(&batch).ok());
+    let goal = journal.stats().records;
+    wait_until(|| (journal.stats().durable_records >= goal).then_some(()));
     journal.close();
 }
 
@@ -342,7 +344,18 @@ fn an_hour_of_a_clock_years_ahead_ends_no_hold_and_makes_nothing_old() {
     fill_tracks(data, now - 40 * DAY_MS, 10, 50, 2);
     // A day from now on the hold is over; the last message was received years from now.
     let until = UtcMillis(now + DAY_MS).to_string();
-    motorpool_ok(&["hold", "place", "--data", text(data), "--device", "1", "--until", &until, "--reason", "核查"]);
+    motorpool_ok(&[
+        "hold",
+        "place",
+        "--data",
+        text(data),
+        "--device",
+        "1",
+        "--until",
+        &until,
+        "--reason",
+        "核查",
+    ]);
     fill_journal(data, now + 4_000 * DAY_MS);
 
     let server = Served::start_with(data, &[("MOTORPOOL__RETENTION__INTERVAL", "100ms")]);
@@ -352,7 +365,9 @@ fn an_hour_of_a_clock_years_ahead_ends_no_hold_and_makes_nothing_old() {
     assert_eq!((of("1"), of("2")), (1_000, 500), "what is held and what is young stays");
     // A second life of the server looks again, and finds nothing to do.
     let server = Served::start_with(data, &[("MOTORPOOL__RETENTION__INTERVAL", "100ms")]);
-    let plan = || -> Value { serde_json::from_str(&motorpool_ok(&["retention", "plan", "--data", text(data), "--json"])).unwrap() };
+    let plan = || -> Value {
+        serde_json::from_str(&motorpool_ok(&["retention", "plan", "--data", text(data), "--json"])).unwrap()
+    };
     assert_eq!(plan()["tracks"], serde_json::json!([]));
     let at: UtcMillis = serde_json::from_value(plan()["at"].clone()).unwrap();
     assert!((now..now + DAY_MS).contains(&at.0), "{at}");

@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 trucks=${1:-200} days=${2:-1}
-root=${CARGO_TARGET_DIR:-target}
+mkdir -p "${CARGO_TARGET_DIR:-target}"
+root=$(cd "${CARGO_TARGET_DIR:-target}" && pwd) # the bench runs in the folder of its crate
 folder=$root/iot-$trucks-$days
 lines=$(mktemp)
 trap 'rm -rf "$lines" "$folder"' EXIT

@@ -8,35 +8,15 @@ victoria=$(command -v victoria-metrics) || {
     echo "VictoriaMetrics is not installed (Debian: sudo apt-get install victoria-metrics)." >&2
     exit 0
 }
-program=${MOTORPOOL:-}
-if [[ -z $program ]]; then
-    cargo build -q --release --bin motorpool
-    program=target/release/motorpool
-fi
-scratch=$(mktemp -d)
-started=()
-cleanup() {
-    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait
-    rm -rf "$scratch"
-}
-trap cleanup EXIT
-pause() { read -r -t 0.1 <> <(:) || true; }
-address() { sed -n "s/.*\"$1\": *\"\\([^\"]*\\)\".*/\\1/p" "$scratch/data/addresses.json"; }
+source benches/served.sh
 metric() {
     curl -fsS -H "Authorization: Bearer $token" "http://$http/metrics" |
         awk -v name="$1" 'index($1, name) == 1 { sum += $2 } END { printf "%.0f\n", sum }'
 }
-export MOTORPOOL__TRACKERS__LISTEN=127.0.0.1:0 MOTORPOOL__HTTP__LISTEN=127.0.0.1:0 MOTORPOOL__MQTT__LISTEN=127.0.0.1:0
 port=$((20000 + RANDOM % 10000))
 export MOTORPOOL__MIRROR__URL=http://127.0.0.1:$port MOTORPOOL__MIRROR__BUCKET=cars MOTORPOOL__MIRROR__RETRY_MAX=1s
-"$program" serve --data "$scratch/data" >"$scratch/announced" &
-started+=($!)
-until grep -q '^API token' "$scratch/announced"; do
-    kill -0 "${started[0]}"
-    pause
-done
-http=$(address http) token=$(cat "$scratch/data/api-token")
+serve
+http=$(address http)
 
 # One frame a second each: the rate is the number of vehicles. The server of the mirror is away.
 away=$("$program" simulate --protocol jt808 --to "$(address trackers)" --api "http://$http" --enrol "$token" \

@@ -4,32 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 vehicles=${1:-50} pipeline=${2:-1024} seconds=${3:-10}
-program=${MOTORPOOL:-}
-if [[ -z $program ]]; then
-    cargo build -q --release --bin motorpool
-    program=target/release/motorpool
-fi
-scratch=$(mktemp -d)
-started=()
-cleanup() {
-    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait
-    rm -rf "$scratch"
-}
-trap cleanup EXIT
+source benches/served.sh
 load() {
     "$program" simulate --protocol mqtt --interval 0 --vehicles "$vehicles" --pipeline "$pipeline" --duration "$seconds" --json "$@"
 }
-address() { sed -n "s/.*\"$1\": *\"\\([^\"]*\\)\".*/\\1/p" "$scratch/data/addresses.json"; }
 
-export MOTORPOOL__TRACKERS__LISTEN=127.0.0.1:0 MOTORPOOL__HTTP__LISTEN=127.0.0.1:0 MOTORPOOL__MQTT__LISTEN=127.0.0.1:0
-"$program" serve --data "$scratch/data" >"$scratch/announced" &
-started+=($!)
-until grep -q '^API token' "$scratch/announced"; do
-    kill -0 "${started[0]}"
-    read -r -t 0.1 <> <(:) || true
-done
-ours=$(load --to "$(address mqtt)" --api "http://$(address http)" --enrol "$(cat "$scratch/data/api-token")")
+serve
+ours=$(load --to "$(address mqtt)" --api "http://$(address http)" --enrol "$token")
 echo "{\"quantity\":\"durable QoS 1 messages/s, built-in listener\",\"report\":$ours}"
 kill "${started[0]}"
 wait "${started[0]}" || true

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 echo "== line 1: decode" >&2
-cargo bench -q -p motorpool-protocols --bench decode
+cargo bench -q -p motorpool-protocols --bench decode --bench trackers
 echo "== journal alone" >&2
 cargo bench -q -p motorpool --bench journal
 echo "== lines 6, 7 and 8: bytes per fix, one device-day, a box in an hour; scans" >&2
@@ -13,8 +13,11 @@ echo "== the live map: 30,000 cars a tick" >&2
 cargo bench -q -p motorpool --bench live
 echo "== the IoT questions and daily mileage, beside DuckDB and VictoriaMetrics (4000 3 for the suite's size)" >&2
 benches/iot_peers.sh ${IOT_SIZE:-200 1}
-echo "== lines 2, 3, 4, 5, 10: the whole server" >&2
+echo "== lines 2, 3, 4, 5, 7, 10: the whole server" >&2
 cargo bench -q -p motorpool --bench system -- "$@"
+echo "== MQTT, beside Mosquitto; the mirror, beside the rate at which fixes come" >&2
+benches/mqtt.sh
+benches/mirror.sh
 echo "== line 11: clean release build" >&2
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

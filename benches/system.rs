@@ -1,5 +1,5 @@
 //! The budget lines that need the whole server: 2 (one frame per packet), 3 (pipelined backlog), 4 (15,000 live
-//! links; as `4c` while a large day is merged), 5 (memory) and 10 (recovery).
+//! links; as `4c` while a large day is merged), 5 (memory), 7 (a device-day over HTTP) and 10 (recovery).
 //!
 //! `cargo bench --bench system [-- LINE …] [--quick]` starts the release binary as a server and as a load
 //! generator, each a process of its own, and prints one line of JSON for each figure. Where the budget speaks
@@ -40,6 +40,9 @@ fn main() {
     }
     if wanted("4c") {
         live_links_while_merging(if quick { 2_000 } else { 30_000 }, if quick { 10 } else { 30 });
+    }
+    if wanted("7") {
+        tracks_over_http(if quick { 2_000 } else { 30_000 }, if quick { 100 } else { 1_000 });
     }
     if wanted("10") {
         recovery(if quick { 128 << 20 } else { 1 << 30 });
@@ -123,6 +126,47 @@ fn live_links_while_merging(devices: u32, duration_s: u32) {
         "fdatasync_p50_ms": sync_p50_ms, "fdatasync_p99_ms": sync_p99_ms,
         // Nothing merged and nothing loose: the merge was over before the load began, and the figure means nothing.
         "rows_merged_meanwhile": merged, "rows_still_loose": loose,
+    }));
+}
+
+/// Line 7 over HTTP, each request on a connection of its own, while 15,000 links bring a fix a second each.
+fn tracks_over_http(devices: u32, requests: u32) {
+    /// Below the limit of requests of one token.
+    const PAUSE: Duration = Duration::from_millis(25);
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("tracks");
+    let rows = loose_day(&dir, devices);
+    let archive = Tracks::open(&dir, &config::Tracks::default()).unwrap();
+    archive.compact_all().unwrap();
+    archive.close().unwrap();
+    let server = Served::start(folder.path(), None);
+    server.enrol_fleet(devices);
+    let mut times = Vec::new();
+    let seconds = 40 + requests / 20;
+    let report = std::thread::scope(|scope| {
+        let load =
+            scope.spawn(|| server.simulate(None, &["--vehicles", "15000", "--interval", "1"], seconds));
+        while server.metric("motorpool_links_open") < 15_000.0 {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        for request in 0..requests {
+            let device = 1 + request * 7_919 % devices;
+            let path =
+                format!("/api/v1/devices/{device}/track?from=2024-03-01T00:00:00Z&to=2024-03-02T00:00:00Z");
+            let begun = Instant::now();
+            let body = server.request("GET", &path, "");
+            times.push(begun.elapsed());
+            assert_eq!(body.matches("\"fix_time\"").count(), 460, "{body:.200}");
+            std::thread::sleep(PAUSE);
+        }
+        load.join().unwrap()
+    });
+    times.sort_unstable();
+    let ms = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
+    print(&json!({
+        "line": 7, "quantity": "a device-day of 460 fixes over HTTP while 15,000 links bring one a second each",
+        "rows_of_the_day": rows, "requests": requests, "p50_ms": ms(0.5), "p99_ms": ms(0.99), "max_ms": ms(1.0),
+        "ack_p50_ms": report["ack_ms"]["p50"], "ack_p99_ms": report["ack_ms"]["p99"], "lost": report["lost"],
     }));
 }
 

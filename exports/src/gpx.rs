@@ -1,7 +1,7 @@
 //! GPX 1.1: a track for each run of rows of one device, day and car, called by its plate, else by its terminal.
 //!
 //! Speed (metres per second) and course go into Garmin's TrackPointExtension, version 2, which most programs read.
-//! A fix that the terminal called invalid has `<fix>none</fix>`.
+//! A fix whose coordinates are no place has `<fix>none</fix>`.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -64,7 +64,7 @@ fn write_point(text: &mut String, row: &Row) -> std::fmt::Result {
         write!(text, "<ele>{altitude_m}</ele>")?;
     }
     write!(text, "<time>{}</time>", fix.fix_time)?;
-    if !fix.is_valid() {
+    if !fix.has_place() {
         text.push_str("<fix>none</fix>");
     }
     if let Some(satellites) = fix.satellites {

@@ -1,8 +1,8 @@
 //! KML 2.2 with Google's extension: a placemark for each run of rows of one device, day and car, with a track in time.
 //!
 //! A `gx:Track` has all its times before all its places, so a track is cut after [`TRACK_POINTS_MAX`] points and goes on in the next
-//! one of its `gx:MultiTrack`. Programs draw a line through every point and KML can't call a point invalid, so fixes without a valid
-//! position are left out. Speed and course are arrays beside the points; what a source did not say is empty there. A height that nobody
+//! one of its `gx:MultiTrack`. Programs draw a line through every point and KML can't call a point invalid, so fixes that are no
+//! place are left out. Speed and course are arrays beside the points; what a source did not say is empty there. A height that nobody
 //! told is 0, and lines lie on the ground.
 
 use std::fmt::Write as _;
@@ -44,7 +44,7 @@ pub fn write<W: Write>(
     let mut written = 0;
     for row in rows {
         let row = row?;
-        if !row.fix.is_valid() {
+        if !row.fix.has_place() {
             continue;
         }
         let name = names.name(&row);

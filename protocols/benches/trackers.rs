@@ -1,5 +1,4 @@
-//! What one position frame of each binary protocol costs to decode, at most 80 ns; JT/T 808 has a bench of its own. JT/T
-//! 809, whose frames are escaped, checked and may be encrypted, has no such bound: a platform sends them, not a vehicle.
+//! What one position frame of each binary protocol costs to decode, at most 80 ns; JT/T 808 has a bench of its own.
 //!
 //! The input is 1,024 different frames of one terminal on its way, made by the protocol's own encoder (GB/T 32960: by hand,
 //! the block of the vehicle and that of the position).

@@ -136,6 +136,19 @@ impl Fix {
     pub const fn is_valid(&self) -> bool {
         !self.quality.contains(Quality::NOT_POSITIONED)
     }
+
+    /// Whether the coordinates are a place where the vehicle was: see [`Quality::NO_PLACE`].
+    #[must_use]
+    pub const fn has_place(&self) -> bool {
+        self.quality.0 & Quality::NO_PLACE.0 == 0
+    }
+}
+
+impl Quality {
+    /// With any of these the coordinates are no place on a map: there was no solution, they are both zero, were clamped, or
+    /// are encrypted. Who searches, measures or draws leaves such fixes out; who shows what was sent shows them.
+    pub const NO_PLACE: Self =
+        Self::NOT_POSITIONED.with(Self::ZERO_POSITION).with(Self::OUT_OF_RANGE).with(Self::CRS_ENCRYPTED);
 }
 
 /// A range of [`Observations::extra`].

@@ -18,6 +18,7 @@ impl UtcMillis {
 
     /// The instant of a civil date and time at `offset_s` seconds east of UTC, or `None` when a field is out
     /// of its range (second 60 is refused; no tracker protocol sends leap seconds on purpose).
+    #[inline]
     #[must_use]
     pub fn from_civil(civil: Civil, offset_s: i32) -> Option<Self> {
         let Civil { year, month, day, hour, minute, second, millisecond } = civil;
@@ -183,11 +184,12 @@ const fn days_in_month(year: i32, month: u8) -> u8 {
 fn days_from_civil(year: i32, month: u8, day: u8) -> i64 {
     let y = i64::from(year) - i64::from(month <= 2);
     let era = y.div_euclid(400);
-    let year_of_era = y.rem_euclid(400);
-    let month_from_march = (i64::from(month) + 9) % 12;
-    let day_of_year = (153 * month_from_march + 2) / 5 + i64::from(day) - 1;
+    // Small numbers from here on, which divide faster.
+    let year_of_era = y.rem_euclid(400) as u32;
+    let month_from_march = (u32::from(month) + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + u32::from(day) - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+    era * 146_097 + i64::from(day_of_era) - 719_468
 }
 
 fn civil_from_days(days: i64) -> (i32, u8, u8) {

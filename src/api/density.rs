@@ -96,7 +96,7 @@ impl Walker {
     }
 
     fn walk_to(&mut self, fix: &Fix) {
-        let Some(to) = cell_of(fix.lat_e7, fix.lon_e7).filter(|_| fix.is_valid()) else { return };
+        let Some(to) = cell_of(fix.lat_e7, fix.lon_e7).filter(|_| fix.has_place()) else { return };
         let Some(from) = self.at.first().copied().flatten() else {
             self.enter(to);
             return;

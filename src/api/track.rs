@@ -337,8 +337,8 @@ impl Answer {
             out.write_all(b"}")?;
             return Ok(out.flush()?);
         };
-        // Maps draw a line through every point of a track, and a place that is not valid may be anywhere.
-        let rows = rows.filter(|row| !format.draws_lines() || row.fix.is_valid());
+        // Maps draw a line through every point of a track, and what is no place may be anywhere.
+        let rows = rows.filter(|row| !format.draws_lines() || row.fix.has_place());
         let name = Name { terminal, plate: "" };
         motorpool_exports::write(format, out, rows.map(Ok), &name, &std::env::temp_dir())?;
         Ok(())

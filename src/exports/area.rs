@@ -1,6 +1,6 @@
 //! An area that rows must lie in. Fixes without a valid position lie nowhere.
 
-use motorpool_protocols::{Fix, Quality, UtcMillis};
+use motorpool_protocols::{Fix, UtcMillis};
 use motorpool_supervision::ids::ZoneId;
 use motorpool_supervision::point::Position;
 use motorpool_supervision::register::{Shape, Versioned, Zone};
@@ -57,7 +57,7 @@ impl Within {
         let at = Position { lat_e7: fix.lat_e7, lon_e7: fix.lon_e7 };
         match self {
             Self::Everywhere => true,
-            _ if !fix.is_valid() || fix.quality.contains(Quality::CRS_ENCRYPTED) => false,
+            _ if !fix.has_place() => false,
             Self::Box { west, south, east, north } => {
                 let is_between = if west <= east {
                     (*west..=*east).contains(&at.lon_e7)
@@ -73,6 +73,8 @@ impl Within {
 
 #[cfg(test)]
 mod tests {
+    use motorpool_protocols::Quality;
+
     use super::*;
 
     fn fix(lat: f64, lon: f64) -> Fix {
@@ -115,7 +117,9 @@ mod tests {
     fn what_has_no_valid_position_lies_nowhere() {
         let mut doubtful = fix(24.5, 102.5);
         assert!(area(102, 24, 103, 25).holds(&doubtful));
-        for bit in [Quality::NOT_POSITIONED, Quality::CRS_ENCRYPTED] {
+        for bit in
+            [Quality::NOT_POSITIONED, Quality::ZERO_POSITION, Quality::OUT_OF_RANGE, Quality::CRS_ENCRYPTED]
+        {
             doubtful.quality = bit;
             assert!(!area(102, 24, 103, 25).holds(&doubtful));
             assert!(Within::new(None).holds(&doubtful), "without an area everything is wanted");

@@ -133,7 +133,7 @@ impl PlanRows {
     }
 
     fn is_wanted(&self, row: &Row) -> bool {
-        (!self.is_valid_only || row.fix.is_valid()) && self.within.holds(&row.fix)
+        (!self.is_valid_only || row.fix.has_place()) && self.within.holds(&row.fix)
     }
 }
 

@@ -86,7 +86,7 @@ impl State {
         if self.fix.as_ref().is_none_or(|last| order::is_newer(fix, last)) {
             self.fix = Some(Fix { extra: Extra { start: 0, len: 0 }, ..*fix });
         }
-        if order::is_a_place(fix) {
+        if fix.has_place() {
             let place = Place { fix_time: fix.fix_time, lat_e7: fix.lat_e7, lon_e7: fix.lon_e7 };
             if self.place.is_none_or(|last| order::place_key(place) > order::place_key(last)) {
                 self.place = Some(place);

@@ -29,15 +29,6 @@ pub(super) fn is_newer(fix: &Fix, last: &Fix) -> bool {
     }
 }
 
-/// Whether a fix says where the vehicle was.
-pub(super) const fn is_a_place(fix: &Fix) -> bool {
-    const NO_PLACE: u16 = Quality::NOT_POSITIONED.0
-        | Quality::ZERO_POSITION.0
-        | Quality::OUT_OF_RANGE.0
-        | Quality::CRS_ENCRYPTED.0;
-    fix.quality.0 & NO_PLACE == 0
-}
-
 /// The order of places.
 pub(super) const fn place_key(place: Place) -> (i64, i32, i32) {
     (place.fix_time.0, place.lat_e7, place.lon_e7)
@@ -51,5 +42,5 @@ fn content_key(fix: &Fix) -> impl Ord + use<> {
     let bits = (fix.status.0, fix.alarms.0, fix.quality.0);
     let items =
         (fix.satellites, fix.signal, fix.odometer_m, fix.fuel_dl, fix.vehicle_speed_dkmh, fix.engine_rpm);
-    (is_a_place(fix), live, fix.lat_e7, fix.lon_e7, motion, bits, items)
+    (fix.has_place(), live, fix.lat_e7, fix.lon_e7, motion, bits, items)
 }

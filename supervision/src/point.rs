@@ -200,11 +200,7 @@ impl Point {
 
 impl From<&Fix> for Point {
     fn from(fix: &Fix) -> Self {
-        const UNUSABLE: u16 = Quality::NOT_POSITIONED.0
-            | Quality::TIME_INVALID.0
-            | Quality::ZERO_POSITION.0
-            | Quality::OUT_OF_RANGE.0
-            | Quality::CRS_ENCRYPTED.0;
+        const UNUSABLE: Quality = Quality::NO_PLACE.with(Quality::TIME_INVALID);
         let mut signs = Signs(0);
         let mut mark = |is_set: bool, sign: Signs| {
             if is_set {
@@ -212,7 +208,7 @@ impl From<&Fix> for Point {
             }
         };
         let alarm = |bits: u64| fix.alarms.0 & bits != 0;
-        mark(fix.quality.0 & UNUSABLE != 0, Signs::UNUSABLE);
+        mark(fix.quality.0 & UNUSABLE.0 != 0, Signs::UNUSABLE);
         mark(fix.quality.contains(Quality::BACKFILL), Signs::BACKFILL);
         mark(fix.quality.contains(Quality::CLOCK_SUSPECT), Signs::CLOCK_SUSPECT);
         mark(alarm(Alarms::POWER_LOST.0), Signs::POWER_LOST);

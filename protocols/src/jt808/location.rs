@@ -44,8 +44,7 @@ pub fn decode_location(
     let Some((basic, items)) = body.split_first_chunk::<BASIC_BYTES>() else {
         return Err(DecodeError::new(body.len(), "truncated"));
     };
-    let mut fix = decode_basic(basic, profile);
-    fix.quality = fix.quality.with(quality);
+    let mut fix = decode_basic(basic, profile, quality);
     if !items.is_empty() {
         let start = out.extra.len();
         decode_items(items, &mut fix, out);
@@ -62,7 +61,7 @@ pub fn decode_location(
 }
 
 #[inline]
-fn decode_basic(basic: &[u8; BASIC_BYTES], profile: &Profile) -> Fix {
+fn decode_basic(basic: &[u8; BASIC_BYTES], profile: &Profile, quality: Quality) -> Fix {
     let &[a0, a1, a2, a3, s0, s1, s2, s3, y0, y1, y2, y3, x0, x1, x2, x3, h0, h1, v0, v1, c0, c1, time @ ..] =
         basic;
     let basic = Basic {
@@ -75,7 +74,7 @@ fn decode_basic(basic: &[u8; BASIC_BYTES], profile: &Profile) -> Fix {
         course_deg: u16::from_be_bytes([c0, c1]),
         time: bcd::decode_time(time, profile.clock_offset_or(CHINA_CLOCK_OFFSET_S)),
     };
-    basic.fix(profile)
+    basic.fix(profile, quality)
 }
 
 /// The fields before the items, as numbers: JT/T 809-2011 sends the same ones in another order.
@@ -93,10 +92,10 @@ pub(crate) struct Basic {
 }
 
 impl Basic {
-    /// The fix, with what is doubtful about it marked.
+    /// The fix, marked with `quality` and with what is doubtful about it.
     #[inline]
-    pub(crate) fn fix(self, profile: &Profile) -> Fix {
-        let mut quality = 0;
+    pub(crate) fn fix(self, profile: &Profile, quality: Quality) -> Fix {
+        let mut quality = quality.0;
         let fix_time = self.time.unwrap_or_else(|| {
             quality |= Quality::TIME_INVALID.0;
             UtcMillis(0)

@@ -129,6 +129,7 @@ impl Header {
     }
 
     /// The header in front of a payload, its stated length, and the body as it was sent.
+    #[inline]
     fn parse(payload: &[u8]) -> Option<(Self, u32, &[u8])> {
         let (header, rest) = payload.split_first_chunk::<HEADER_2011_BYTES>()?;
         let &[l0, l1, l2, l3, s0, s1, s2, s3, m0, m1, a0, a1, a2, a3, v0, v1, v2, encryption, k0, k1, k2, k3] =
@@ -186,6 +187,7 @@ impl<'a> Frame<'a> {
     }
 
     /// The body in the clear, if it is or `cipher` is known.
+    #[inline]
     #[must_use]
     pub fn clear_body(&self, cipher: Option<&Cipher>) -> Option<Cow<'_, [u8]>> {
         let Some(key) = self.header.key else { return Some(Cow::Borrowed(&self.body)) };
@@ -196,6 +198,7 @@ impl<'a> Frame<'a> {
 }
 
 /// The header and the body of an unescaped frame, and whether its checksum is right.
+#[inline]
 fn parts(payload: &[u8]) -> Result<(Header, &[u8], bool), RejectReason> {
     let Some((sent, check)) = payload.split_last_chunk::<CHECK_BYTES>() else {
         return Err(RejectReason::Truncated);

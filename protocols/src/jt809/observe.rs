@@ -79,6 +79,7 @@ fn driver(content: &Content) -> Option<Observation> {
 }
 
 /// Adds a position as a fix. The items of a report of JT/T 808 are kept only for `describe`.
+#[inline]
 pub(crate) fn push_position(
     position: PositionView<'_>,
     profile: &Profile,
@@ -86,18 +87,16 @@ pub(crate) fn push_position(
     keeps_items: bool,
     out: &mut Observations,
 ) -> Result<(), DecodeError> {
-    let extra_start = out.extra.len();
-    match position {
+    let (is_encrypted, location) = match position {
         PositionView::E2011(position) => {
-            let mut fix = position.fix(profile);
-            fix.quality = fix.quality.with(quality);
-            out.fixes.push(fix);
+            out.fixes.push(position.fix(profile, quality));
+            return Ok(());
         }
-        PositionView::E2019 { is_encrypted, location } => {
-            let encrypted = if is_encrypted { Quality::CRS_ENCRYPTED } else { Quality(0) };
-            decode_location(location, profile, quality.with(encrypted), out)?;
-        }
-    }
+        PositionView::E2019 { is_encrypted, location } => (is_encrypted, location),
+    };
+    let extra_start = out.extra.len();
+    let encrypted = if is_encrypted { Quality::CRS_ENCRYPTED } else { Quality(0) };
+    decode_location(location, profile, quality.with(encrypted), out)?;
     if let (Some(fix), false) = (out.fixes.last_mut(), keeps_items) {
         fix.extra = Extra::default();
         out.extra.truncate(extra_start);

@@ -56,18 +56,22 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
+    #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8, DecodeError> {
         self.parse(be_u8)
     }
 
+    #[inline]
     pub(crate) fn u16(&mut self) -> Result<u16, DecodeError> {
         self.parse(be_u16)
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self) -> Result<u32, DecodeError> {
         self.parse(be_u32)
     }
 
+    #[inline]
     pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         self.parse(take(count))
     }
@@ -79,6 +83,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A reader of the next `count` bytes, which this one passes over.
+    #[inline]
     pub(crate) fn sub(&mut self, count: usize) -> Result<Self, DecodeError> {
         let at = self.at;
         Ok(Self { rest: self.bytes(count)?, at, edition: self.edition })

@@ -22,7 +22,7 @@ use super::place::{Area, Place};
 use super::plan::on_threads;
 use super::scan::{Scan, scan_snapshot};
 use super::snapshot::{Snapshot, Window};
-use super::stays::{self, IsShown, Presence, StayBuilder, is_shown, is_valid, presence};
+use super::stays::{self, IsShown, Presence, StayBuilder, has_place, is_shown, presence};
 use super::threads_default;
 use crate::ids::DeviceId;
 
@@ -322,7 +322,7 @@ impl<'a> Looker<'a> {
     fn see(&mut self, file: &OpenFile, device: DeviceId, rows: &Range<u32>, span: &Range<u32>) {
         let mut stays = StayBuilder::new(self.search.gap_max_ms);
         for row in place(rows, span) {
-            if is_valid(self.qualities[row]) && is_shown(self.search.is_shown, device, self.times[row]) {
+            if has_place(self.qualities[row]) && is_shown(self.search.is_shown, device, self.times[row]) {
                 let place = Place::of_columns(self.lats[row], self.lons[row]);
                 stays.see(self.times[row], self.search.area.contains(place));
             }

@@ -119,7 +119,7 @@ pub(super) fn valid_places<'a>(
     let device = run.device();
     let places = run.values(Field::LatE7).iter().zip(run.values(Field::LonE7));
     let rows = run.time_ms().iter().zip(places).zip(run.values(Field::Quality));
-    let valid = rows.filter(|(_, quality)| is_valid(**quality));
+    let valid = rows.filter(|(_, quality)| has_place(**quality));
     let valid = valid.map(|((time_ms, (lat, lon)), _)| (*time_ms, Place::of_columns(*lat, *lon)));
     valid.filter(move |(time_ms, _)| is_shown(shown, device, *time_ms))
 }
@@ -128,7 +128,7 @@ pub(super) fn is_shown(shown: Shown<'_>, device: DeviceId, time_ms: i64) -> bool
     shown.is_none_or(|is_shown| is_shown(device, UtcMillis(time_ms)))
 }
 
-/// Whether quality bits leave the position valid.
-pub(super) const fn is_valid(quality: i64) -> bool {
-    quality & Quality::NOT_POSITIONED.0 as i64 == 0
+/// Whether quality bits leave the coordinates a place.
+pub(super) const fn has_place(quality: i64) -> bool {
+    quality & Quality::NO_PLACE.0 as i64 == 0
 }

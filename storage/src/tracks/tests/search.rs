@@ -31,7 +31,14 @@ fn record() -> impl Strategy<Value = Record> {
             fix.speed_dkmh = (kind != 2).then_some(300);
             fix.odometer_m = (kind == 3).then_some(7);
             if kind == 4 {
-                fix.quality = Quality::NOT_POSITIONED;
+                // What is no place is found nowhere, whatever the reason.
+                let reasons = [
+                    Quality::NOT_POSITIONED,
+                    Quality::ZERO_POSITION,
+                    Quality::OUT_OF_RANGE,
+                    Quality::CRS_ENCRYPTED,
+                ];
+                fix.quality = reasons[second.rem_euclid(4) as usize];
             }
             let extra = if kind == 5 { vec![1, 2] } else { Vec::new() };
             Record { device: DeviceId(device), received_at: UtcMillis(0), fix, extra }
@@ -170,7 +177,7 @@ proptest! {
 
 /// When and where `device` was by its valid fixes in the window.
 fn sightings(rig: &Rig, device: u32, window: (UtcMillis, UtcMillis)) -> Vec<(i64, Place)> {
-    let rows = rows_of(rig, device, window).into_iter().filter(|row| row.fix.is_valid());
+    let rows = rows_of(rig, device, window).into_iter().filter(|row| row.fix.has_place());
     rows.map(|row| (row.fix.fix_time.0, Place { lat_e7: row.fix.lat_e7, lon_e7: row.fix.lon_e7 })).collect()
 }
 

@@ -8,9 +8,13 @@
 //! | 408, 429, 5xx, no answer | wait, doubling up to a bound, or as long as `Retry-After` says; then again |
 //! | 401, 403, 404, any other | the configuration is wrong: wait at once as long as the bound, and say so; nothing is dropped |
 //!
-//! Who waits, how, and when that is given up is decided outside: [`Waiting`]. A server that refuses more than
-//! [`Delivery::rejects_max`] lines of one batch does not mean the lines: that counts as a wrong configuration (a field that has
-//! another type there, a retention that is shorter than the data is old).
+//! Who waits, how, and when that is given up is decided outside: [`Waiting`].
+//!
+//! A server may say that lines are bad and mean all lines: a field has another type there, a bucket was made anew. So when more than
+//! [`Delivery::rejects_max`] lines of a batch are refused, and of the batch so far nearly all, the server is asked about a *witness*,
+//! the last line of the last batch that it took whole (it is the same point again), and then about lines from all over the batch. When
+//! it takes the one or enough of the others, it means the lines that it refuses: one car that sends old data, which the retention
+//! there leaves no place for, is no reason to stop for all. Otherwise it counts as a wrong configuration, and nothing is dropped.
 
 use std::future::Future;
 use std::io;
@@ -20,6 +24,11 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::batch::Batch;
 use super::rejects::{REASON_BYTES_MAX, Reject, RejectFile};
+
+/// A batch is refused nearly whole when no more than one of so many lines is taken.
+const TAKEN_ONE_OF: u64 = 10;
+/// Lines from all over a batch that are tried when it looks as if all were refused.
+const SAMPLES: usize = 20;
 
 /// What an attempt came to grief over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,8 +131,10 @@ pub struct Delivery<T> {
     backoff: Backoff,
     random: Box<dyn FnMut() -> u32 + Send>,
     rejects: RejectFile,
-    /// Lines of one batch that may be bad.
+    /// Lines of one batch that may be bad without a question.
     rejects_max: usize,
+    /// The last line of the last batch that was taken whole.
+    witness: Vec<u8>,
 }
 
 impl<T: std::fmt::Debug> std::fmt::Debug for Delivery<T> {
@@ -148,13 +159,7 @@ impl<T: Target> Delivery<T> {
         rejects: RejectFile,
         rejects_max: usize,
     ) -> Self {
-        Self { target, backoff, random: Box::new(random), rejects, rejects_max }
-    }
-
-    /// Lines of one batch that may be bad before the configuration is suspected.
-    #[must_use]
-    pub const fn rejects_max(&self) -> usize {
-        self.rejects_max
+        Self { target, backoff, random: Box::new(random), rejects, rejects_max, witness: Vec::new() }
     }
 
     /// Sends a batch until every line of it is written or refused.
@@ -173,6 +178,9 @@ impl<T: Target> Delivery<T> {
                 Ok(rejects) => {
                     self.rejects.append(&rejects)?;
                     delivered.rejected = rejects.len() as u64;
+                    if rejects.is_empty() && !batch.is_empty() {
+                        self.witness = batch.lines(batch.len() - 1..batch.len()).to_vec();
+                    }
                     return Ok(delivered);
                 }
                 Err(error) => {
@@ -186,7 +194,18 @@ impl<T: Target> Delivery<T> {
         }
     }
 
-    /// Sends a batch once, in as many parts as it takes. The inner error: too many lines were refused.
+    /// Asks the server whether it is there, with a write of nothing. A server may say that this is no write: then it is there.
+    ///
+    /// # Errors
+    /// When nobody answers, or it has another trouble.
+    pub async fn ask(&mut self) -> Result<(), WriteError> {
+        match self.target.write(&[]).await {
+            Err(error) if error.trouble != Trouble::Refused => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends a batch once, in as many parts as it takes. The inner error: it is not the lines that are bad.
     async fn isolate(
         &mut self,
         batch: &Batch,
@@ -194,6 +213,7 @@ impl<T: Target> Delivery<T> {
         delivered: &mut Delivered,
     ) -> Result<Result<Vec<Reject>, WriteError>, Undelivered> {
         let mut rejects = Vec::new();
+        let mut is_vouched_for = false;
         let mut ranges: Vec<Range<usize>> = std::iter::once(0..batch.len()).collect();
         while let Some(range) = ranges.pop() {
             if range.is_empty() {
@@ -202,12 +222,19 @@ impl<T: Target> Delivery<T> {
             match self.attempt(batch.lines(range.clone()), waiting, &mut delivered.retries).await? {
                 Attempt::Written => delivered.sent += range.len() as u64,
                 Attempt::Split(error) if range.len() == 1 => {
-                    if rejects.len() >= self.rejects_max {
-                        let message = format!(
-                            "more than {} lines of a batch were refused: {}",
-                            self.rejects_max, error.message
-                        );
-                        return Ok(Err(WriteError::new(Trouble::Configuration, &message)));
+                    if rejects.len() >= self.rejects_max && !is_vouched_for {
+                        let are_others_taken =
+                            delivered.sent.saturating_mul(TAKEN_ONE_OF) > rejects.len() as u64;
+                        if !are_others_taken
+                            && !self.takes_others(batch, waiting, &mut delivered.retries).await?
+                        {
+                            let message = format!(
+                                "more than {} lines of a batch were refused, and no others are taken: {}",
+                                self.rejects_max, error.message
+                            );
+                            return Ok(Err(WriteError::new(Trouble::Configuration, &message)));
+                        }
+                        is_vouched_for = true;
                     }
                     let line = String::from_utf8_lossy(batch.lines(range)).trim_end().to_owned();
                     rejects.push(Reject { reason: error.message, line });
@@ -216,6 +243,27 @@ impl<T: Target> Delivery<T> {
             }
         }
         Ok(Ok(rejects))
+    }
+
+    /// Whether the server takes a line that it took before, or enough lines from all over the batch.
+    async fn takes_others(
+        &mut self,
+        batch: &Batch,
+        waiting: &mut impl Waiting,
+        retries: &mut u64,
+    ) -> Result<bool, Undelivered> {
+        let witness = self.witness.clone();
+        if !witness.is_empty() && matches!(self.attempt(&witness, waiting, retries).await?, Attempt::Written)
+        {
+            return Ok(true);
+        }
+        let (mut tried, mut taken) = (0, 0);
+        for line in (0..batch.len()).step_by(batch.len().div_ceil(SAMPLES).max(1)) {
+            let attempt = self.attempt(batch.lines(line..line + 1), waiting, retries).await?;
+            tried += 1;
+            taken += u64::from(matches!(attempt, Attempt::Written));
+        }
+        Ok(taken * TAKEN_ONE_OF > tried)
     }
 
     /// Sends lines until the server says something final about them.
@@ -263,6 +311,8 @@ mod tests {
         answers: Arc<Mutex<VecDeque<WriteError>>>,
         lines_max: usize,
         taken: Arc<Mutex<Vec<String>>>,
+        /// Every line without this in it is bad as well.
+        refuses_all_but: Arc<Mutex<Option<String>>>,
         requests: Arc<Mutex<usize>>,
     }
 
@@ -277,8 +327,11 @@ mod tests {
                 return Err(WriteError::new(Trouble::TooLarge, "413"));
             }
             // Like InfluxDB: the good lines of a refused batch may be there all the same.
-            let (bad, good): (Vec<&str>, Vec<&str>) =
-                lines.into_iter().partition(|line| line.contains("bad"));
+            let all_but = self.refuses_all_but.lock().unwrap().clone();
+            let is_bad = |line: &&str| {
+                line.contains("bad") || all_but.as_ref().is_some_and(|part| !line.contains(&**part))
+            };
+            let (bad, good): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(is_bad);
             self.taken.lock().unwrap().extend(good.into_iter().map(str::to_owned));
             if bad.is_empty() { Ok(()) } else { Err(WriteError::new(Trouble::Refused, "400 bad line")) }
         }
@@ -399,6 +452,54 @@ mod tests {
         assert_eq!(error.trouble, Trouble::Configuration);
         assert!(error.message.contains("more than 5 lines"), "{error}");
         assert!(rejected(folder.path()).is_empty(), "nothing is noted as refused");
+    }
+
+    #[test]
+    fn one_car_with_old_data_is_refused_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine { lines_max: 5_000, ..Engine::default() };
+        let mut delivery = delivery(&engine, folder.path(), 5);
+        // Nothing was taken before: lines from all over the batch speak for the server.
+        let lines: Vec<bool> = (0..400).map(|line| line < 300).collect();
+        let delivered = run(delivery.send(&batch(&lines), &mut Patience::default())).unwrap();
+        assert_eq!(delivered, Delivered { sent: 100, rejected: 300, retries: 0 });
+        // A batch of nothing else: a line that was taken before speaks for it.
+        run(delivery.send(&batch(&[false; 3]), &mut Patience::default())).unwrap();
+        let delivered = run(delivery.send(&batch(&[true; 50]), &mut Patience::default())).unwrap();
+        assert_eq!(delivered, Delivered { sent: 0, rejected: 50, retries: 0 });
+        assert_eq!(rejected(folder.path()).len(), 350);
+    }
+
+    #[test]
+    fn a_server_that_no_longer_takes_what_it_took_is_not_taken_at_its_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine { lines_max: 100, ..Engine::default() };
+        let mut delivery = delivery(&engine, folder.path(), 5);
+        run(delivery.send(&batch(&[false; 3]), &mut Patience::default())).unwrap();
+        // The bucket was made anew, and has another type for a field: a few lines are without it.
+        engine.refuses_all_but.lock().unwrap().replace("39".to_owned());
+        let mut patience = Patience::default();
+        let given_up = run(delivery.send(&batch(&[false; 50]), &mut patience));
+        let Err(Undelivered::GivenUp(error)) = given_up else { panic!("{given_up:?}") };
+        assert_eq!((error.trouble, patience.waits.len()), (Trouble::Configuration, 1));
+        assert!(rejected(folder.path()).is_empty());
+        // Put right, all of it arrives.
+        engine.refuses_all_but.lock().unwrap().take();
+        let delivered = run(delivery.send(&batch(&[false; 50]), &mut Patience::default())).unwrap();
+        assert_eq!(delivered, Delivered { sent: 50, rejected: 0, retries: 0 });
+    }
+
+    #[test]
+    fn a_server_that_wants_no_empty_write_is_there_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine { lines_max: 100, ..Engine::default() };
+        let mut delivery = delivery(&engine, folder.path(), 5);
+        assert!(run(delivery.ask()).is_ok());
+        for (status, is_there) in [(400, true), (503, false), (401, false)] {
+            let error = WriteError::new(Trouble::of_status(status), "as told");
+            engine.answers.lock().unwrap().push_back(error);
+            assert_eq!(run(delivery.ask()).is_ok(), is_there, "{status}");
+        }
     }
 
     #[test]

@@ -9,15 +9,18 @@
 //! what was released while there was no mirror.
 //!
 //! Some engines answer before a point is on their disk (VictoriaMetrics keeps seconds in memory). So the checkpoint that is written
-//! stays [`FollowerParts::overlap`] behind what was answered, and after the server was away everything since then is sent again.
+//! stays [`FollowerParts::overlap`] behind the last answer, and after the server was away everything from there on is sent again,
+//! however long that was; so it is with what is filled back. A server that is silent because it was sent nothing is asked with an empty
+//! write, as long as something is in doubt. One that is killed and back before the next write or question is not noticed.
 //!
 //! It stands a moment behind: the fixes of a second are numbered (see [`crate::order`]) when the second is over and the archive
 //! has them.
 
 mod owing;
+mod settling;
 mod waiting;
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,10 +34,11 @@ use motorpool_storage::tracks::{Row, TrackOptions, Tracks, TracksError};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use self::owing::Filling;
+use self::owing::{Filling, Held};
+use self::settling::Settling;
 use self::waiting::Patience;
 use super::batch::Batch;
-use super::delivery::{Delivery, Target, Undelivered};
+use super::delivery::{Delivered, Delivery, Target, Undelivered};
 use super::fill::Form;
 use super::seconds::Seconds;
 use super::state::{Owed, State, StateFile};
@@ -46,8 +50,12 @@ const TICK: Duration = Duration::from_millis(200);
 const ARCHIVE_TICK: Duration = Duration::from_millis(5);
 /// How long to wait after a file could not be read or written.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often a file of the archive is tried again that fixes are to be numbered by; then they go out under numbers that may be wrong.
+const UNREAD_MAX: u32 = 60;
 /// How often the state is written; it bounds what is sent twice after a crash.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// How often a server that is sent nothing is asked whether it is there, while something is not settled.
+const ASK_EVERY: Duration = Duration::from_secs(5);
 /// A second is over when the clock is so far behind its beginning and the journal has nothing newer.
 const SETTLED_MS: i64 = 2_000;
 
@@ -61,6 +69,8 @@ pub trait World: Send {
     fn archived(&self) -> Lsn;
     /// The clock that records are stamped by.
     fn now(&self) -> UtcMillis;
+    /// A clock that goes on evenly and never goes back, from any beginning.
+    fn uptime(&self) -> Duration;
 }
 
 /// What a follower works with.
@@ -96,6 +106,8 @@ enum Interruption {
     Behind,
     #[error("the server was away")]
     Again,
+    #[error("the server does not take it now")]
+    Aside(Duration),
     #[error(transparent)]
     Journal(#[from] ReadError),
     #[error(transparent)]
@@ -111,7 +123,7 @@ struct Read {
     rows: Vec<Row>,
 }
 
-/// The end of a record, and when it was received, milliseconds since 1970.
+/// The end of a record, and up to when it and those before were received, milliseconds since 1970.
 type Place = (Lsn, i64);
 
 /// The mirror's own place in the journal.
@@ -136,10 +148,22 @@ pub struct Follower<T, W> {
     gathered: Place,
     /// Behind the last record whose rows are all delivered or owed.
     delivered: Place,
-    /// Where `delivered` was, and since when; the first is what is taken to be on the server's disk.
-    settling: VecDeque<(Instant, Place)>,
+    /// How much of that is on the server's disk.
+    settling: Settling<Place>,
+    /// Whether points were sent since `delivered` was noted in `settling`.
+    has_sent: bool,
+    /// Whether the server was away when it was last spoken to.
+    is_away: bool,
+    /// When the server was last spoken to.
+    asked_at: Duration,
     overlap: Duration,
     filling: Option<Filling>,
+    /// Whether there is something to fill back at once.
+    is_filling: bool,
+    /// How often the archive could not be read in a row, and where; not counted on once it was too often.
+    unread: (u32, Lsn),
+    /// Ranges that can't be filled back now, by where they begin.
+    held: BTreeMap<Lsn, Held>,
 }
 
 impl<T, W> std::fmt::Debug for Follower<T, W> {
@@ -187,7 +211,10 @@ impl<T: Target, W: World> Follower<T, W> {
             read: begin,
             gathered: begin,
             delivered: begin,
-            settling: VecDeque::from([(Instant::now(), begin)]),
+            settling: Settling::new(parts.overlap, begin),
+            has_sent: false,
+            is_away: false,
+            asked_at: Duration::ZERO,
             overlap: parts.overlap,
             state,
             saved: Instant::now(),
@@ -195,6 +222,9 @@ impl<T: Target, W: World> Follower<T, W> {
             seconds: Seconds::default(),
             batch: Batch::default(),
             filling: None,
+            is_filling: false,
+            unread: (0, Lsn(0)),
+            held: BTreeMap::new(),
         };
         follower.tell();
         Ok(follower)
@@ -240,9 +270,8 @@ impl<T: Target, W: World> Follower<T, W> {
 
     /// Goes back to what was delivered.
     fn begin(&mut self) -> Reader {
-        self.seconds.clear();
+        self.seconds.begin_after(UtcMillis(self.delivered.1));
         self.batch.clear();
-        self.filling = None;
         self.read = self.delivered;
         self.gathered = self.delivered;
         self.journal.reader(self.delivered.0)
@@ -275,6 +304,7 @@ impl<T: Target, W: World> Follower<T, W> {
             }
             self.deliver(runtime, stop)?;
             self.fill_back(runtime, stop)?;
+            self.ask(runtime, stop)?;
         }
         self.check_lag()
     }
@@ -282,7 +312,7 @@ impl<T: Target, W: World> Follower<T, W> {
     /// Reads and decodes the next chunk.
     fn read_chunk(&mut self, reader: &mut Reader) -> Result<Vec<Read>, ReadError> {
         // While there is something to fill back, the journal is not waited for.
-        let patience = if self.filling.is_some() { Duration::ZERO } else { TICK };
+        let patience = if self.is_filling { Duration::ZERO } else { TICK };
         let chunk = reader.next_chunk(patience)?;
         let mut reads: Vec<Read> = Vec::new();
         for event in chunk.events() {
@@ -322,7 +352,7 @@ impl<T: Target, W: World> Follower<T, W> {
             self.seconds.push(row);
         }
         self.leave_out((before - count) as u64);
-        self.read = (read.end, read.received_at.0);
+        self.read = (read.end, self.read.1.max(read.received_at.0));
         Ok(())
     }
 
@@ -334,8 +364,14 @@ impl<T: Target, W: World> Follower<T, W> {
     /// Numbers the rows of a second that is over and puts them into batches.
     fn close_second(&mut self, runtime: &Handle, stop: &CancellationToken) -> Result<(), Interruption> {
         let tracks = self.tracks.clone();
-        let mut known = |device, from, to| tracks.track(device, from, to, TrackOptions::default()).rows;
+        let mut unread = None;
+        let mut known = |device, from, to| {
+            let track = tracks.track(device, from, to, TrackOptions::default());
+            unread = unread.take().or_else(|| track.damaged.into_iter().find(owing::is_passing));
+            track.rows
+        };
         let numbered = self.seconds.take(&mut known);
+        self.check_known(unread)?;
         for fix in &numbered {
             let terminal = self.world.terminal(fix.row.device);
             let terminal = terminal.as_ref().map_or("", TerminalId::as_str);
@@ -350,19 +386,39 @@ impl<T: Target, W: World> Follower<T, W> {
         if self.batch.is_empty() { self.commit() } else { Ok(()) }
     }
 
+    /// Without all fixes of their instants the numbers would be wrong: what can't be read for a moment is waited for.
+    fn check_known(&mut self, unread: Option<TracksError>) -> Result<(), Interruption> {
+        let (times, place) = self.unread;
+        let Some(error) = unread else {
+            if times <= UNREAD_MAX && self.read.0 >= place {
+                self.unread.0 = 0;
+            }
+            return Ok(());
+        };
+        Status::add(&self.status.archive_failures, 1);
+        self.unread = (times.saturating_add(1), self.read.0);
+        if times < UNREAD_MAX {
+            return Err(error.into());
+        }
+        tracing::error!(%error, "fixes may be mirrored under wrong numbers");
+        Ok(())
+    }
+
     /// Delivers the batch, whatever is in it, and commits what lies before.
     fn deliver(&mut self, runtime: &Handle, stop: &CancellationToken) -> Result<(), Interruption> {
         let batch = std::mem::take(&mut self.batch);
-        self.send(&batch, runtime, stop)?;
+        self.has_sent |= !batch.is_empty();
+        self.send(&batch, true, runtime, stop)?;
         self.batch = batch;
         self.batch.clear();
         self.commit()
     }
 
-    /// Sends a batch until the server has answered for all of it.
+    /// Sends a batch until the server has answered for all of it; or, without patience, until it does not.
     fn send(
         &mut self,
         batch: &Batch,
+        is_patient: bool,
         runtime: &Handle,
         stop: &CancellationToken,
     ) -> Result<(), Interruption> {
@@ -375,6 +431,8 @@ impl<T: Target, W: World> Follower<T, W> {
             delivered: self.delivered.0,
             lag_max: self.lag_max,
             stop,
+            is_patient,
+            delay: Duration::ZERO,
             is_behind: false,
             was_away: false,
         };
@@ -384,63 +442,98 @@ impl<T: Target, W: World> Follower<T, W> {
                 () = stop.cancelled() => None,
             }
         });
-        let (is_behind, was_away) = (patience.is_behind, patience.was_away);
+        let Patience { is_behind, was_away, delay, .. } = patience;
+        self.is_away |= was_away;
         match sent {
             Some(Ok(delivered)) => {
-                self.status.succeeded();
-                self.state.sent += delivered.sent;
-                self.state.rejected += delivered.rejected;
-                Status::add(&self.status.sent, delivered.sent);
-                Status::add(&self.status.rejected, delivered.rejected);
-                if delivered.rejected > 0 {
-                    tracing::warn!(
-                        lines = delivered.rejected,
-                        "the mirror's server refused lines; see rejected.jsonl"
-                    );
-                }
-                if was_away && !self.overlap.is_zero() {
-                    self.delivered = self.settled();
-                    return Err(Interruption::Again);
-                }
-                Ok(())
+                self.count(&delivered);
+                self.answered()
             }
             Some(Err(Undelivered::Rejects(error))) => Err(error.into()),
             Some(Err(Undelivered::GivenUp(_))) if is_behind => Err(Interruption::Behind),
+            Some(Err(Undelivered::GivenUp(_))) if !is_patient => Err(Interruption::Aside(delay)),
             Some(Err(Undelivered::GivenUp(_))) | None => Err(Interruption::Stopped),
+        }
+    }
+
+    fn count(&mut self, delivered: &Delivered) {
+        self.state.sent += delivered.sent;
+        self.state.rejected += delivered.rejected;
+        Status::add(&self.status.sent, delivered.sent);
+        Status::add(&self.status.rejected, delivered.rejected);
+        if delivered.rejected > 0 {
+            tracing::warn!(
+                lines = delivered.rejected,
+                "the mirror's server refused lines; see rejected.jsonl"
+            );
+        }
+    }
+
+    /// Notes that the server has answered. When it was away before, it may have lost what was not settled then: again from there.
+    fn answered(&mut self) -> Result<(), Interruption> {
+        self.status.succeeded();
+        let now = self.world.uptime();
+        self.asked_at = now;
+        if std::mem::take(&mut self.is_away) && !self.overlap.is_zero() {
+            self.delivered = self.settling.rewind();
+            if let Some(filling) = &mut self.filling {
+                filling.rewind();
+            }
+            return Err(Interruption::Again);
+        }
+        self.settling.answered(now);
+        if let Some(filling) = &mut self.filling {
+            filling.answered(now);
+        }
+        Ok(())
+    }
+
+    /// Asks a server that is sent nothing whether it is there, from time to time and while that matters.
+    fn ask(&mut self, runtime: &Handle, stop: &CancellationToken) -> Result<(), Interruption> {
+        let is_in_doubt =
+            !self.settling.is_settled() || self.filling.as_ref().is_some_and(Filling::is_in_doubt);
+        let now = self.world.uptime();
+        if !(is_in_doubt || self.is_away) || now.saturating_sub(self.asked_at) < ASK_EVERY {
+            return Ok(());
+        }
+        self.asked_at = now;
+        let answer = runtime.block_on(async {
+            tokio::select! {
+                answer = self.delivery.ask() => Some(answer),
+                () = stop.cancelled() => None,
+            }
+        });
+        match answer {
+            Some(Ok(())) => self.answered(),
+            Some(Err(error)) => {
+                self.status.failed(&error);
+                self.is_away |= error.is_away;
+                Ok(())
+            }
+            None => Err(Interruption::Stopped),
         }
     }
 
     /// Notes that all that is gathered is delivered, and writes the state when it is time.
     fn commit(&mut self) -> Result<(), Interruption> {
         self.delivered = self.gathered;
+        let has_sent = std::mem::take(&mut self.has_sent);
+        self.settling.reach(self.delivered, has_sent, self.world.uptime());
         self.tell();
-        let is_news = self.settled().0 != self.state.checkpoint || self.delivered.0 != self.state.delivered;
-        if is_news && self.saved.elapsed() >= SAVE_EVERY {
-            self.save()?;
-        }
-        Ok(())
+        let settled = self.settling.settled().0;
+        let is_news = settled != self.state.checkpoint || self.delivered.0 != self.state.delivered;
+        if is_news { Ok(self.save_when_due()?) } else { Ok(()) }
     }
 
-    /// What was delivered long enough ago.
-    fn settled(&mut self) -> Place {
-        if self.overlap.is_zero() {
-            return self.delivered;
-        }
-        let is_news =
-            |(since, place): &(Instant, Place)| *place != self.delivered && since.elapsed() >= SAVE_EVERY;
-        if self.settling.back().is_some_and(is_news) {
-            self.settling.push_back((Instant::now(), self.delivered));
-        }
-        while self.settling.get(1).is_some_and(|(since, _)| since.elapsed() >= self.overlap) {
-            self.settling.pop_front();
-        }
-        self.settling.front().map_or(self.delivered, |(_, place)| *place)
+    fn save_when_due(&mut self) -> io::Result<()> {
+        if self.saved.elapsed() >= SAVE_EVERY { self.save() } else { Ok(()) }
     }
 
     /// Writes the state, then lets the journal go on.
     fn save(&mut self) -> io::Result<()> {
-        (self.state.checkpoint, self.state.received_ms) = self.settled();
+        (self.state.checkpoint, self.state.received_ms) = self.settling.settled();
         self.state.delivered = self.delivered.0;
+        self.note_filling();
         self.file.save(&self.state)?;
         self.saved = Instant::now();
         if let Err(error) = self.consumer.set_checkpoint(self.state.checkpoint) {
@@ -456,8 +549,10 @@ impl<T: Target, W: World> Follower<T, W> {
         self.status.owed.store(self.state.owed.len() as u64, Relaxed);
     }
 
+    /// Whether the journal can wait. While the server is away nothing settles, so then what is in doubt counts as well.
     fn check_lag(&self) -> Result<(), Interruption> {
-        let lag = self.journal.durable().0.saturating_sub(self.delivered.0.0);
+        let from = if self.is_away { self.settling.settled().0 } else { self.delivered.0 };
+        let lag = self.journal.durable().0.saturating_sub(from.0);
         if lag > self.lag_max { Err(Interruption::Behind) } else { Ok(()) }
     }
 }

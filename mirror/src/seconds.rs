@@ -4,11 +4,15 @@
 //! second. Most fixes are newer than everything their device has sent: nothing else can be of their instant, and nobody is asked.
 //! For the others (late ones and repetitions) the archive is asked what it has of their time, and for the first fix of each device
 //! after a start what it has from then on, which also tells what the device's newest fix was.
+//!
+//! Stamps do not go back, except in journals of earlier programs. A row that is *behind* there comes after the rows of a later second,
+//! and may move their numbers: then all of its instant is given out again, under the numbers that the archive gives as well. No row
+//! is left out for its stamp.
 
 use motorpool_protocols::UtcMillis;
 use motorpool_storage::ids::DeviceId;
 use motorpool_storage::tracks::Row;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::order::{Numbered, numbered};
 
@@ -30,6 +34,8 @@ pub type Known<'a> = dyn FnMut(DeviceId, UtcMillis, UtcMillis) -> Vec<Row> + 'a;
 #[derive(Debug, Default)]
 pub struct Seconds {
     rows: Vec<Row>,
+    /// The highest second among the rows so far, as an instant without milliseconds.
+    latest: Option<UtcMillis>,
     /// The newest fix of each device among everything up to now, also before the start; none when that is not known.
     newest: FxHashMap<DeviceId, UtcMillis>,
 }
@@ -50,6 +56,7 @@ impl Seconds {
 
     /// Adds a row.
     pub fn push(&mut self, row: Row) {
+        self.latest = self.latest.max(Some(row.received_at));
         self.rows.push(row);
     }
 
@@ -60,17 +67,21 @@ impl Seconds {
         }
     }
 
-    /// Forgets the rows.
-    pub fn clear(&mut self) {
+    /// Forgets the rows; those to come are behind what was received up to `received_at`.
+    pub fn begin_after(&mut self, received_at: UtcMillis) {
         self.rows.clear();
+        self.latest = Some(whole_second(received_at));
     }
 
-    /// The rows that were received for the first time in this second, numbered. Repetitions of earlier ones are left out.
+    /// The rows that were received for the first time in this second, and those behind with all of their instants, numbered.
+    /// Repetitions of earlier ones are left out.
     pub fn take(&mut self, known: &mut Known<'_>) -> Vec<Numbered> {
         let mut rows = std::mem::take(&mut self.rows);
         // The archive keeps whole seconds, and so do rows.
-        let Some(second) = rows.first().map(|row| row.received_at) else { return Vec::new() };
+        let Some(second) = self.latest.filter(|_| !rows.is_empty()) else { return Vec::new() };
         rows.sort_by(Row::archive_cmp);
+        let behind: FxHashSet<_> =
+            rows.iter().filter(|row| row.received_at < second).map(instant_of).collect();
         let mut all = Vec::with_capacity(rows.len());
         for of_device in rows.chunk_by(|a, b| a.device == b.device) {
             self.ask(of_device, second, known, &mut all);
@@ -78,7 +89,7 @@ impl Seconds {
         all.append(&mut rows);
         let mut all = numbered(all);
         // The archive is ahead: what was received first in a later second comes with that one.
-        all.retain(|numbered| numbered.row.received_at == second);
+        all.retain(|Numbered { row, .. }| row.received_at == second || behind.contains(&instant_of(row)));
         all
     }
 
@@ -105,6 +116,14 @@ impl Seconds {
     }
 }
 
+const fn instant_of(row: &Row) -> (DeviceId, UtcMillis) {
+    (row.device, row.fix.fix_time)
+}
+
+const fn whole_second(at: UtcMillis) -> UtcMillis {
+    UtcMillis(at.0.div_euclid(1_000).saturating_mul(1_000))
+}
+
 /// The times, from and to before, that hold rows which are in order of time.
 fn spans<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<(UtcMillis, UtcMillis)> {
     let mut spans: Vec<(UtcMillis, UtcMillis)> = Vec::new();
@@ -121,6 +140,8 @@ fn spans<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<(UtcMillis, UtcMillis)>
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use motorpool_protocols::Fix;
     use proptest::prelude::*;
 
@@ -166,7 +187,71 @@ mod tests {
         assert!(seconds.is_over(UtcMillis(BEGIN + 6_000)));
     }
 
+    /// Gives out `sent` record by record, with a restart before record `restart`, and holds an engine against the archive.
+    fn check_stream(sent: &[Row], restart: usize) -> Result<(), TestCaseError> {
+        let archive = numbered(sent.to_vec());
+        let mut engine = BTreeMap::new();
+        let mut seconds = Seconds::default();
+        let mut latest = UtcMillis(0);
+        for (at, row) in sent.iter().map(Some).chain([None]).enumerate() {
+            // The archive has what was read, at least.
+            let has = numbered(sent.iter().take(at + 1).cloned().collect());
+            let mut known = |device: DeviceId, from: UtcMillis, to: UtcMillis| -> Vec<Row> {
+                let wanted =
+                    |n: &&Numbered| n.row.device == device && (from..to).contains(&n.row.fix.fix_time);
+                has.iter().filter(wanted).map(|n| n.row.clone()).collect()
+            };
+            let is_restart = at == restart;
+            if is_restart || row.is_none_or(|row| seconds.is_over(row.received_at)) {
+                for Numbered { row, number } in seconds.take(&mut known) {
+                    engine.insert((row.device, row.fix.fix_time, number), row.fix.speed_dkmh);
+                }
+            }
+            if is_restart {
+                seconds = Seconds::default();
+                seconds.begin_after(latest);
+            }
+            if let Some(row) = row {
+                latest = latest.max(row.received_at);
+                seconds.push(row.clone());
+            }
+        }
+        let wanted = archive.into_iter();
+        let wanted: BTreeMap<_, _> =
+            wanted.map(|n| ((n.row.device, n.row.fix.fix_time, n.number), n.row.fix.speed_dkmh)).collect();
+        prop_assert_eq!(engine, wanted);
+        Ok(())
+    }
+
+    #[test]
+    fn a_row_that_is_behind_is_given_out_and_moves_the_numbers() {
+        // Two links at the end of second 5: the one that was first at the clock is second in the journal.
+        let sent = [
+            row(1, 5, 10, 5),
+            row(1, 5, 20, 6),
+            row(2, 5, 10, 6),
+            row(1, 5, 15, 5),
+            row(2, 4, 10, 5),
+            row(1, 7, 1, 7),
+        ];
+        for restart in 0..sent.len() {
+            check_stream(&sent, restart).unwrap();
+        }
+    }
+
     proptest! {
+        /// Whatever the order of stamps: an engine ends with what the archive has.
+        #[test]
+        fn no_row_is_left_out_for_its_stamp(
+            sent in prop::collection::vec((1..3_u32, 0..4_i64, 0..4_u16, -2..3_i64), 1..60), restart in 0..80_usize,
+        ) {
+            let sent: Vec<Row> = (0..)
+                .zip(sent)
+                .map(|(n, (device, at, speed, off))| row(device, at, speed, n / 6 + off))
+                .collect();
+            check_stream(&sent, restart)?;
+        }
+
         /// Second by second, with a restart anywhere, gives the points that all rows together give, each of them once. Some
         /// fixes are days late.
         #[test]

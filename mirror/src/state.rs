@@ -1,12 +1,13 @@
-//! What the mirror must not forget: how far it is, and which ranges of the journal it still owes. A small JSON file that is replaced
-//! whole.
+//! What the mirror must not forget: how far it is, which ranges of the journal it still owes, and how far these are filled back. A
+//! small JSON file that is replaced whole. Fields are added only with a meaning for their absence, and unknown ones are passed over.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use motorpool_protocols::UtcMillis;
-use motorpool_storage::ids::Lsn;
+use motorpool_storage::ids::{DeviceId, Lsn};
+use motorpool_storage::tracks::Row;
 use serde::{Deserialize, Serialize};
 
 /// Ranges that are kept apart, at most.
@@ -26,13 +27,51 @@ pub struct Owed {
     pub fix_ms: (i64, i64),
     /// Fixes in it, as far as they were counted.
     pub fixes: u64,
+    /// How far it is filled back, the server's disk included. Not in files of earlier programs, which begin anew then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<FillPlace>,
+}
+
+/// A place between two instants in the order of the archive: by day, device and time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a record of the file")]
+pub struct FillPlace {
+    /// The device of the instant before.
+    pub device: DeviceId,
+    /// The instant before, milliseconds since 1970.
+    pub fix_ms: i64,
+}
+
+impl FillPlace {
+    /// Behind everything.
+    pub const END: Self = Self { device: DeviceId(u32::MAX), fix_ms: i64::MAX };
+
+    /// The place behind the instant of a row.
+    #[must_use]
+    pub const fn behind(row: &Row) -> Self {
+        Self { device: row.device, fix_ms: row.fix.fix_time.0 }
+    }
+
+    /// Whether a row lies before this place.
+    #[must_use]
+    pub fn is_behind(&self, row: &Row) -> bool {
+        let order = |place: &Self| (UtcMillis(place.fix_ms).day(), place.device, place.fix_ms);
+        order(&Self::behind(row)) <= order(self)
+    }
 }
 
 impl Owed {
     /// A range with nothing in it yet.
     #[must_use]
     pub const fn at(from: Lsn) -> Self {
-        Self { from, to: from, received_ms: (i64::MAX, i64::MIN), fix_ms: (i64::MAX, i64::MIN), fixes: 0 }
+        Self {
+            from,
+            to: from,
+            received_ms: (i64::MAX, i64::MIN),
+            fix_ms: (i64::MAX, i64::MIN),
+            fixes: 0,
+            done: None,
+        }
     }
 
     /// Notes a fix in it.
@@ -56,6 +95,8 @@ impl Owed {
         self.received_ms = join(self.received_ms, other.received_ms);
         self.fix_ms = join(self.fix_ms, other.fix_ms);
         self.fixes += other.fixes;
+        // What was added may lie anywhere in the order of the archive.
+        self.done = None;
     }
 }
 
@@ -135,6 +176,8 @@ impl StateFile {
 
 #[cfg(test)]
 mod tests {
+    use motorpool_protocols::Fix;
+
     use super::*;
 
     fn range(from: u64, to: u64, at: i64) -> Owed {
@@ -165,12 +208,46 @@ mod tests {
     }
 
     #[test]
+    fn a_range_that_grows_is_filled_back_from_its_beginning() {
+        let mut state = State::default();
+        state.owe(Owed { done: Some(FillPlace::END), ..range(0, 8, 100) });
+        state.owe(range(16, 24, 50));
+        assert_eq!(state.owed.iter().map(|owed| owed.done).collect::<Vec<_>>(), [Some(FillPlace::END), None]);
+        state.owe(range(24, 32, 50));
+        assert_eq!((state.owed.len(), state.owed[0].done), (2, Some(FillPlace::END)));
+        let mut grown = State { owed: vec![state.owed[0]], ..State::default() };
+        grown.owe(range(8, 16, 50));
+        assert_eq!(grown.owed[0].done, None);
+    }
+
+    #[test]
+    fn files_of_earlier_programs_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = r#"{"checkpoint": 800, "owed": [{"from": 0, "to": 8, "received_ms": [1, 2], "fix_ms": [3, 4], "fixes": 5}]}"#;
+        fs::write(folder.path().join("state.json"), old).unwrap();
+        let state = StateFile::in_folder(folder.path()).load().unwrap().unwrap();
+        assert_eq!((state.checkpoint, state.owed[0].fixes, state.owed[0].done), (Lsn(800), 5, None));
+    }
+
+    #[test]
+    fn places_are_in_the_order_of_the_archive() {
+        const DAY: i64 = 86_400_000;
+        let row = |device, at| Row::new(DeviceId(device), UtcMillis(0), &Fix::new(UtcMillis(at), 1, 1), b"");
+        let in_order = [row(1, 5), row(1, 9), row(2, 4), row(1, DAY), row(2, DAY)];
+        for (at, place) in in_order.iter().map(FillPlace::behind).enumerate() {
+            let behind: Vec<bool> = in_order.iter().map(|row| place.is_behind(row)).collect();
+            assert_eq!(behind, (0..in_order.len()).map(|row| row <= at).collect::<Vec<_>>());
+        }
+        assert!(in_order.iter().all(|row| FillPlace::END.is_behind(row)));
+    }
+
+    #[test]
     fn what_is_saved_is_loaded() {
         let folder = tempfile::tempdir().unwrap();
         let file = StateFile::in_folder(folder.path());
         assert_eq!(file.load().unwrap(), None);
         let mut state = State { checkpoint: Lsn(800), sent: 7, ..State::default() };
-        state.owe(range(0, 8, 100));
+        state.owe(Owed { done: Some(FillPlace { device: DeviceId(3), fix_ms: -5 }), ..range(0, 8, 100) });
         file.save(&state).unwrap();
         assert_eq!(file.load().unwrap(), Some(state));
         fs::write(folder.path().join("state.json"), "{").unwrap();

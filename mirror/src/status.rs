@@ -22,6 +22,8 @@ pub struct Status {
     pub received_ms: AtomicI64,
     /// Ranges that are to be filled back.
     pub owed: AtomicU64,
+    /// Times that a file of the archive could not be read; it is tried again.
+    pub archive_failures: AtomicU64,
     trouble: Mutex<Option<WriteError>>,
 }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
+
 /// Why rollups can't be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -22,6 +24,14 @@ pub enum RollupsError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A local day can't be summed, because a file of slots that it needs is there and can't be read.
+    #[error("{date} can't be summed: the slots of {} can't be read", crate::date_of(*day))]
+    Unread {
+        /// The local day, which has no file of sums now.
+        date: Date,
+        /// The UTC day whose slots have to be made again.
+        day: i32,
     },
     /// The archive can't be read.
     #[error(transparent)]

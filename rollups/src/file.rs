@@ -24,6 +24,10 @@ use crate::table::Table;
 /// The key in the footer under which a file says how it was made.
 const KEY: &str = "motorpool.rollups";
 
+/// Rows for which memory is taken because the footer says so, which no checksum covers. A city's day has a few million; more grow as they are
+/// read.
+const ROWS_BELIEVED: usize = 1 << 20;
+
 /// What a file depends on besides the fixes. One that was made otherwise counts as not there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -185,7 +189,7 @@ impl Encoded {
 
     /// Decodes a column.
     pub(crate) fn column(&self, column: Column) -> Result<Vec<i64>, RollupsError> {
-        let mut out = Vec::with_capacity(self.rows);
+        let mut out = Vec::with_capacity(self.rows.min(ROWS_BELIEVED));
         for group in 0..self.reader.num_row_groups() {
             let group = self.reader.get_row_group(group).at(&self.path)?;
             let ColumnReader::Int64ColumnReader(mut reader) =
@@ -195,7 +199,8 @@ impl Encoded {
             };
             let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
             if column.is_nullable() {
-                let (mut present, mut levels) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+                let believed = rows.min(ROWS_BELIEVED);
+                let (mut present, mut levels) = (Vec::with_capacity(believed), Vec::with_capacity(believed));
                 reader.read_records(rows, Some(&mut levels), None, &mut present).at(&self.path)?;
                 let mut present = present.into_iter();
                 out.extend(

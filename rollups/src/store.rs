@@ -99,14 +99,15 @@ impl Store {
     /// # Errors
     /// When the folder can't be read.
     pub fn slot_days(&self) -> Result<BTreeSet<i32>, RollupsError> {
-        let folder = self.dir.join("slots");
-        let mut days = BTreeSet::new();
-        for entry in fs::read_dir(&folder).at(&folder)? {
-            let name = entry.at(&folder)?.file_name();
-            let date = name.to_str().and_then(|name| name.strip_suffix(".parquet")?.parse().ok());
-            days.extend(date.map(day_number));
-        }
-        Ok(days)
+        Ok(dates_in(&self.dir.join("slots"))?.into_iter().map(day_number).collect())
+    }
+
+    /// The local days that have a file of sums, sound or not.
+    ///
+    /// # Errors
+    /// When the folder can't be read.
+    pub fn day_dates(&self) -> Result<BTreeSet<Date>, RollupsError> {
+        dates_in(&self.dir.join("days"))
     }
 
     /// The slots of a UTC day; `None` when they were never written, otherwise made, or damaged.
@@ -158,18 +159,50 @@ impl Store {
         written
     }
 
+    /// Whether a UTC day has a file of slots, sound or not.
+    #[must_use]
+    pub fn has_slots(&self, day: i32) -> bool {
+        self.slots_path(day).exists()
+    }
+
     /// Writes the sums of a local day again from the files of slots.
     ///
     /// # Errors
-    /// When a file can't be read or written.
+    /// [`RollupsError::Unread`] when one of these is there and can't be read: part of a day is no day, so the sums are removed. Others when
+    /// a file can't be written.
     pub fn sum_day(&self, date: Date) -> Result<(), RollupsError> {
         let slots = self.zone.slots(date);
         let mut parts = Vec::new();
-        for day in Zone::utc_days(&slots) {
-            parts.extend(self.slots(day)?.map(Part::whole));
+        for day in Zone::utc_days(&slots).filter(|day| self.has_slots(*day)) {
+            let Some(table) = self.readable(day) else {
+                self.remove(&self.day_path(date))?;
+                return Err(RollupsError::Unread { date, day });
+            };
+            parts.push(Part::whole(table));
         }
         let entries = sums(&parts, &slots, day_number(date), &|_| true)?;
         self.write(&self.day_path(date), entries, &self.days)
+    }
+
+    /// The slots of a UTC day, if all of the file can be read: what the system can't read counts as damaged.
+    #[must_use]
+    pub fn readable(&self, day: i32) -> Option<Arc<Table>> {
+        whole(self.slots(day))
+    }
+
+    /// The sums of a local day, if all of the file can be read.
+    #[must_use]
+    pub fn readable_day(&self, date: Date) -> Option<Arc<Table>> {
+        whole(self.day(date))
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), RollupsError> {
+        let removed = match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at(path),
+            _ => Ok(()),
+        };
+        self.cache.forget(path);
+        removed
     }
 
     /// Removes the slots of days of UTC before one, and the local days that have any of them.
@@ -181,10 +214,7 @@ impl Store {
             let dates = self.dates_of(*expired).into_iter().map(|date| self.day_path(date));
             // The slots last: while they are there, this is done again.
             for path in dates.chain([self.slots_path(*expired)]) {
-                match fs::remove_file(&path) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).at(&path),
-                    _ => self.cache.forget(&path),
-                }
+                self.remove(&path)?;
             }
         }
         Ok(())
@@ -235,6 +265,25 @@ pub fn sums(
         }
     }
     Ok(devices.into_iter().map(|(device, sums)| Entry { device, at, sums }).collect())
+}
+
+/// A table of which every column can be decoded.
+fn whole(read: Result<Option<Arc<Table>>, RollupsError>) -> Option<Arc<Table>> {
+    let decoded = read.and_then(|table| table.map(|table| table.decode().map(|()| table)).transpose());
+    decoded.unwrap_or_else(|error| {
+        tracing::error!(%error, "a rollup can't be read");
+        None
+    })
+}
+
+/// The dates that files in a folder are named by.
+fn dates_in(folder: &Path) -> Result<BTreeSet<Date>, RollupsError> {
+    let mut dates = BTreeSet::new();
+    for entry in fs::read_dir(folder).at(folder)? {
+        let name = entry.at(folder)?.file_name();
+        dates.extend(name.to_str().and_then(|name| name.strip_suffix(".parquet")?.parse::<Date>().ok()));
+    }
+    Ok(dates)
 }
 
 /// Reads a file; one that is damaged is named in the log and counts as not there.

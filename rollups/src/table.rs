@@ -87,6 +87,14 @@ impl Table {
         Ok(Arc::clone(cell.get_or_init(|| Arc::new(values))))
     }
 
+    /// Decodes every column, which the next to ask does not have to.
+    ///
+    /// # Errors
+    /// When the file does not hold what was written to it.
+    pub(crate) fn decode(&self) -> Result<(), RollupsError> {
+        Column::ALL.iter().try_for_each(|column| self.column(*column).map(drop))
+    }
+
     /// Whether a value of a column stands for none.
     #[must_use]
     pub const fn is_none(value: i64) -> bool {

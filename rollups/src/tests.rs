@@ -143,3 +143,31 @@ fn files_that_other_settings_made_are_removed() {
     let recut = Store::open(dir.path(), &settings, Zone::new("UTC").unwrap(), CACHE).unwrap();
     assert!(recut.slot_days().unwrap().is_empty());
 }
+
+#[test]
+fn a_local_day_of_which_half_cannot_be_read_is_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = store(dir.path(), "Asia/Shanghai");
+    whole.replace(20_515, None, some_entries(20_515)).unwrap();
+    whole.replace(20_516, None, some_entries(20_516)).unwrap();
+    whole.sum_day(date(2026, 3, 4)).unwrap();
+    let path = dir.path().join("slots/2026-03-03.parquet");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    // Read from the file again, as after a restart.
+    let damaged = store(dir.path(), "Asia/Shanghai");
+    let refused = damaged.sum_day(date(2026, 3, 4)).unwrap_err();
+    assert!(matches!(refused, RollupsError::Unread { day: 20_515, .. }), "{refused}");
+    assert!(refused.to_string().contains("2026-03-03"), "{refused}");
+    assert!(damaged.day(date(2026, 3, 4)).unwrap().is_none(), "what was there is of the whole day no more");
+    assert!(damaged.missing_days().unwrap().contains(&date(2026, 3, 4)));
+    // A folder in its place is not read either.
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert!(matches!(damaged.sum_day(date(2026, 3, 4)), Err(RollupsError::Unread { day: 20_515, .. })));
+    fs::remove_dir(&path).unwrap();
+    damaged.replace(20_515, None, some_entries(20_515)).unwrap();
+    damaged.sum_day(date(2026, 3, 4)).unwrap();
+    assert_eq!(damaged.day(date(2026, 3, 4)).unwrap().unwrap().rows(), 1);
+}

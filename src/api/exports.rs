@@ -18,7 +18,7 @@ use super::data::Data;
 use super::extract::{Id, Page, Params, cursor, cursor_number, limit_of};
 use super::once::{Answer, Sent};
 use super::problem::{Code, Problem, ProblemBody};
-use crate::exports::{Area, Request, Selection};
+use crate::exports::{Area, Request, Selection, expires_at};
 use crate::registry::{ExportState, StoredExport};
 
 /// Devices or cars that one export names; more are a unit.
@@ -118,7 +118,7 @@ pub(super) struct ExportBody {
     /// Coordinate system of the file; `wgs84` when absent, and the only one of `parquet` and `geoparquet`.
     #[serde(default)]
     crs: Crs,
-    /// Whether fixes too whose `fix_time` is not to be believed.
+    /// Whether fixes too whose `fix_time` is not to be believed: those received from `from` to `to`, under the car of that time.
     #[serde(default)]
     include_suspect: bool,
     /// What for, 2 to 500 characters. People must say it, tokens may.
@@ -230,10 +230,8 @@ impl ExportView {
             Some(Selection::Unit(top)) => unit = Some(top.0),
             None => {}
         }
-        let kept_ms = i64::from(kept_days).saturating_mul(DAY_MS);
         let is_done = stored.state == ExportState::Done;
-        let expires_at =
-            stored.ended_at.filter(|_| is_done).map(|at| UtcMillis(at.0.saturating_add(kept_ms)));
+        let expires_at = expires_at(&stored, kept_days);
         let permille = i32::try_from(stored.progress.permille).unwrap_or(0);
         Self {
             id: stored.id,
@@ -425,7 +423,7 @@ pub(super) async fn detail(
 
 /// The file of an own export
 ///
-/// 409 as long as it is not `done`.
+/// 409 as long as it is not `done`, 404 from `expires_at` on.
 #[utoipa::path(get, path = "/api/v1/exports/{id}/file", tag = "exports",
     params(("id" = i64, Path, description = "The export")),
     responses(
@@ -446,6 +444,10 @@ pub(super) async fn file(
     let place = state.heavy_place(&granted)?;
     let data = state.data(&granted).await?;
     let export = data.own_export(number(&id)?).await?;
+    let expires_at = expires_at(&export, state.config().exports.kept_days);
+    if export.state == ExportState::Expired || expires_at.is_some_and(|at| at <= state.now()) {
+        return Err(Problem::new(Code::NotFound).detail("its file was kept for as long as files are"));
+    }
     if export.state != ExportState::Done {
         return Err(Problem::new(Code::Conflict).detail(format!("it is {}", export.state.as_str())));
     }

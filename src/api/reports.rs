@@ -12,7 +12,7 @@ use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::{Case, Subject};
 use motorpool_supervision::finding::Finding;
 use motorpool_supervision::ids::{UnitId, VehicleId};
-use motorpool_supervision::register::{Vehicle, Versioned};
+use motorpool_supervision::register::Span;
 use motorpool_supervision::trips::Segment;
 use motorpool_supervision::world::World;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ use super::extract::{Id, Params};
 use super::problem::{Code, Problem, ProblemBody};
 use crate::accounts::Permission;
 use crate::registry::{CaseFilter, FlagFilter};
-use crate::reports::month::{DataQuality, Funnel, Month, MonthInputs, UnitMonth, Use, fold};
+use crate::reports::month::{DataQuality, Funnel, Month, MonthInputs, UnitMonth, Use, fold, had_by};
 
 /// Rows read at once.
 const ROWS_AT_ONCE: u32 = 1_000;
@@ -48,7 +48,7 @@ pub(super) struct MonthParams {
 /// Parts of a whole, 0 to 1; absent when there is no whole.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Shares {
-    /// Cars that made a trip, of all cars.
+    /// Cars that made a trip, of the cars had at any time of the month.
     #[serde(skip_serializing_if = "Option::is_none")]
     cars_used: Option<f64>,
     /// Time of trips in off-hours.
@@ -74,7 +74,7 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 impl Shares {
     fn of(total: &Use, quality: &DataQuality) -> Self {
         Self {
-            cars_used: share(total.cars_used.into(), total.cars.into()),
+            cars_used: share(total.cars_used.into(), total.cars_had.into()),
             off_hours: share(total.off_hours_s, total.trip_s),
             idle: share(total.idle_s, total.idle_s + total.moving_s),
             with_order: share(total.trips_with_order.into(), total.trips.into()),
@@ -113,7 +113,7 @@ pub(super) struct MonthView {
 
 /// The month of a unit (单位月报)
 ///
-/// Trips count where and when they begin. The funnel counts the cases of the month's days that the caller may see.
+/// Trips count when they begin and for the unit that used the car then, so that the trips of all units are those of the whole. The funnel counts the cases of the month's days that the caller may see.
 #[utoipa::path(get, path = "/api/v1/reports/month", tag = "reports", params(MonthParams), responses(
     (status = 200, body = MonthView),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
@@ -137,7 +137,7 @@ pub(super) async fn month(
     };
     let (from, to) = month.times(&desk.world);
     let world = data.world(from, to).await?;
-    let cars = cars(&world, &desk, top, UtcMillis(to.0 - 1));
+    let cars = cars(&world, &desk, top, month);
     let segments = segments(data, &world, &cars, (from, to)).await?;
     let supervises = granted.also(Permission::CasesRead);
     let may_see_cases = supervises.is_ok();
@@ -145,10 +145,12 @@ pub(super) async fn month(
         Ok(granted) => questions(&Desk::of(&state, &granted).await?, month, top).await?,
         Err(_) => (Vec::new(), Vec::new()),
     };
+    let tree = desk.units.clone();
     let report = tokio::task::spawn_blocking(move || {
         let inputs = MonthInputs {
             month,
             world: &world,
+            top: top.map(|top| (&tree, top)),
             cars: &cars,
             segments: &segments,
             findings: &findings,
@@ -171,12 +173,13 @@ pub(super) async fn month(
     }))
 }
 
-/// The cars at the end of the month, with the unit that has each.
-fn cars(world: &World, desk: &Desk, top: Option<UnitId>, last: UtcMillis) -> BTreeMap<VehicleId, UnitId> {
-    let present = |vehicle: VehicleId| -> Option<(VehicleId, UnitId)> {
-        let row: &Versioned<Vehicle> = world.vehicle(vehicle, last)?;
-        let is_theirs = top.is_none_or(|top| desk.units.is_within(row.row.unit, top));
-        (desk.data().sees_vehicle(vehicle) && is_theirs).then_some((vehicle, row.row.unit))
+/// The cars that the units had in the month, with the times at which they are seen.
+fn cars(world: &World, desk: &Desk, top: Option<UnitId>, month: Month) -> BTreeMap<VehicleId, Vec<Span>> {
+    let is_theirs = |unit: &UnitId| top.is_none_or(|top| desk.units.is_within(*unit, top));
+    let present = |vehicle: VehicleId| -> Option<(VehicleId, Vec<Span>)> {
+        let seen = desk.data().vehicle_times(vehicle);
+        let units = had_by(world, month, vehicle, &seen);
+        units.iter().any(is_theirs).then_some((vehicle, seen))
     };
     world.vehicle_ids().filter_map(present).collect()
 }
@@ -185,7 +188,7 @@ fn cars(world: &World, desk: &Desk, top: Option<UnitId>, last: UtcMillis) -> BTr
 async fn segments(
     data: &Data,
     world: &World,
-    cars: &BTreeMap<VehicleId, UnitId>,
+    cars: &BTreeMap<VehicleId, Vec<Span>>,
     times: (UtcMillis, UtcMillis),
 ) -> Result<Vec<(VehicleId, Segment)>, Problem> {
     let mut list = Vec::new();

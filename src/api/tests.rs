@@ -22,5 +22,6 @@ mod reports;
 mod rollups;
 mod search;
 mod streams;
+mod two_units;
 mod walk;
 mod webhooks;

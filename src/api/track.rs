@@ -55,7 +55,7 @@ pub(super) struct TrackParams {
     #[serde(default)]
     crs: Crs,
     /// Fixes whose `fix_time` is not to be believed (before 2000, or more than a day after their receipt):
-    /// `exclude` when absent.
+    /// `exclude` when absent. A person who wants them says what for for every car in which the device ever sat.
     #[param(inline)]
     #[serde(default)]
     suspect: Suspect,
@@ -68,7 +68,7 @@ enum Suspect {
     /// Leave them out.
     #[default]
     Exclude,
-    /// Give them too, by the time they name.
+    /// Give them too, by the time they name. Who sees them goes by when they were received.
     Include,
 }
 

@@ -1,5 +1,5 @@
 //! A backup in one tar file, plain or under zstd: the files of the data folder by their paths, then `backup.json`. A file without that
-//! last member was interrupted.
+//! last member was interrupted. While it is written it is locked, so that nobody's is written over; what a killed backup left is.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 
+use super::folder::sync_folder;
+use super::lock::{is_at, lock};
 use super::manifest::{FileEntry, Manifest, NAME};
 use super::run::Hasher;
 
@@ -47,10 +49,50 @@ impl Write for Sink {
     }
 }
 
+/// The file until it is whole: removed when dropped before that, because what lacks a manifest is of use to nobody.
+#[derive(Debug)]
+struct Partial {
+    path: PathBuf,
+    /// Another name of the open file: it stays locked until the file is removed.
+    _lock: File,
+    is_whole: bool,
+}
+
+impl Partial {
+    /// Opens it empty, and locks it. A file that nobody has locked was left by a backup that was killed.
+    fn begin(path: &Path) -> anyhow::Result<(Self, File)> {
+        ensure!(!path.exists(), "{} exists", path.display());
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        let Some(file) = lock(&partial)? else { bail!("another backup into {} is running", path.display()) };
+        // Whoever had it locked has given it its name meanwhile, or removed it.
+        ensure!(
+            !path.exists() && is_at(&file, &partial)?,
+            "another backup into {} has just ended",
+            path.display()
+        );
+        file.set_len(0).with_context(|| format!("can't empty {}", partial.display()))?;
+        let partial = Self { path: partial, _lock: file.try_clone()?, is_whole: false };
+        Ok((partial, file))
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if self.is_whole {
+            return;
+        }
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(file = %self.path.display(), %error, "what there is of a backup that failed stays");
+        }
+    }
+}
+
 /// A backup on its way into a file.
 pub(super) struct Target {
     path: PathBuf,
-    partial: PathBuf,
+    partial: Partial,
     builder: tar::Builder<Sink>,
     /// Bytes stored, before zstd.
     pub(super) new_bytes: u64,
@@ -59,16 +101,18 @@ pub(super) struct Target {
 impl Target {
     /// Begins the file `path`, which must not exist; until it is whole it is called `….partial`.
     pub(super) fn begin(path: &Path) -> anyhow::Result<Self> {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        ensure!(!path.exists(), "{} exists", path.display());
-        let partial = PathBuf::from(format!("{}.partial", path.display()));
-        let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&partial);
-        let file = BufWriter::new(file.with_context(|| format!("can't make {}", partial.display()))?);
+        let (partial, file) = Partial::begin(path)?;
+        let file = BufWriter::new(file);
         let sink = match is_zstd(path) {
             true => Sink::Zstd(Box::new(zstd::Encoder::new(file, ZSTD_LEVEL)?)),
             false => Sink::Plain(file),
         };
         Ok(Self { path: path.to_owned(), partial, builder: tar::Builder::new(sink), new_bytes: 0 })
+    }
+
+    /// The file that is written.
+    pub(super) fn place(&self) -> &Path {
+        &self.partial.path
     }
 
     /// Adds a file.
@@ -86,7 +130,7 @@ impl Target {
         header.set_mode(0o600);
         self.builder
             .append_data(&mut header, path, source)
-            .with_context(|| format!("can't write {}", self.partial.display()))
+            .with_context(|| format!("can't write {}", self.partial.path.display()))
     }
 
     /// Ends the file with the manifest, and gives it its name.
@@ -100,9 +144,11 @@ impl Target {
         };
         let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
-        fs::rename(&self.partial, &self.path)?;
+        fs::rename(&self.partial.path, &self.path)
+            .with_context(|| format!("can't make {}", self.path.display()))?;
+        self.partial.is_whole = true;
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or_else(|| Path::new("."))).and_then(|folder| folder.sync_all())?;
+        sync_folder(folder.unwrap_or_else(|| Path::new(".")))?;
         Ok(self.path)
     }
 }

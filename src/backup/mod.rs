@@ -9,6 +9,9 @@
 //! registry knows its devices. So every checkpoint in the set lies within its journal, and a server that starts on it folds the rest
 //! of the journal as it would after a crash: each acknowledged message before the end of that journal is there exactly once.
 //!
+//! All of this writes to the disk that the journal needs: the picture, what merges and removals can't free while it holds links, and
+//! often the target. So it is asked whether there is room before anything is copied, and again while it is (`space`).
+//!
 //! A target is a folder that keeps many backups, where a file is stored once under its SHA-256 (`folder`), or one tar file, with
 //! or without zstd (`archive`). In both the manifest comes last: what has none was interrupted, and is not restored.
 //!
@@ -17,13 +20,18 @@
 
 mod archive;
 mod folder;
+mod lock;
 mod manifest;
 mod pins;
 mod restore;
 mod run;
+mod space;
+#[cfg(test)]
+mod tests;
 
+pub use folder::Reread;
 pub(crate) use manifest::VERSION as MANIFEST_VERSION;
 pub use manifest::{FileEntry, Manifest, RegistryKind};
 pub use pins::PINS_FOLDER;
-pub use restore::{Checked, Restored, check, restore};
+pub use restore::{Checked, Restored, check, ensure_restored, restore};
 pub use run::{BackedUp, backup};

@@ -1,4 +1,6 @@
-//! The way back: every file against its hash, into a folder that gets its name only when all of them are right.
+//! The way back: every file against its hash, into a folder that gets its name only when all of them are right. A folder that is there
+//! already may be a mount point, which nothing can take the place of: it is filled by moving what was unpacked inside it up, and a server
+//! does not start on it before that is done ([`ensure_restored`]).
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
 
+use super::folder::sync_folder;
 use super::manifest::{FileEntry, Manifest};
 use super::pins::{entries, private_folder};
 use super::run::Hasher;
@@ -84,39 +87,101 @@ pub fn check(from: &Path, at: Option<&str>) -> anyhow::Result<Checked> {
 /// Restores a backup into the data folder `data`, which must not exist or be empty, and checks the journal and the tracks there.
 ///
 /// # Errors
-/// As [`check`]; then there is no data folder. Or when it can't be written.
+/// As [`check`]; then there is no data folder, or it is empty as before. Or when it can't be written.
 pub fn restore(from: &Path, at: Option<&str>, data: &Path) -> anyhow::Result<Restored> {
-    ensure!(
-        entries(data)?.is_empty(),
-        "{} is not empty: a backup is restored into an empty folder",
-        data.display()
-    );
-    let staging = PathBuf::from(format!("{}.restoring", data.display()));
-    ensure!(
-        !staging.exists(),
-        "{} is left from a restore that was interrupted: remove it first",
-        staging.display()
-    );
-    private_folder(&staging)?;
-    let unpacked = unpack(from, at, &staging);
+    let place = Place::choose(data)?;
+    private_folder(&place.staging)?;
+    // Open before the first write: only so does the system tell of one that failed.
+    let disk = File::open(&place.staging)?;
+    let unpacked = unpack(from, at, &place.staging);
     let manifest = match unpacked {
         Ok(manifest) => manifest,
         Err(error) => {
-            if let Err(left) = fs::remove_dir_all(&staging) {
-                tracing::warn!(%left, folder = %staging.display(), "a restore that failed stays");
+            if let Err(left) = fs::remove_dir_all(&place.staging) {
+                tracing::warn!(%left, folder = %place.staging.display(), "a restore that failed stays");
             }
             return Err(error);
         }
     };
-    let problems = problems(&staging);
-    rustix::fs::syncfs(File::open(&staging)?).context("can't make the data folder durable")?;
-    if data.exists() {
-        fs::remove_dir(data).with_context(|| format!("can't replace {}", data.display()))?;
-    }
-    fs::rename(&staging, data).with_context(|| format!("can't make {}", data.display()))?;
-    let above = data.parent().filter(|above| !above.as_os_str().is_empty());
-    File::open(above.unwrap_or_else(|| Path::new("."))).and_then(|above| above.sync_all())?;
+    let problems = problems(&place.staging);
+    rustix::fs::syncfs(disk).context("can't make the data folder durable")?;
+    place.settle()?;
     Ok(Restored { backup: Checked::of(&manifest), problems })
+}
+
+/// In a data folder: what is restored into it and not in its place yet.
+const STAGING: &str = ".restoring";
+
+/// What a new file system has in it.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// Refuses a data folder whose restore was interrupted while files were moved into their places.
+///
+/// # Errors
+/// When it is one.
+pub fn ensure_restored(data: &Path) -> anyhow::Result<()> {
+    ensure!(
+        !data.join(STAGING).exists(),
+        "a restore into {} was interrupted: empty the folder and restore again",
+        data.display()
+    );
+    Ok(())
+}
+
+/// Where a backup is unpacked, and the folder that it becomes.
+#[derive(Debug)]
+struct Place {
+    data: PathBuf,
+    staging: PathBuf,
+    /// The folder is there already, and stays what it is.
+    is_inside: bool,
+}
+
+impl Place {
+    /// Everything that could be in the way at the end is looked for here.
+    fn choose(data: &Path) -> anyhow::Result<Self> {
+        // A slash at the end would make a sibling's name one inside.
+        let data: PathBuf = data.components().collect();
+        ensure_restored(&data)?;
+        let place = if data.exists() {
+            let is_in_the_way = |entry: &PathBuf| entry.file_name().is_none_or(|name| name != LOST_AND_FOUND);
+            ensure!(
+                !entries(&data)?.iter().any(is_in_the_way),
+                "{} is not empty: a backup is restored into an empty folder",
+                data.display()
+            );
+            Self { staging: data.join(STAGING), data, is_inside: true }
+        } else {
+            ensure!(!data.is_symlink(), "{} is a link that leads nowhere", data.display());
+            let name = data.file_name().with_context(|| format!("{} names no folder", data.display()))?;
+            let mut staging = name.to_owned();
+            staging.push(STAGING);
+            Self { staging: data.with_file_name(staging), data, is_inside: false }
+        };
+        ensure!(
+            !place.staging.exists(),
+            "{} is left from a restore that was interrupted: remove it first",
+            place.staging.display()
+        );
+        Ok(place)
+    }
+
+    /// Gives what was unpacked its place.
+    fn settle(&self) -> anyhow::Result<()> {
+        let failed = || format!("can't make {}", self.data.display());
+        if !self.is_inside {
+            fs::rename(&self.staging, &self.data).with_context(failed)?;
+            let above = self.data.parent().filter(|above| !above.as_os_str().is_empty());
+            return sync_folder(above.unwrap_or_else(|| Path::new(".")));
+        }
+        for entry in entries(&self.staging)? {
+            let name = entry.file_name().with_context(failed)?;
+            fs::rename(&entry, self.data.join(name)).with_context(failed)?;
+        }
+        sync_folder(&self.data)?;
+        fs::remove_dir(&self.staging).with_context(failed)?;
+        sync_folder(&self.data)
+    }
 }
 
 fn unpack(from: &Path, at: Option<&str>, staging: &Path) -> anyhow::Result<Manifest> {

@@ -10,8 +10,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::manifest::{FileEntry, Manifest, VERSION};
-use super::pins::{Pins, entries, shown};
-use super::{archive, folder};
+use super::pins::{Pins, Turn, entries, shown};
+use super::{Reread, archive, folder, space};
 use crate::config::Config;
 use crate::formats;
 use crate::registry::hex;
@@ -68,16 +68,40 @@ enum Target {
     Archive(archive::Target),
 }
 
-/// Backs the data folder of `config` up to a folder or to a tar file, beside a running server or without one. Tells `progress` how many
-/// files are stored, of how many.
+impl Target {
+    /// What is there of it.
+    fn place(&self) -> &Path {
+        match self {
+            Self::Folder(target) => target.place(),
+            Self::Archive(target) => target.place(),
+        }
+    }
+
+    /// Bytes that it takes to store these files, about.
+    fn lacks_bytes(&self, files: &BTreeMap<String, PathBuf>) -> anyhow::Result<u64> {
+        let mut lacking = 0_u64;
+        for (path, file) in files {
+            let bytes = file.metadata().with_context(|| format!("can't look at {}", file.display()))?.len();
+            let is_there = matches!(self, Self::Folder(target) if target.seems_to_have(path, bytes));
+            lacking = lacking.saturating_add(if is_there { 0 } else { bytes });
+        }
+        Ok(lacking)
+    }
+}
+
+/// Backs the data folder of `config` up to a folder or to a tar file, beside a running server or without one. What is `reread` matters to
+/// a folder alone. Tells `progress` how many files are stored, of how many.
 ///
 /// # Errors
 /// When something can't be read or written. Then the target holds no whole backup of this run.
 pub async fn backup(
     config: &Config,
     to: &Path,
+    reread: Reread,
     mut progress: impl FnMut(usize, usize),
 ) -> anyhow::Result<BackedUp> {
+    // Before the target is touched, and until it is whole: a backup that runs may be writing to the same one.
+    let turn = Turn::take(&config.data)?;
     let began_at = jiff::Timestamp::now();
     let mut manifest = Manifest {
         version: VERSION,
@@ -91,19 +115,24 @@ pub async fn backup(
         formats: formats::written(),
         files: Vec::new(),
     };
+    let room = space::room(config);
     let mut target = match archive::is_archive(to) {
         true => Target::Archive(archive::Target::begin(to)?),
-        false => Target::Folder(folder::Target::begin(to, &manifest.id())?),
+        false => Target::Folder(folder::Target::begin(to, &manifest.id(), reread)?),
     };
-    let pins = Pins::take(config).await?;
+    let pins = Pins::take(config, &room, &turn).await?;
     manifest.journal_begin = pins.journal.begin;
     manifest.journal_end = pins.journal.end;
     manifest.received_through = shown(pins.journal.last_received_at)?;
     manifest.registry = pins.registry;
     let files = files_below(&pins.folder)?;
+    if space::is_same_disk(target.place(), &config.data) {
+        let wanted = target.lacks_bytes(&files)?;
+        room.ask(wanted).context("no room for the backup, which goes to the disk of the data folder")?;
+    }
     for (done, (path, file)) in files.iter().enumerate() {
         let entry = hashed(path, file)?;
-        let mut source = open(file)?;
+        let mut source = room.reader(open(file)?);
         match &mut target {
             Target::Folder(target) => target.put(&entry, &mut source)?,
             Target::Archive(target) => target.put(&entry, &mut source)?,
@@ -133,7 +162,7 @@ fn open(file: &Path) -> anyhow::Result<File> {
 }
 
 /// The line of a file.
-fn hashed(path: &str, file: &Path) -> anyhow::Result<FileEntry> {
+pub(super) fn hashed(path: &str, file: &Path) -> anyhow::Result<FileEntry> {
     let mut source = open(file)?;
     let mut hasher = Hasher::new(&mut source);
     let bytes =

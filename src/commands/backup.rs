@@ -8,13 +8,14 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::Outcome;
-use crate::backup::{self, Checked, RegistryKind};
+use crate::backup::{self, Checked, RegistryKind, Reread};
 use crate::config;
 
 /// Back the data folder up, beside a running server or without one
 ///
 /// Takes a consistent set: everything that was acknowledged before its point in time. A folder keeps many backups and stores each
-/// file once; a tar file holds one. Nothing is encrypted, and the set holds keys: encrypt it with tools of your own.
+/// file once; a tar file holds one. Files that the newest backup in a folder has too are not read again there; `--reread` does.
+/// Nothing is encrypted, and the set holds keys: encrypt it with tools of your own.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  motorpool backup --data /var/lib/motorpool --to /mnt/backup/motorpool\n  \
@@ -30,6 +31,9 @@ pub struct BackupArgs {
     /// The data folder, in place of the configured one
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Read again what the folder already has of this backup, and store again what changed there
+    #[arg(long)]
+    reread: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -74,7 +78,8 @@ pub fn run_backup(args: &BackupArgs) -> anyhow::Result<Outcome> {
     }
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done = runtime.block_on(backup::backup(&config, &args.to, |done, of| {
+    let reread = if args.reread { Reread::All } else { Reread::Unnamed };
+    let done = runtime.block_on(backup::backup(&config, &args.to, reread, |done, of| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);
     }));

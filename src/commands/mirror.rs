@@ -96,7 +96,7 @@ pub struct BackfillArgs {
     place: Place,
     #[command(flatten)]
     period: Period,
-    /// Only this device: its terminal id, or our number for it
+    /// Only this device: its terminal id or our number for it; where that can be several, `gt06:7` or `id:7` says which
     #[arg(long, value_name = "ID")]
     device: Option<String>,
 }

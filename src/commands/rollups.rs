@@ -8,13 +8,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
+use motorpool_protocols::UtcMillis;
 use motorpool_rollups::rebuild::{Rebuilt, rebuild};
 use motorpool_rollups::{Store, Zone};
 
 use super::Outcome;
 use super::tracks::Devices;
 use crate::config::{self, Config};
-use crate::rollups::{CACHE_BYTES, FOLDER, gauges};
+use crate::registry::Registry;
+use crate::retention;
+use crate::rollups::{CACHE_BYTES, Compared, FOLDER, compare, gauges, kept_days};
 use crate::tracks::{Archive, Selection};
 
 /// Whoever writes in the data folder holds this file locked.
@@ -23,7 +26,7 @@ const LOCK_FILE: &str = "journal/lock";
 /// Check what is rolled up against the archive, or make it again
 #[derive(Debug, clap::Subcommand)]
 pub enum RollupsCommand {
-    /// Fold the archive again and name the days that say something else; works beside a running server
+    /// Fold the archive again and name the days that say something else or are missing; works beside a running server
     #[command(after_help = "Example:\n  motorpool rollups verify --data /var/lib/motorpool")]
     Verify(Args),
     /// Fold the archive again and keep the result in place of the old one; the server must not run
@@ -66,8 +69,16 @@ fn store(dir: &Path, config: &Config) -> anyhow::Result<Store> {
     Ok(Store::open(dir, &config.supervision.trips, zone, CACHE_BYTES)?)
 }
 
+/// What was folded again.
+struct Again {
+    store: Store,
+    rebuilt: Rebuilt,
+    /// When the latest row of the archive was received.
+    last_received_at: UtcMillis,
+}
+
 /// Folds the archive into an empty folder.
-fn fold_again(config: &Config, dir: &Path) -> anyhow::Result<(Store, Rebuilt)> {
+fn fold_again(config: &Config, dir: &Path) -> anyhow::Result<Again> {
     if dir.exists() {
         fs::remove_dir_all(dir).with_context(|| format!("can't clear {}", dir.display()))?;
     }
@@ -77,8 +88,13 @@ fn fold_again(config: &Config, dir: &Path) -> anyhow::Result<(Store, Rebuilt)> {
     let store = store(dir, config)?;
     let bar = if io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let mut rows = archive.rows(Selection { include_suspect: false, ..Selection::all() }, Vec::new());
+    let mut last_received_at = UtcMillis(i64::MIN);
+    let seen = rows.by_ref().inspect(|row| {
+        last_received_at =
+            last_received_at.max(row.as_ref().map_or(UtcMillis(i64::MIN), |row| row.received_at));
+    });
     let rebuilt = rebuild(
-        &mut rows,
+        seen,
         &store,
         &config.supervision.trips,
         &|device, extra| gauges(snapshot, device, extra),
@@ -88,7 +104,7 @@ fn fold_again(config: &Config, dir: &Path) -> anyhow::Result<(Store, Rebuilt)> {
     if let Some(error) = rows.take_damaged().into_iter().next() {
         bail!("the archive can't be read as a whole: {error}");
     }
-    Ok((store, rebuilt))
+    Ok(Again { store, rebuilt, last_received_at })
 }
 
 /// The lock of the data folder: a server that runs has it.
@@ -104,7 +120,7 @@ fn lock(data: &Path) -> anyhow::Result<File> {
 fn run_rebuild(config: &Config, is_json: bool) -> anyhow::Result<Outcome> {
     let (kept, new) = (config.data.join(FOLDER), config.data.join("rollups.new"));
     let _lock = lock(&config.data)?;
-    let (_, rebuilt) = fold_again(config, &new)?;
+    let rebuilt = fold_again(config, &new)?.rebuilt;
     let old = config.data.join("rollups.old");
     if kept.exists() {
         fs::rename(&kept, &old).with_context(|| format!("can't put {} aside", kept.display()))?;
@@ -122,38 +138,61 @@ fn run_rebuild(config: &Config, is_json: bool) -> anyhow::Result<Outcome> {
     Ok(Outcome::Good)
 }
 
+/// From when on all tracks are kept: what was rolled up of days before is removed.
+fn tracks_whole_from(config: &Config) -> anyhow::Result<Option<UtcMillis>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let registry = Registry::open(&config.data, config).await?;
+        let from = retention::whole_from(&registry).await;
+        registry.close().await;
+        from
+    })
+}
+
 #[expect(clippy::print_stdout, reason = "this command's answer")]
 fn run_verify(config: &Config, is_json: bool) -> anyhow::Result<Outcome> {
     let scratch = config.data.join("rollups.check");
-    let (again, rebuilt) = fold_again(config, &scratch)?;
+    let Again { store: again, rebuilt, last_received_at } = fold_again(config, &scratch)?;
     let zone = Zone::new(&config.supervision.time_zone)?;
     let kept = Store::reader(&config.data.join(FOLDER), &config.supervision.trips, zone, CACHE_BYTES);
-    let mut differing = Vec::new();
-    let days = kept.slot_days()?;
-    for day in &days {
-        let entries = |store: &Store| -> anyhow::Result<Vec<motorpool_rollups::Entry>> {
-            Ok(store.slots(*day)?.map(|table| table.entries()).transpose()?.unwrap_or_default())
-        };
-        if entries(&kept)? != entries(&again)? {
-            differing.push(motorpool_rollups::date_of(*day).to_string());
-        }
-    }
+    let compared = compare(&kept, &again, &kept_days(tracks_whole_from(config)?, last_received_at))?;
     drop(again);
     fs::remove_dir_all(&scratch).with_context(|| format!("can't remove {}", scratch.display()))?;
-    let is_same = differing.is_empty();
+    let is_same = compared.is_same();
     if is_json {
-        let result = serde_json::json!({ "sound": is_same, "days": days.len(), "differing": differing, "rebuilt": rebuilt });
+        let mut result = serde_json::to_value(&compared)?;
+        if let Some(result) = result.as_object_mut() {
+            result.insert("sound".to_owned(), is_same.into());
+            result.insert("rebuilt".to_owned(), serde_json::to_value(rebuilt)?);
+        }
         println!("{result}");
     } else {
-        println!("rollups: {} days kept, {} device slots made again", days.len(), rebuilt.slots);
-        for day in &differing {
-            println!(
-                "another answer: {day} (late data the server has not folded yet, or damage: see `rollups rebuild`)"
-            );
-        }
-        if is_same {
-            println!("sound");
-        }
+        tell(&compared, &rebuilt);
     }
     Ok(if is_same { Outcome::Good } else { Outcome::FoundWrong })
+}
+
+#[expect(clippy::print_stdout, reason = "this command's answer")]
+fn tell(compared: &Compared, rebuilt: &Rebuilt) {
+    let Compared { days, local_days, differing, missing, differing_local, missing_local } = compared;
+    println!(
+        "rollups: {days} days and the sums of {local_days} local days kept, {} device slots made again",
+        rebuilt.slots
+    );
+    let found = [
+        ("another answer", "", differing),
+        ("no file", "", missing),
+        ("another answer", "sums of ", differing_local),
+        ("no file", "sums of ", missing_local),
+    ];
+    for (what, of, dates) in found {
+        for date in dates {
+            println!(
+                "{what}: {of}{date} (late data the server has not folded yet, or damage: see `rollups rebuild`)"
+            );
+        }
+    }
+    if compared.is_same() {
+        println!("sound");
+    }
 }

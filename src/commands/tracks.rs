@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
-use motorpool_protocols::{Fix, Observations, Protocol, TerminalId, UtcMillis};
+use motorpool_protocols::{Fix, Observations, UtcMillis};
 
 use super::Outcome;
 use crate::config::Config;
@@ -55,7 +55,7 @@ pub struct ExportArgs {
     /// The data folder
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
-    /// Only this device: its terminal id, or our number for it
+    /// Only this device: its terminal id or our number for it; where that can be several, `gt06:7` or `id:7` says which
     #[arg(long, value_name = "ID")]
     device: Option<String>,
     /// Fixes from this time on, RFC 3339
@@ -237,11 +237,10 @@ impl Devices {
     }
 }
 
-pub(super) fn device_of(snapshot: &Snapshot, id: &str) -> anyhow::Result<DeviceId> {
-    let by_terminal = TerminalId::new(id)
-        .and_then(|terminal| Protocol::ALL.iter().find_map(|protocol| snapshot.find(*protocol, &terminal)));
-    let by_number = || id.parse().ok().and_then(|number| snapshot.device(DeviceId(number)));
-    by_terminal.or_else(by_number).map(|device| device.id).with_context(|| format!("no device `{id}`"))
+/// The one device that a text names; it is read as it is everywhere else.
+pub(super) fn device_of(snapshot: &Snapshot, text: &str) -> anyhow::Result<DeviceId> {
+    let device = snapshot.resolve(text).with_context(|| format!("--device `{text}`"))?;
+    Ok(device.id)
 }
 
 /// The rows behind the archive's checkpoint, out of the journal.
@@ -278,4 +277,47 @@ pub(super) fn tail(
     })?;
     checked?;
     Ok(tail_rows(fixes.into_iter(), selection))
+}
+
+#[cfg(test)]
+mod tests {
+    use motorpool_protocols::{Protocol, TerminalId};
+
+    use super::*;
+    use crate::registry::Enrol;
+
+    #[tokio::test]
+    async fn a_device_is_exactly_one_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::open(folder.path(), &Config::default()).await.unwrap();
+        let enrol = |protocol, text| {
+            let terminal = TerminalId::new(text).unwrap();
+            Enrol { protocol, terminal, name: None, profile: None }
+        };
+        let devices = [
+            enrol(Protocol::Gt06, "35990000001"),
+            enrol(Protocol::H02, "35990000001"),
+            enrol(Protocol::H02, "1"),
+            enrol(Protocol::Jt808, "013900000001"),
+        ];
+        registry.enrol(&devices, "test", UtcMillis(0)).await.unwrap();
+        let snapshot = registry.snapshot();
+        let named =
+            |text| device_of(&snapshot, text).map(|device| device.0).map_err(|error| format!("{error:#}"));
+        for (text, device) in [
+            ("013900000001", 4),
+            ("2", 2),
+            ("id:1", 1),
+            ("h02:1", 3),
+            ("gt06:35990000001", 1),
+            ("h02:35990000001", 2),
+        ] {
+            assert_eq!(named(text), Ok(device), "{text}");
+        }
+        for text in ["35990000001", "1"] {
+            let refused = named(text).unwrap_err();
+            assert!(refused.contains(text) && refused.contains("several devices"), "{refused}");
+        }
+        assert!(named("id:9").unwrap_err().contains("no such device"));
+    }
 }

@@ -44,7 +44,7 @@ pub struct Mirror {
     pub retry_min: Seconds,
     /// The longest wait.
     pub retry_max: Seconds,
-    /// Lines of one write that may be refused before the configuration is suspected.
+    /// Lines of one write that may be refused before the server is asked about others, and the configuration suspected.
     pub rejects_max: usize,
     /// Size of the files of refused lines.
     pub rejects_bytes: Bytes,

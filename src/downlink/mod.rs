@@ -139,6 +139,11 @@ impl Downlink {
                 let is_done = result == CommandResult::Done;
                 self.registry.end_command(id, is_done, Some(word_of(result).as_str()), now).await
             }
+            PostNews::AnsweredElsewhere { device, id, result } => {
+                let is_done = result == CommandResult::Done;
+                let detail = word_of(result);
+                self.registry.end_command_of(device, id, is_done, Some(detail.as_str()), now).await
+            }
             PostNews::NotSent { id, error } => {
                 self.registry.end_command(id, false, Some(&error.to_string()), now).await
             }

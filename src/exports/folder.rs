@@ -1,6 +1,6 @@
 //! The folder of finished and growing exports: `DATA/exports/ID.EXTENSION`, and `ID.part` while it is written.
 //!
-//! A file has its name only when it is whole and durable. Nobody else writes here; whatever no export names is removed at the start.
+//! A file has its name only when it is whole and durable. Nobody else writes here; whatever no export names is removed.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -76,26 +76,29 @@ impl Folder {
     /// Removes whatever an export left, finished or not.
     pub(super) fn remove(&self, id: i64) -> io::Result<()> {
         let names = Format::ALL.iter().map(|format| self.whole(id, *format)).chain([self.part(id)]);
-        for path in names {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+        names.into_iter().try_for_each(|path| remove(&path))
+    }
+
+    /// Removes every file but the finished ones of these exports and those of exports that are worked on.
+    pub(super) fn keep_only(&self, done: &BTreeSet<i64>, at_work: &BTreeSet<i64>) -> io::Result<()> {
+        for entry in fs::read_dir(&*self.path)? {
+            let path = entry?.path();
+            let id = path.file_stem().and_then(OsStr::to_str).and_then(|stem| stem.parse::<i64>().ok());
+            let is_part = path.extension().is_some_and(|extension| extension == PART);
+            let is_named = |id| at_work.contains(&id) || (!is_part && done.contains(&id));
+            if !id.is_some_and(is_named) {
+                remove(&path)?;
             }
         }
         Ok(())
     }
+}
 
-    /// Removes every file but the finished ones of these exports.
-    pub(super) fn keep_only(&self, done: &BTreeSet<i64>) -> io::Result<()> {
-        for entry in fs::read_dir(&*self.path)? {
-            let path = entry?.path();
-            let id = path.file_stem().and_then(OsStr::to_str).and_then(|stem| stem.parse().ok());
-            let is_part = path.extension().is_some_and(|extension| extension == PART);
-            if is_part || id.is_none_or(|id: i64| !done.contains(&id)) {
-                fs::remove_file(&path)?;
-            }
-        }
-        Ok(())
+/// Removes a file that may be gone already.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

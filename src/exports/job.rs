@@ -93,9 +93,10 @@ impl Exports {
     /// Writes the export that waits longest; `false` when none waits.
     ///
     /// # Errors
-    /// When the registry fails: then the export waits for the next start.
+    /// When the registry fails: then the export is begun anew after the next upkeep.
     pub async fn pass(&self, stop: &CancellationToken) -> Result<bool, Error> {
         let Some(export) = self.begin().await? else { return Ok(false) };
+        let _at_work = self.at_work(export.id);
         self.carry_out(export, stop).await?;
         Ok(true)
     }
@@ -105,12 +106,21 @@ impl Exports {
         self.inner.registry.begin_export(self.now()).await
     }
 
-    /// Writes an export that was begun, and ends it.
+    /// Writes an export that was begun, and ends it. One that can't be ended leaves no file: it would not count among those kept.
     pub(super) async fn carry_out(
         &self,
         export: StoredExport,
         stop: &CancellationToken,
     ) -> Result<(), Error> {
+        let id = export.id;
+        let done = self.write_and_end(export, stop).await;
+        if done.is_err() {
+            self.discard(id);
+        }
+        done
+    }
+
+    async fn write_and_end(&self, export: StoredExport, stop: &CancellationToken) -> Result<(), Error> {
         let job = self.job(export.clone()).await?;
         let written = match &job {
             Some(job) if self.holds(&job.export, &job.plan).await? => self.watch(job, stop).await,
@@ -122,7 +132,10 @@ impl Exports {
 
     /// What is to be written; `None` when it can't be read any more, which only another version could have caused.
     pub(super) async fn job(&self, export: StoredExport) -> Result<Option<Job>, Error> {
-        let plan = self.plan(export.id).await?;
+        let plan = match self.plan(export.id).await {
+            Err(Error::Unreadable { .. }) => None,
+            plan => plan?,
+        };
         let request = serde_json::from_str(&export.request).ok();
         let progress = Arc::new(Progress::default());
         Ok(plan.zip(request).map(|(plan, request)| Job { export, request, plan: Arc::new(plan), progress }))

@@ -7,9 +7,12 @@
 //!                                     └──▶ cancelled
 //! ```
 //!
+//! What runs and is not worked on (the server stopped, or the database failed at the wrong moment) waits again at the next upkeep, which
+//! also lets files go whose time is over, and removes those that no export names.
+//!
 //! Which devices at which times is settled when the export is asked for ([`plan`]), by what its owner sees then; the audit log is told of
 //! each car in the same transaction. What the owner sees is asked for again when the export begins, while it runs, before the file gets
-//! its name and at each download: who lost the grant gets no file. A restart begins anew what ran.
+//! its name and at each download: who lost the grant gets no file.
 //!
 //! Only this module writes in `DATA/exports`. It never opens a socket and never changes the archive.
 
@@ -33,7 +36,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use motorpool_protocols::UtcMillis;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -53,7 +57,7 @@ use crate::registry::{Error, ExportLimits, ExportState, NewExport, Registry, Sto
 use crate::telemetry::ExportReading;
 use crate::tracks::Tracks;
 
-/// How often files whose time is over are looked for, and the queue besides: another process may have written into it.
+/// How often queue and folder are put in order, and the queue is looked at unasked: another process may have written into it.
 const UPKEEP_EVERY: Duration = Duration::from_secs(60);
 /// How long exports without a file are listed, days.
 const LISTED_DAYS: i64 = 90;
@@ -95,6 +99,8 @@ struct Inner {
     fleet: FleetCache,
     news: Notify,
     running: Mutex<BTreeMap<i64, Arc<Progress>>>,
+    /// Exports from before the first to after the last thing that is done about them.
+    at_work: Mutex<BTreeSet<i64>>,
     counts: Counts,
 }
 
@@ -102,6 +108,30 @@ impl fmt::Debug for Exports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Exports")
     }
+}
+
+/// An export is worked on as long as there is this.
+struct AtWork {
+    inner: Arc<Inner>,
+    id: i64,
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        lock(&self.inner.at_work).remove(&self.id);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// When the file of an export is deleted, if it has one. From then on nobody gets it.
+#[must_use]
+pub fn expires_at(export: &StoredExport, kept_days: u32) -> Option<UtcMillis> {
+    let kept_ms = i64::from(kept_days).saturating_mul(DAY_MS);
+    let done_at = export.ended_at.filter(|_| export.state == ExportState::Done)?;
+    Some(UtcMillis(done_at.0.saturating_add(kept_ms)))
 }
 
 /// A finished file.
@@ -136,6 +166,7 @@ impl Exports {
             fleet,
             news: Notify::new(),
             running: Mutex::default(),
+            at_work: Mutex::default(),
             counts: Counts::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -146,7 +177,13 @@ impl Exports {
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<i64, Arc<Progress>>> {
-        self.inner.running.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner.running)
+    }
+
+    /// Says that an export is worked on. To be said before anything else is awaited behind its beginning.
+    fn at_work(&self, id: i64) -> AtWork {
+        lock(&self.inner.at_work).insert(id);
+        AtWork { inner: Arc::clone(&self.inner), id }
     }
 
     /// Its numbers.
@@ -199,8 +236,8 @@ impl Exports {
         if let Some(progress) = self.running().get(&id) {
             progress.stop();
         }
-        // What runs is removed by who writes it.
-        if stood.is_some_and(|state| state != ExportState::Running) {
+        // What is written is removed by who writes it.
+        if stood.is_some() && !lock(&self.inner.at_work).contains(&id) {
             self.discard(id);
         }
         Ok(stood.is_some())
@@ -212,7 +249,7 @@ impl Exports {
         Ok(scope.is_some_and(|scope| plan.is_within(&scope)))
     }
 
-    /// Removes what an export left; what can't be removed is tried again at the next start.
+    /// Removes what an export left; what can't be removed is tried again at the next upkeep.
     fn discard(&self, id: i64) {
         if let Err(error) = self.inner.folder.remove(id) {
             tracing::error!(%error, export = id, "the file of an export can't be removed");
@@ -228,15 +265,17 @@ impl Exports {
         Ok(bytes_of(config.file_max).min(bytes_of(config.total_max).saturating_sub(taken)))
     }
 
-    /// Puts the queue and the folder in order after a start: what ran waits again, and files that no export names are removed.
+    /// Puts the queue and the folder in order: what runs and is not worked on waits again, and files that no export names are removed.
     ///
     /// # Errors
     /// When the database or the folder fails.
     pub async fn recover(&self) -> anyhow::Result<()> {
-        let again = self.inner.registry.queue_exports_again().await?;
+        // Noted first: what ends meanwhile is named by this, what was done before by the database.
+        let at_work = lock(&self.inner.at_work).clone();
+        let again = self.inner.registry.queue_exports_again(&at_work).await?;
         let (done, _) = self.inner.registry.exports_done().await?;
         let done: BTreeSet<i64> = done.into_iter().collect();
-        self.inner.folder.keep_only(&done)?;
+        self.inner.folder.keep_only(&done, &at_work)?;
         if again > 0 {
             tracing::info!(exports = again, "exports begin anew");
         }
@@ -259,46 +298,64 @@ impl Exports {
 
     /// Writes what is asked for, until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        if let Err(error) = self.recover().await {
-            tracing::error!(error = format!("{error:#}"), "exports can't be put in order");
-        }
         let turns = Arc::new(Semaphore::new(self.inner.config.running_max));
         let tasks = TaskTracker::new();
-        while !stop.is_cancelled() {
-            let turn = tokio::select! {
-                turn = Arc::clone(&turns).acquire_owned() => turn,
-                () = stop.cancelled() => break,
-            };
-            let begun = self.begin().await.unwrap_or_else(|error| {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the queue of exports can't be read"
-                );
-                None
-            });
-            if let Some(export) = begun {
-                let (exports, stop) = (self.clone(), stop.clone());
-                tasks.spawn(async move {
-                    let _turn = turn;
-                    if let Err(error) = exports.carry_out(export, &stop).await {
-                        tracing::error!(error = &error as &dyn std::error::Error, "an export can't be ended");
-                    }
-                });
-                continue;
-            }
-            drop(turn);
+        // The first tick is at once: what the last run left is put in order before anything begins.
+        let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
+        upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_asked = false;
+        loop {
             tokio::select! {
-                () = self.inner.news.notified() => {}
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(UPKEEP_EVERY) => {
-                    if let Err(error) = self.expire().await {
-                        tracing::error!(error = &error as &dyn std::error::Error, "exports can't be let go");
-                    }
+                biased;
+                () = stop.cancelled() => break,
+                _ = upkeep.tick() => {
+                    self.keep_up().await;
+                    is_asked = true;
+                }
+                () = self.inner.news.notified(), if !is_asked => is_asked = true,
+                Ok(turn) = Arc::clone(&turns).acquire_owned(), if is_asked => {
+                    is_asked = self.start_next(turn, &tasks, &stop).await;
                 }
             }
         }
         tasks.close();
         tasks.wait().await;
+    }
+
+    /// Never at the same time as [`Exports::start_next`]: what was begun must be known to be worked on.
+    async fn keep_up(&self) {
+        if let Err(error) = self.expire().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "exports can't be let go");
+        }
+        if let Err(error) = self.recover().await {
+            tracing::error!(error = format!("{error:#}"), "exports can't be put in order");
+        }
+    }
+
+    /// Begins the export that waits longest; `false` when there is none.
+    async fn start_next(
+        &self,
+        turn: OwnedSemaphorePermit,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> bool {
+        let export = match self.begin().await {
+            Ok(Some(export)) => export,
+            Ok(None) => return false,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "the queue of exports can't be read");
+                return false;
+            }
+        };
+        let (exports, stop, held) = (self.clone(), stop.clone(), (turn, self.at_work(export.id)));
+        tasks.spawn(async move {
+            if let Err(error) = exports.carry_out(export, &stop).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "an export can't be ended");
+            }
+            drop(held);
+        });
+        true
     }
 }
 

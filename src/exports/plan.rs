@@ -1,5 +1,6 @@
 //! Which devices an export reads, and at which times: worked out once from what was asked for and what its owner sees, and held against
-//! what the owner sees whenever that may have changed.
+//! what the owner sees whenever that may have changed. The time of a fix is when it was taken, or when it was received if its clock is
+//! not believed.
 
 use std::collections::BTreeSet;
 

@@ -15,7 +15,7 @@ pub struct Request {
     pub format: Format,
     /// Whose rows.
     pub selection: Selection,
-    /// Fixes from here on.
+    /// Fixes from here on, by when they were taken.
     pub from: UtcMillis,
     /// Fixes before this.
     pub to: UtcMillis,
@@ -25,7 +25,7 @@ pub struct Request {
     /// The coordinate system of the file.
     #[serde(default)]
     pub(crate) crs: Crs,
-    /// Whether fixes too whose clock is not believed.
+    /// Whether fixes too whose clock is not believed; these by when they were received.
     #[serde(default)]
     pub include_suspect: bool,
 }

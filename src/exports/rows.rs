@@ -1,4 +1,7 @@
 //! The rows of a plan, one after another, read by pages: whatever the plan, memory holds a page.
+//!
+//! Fixes whose clock is not believed come behind the others of the part in which they were received: that time says whose they are. Of
+//! these memory holds all that the device ever sent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -75,6 +78,17 @@ pub(super) struct Source {
     pub(super) progress: Arc<Progress>,
 }
 
+/// What of a part is read next.
+#[derive(Clone, Copy)]
+enum Next {
+    /// All of it.
+    Beginning,
+    /// The page that begins here.
+    Page(UtcMillis),
+    /// The fixes whose clock is not believed.
+    Suspect,
+}
+
 /// The rows of a plan that an export wants.
 pub(super) struct PlanRows {
     source: Source,
@@ -83,9 +97,10 @@ pub(super) struct PlanRows {
     options: TrackOptions,
     crs: Crs,
     is_valid_only: bool,
-    /// The part that is read next, and where in it the next page begins.
+    includes_suspect: bool,
+    /// The part that is read next, and what of it.
     part: usize,
-    next_from: Option<UtcMillis>,
+    next: Next,
     page: std::vec::IntoIter<Row>,
     /// The devices of which a damaged file was counted: each page meets it again.
     damaged_of: Option<DeviceId>,
@@ -99,11 +114,12 @@ impl PlanRows {
             source,
             plan,
             within: Within::new(request.area.as_ref()),
-            options: TrackOptions::default().rows_max(PAGE_ROWS).include_suspect(request.include_suspect),
+            options: TrackOptions::default().rows_max(PAGE_ROWS),
             crs: request.crs,
             is_valid_only: request.format.draws_lines(),
+            includes_suspect: request.include_suspect,
             part: 0,
-            next_from: None,
+            next: Next::Beginning,
             page: Vec::new().into_iter(),
             damaged_of: None,
         }
@@ -113,21 +129,35 @@ impl PlanRows {
     fn turn(&mut self) -> Result<bool, ExportError> {
         let Some(part) = self.plan.parts().get(self.part).copied() else { return Ok(false) };
         self.source.folder.check_room()?;
-        let from = self.next_from.unwrap_or(part.from);
-        let track = self.source.tracks.track(part.device, from, part.to, self.options);
-        let reached = track.next_from.unwrap_or(part.to);
+        let tracks = &self.source.tracks;
+        let page_from = match self.next {
+            Next::Beginning => Some(part.from),
+            Next::Page(from) => Some(from),
+            Next::Suspect => None,
+        };
+        let track = match page_from {
+            Some(from) => tracks.track(part.device, from, part.to, self.options),
+            None => tracks.received_with_suspect_clock(part.device, part.from, part.to),
+        };
         let progress = &self.source.progress;
-        let passed = u64::try_from(reached.0.saturating_sub(from.0)).unwrap_or(0);
-        progress.done_ms.fetch_add(passed, Ordering::Relaxed);
+        if let Some(from) = page_from {
+            let reached = track.next_from.unwrap_or(part.to);
+            let passed = u64::try_from(reached.0.saturating_sub(from.0)).unwrap_or(0);
+            progress.done_ms.fetch_add(passed, Ordering::Relaxed);
+        }
         if !track.damaged.is_empty() && self.damaged_of != Some(part.device) {
             let count = u64::try_from(track.damaged.len()).unwrap_or(u64::MAX);
             progress.damaged.fetch_add(count, Ordering::Relaxed);
             self.damaged_of = Some(part.device);
         }
-        self.next_from = track.next_from;
-        if self.next_from.is_none() {
-            self.part += 1;
-        }
+        self.next = match track.next_from {
+            Some(from) => Next::Page(from),
+            None if page_from.is_some() && self.includes_suspect => Next::Suspect,
+            None => {
+                self.part += 1;
+                Next::Beginning
+            }
+        };
         self.page = track.rows.into_iter();
         Ok(true)
     }
@@ -184,7 +214,7 @@ impl PlanNames {
 
 impl Names for PlanNames {
     fn name(&self, row: &Row) -> Name<'_> {
-        let at = row.fix.fix_time;
+        let at = row.believed_time();
         let behind = self.plates.partition_point(|(part, _)| (part.device, part.from) <= (row.device, at));
         let last = behind.checked_sub(1).and_then(|before| self.plates.get(before));
         let plate = last.filter(|(part, _)| part.device == row.device && at < part.to);

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use motorpool_exports::Format;
 use motorpool_protocols::{Fix, Protocol, TerminalId, UtcMillis};
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tokio_util::sync::CancellationToken;
 
 use super::job::Written;
@@ -253,6 +255,63 @@ async fn an_orderly_stop_leaves_what_runs_for_the_next_start() {
     assert!(home.files().is_empty());
     home.exports.recover().await.unwrap();
     assert_eq!(home.the(id).await.state, ExportState::Queued);
+}
+
+#[tokio::test]
+async fn what_can_not_be_ended_is_begun_anew_and_takes_no_room_meanwhile() {
+    let home = Home::new(|_| {}).await;
+    home.drive(100);
+    let id = home.queue(&Home::request(Format::Csv)).await;
+    let database = home.folder.path().join(crate::registry::REGISTRY_FILE);
+    let options = SqliteConnectOptions::new().filename(database);
+    let mut database = SqliteConnection::connect_with(&options).await.unwrap();
+    let refuse = "CREATE TRIGGER no_end BEFORE UPDATE OF state ON exports WHEN NEW.state = 'done' \
+                  BEGIN SELECT RAISE(FAIL, 'not now'); END";
+    sqlx::query(refuse).execute(&mut database).await.unwrap();
+    assert!(home.exports.pass(&home.stop).await.is_err());
+    assert_eq!((home.the(id).await.state, home.files()), (ExportState::Running, Vec::new()));
+    sqlx::query("DROP TRIGGER no_end").execute(&mut database).await.unwrap();
+
+    home.exports.keep_up().await;
+    assert_eq!(home.the(id).await.state, ExportState::Queued);
+    assert!(home.exports.pass(&home.stop).await.unwrap());
+    assert_eq!((home.the(id).await.state, home.files()), (ExportState::Done, vec![format!("{id}.csv")]));
+}
+
+#[tokio::test]
+async fn upkeep_leaves_alone_what_is_worked_on() {
+    let home = Home::new(|_| {}).await;
+    home.drive(100);
+    let id = home.queue(&Home::request(Format::Csv)).await;
+    let export = home.exports.begin().await.unwrap().unwrap();
+    let at_work = home.exports.at_work(id);
+    let job = home.exports.job(export.clone()).await.unwrap().unwrap();
+    let written = home.exports.watch(&job, &home.stop).await;
+    home.exports.keep_up().await;
+    assert_eq!((home.the(id).await.state, home.files()), (ExportState::Running, vec![format!("{id}.part")]));
+    home.exports.finish(&export, Some(&job), written, false).await.unwrap();
+    drop(at_work);
+    // Of an export that was taken back while its end failed, nothing stays.
+    std::fs::write(home.folder.path().join("exports/999.part"), b"of nobody").unwrap();
+    home.exports.keep_up().await;
+    assert_eq!((home.the(id).await.state, home.files()), (ExportState::Done, vec![format!("{id}.csv")]));
+}
+
+#[tokio::test]
+async fn files_go_when_their_time_is_over_however_long_the_queue_is() {
+    let home = Home::new(|config| (config.kept_days, config.open_each_max) = (0, 10)).await;
+    home.drive(10);
+    let done = home.export(&Home::request(Format::Csv)).await;
+    for _ in 0..5 {
+        home.queue(&Home::request(Format::Csv)).await;
+    }
+    let runner = tokio::spawn(home.exports.clone().run(home.stop.clone()));
+    while home.the(done.id + 5).await.state != ExportState::Done {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(home.the(done.id).await.state, ExportState::Expired);
+    home.stop.cancel();
+    runner.await.unwrap();
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use motorpool_mirror::backoff::Backoff;
@@ -90,6 +91,7 @@ struct ServerWorld {
     registry: Arc<Registry>,
     folds: Arc<FoldCounts>,
     clock: Arc<Clock>,
+    started: Instant,
     observations: Observations,
 }
 
@@ -111,6 +113,10 @@ impl World for ServerWorld {
 
     fn now(&self) -> UtcMillis {
         self.clock.now()
+    }
+
+    fn uptime(&self) -> Duration {
+        self.started.elapsed()
     }
 }
 
@@ -156,6 +162,7 @@ impl Mirror {
                 registry: Arc::clone(registry),
                 folds,
                 clock: Arc::clone(clock),
+                started: Instant::now(),
                 observations: Observations::default(),
             },
             delivery,
@@ -218,6 +225,7 @@ impl MirrorStatus {
             left_out: status.left_out.load(Ordering::Relaxed),
             retries: status.retries.load(Ordering::Relaxed),
             owed: status.owed.load(Ordering::Relaxed),
+            archive_failures: status.archive_failures.load(Ordering::Relaxed),
         }
     }
 }

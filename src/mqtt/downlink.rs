@@ -1,8 +1,9 @@
 //! Commands to connected devices, and who is connected over MQTT.
 //!
 //! A command is one payload on `motorpool/IDENTITY/down`, with QoS 1 where the device listens so; see [`own::command`] for its
-//! shape. That the device took it (PUBACK) says nothing about having done it: that it says in its next report. A device
-//! that refuses it has failed it. Who has not subscribed hears nothing, so nothing is sent.
+//! shape. That the device took it (PUBACK) says nothing about having done it: that it says in its next report, by the number of the
+//! command, on whatever link it has by then. A device that refuses it has failed it. Who has not subscribed hears nothing, so nothing
+//! is sent.
 
 use std::sync::{Arc, Mutex};
 
@@ -57,6 +58,7 @@ impl Peer {
         let down = Down { listens: None, open_max, last_pkid: 0, open: FxHashMap::default() };
         let (client_id, terminal) = (client_id.into(), terminal.into());
         link.letters.listen(false);
+        link.letters.keys_are_numbers();
         Self { link, version, client_id, terminal, packet_bytes_max, down: Mutex::new(down) }
     }
 

@@ -5,7 +5,10 @@
 //! connection that breaks takes with it those that were not sent (rumqttc drops them), and `Unacked` forgets the rest.
 //! Nothing is awaited for an acknowledgement; the queue to the client has room for every packet id there is.
 //!
-//! The broker sends again what was not acknowledged; the fixes in it are told apart from new ones where tracks are merged.
+//! The broker sends again what was not acknowledged, but only over another connection, and it leaves off when so many messages are
+//! open. So a connection ends when the journal takes nothing, and the next one is opened when it does again.
+//!
+//! The fixes in what comes again are told apart from new ones where tracks are merged.
 //! Messages that can't be taken in (an unknown terminal, a broken payload) are counted and acknowledged: the broker could
 //! do nothing better with them. There is no way to tell the publisher.
 
@@ -29,7 +32,7 @@ use super::refusal::Refusal;
 use super::topic::{self, Kind};
 use crate::config;
 use crate::ids::{LinkId, Lsn};
-use crate::journal::{AppendError, Batch};
+use crate::journal::{AppendError, Batch, Health};
 use crate::outbound;
 use crate::registry::{Device, DeviceState};
 use crate::sources::listener::Context;
@@ -38,6 +41,8 @@ use crate::sources::listener::Context;
 const REQUESTS_MAX: usize = (1 << 16) + 1;
 /// The first pause between two attempts to connect; it doubles up to `broker.retry_max`.
 const RETRY_MIN: Duration = Duration::from_millis(200);
+/// How long to wait for room in the journal's queue before it is asked again: the disk behind it may have filled up meanwhile.
+const ROOM_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Collisions in a row after which the client is made anew: its state is beyond repair.
 const COLLISIONS_MAX: u32 = 2;
 
@@ -127,6 +132,10 @@ pub struct Subscriber {
     last_appended: Lsn,
     /// A number for the open connection, as links have them.
     link: LinkId,
+    /// How long to wait before the next attempt to connect.
+    pause: Duration,
+    /// Connections in a row that ended with a collision.
+    collisions: u32,
 }
 
 /// A client and the loop that does its work.
@@ -139,6 +148,15 @@ struct Connection {
 enum Next {
     Event(Result<Event, ConnectionError>),
     Stop,
+}
+
+/// Why a connection is over.
+enum Ended {
+    /// It broke, or could not be opened.
+    Broken(ConnectionError),
+    /// The journal took nothing.
+    Refused(AppendError),
+    Stopped,
 }
 
 impl Subscriber {
@@ -173,6 +191,8 @@ impl Subscriber {
             unacked: Unacked::default(),
             intake: Intake::default(),
             last_appended: Lsn(0),
+            pause: RETRY_MIN,
+            collisions: 0,
         }))
     }
 
@@ -180,43 +200,85 @@ impl Subscriber {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut durable = self.context.journal.subscribe_durable();
         let mut connection = self.connect();
-        let mut pause = RETRY_MIN;
-        let mut collisions = 0;
-        loop {
-            let event = match self.next(&mut connection, &mut durable, &stop).await {
-                Next::Stop => break,
-                Next::Event(event) => event,
-            };
-            match event {
-                Ok(Event::Incoming(Packet::ConnAck(ack))) => {
-                    pause = RETRY_MIN;
-                    self.connected(&connection, ack.session_present);
-                }
-                Ok(Event::Incoming(Packet::SubAck(ack))) => self.subscribed(&ack.return_codes),
-                Ok(Event::Incoming(Packet::Publish(publish))) => {
-                    collisions = 0;
-                    self.receive(publish, true, &stop).await;
-                }
-                Ok(_) => {}
-                Err(error) => {
+        while self.journal_takes(&stop).await {
+            match self.converse(&mut connection, &mut durable, &stop).await {
+                Ended::Stopped => break,
+                Ended::Broken(error) => {
                     tracing::warn!(%error, "the connection to the broker ended");
-                    self.disconnected(&mut connection, &stop).await;
                     let is_collision =
                         matches!(error, ConnectionError::MqttState(StateError::CollisionTimeout));
-                    collisions = if is_collision { collisions + 1 } else { 0 };
-                    if collisions >= COLLISIONS_MAX {
-                        collisions = 0;
-                        connection = self.connect();
-                    }
-                    tokio::select! {
-                        () = stop.cancelled() => break,
-                        () = tokio::time::sleep(jittered(pause)) => {}
-                    }
-                    pause = (pause * 2).min(self.config.retry_max.0.max(RETRY_MIN));
+                    self.collisions = if is_collision { self.collisions + 1 } else { 0 };
+                }
+                Ended::Refused(error) => {
+                    tracing::warn!(%error, "the connection to the broker is given up until the journal takes messages");
+                    connection.events.clean();
+                }
+            }
+            self.disconnected(&mut connection, &stop).await;
+            if self.collisions >= COLLISIONS_MAX {
+                self.collisions = 0;
+                connection = self.connect();
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(jittered(self.pause)) => {}
+            }
+            self.pause = (self.pause * 2).min(self.config.retry_max.0.max(RETRY_MIN));
+        }
+        self.counts.is_connected.store(false, Ordering::Relaxed);
+    }
+
+    /// Waits until the journal takes messages; `false` when `stop` comes before.
+    async fn journal_takes(&self, stop: &CancellationToken) -> bool {
+        let journal = &self.context.journal;
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return false,
+                () = journal.wait_space() => {}
+            }
+            match journal.health() {
+                Health::Ok => return true,
+                Health::DiskFull => {}
+                // For good: whoever looks after the server has to start it anew.
+                _ => {
+                    stop.cancelled().await;
+                    return false;
                 }
             }
         }
-        self.counts.is_connected.store(false, Ordering::Relaxed);
+    }
+
+    /// Opens the connection and receives over it until it is over.
+    async fn converse(
+        &mut self,
+        connection: &mut Connection,
+        durable: &mut watch::Receiver<Lsn>,
+        stop: &CancellationToken,
+    ) -> Ended {
+        loop {
+            let event = match self.next(connection, durable, stop).await {
+                Next::Stop => return Ended::Stopped,
+                Next::Event(Err(error)) => return Ended::Broken(error),
+                Next::Event(Ok(event)) => event,
+            };
+            match event {
+                Event::Incoming(Packet::ConnAck(ack)) => {
+                    self.pause = RETRY_MIN;
+                    self.connected(connection, ack.session_present);
+                }
+                Event::Incoming(Packet::SubAck(ack)) => self.subscribed(&ack.return_codes),
+                Event::Incoming(Packet::Publish(publish)) => {
+                    self.collisions = 0;
+                    match self.receive(publish, true, stop).await {
+                        Ok(()) => {}
+                        Err(_) if stop.is_cancelled() => return Ended::Stopped,
+                        Err(error) => return Ended::Refused(error),
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     fn connect(&self) -> Connection {
@@ -290,8 +352,11 @@ impl Subscriber {
         // The client keeps these for after the next connection, where their packet ids mean other messages.
         let left: Vec<Event> = connection.events.state.events.drain(..).collect();
         for event in left {
-            if let Event::Incoming(Packet::Publish(publish)) = event {
-                self.receive(publish, false, stop).await;
+            if let Event::Incoming(Packet::Publish(publish)) = event
+                && self.receive(publish, false, stop).await.is_err()
+            {
+                // The broker sends the rest again as well.
+                break;
             }
         }
         let forgotten = self.unacked.forget();
@@ -300,7 +365,15 @@ impl Subscriber {
     }
 
     /// Appends a message and queues its acknowledgement, when it may still be acknowledged.
-    async fn receive(&mut self, publish: Publish, is_open: bool, stop: &CancellationToken) {
+    ///
+    /// # Errors
+    /// When the journal takes nothing now: then the message is neither durable nor acknowledged.
+    async fn receive(
+        &mut self,
+        publish: Publish,
+        is_open: bool,
+        stop: &CancellationToken,
+    ) -> Result<(), AppendError> {
         let counters = Arc::clone(&self.context.counters);
         counters.bytes_received.fetch_add(publish.payload.len() as u64, Ordering::Relaxed);
         if publish.dup {
@@ -311,11 +384,12 @@ impl Subscriber {
                 // A publish of several frames is as many messages in the books.
                 let count = self.intake.messages.len() as u64;
                 counters.messages_received.fetch_add(count, Ordering::Relaxed);
-                if self.append(stop).await.is_err() {
-                    // Neither durable nor acknowledged: the broker sends it again over the next connection.
-                    return;
-                }
-                self.counts.journaled.fetch_add(1, Ordering::Relaxed);
+                match self.append(stop).await {
+                    Ok(()) => self.counts.journaled.fetch_add(1, Ordering::Relaxed),
+                    Err(error) if is_passing(error) => return Err(error),
+                    // Sent again it would be as long.
+                    Err(_) => self.counts.payload.fetch_add(1, Ordering::Relaxed),
+                };
             }
             Err(refused) => {
                 tracing::debug!(topic = publish.topic, ?refused, "a message of the broker was passed over");
@@ -327,6 +401,7 @@ impl Subscriber {
             self.unacked.push(self.last_appended, publish);
             self.counts.unacked.fetch_add(1, Ordering::Relaxed);
         }
+        Ok(())
     }
 
     /// Puts a message into the intake. The broker's access rules are what says who may publish where.
@@ -402,12 +477,14 @@ impl Subscriber {
                         tokio::select! {
                             () = journal.wait_space() => {}
                             () = stop.cancelled() => {}
+                            () = tokio::time::sleep(ROOM_WAIT_MAX) => {}
                         }
                         counters.messages_waiting.fetch_sub(left, Ordering::Relaxed);
                     }
                     Err(error) => {
                         tracing::debug!(%error, "a message of the broker was not appended");
-                        counters.rejected(RejectReason::Unavailable, left);
+                        let reason = if is_passing(error) { Refusal::Unavailable } else { Refusal::TooLarge };
+                        counters.rejected(reason.reject_reason(), left);
                         return Err(error);
                     }
                 }
@@ -415,6 +492,11 @@ impl Subscriber {
         }
         Ok(())
     }
+}
+
+/// Whether the journal may take the same message later.
+const fn is_passing(error: AppendError) -> bool {
+    matches!(error, AppendError::Full | AppendError::Unavailable(_))
 }
 
 /// Why a message was not taken in.

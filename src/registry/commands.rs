@@ -257,6 +257,32 @@ impl Registry {
         detail: Option<&str>,
         now: UtcMillis,
     ) -> Result<(), Error> {
+        self.end(id, None, is_done, detail, now).await
+    }
+
+    /// As [`Registry::end_command`] with a command of this device; with one of another nothing happens.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_command_of(
+        &self,
+        device: DeviceId,
+        id: i64,
+        is_done: bool,
+        detail: Option<&str>,
+        now: UtcMillis,
+    ) -> Result<(), Error> {
+        self.end(id, Some(device), is_done, detail, now).await
+    }
+
+    async fn end(
+        &self,
+        id: i64,
+        of: Option<DeviceId>,
+        is_done: bool,
+        detail: Option<&str>,
+        now: UtcMillis,
+    ) -> Result<(), Error> {
         let state = if is_done { CommandState::Confirmed } else { CommandState::Failed };
         let detail: Option<String> = detail.map(|text| text.chars().take(DETAIL_CHARS_MAX).collect());
         let _turn = self.writer.lock().await;
@@ -264,7 +290,11 @@ impl Registry {
             "UPDATE commands SET state = $1, detail = $2, ended_at = $3 WHERE id = $4 \
              AND (state IN ('sent', 'unknown') OR state = 'queued' AND attempts > 0)",
         );
-        self.db.execute(sql.bind(state.as_str()).bind(detail).bind(now).bind(id)).await?;
+        let mut sql = sql.bind(state.as_str()).bind(detail).bind(now).bind(id);
+        if let Some(device) = of {
+            sql.push(" AND device = ").push_bind(i64::from(device.0));
+        }
+        self.db.execute(sql).await?;
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! Exports that take longer than a request: the queue, and what became of each.
 //!
 //! What an export holds, how it is written and where its file is is not known here. An export never comes back from an end; the one
-//! way back is from `running` to `queued`, when the server stopped meanwhile.
+//! way back is from `running` to `queued`, when the server stopped or the database failed meanwhile.
+
+use std::collections::BTreeSet;
 
 use motorpool_protocols::UtcMillis;
 use sqlx::FromRow;
@@ -344,13 +346,17 @@ impl Registry {
         Ok(Some(state))
     }
 
-    /// What ran when the server stopped waits again, to be begun anew.
+    /// What runs though nobody is at work on it waits again, to be begun anew: the server stopped meanwhile, or this failed at its end.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn queue_exports_again(&self) -> Result<u64, Error> {
+    pub async fn queue_exports_again(&self, at_work: &BTreeSet<i64>) -> Result<u64, Error> {
         let _turn = self.writer.lock().await;
-        self.db.execute(Sql::new("UPDATE exports SET state = 'queued' WHERE state = 'running'")).await
+        let mut sql = Sql::new("UPDATE exports SET state = 'queued' WHERE state = 'running'");
+        if !at_work.is_empty() {
+            sql.push(" AND id NOT IN ").push_list(at_work.iter().copied());
+        }
+        self.db.execute(sql).await
     }
 
     /// Lets the files of exports go that were done before `done_before`, and forgets those that ended before `ended_before`. Answers

@@ -4,7 +4,7 @@ use super::db::{Sql, Tx};
 use super::{Error, Registry};
 use crate::ids::DeviceId;
 
-/// Rows removed by one statement.
+/// Rows written or removed by one transaction.
 const ROWS_AT_ONCE: usize = 500;
 
 /// A device-day that has to be folded again.
@@ -34,6 +34,20 @@ impl Registry {
             Ok(RollupMark { day, device, seq })
         };
         rows.into_iter().map(mark).collect()
+    }
+
+    /// Writes marks by themselves.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn add_rollup_marks(&self, marks: &[RollupMark]) -> Result<(), Error> {
+        for marks in marks.chunks(ROWS_AT_ONCE) {
+            let _turn = self.writer.lock().await;
+            let mut tx = self.db.begin_write().await?;
+            write(&mut tx, marks).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     /// Removes marks that are done, unless they were made again meanwhile.

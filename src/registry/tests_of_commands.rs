@@ -14,6 +14,7 @@ const DEVICE: DeviceId = DeviceId(7);
 on_both! {
     a_command_waits_goes_out_once_and_is_confirmed
     of_what_was_sent_and_lost_only_the_harmless_goes_out_again
+    a_number_that_a_device_names_is_one_of_its_own_or_nothing
     what_waits_too_long_expires_and_is_never_sent
     a_device_has_a_limited_queue
 }
@@ -69,6 +70,20 @@ async fn of_what_was_sent_and_lost_only_the_harmless_goes_out_again(home: Home) 
     // A late answer still tells what became of it.
     registry.end_command(other, true, None, LATER).await.unwrap();
     assert_eq!(the(&registry, other).await.state, CommandState::Confirmed);
+}
+
+async fn a_number_that_a_device_names_is_one_of_its_own_or_nothing(home: Home) {
+    let registry = home.open().await;
+    let id = queue(&registry, false).await;
+    registry.end_command_of(DEVICE, id, true, None, LATER).await.unwrap();
+    assert_eq!(the(&registry, id).await.state, CommandState::Queued, "it was never sent");
+    registry.command_goes_out(id, NOW).await.unwrap();
+    registry.lose_command(id, LATER).await.unwrap();
+    registry.end_command_of(DeviceId(8), id, true, None, LATER).await.unwrap();
+    assert_eq!(the(&registry, id).await.state, CommandState::Unknown);
+    registry.end_command_of(DEVICE, id, true, Some("done"), LATER).await.unwrap();
+    let ended = the(&registry, id).await;
+    assert_eq!((ended.state, ended.detail.as_deref()), (CommandState::Confirmed, Some("done")));
 }
 
 async fn what_waits_too_long_expires_and_is_never_sent(home: Home) {

@@ -1,16 +1,18 @@
 //! The month of a unit (单位月报): how many cars, how used, how far, when, and what became of the questions.
 //!
-//! A trip counts for the month in which it begins and for the unit that had the car then. Its hours count as off-hours where they lie on
-//! a rest day or outside the unit's working hours; on days of which only the day of the week is known that is provisional.
+//! A trip counts for the month in which it begins and for the unit that used the car then: where it was lent to, else where it belongs.
+//! So the trips of all units are those of the whole, whatever moved, was lent or left meanwhile. Its hours count as off-hours where they
+//! lie on a rest day or outside the unit's working hours; on days of which only the day of the week is known that is provisional.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::cases::{Case, Disposition, Stage};
+use motorpool_supervision::cases::{Case, Disposition, Stage, UnitTree};
 use motorpool_supervision::finding::{Finding, Outcome};
 use motorpool_supervision::ids::{UnitId, VehicleId};
+use motorpool_supervision::register::Span;
 use motorpool_supervision::trips::{Segment, Trip, TripKind};
 use motorpool_supervision::world::World;
 use serde::Serialize;
@@ -57,9 +59,11 @@ pub struct MonthInputs<'a> {
     pub month: Month,
     /// Registers as known now.
     pub world: &'a World,
-    /// Cars and units that count; those that the reader may see.
-    pub cars: &'a BTreeMap<VehicleId, UnitId>,
-    /// Pieces of tracks of their primary devices that touch the month.
+    /// The unit that counts with those below it, and the tree that says which these are; `None` = all.
+    pub top: Option<(&'a UnitTree, UnitId)>,
+    /// Cars, and the times at which the reader may see them.
+    pub cars: &'a BTreeMap<VehicleId, Vec<Span>>,
+    /// Pieces of tracks of their primary devices that touch the month and begin when the reader may see the car.
     pub segments: &'a [(VehicleId, Segment)],
     /// Findings of the month that the reader may see.
     pub findings: &'a [Finding],
@@ -71,8 +75,10 @@ pub struct MonthInputs<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 #[expect(clippy::exhaustive_structs, reason = "a result, read field by field")]
 pub struct Use {
-    /// Cars at the end of the month.
+    /// Cars that belong to it at the end of the month.
     pub cars: u32,
+    /// Cars that it had at any time of the month: that it used, or of which it is the owner at the end.
+    pub cars_had: u32,
     /// Of these, cars that made a trip.
     pub cars_used: u32,
     /// Trips.
@@ -127,7 +133,7 @@ pub struct DataQuality {
     pub cars_with_device: u32,
     /// Of these, cars that were heard of in the month.
     pub cars_heard: u32,
-    /// Silences listed as gaps.
+    /// Silences listed as gaps, of the cars that the units used when they began.
     pub gaps: u32,
     /// Their length within the month, seconds.
     pub gap_s: u64,
@@ -163,28 +169,77 @@ pub struct MonthReport {
     pub quality: DataQuality,
 }
 
+impl MonthInputs<'_> {
+    fn counts(&self, unit: UnitId) -> bool {
+        self.top.is_none_or(|(tree, top)| tree.is_within(unit, top))
+    }
+
+    /// The unit that used a car at an instant, if it counts.
+    fn user(&self, vehicle: VehicleId, at: UtcMillis) -> Option<UnitId> {
+        let unit = self.world.using_unit(vehicle, at).filter(|unit| self.counts(*unit))?;
+        self.cars.contains_key(&vehicle).then_some(unit)
+    }
+
+    /// The cars that belong to units that count at the end of the month.
+    fn cars_at_end(&self) -> impl Iterator<Item = (VehicleId, UnitId)> {
+        let owned = self.cars.iter().filter_map(move |(vehicle, seen)| {
+            Some((*vehicle, owner_at_end(self.world, self.month, *vehicle, seen)?))
+        });
+        owned.filter(move |(_, unit)| self.counts(*unit))
+    }
+}
+
+/// The unit to which a car belongs at the end of a month, if the reader may see the car then.
+fn owner_at_end(world: &World, month: Month, vehicle: VehicleId, seen: &[Span]) -> Option<UnitId> {
+    let (_, to) = month.times(world);
+    let last = UtcMillis(to.0 - 1);
+    let is_seen = seen.iter().any(|span| span.contains(last));
+    world.vehicle(vehicle, last).filter(|_| is_seen).map(|row| row.row.unit)
+}
+
+/// The units that had a car in a month, as far as the reader may see the car: those that used it, and its owner at the end.
+#[must_use]
+pub fn had_by(world: &World, month: Month, vehicle: VehicleId, seen: &[Span]) -> BTreeSet<UnitId> {
+    let (from, to) = month.times(world);
+    let versions = world.vehicle_versions(vehicle).map(|row| row.valid);
+    let spans = versions.chain(world.transfers(vehicle).map(|row| row.valid)).chain(seen.iter().copied());
+    // Between two of these nothing changes.
+    let changes = spans.flat_map(|span| [Some(span.from), span.to]).flatten();
+    let changes = changes.filter(|at| from < *at && *at < to).chain([from]);
+    let seen_changes = changes.filter(|at| seen.iter().any(|span| span.contains(*at)));
+    let used = seen_changes.filter_map(|at| world.using_unit(vehicle, at));
+    used.chain(owner_at_end(world, month, vehicle, seen)).collect()
+}
+
 /// Adds the month up.
 #[must_use]
 pub fn fold(inputs: &MonthInputs<'_>) -> MonthReport {
     let mut units: BTreeMap<UnitId, Use> = BTreeMap::new();
-    for unit in inputs.cars.values() {
-        units.entry(*unit).or_default().cars += 1;
+    let (mut had, mut used) = (BTreeSet::new(), BTreeSet::new());
+    for (vehicle, seen) in inputs.cars {
+        let of = had_by(inputs.world, inputs.month, *vehicle, seen);
+        for unit in of.into_iter().filter(|unit| inputs.counts(*unit)) {
+            units.entry(unit).or_default().cars_had += 1;
+            had.insert(*vehicle);
+        }
+    }
+    for (_, unit) in inputs.cars_at_end() {
+        units.entry(unit).or_default().cars += 1;
     }
     let (from, to) = inputs.month.times(inputs.world);
-    let mut used = BTreeSet::new();
     for (vehicle, segment) in inputs.segments {
         let Segment::Trip(trip) = segment else { continue };
         if trip.kind != TripKind::Trip || trip.start < from || trip.start >= to {
             continue;
         }
-        let Some(unit) = inputs.cars.get(vehicle) else { continue };
-        let unit = inputs.world.using_unit(*vehicle, trip.start).unwrap_or(*unit);
+        let Some(unit) = inputs.user(*vehicle, trip.start) else { continue };
         let usage = units.entry(unit).or_default();
         usage.cars_used += u32::from(used.insert((unit, *vehicle)));
         add_trip(usage, inputs.world, *vehicle, unit, trip);
     }
     let mut total = units.values().fold(Use::default(), |sum, usage| sum.and(usage));
-    // A car that two units used is one car.
+    // A car that two units had is one car.
+    total.cars_had = count(had.len());
     total.cars_used = count(used.iter().map(|(_, vehicle)| vehicle).collect::<BTreeSet<_>>().len());
     MonthReport {
         total,
@@ -201,6 +256,7 @@ fn count(length: usize) -> u32 {
 impl Use {
     const fn and(mut self, other: &Self) -> Self {
         self.cars += other.cars;
+        self.cars_had += other.cars_had;
         self.cars_used += other.cars_used;
         self.trips += other.trips;
         self.distance_m += other.distance_m;
@@ -301,16 +357,21 @@ fn funnel(inputs: &MonthInputs<'_>) -> Funnel {
 fn quality(inputs: &MonthInputs<'_>) -> DataQuality {
     let (from, to) = inputs.month.times(inputs.world);
     let last = UtcMillis(to.0 - 1);
-    let fitted = inputs.cars.keys().filter(|vehicle| inputs.world.primary_device(**vehicle, last).is_some());
-    let fitted: BTreeSet<VehicleId> = fitted.copied().collect();
+    let fitted = inputs.cars_at_end().map(|(vehicle, _)| vehicle);
+    let fitted: BTreeSet<VehicleId> =
+        fitted.filter(|vehicle| inputs.world.primary_device(*vehicle, last).is_some()).collect();
     let mut heard = BTreeSet::new();
     let mut quality = DataQuality { cars_with_device: count(fitted.len()), ..DataQuality::default() };
-    for (vehicle, segment) in inputs.segments.iter().filter(|(vehicle, _)| fitted.contains(vehicle)) {
-        if let Segment::Gap(gap) = segment {
-            quality.gaps += 1;
-            quality.gap_s += shared_s((gap.start, gap.end), (from, to));
-        } else {
-            heard.insert(*vehicle);
+    for (vehicle, segment) in inputs.segments {
+        match segment {
+            Segment::Gap(gap) if inputs.user(*vehicle, gap.start.max(from)).is_some() => {
+                quality.gaps += 1;
+                quality.gap_s += shared_s((gap.start, gap.end), (from, to));
+            }
+            Segment::Trip(_) | Segment::Stop(_) if fitted.contains(vehicle) => {
+                heard.insert(*vehicle);
+            }
+            _ => {}
         }
     }
     quality.cars_heard = count(heard.len());

@@ -25,7 +25,7 @@ mod tests;
 
 pub use clock::Clock;
 pub use held::Held;
-pub use keeper::{Look, Retention, RetentionParts, clock_of};
+pub use keeper::{Look, Retention, RetentionParts, clock_of, whole_from};
 pub use plan::{Class, Limits, Plan, RawDay, RowsDue, plan};
 
 /// So many days before the first day whose tracks may be gone are not derived again: deriving looks back.

@@ -11,8 +11,9 @@ use rustc_hash::FxHashSet;
 use tokio_util::sync::CancellationToken;
 
 use super::marks::ALL;
-use super::{AskError, Needs, Rollups};
+use super::{AskError, Folded, Needs, Rollups};
 use crate::ids::DeviceId;
+use crate::registry;
 
 /// How often it is looked for work.
 const EVERY: Duration = Duration::from_secs(20);
@@ -23,20 +24,35 @@ pub(super) const OVER_AFTER_MS: i64 = 3_600_000;
 /// The same day is not written again sooner, so that a tracker that sends its memory drop by drop does not rewrite it with each drop.
 const AGAIN_AFTER: Duration = Duration::from_secs(600);
 
+/// Nor is a day tried again sooner of which part of the archive can't be read: it takes a person to put that right.
+const UNREADABLE_AGAIN_AFTER: Duration = Duration::from_secs(3_600);
+
 /// The loop.
 #[derive(Debug)]
 pub struct Keeper {
     rollups: Arc<Rollups>,
-    written: BTreeMap<i32, Instant>,
-    /// Whether local days without a file were looked for.
-    is_complete: bool,
+    /// When a day may be written again.
+    again_at: BTreeMap<i32, Instant>,
+    /// Local days that have no file and were over by this day were looked for.
+    summed_before: i32,
+}
+
+/// What came of a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    /// Nothing was marked.
+    Nothing,
+    /// All that was marked is in its file.
+    Whole,
+    /// All but devices whose tracks can't be read: they stay marked.
+    Part,
 }
 
 impl Keeper {
     /// A keeper of these rollups.
     #[must_use]
     pub fn new(rollups: Arc<Rollups>) -> Self {
-        Self { rollups, written: BTreeMap::new(), is_complete: false }
+        Self { rollups, again_at: BTreeMap::new(), summed_before: i32::MIN }
     }
 
     /// Folds what is due until `stop`.
@@ -82,23 +98,47 @@ impl Keeper {
         Ok(())
     }
 
-    /// Folds every marked day that is over.
+    /// Folds every marked day that is over, the newest first: those are asked about. A day that fails is told of and tried again by the next
+    /// pass; the others go on.
     ///
     /// # Errors
-    /// When something can't be read or written; the rest is done by the next pass.
+    /// When the registry does not answer, or the folder can't be read: no day can be folded then.
     pub async fn pass(&mut self) -> Result<(), AskError> {
-        if !self.is_complete && self.rollups.marks.open_day(OVER_AFTER_MS) > i32::MIN {
-            let rollups = Arc::clone(&self.rollups);
-            let sum = move || rollups.sum_ended(rollups.store.missing_days()?);
-            tokio::task::spawn_blocking(sum).await??;
-            self.is_complete = true;
+        if let Err(error) = self.forget_expired().await {
+            tracing::error!(%error, "what was rolled up of removed tracks can't be removed and is tried again");
         }
-        self.forget_expired().await?;
-        for day in self.rollups.marks.ended(OVER_AFTER_MS) {
-            let is_recent = self.written.get(&day).is_some_and(|at| at.elapsed() < AGAIN_AFTER);
-            if !is_recent && self.rollups.write_day(day).await? {
-                self.written.retain(|_, at| at.elapsed() < AGAIN_AFTER);
-                self.written.insert(day, Instant::now());
+        if let Err(error) = self.rollups.drop_silent(self.rollups.marks.ended(OVER_AFTER_MS)).await {
+            tracing::error!(%error, "days on which nothing happened are folded like others");
+        }
+        let now = Instant::now();
+        self.again_at.retain(|_, at| *at > now);
+        for day in self.rollups.marks.ended(OVER_AFTER_MS).into_iter().rev() {
+            if self.again_at.contains_key(&day) {
+                continue;
+            }
+            let wait = match self.rollups.write_day(day).await {
+                Ok(Written::Nothing) => continue,
+                Ok(Written::Whole) => AGAIN_AFTER,
+                Ok(Written::Part) => UNREADABLE_AGAIN_AFTER,
+                Err(error @ AskError::Registry(registry::Error::Database(_))) => return Err(error),
+                Err(error) => {
+                    tracing::error!(day, %error, "a day can't be rolled up and is tried again");
+                    continue;
+                }
+            };
+            self.again_at.insert(day, Instant::now() + wait);
+        }
+        self.sum_missing().await
+    }
+
+    /// Sums the local days that became over and have no file, once a day: on the day behind them nothing need have happened.
+    async fn sum_missing(&mut self) -> Result<(), AskError> {
+        let open = self.rollups.marks.open_day(OVER_AFTER_MS);
+        if open > self.summed_before {
+            let rollups = Arc::clone(&self.rollups);
+            let sum = move || rollups.store.missing_days().map(|dates| rollups.sum_ended(dates));
+            if tokio::task::spawn_blocking(sum).await?? {
+                self.summed_before = open;
             }
         }
         Ok(())
@@ -106,56 +146,77 @@ impl Keeper {
 }
 
 impl Rollups {
-    /// Folds the marked devices of a UTC day into its file. Whether there was something to do.
-    async fn write_day(self: &Arc<Self>, day: i32) -> Result<bool, AskError> {
-        let taken = self.marks.take(day);
+    /// Folds the marked devices of a UTC day into its file.
+    async fn write_day(self: &Arc<Self>, day: i32) -> Result<Written, AskError> {
+        let mut taken = self.marks.take(day);
         if taken.is_empty() {
-            return Ok(false);
+            return Ok(Written::Nothing);
         }
         let marked: BTreeSet<DeviceId> = taken.iter().map(|mark| mark.device).collect();
-        let kept = self.read(move |store| store.slots(day)).await?;
-        let is_whole = marked.contains(&ALL) || kept.is_none();
+        let kept = self.read(move |store| Ok(store.readable(day))).await?;
+        // What of a day is in memory alone is marked device by device.
+        let is_archived = self.tracks.days().contains(&day);
+        let is_whole = marked.contains(&ALL) || (kept.is_none() && is_archived);
         let devices: Vec<DeviceId> = if is_whole {
             self.registry.snapshot().devices().map(|device| device.id).collect()
         } else {
             marked.into_iter().collect()
         };
         let range = Slot::first_of_day(day)..Slot::first_of_day(day.saturating_add(1));
-        let mut folded = self.fold(&range, &devices, Needs::Trips).await?;
-        if !folded.damaged.is_empty() {
+        let Folded { entries, unreadable } = self.fold(&range, &devices, Needs::Trips).await?;
+        if !unreadable.is_empty() {
             tracing::error!(
                 day,
-                devices = folded.damaged.len(),
-                "part of the archive can't be read; what was rolled up of it stays"
+                devices = unreadable.len(),
+                "part of the archive can't be read; what was rolled up of it stays, and it is tried again"
             );
+            // Stored before the mark that they may stand for is removed.
+            let unstored = self.marks.keep_unreadable(day, &unreadable);
+            self.registry.add_rollup_marks(&unstored).await?;
+            self.marks.stored(&unstored);
+            taken.retain(|mark| !unreadable.contains(&mark.device));
         }
         let again: FxHashSet<DeviceId> =
-            devices.into_iter().filter(|device| !folded.damaged.contains(device)).collect();
-        let entries = std::mem::take(&mut folded.entries);
-        let rollups = Arc::clone(self);
-        let write = tokio::task::spawn_blocking(move || {
-            // Damaged devices keep their rows, if there is a file that has some.
-            rollups.store.replace(day, Some(&again), entries)?;
-            rollups.write_sums(day)
-        });
-        write.await??;
+            devices.into_iter().filter(|device| !unreadable.contains(device)).collect();
+        let has_news = match &kept {
+            Some(_) => !again.is_empty(),
+            None => {
+                is_archived || !entries.is_empty() || self.read(move |store| Ok(store.has_slots(day))).await?
+            }
+        };
+        if has_news {
+            let rollups = Arc::clone(self);
+            let write = tokio::task::spawn_blocking(move || {
+                // Devices that can't be read keep their rows, if there is a file that has some.
+                rollups.store.replace(day, kept.is_some().then_some(&again), entries)?;
+                rollups.sum_ended(rollups.store.dates_of(day));
+                Ok::<_, RollupsError>(())
+            });
+            write.await??;
+        }
         let done = self.marks.done(taken);
         self.registry.remove_rollup_marks(&done).await?;
-        Ok(true)
+        Ok(if unreadable.is_empty() { Written::Whole } else { Written::Part })
     }
 
-    /// Sums the local days of a UTC day again that are over.
-    fn write_sums(&self, day: i32) -> Result<(), RollupsError> {
-        self.sum_ended(self.store.dates_of(day))
-    }
-
-    fn sum_ended(&self, dates: Vec<Date>) -> Result<(), RollupsError> {
+    /// Sums local days again that are over. Whether all of them could be; others are told of.
+    fn sum_ended(&self, dates: Vec<Date>) -> bool {
         let open = self.marks.open_day(OVER_AFTER_MS);
+        let archived: BTreeSet<i32> = self.tracks.days().into_iter().collect();
+        let mut is_complete = true;
         for date in dates {
-            if Zone::utc_days(&self.zone().slots(date)).all(|day| day < open) {
-                self.store.sum_day(date)?;
+            let days = || Zone::utc_days(&self.zone().slots(date));
+            // What has tracks and no file yet is summed when it is folded.
+            if days().any(|day| day >= open || (archived.contains(&day) && !self.store.has_slots(day))) {
+                continue;
+            }
+            let Err(error) = self.store.sum_day(date) else { continue };
+            tracing::error!(%error, "a local day is not kept for now");
+            is_complete = false;
+            if let RollupsError::Unread { day, .. } = error {
+                self.marks.note_all([day]);
             }
         }
-        Ok(())
+        is_complete
     }
 }

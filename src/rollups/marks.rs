@@ -25,6 +25,8 @@ struct Mark {
     is_stored: bool,
     /// What changed is not written yet.
     is_settling: bool,
+    /// Its track could not be read: it is tried again, but not for each question.
+    is_unreadable: bool,
 }
 
 #[derive(Debug, Default)]
@@ -55,7 +57,7 @@ impl DayMarks {
         let mut state = self.state();
         for row in rows {
             state.next = state.next.max(row.seq.saturating_add(1));
-            let mark = Mark { seq: row.seq, is_stored: true, is_settling: false };
+            let mark = Mark { seq: row.seq, is_stored: true, is_settling: false, is_unreadable: false };
             state.marks.insert((row.day, row.device), mark);
         }
     }
@@ -80,9 +82,8 @@ impl DayMarks {
 
     /// Says that tracks from before an instant may be removed by now: days before it are folded no more. Never goes back.
     pub fn set_floor(&self, at: UtcMillis) {
-        let first = UtcMillis(at.0.saturating_add(DAY_MS - 1)).day();
         let mut state = self.state();
-        state.floor = state.floor.max(i32::try_from(first).unwrap_or(i32::MIN));
+        state.floor = state.floor.max(first_whole_day(at));
     }
 
     /// The first day that may be folded.
@@ -132,11 +133,28 @@ impl DayMarks {
         self.state().open.get(&device).cloned()
     }
 
-    /// The devices that are marked on a day; [`ALL`] may be one of them.
+    /// The devices that are marked on a day and can be folded; [`ALL`] may be one of them.
     pub(super) fn of_day(&self, day: i32) -> BTreeSet<DeviceId> {
         let state = self.state();
         let marks = state.marks.range((day, ALL)..=(day, DeviceId(u32::MAX)));
-        marks.map(|((_, device), _)| *device).collect()
+        marks.filter(|(_, mark)| !mark.is_unreadable).map(|((_, device), _)| *device).collect()
+    }
+
+    /// Says that these devices could not be folded, whether they were marked or not. Gives back the marks that the registry does not have yet.
+    pub(super) fn keep_unreadable(&self, day: i32, devices: &BTreeSet<DeviceId>) -> Vec<RollupMark> {
+        let mut state = self.state();
+        let mut unstored = Vec::new();
+        for device in devices {
+            if !state.marks.contains_key(&(day, *device)) {
+                state.mark(day, *device, false);
+            }
+            let Some(mark) = state.marks.get_mut(&(day, *device)) else { continue };
+            mark.is_unreadable = !mark.is_settling;
+            if !mark.is_stored {
+                unstored.push(RollupMark { day, device: *device, seq: mark.seq });
+            }
+        }
+        unstored
     }
 
     /// Days with marks that ended at least `after_ms` ago.
@@ -188,6 +206,11 @@ impl DayMarks {
     }
 }
 
+/// The first day whose tracks are all kept, when those from before an instant may be removed.
+pub(super) fn first_whole_day(at: UtcMillis) -> i32 {
+    i32::try_from(UtcMillis(at.0.saturating_add(DAY_MS - 1)).day()).unwrap_or(i32::MIN)
+}
+
 impl State {
     fn mark(&mut self, day: i32, device: DeviceId, is_settling: bool) {
         if day < self.floor {
@@ -195,9 +218,11 @@ impl State {
         }
         let seq = self.next;
         self.next = seq.saturating_add(1);
-        let known = self.marks.entry((day, device)).or_insert(Mark { seq, is_stored: false, is_settling });
+        let new = Mark { seq, is_stored: false, is_settling, is_unreadable: false };
+        let known = self.marks.entry((day, device)).or_insert(new);
         known.seq = seq;
         known.is_settling |= is_settling;
+        known.is_unreadable = false;
     }
 }
 
@@ -239,6 +264,22 @@ mod tests {
         let days: Vec<i32> = marks.unstored().iter().map(|mark| mark.day).collect();
         assert_eq!(days, [DAY - 1, DAY]);
         assert_eq!(marks.ended(HOUR_MS), BTreeSet::from([DAY - 1]));
+    }
+
+    #[test]
+    fn what_could_not_be_read_stays_marked_and_is_not_folded_for_questions() {
+        let marks = DayMarks::default();
+        marks.note_all([DAY]);
+        marks.settle(noon());
+        let taken = marks.take(DAY);
+        let unstored = marks.keep_unreadable(DAY, &BTreeSet::from([CAR]));
+        assert_eq!(unstored.len(), 1);
+        marks.stored(&unstored);
+        marks.done(taken);
+        assert!(marks.of_day(DAY).is_empty() && marks.unstored().is_empty());
+        assert_eq!(marks.take(DAY), unstored, "it is tried again");
+        marks.note(CAR, noon(), noon(), 180);
+        assert_eq!(marks.of_day(DAY), BTreeSet::from([CAR]), "more came");
     }
 
     #[test]

@@ -12,11 +12,13 @@
 //! speeds and readings alone need no trips and do not ask the registry.
 //!
 //! What is kept is a function of the archive and of the settings of trips: `motorpool rollups verify` makes it again without trips of the
-//! registry and compares. Files that are deleted come back by themselves after the next start.
+//! registry and compares slots, sums and which days there are. Files that are deleted come back by themselves after the next start.
 
+mod compare;
 mod fresh;
 mod keeper;
 mod marks;
+mod silent;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +33,7 @@ use motorpool_supervision::rollups::Slot;
 use motorpool_supervision::trips::TripSettings;
 use rustc_hash::FxHashSet;
 
+pub use compare::{Compared, compare, kept_days};
 pub use fresh::gauges;
 pub use keeper::Keeper;
 pub use marks::DayMarks;
@@ -137,8 +140,10 @@ impl Rollups {
                 return Err(AskError::NotYet(folded));
             }
             let range = whole.start.max(slots.start)..whole.end.min(slots.end);
-            let entries = self.fold(&range, &again, needs).await?.entries;
-            let without: FxHashSet<DeviceId> = again.into_iter().collect();
+            let Folded { entries, unreadable } = self.fold(&range, &again, needs).await?;
+            // Of what can't be read, what was rolled up before counts.
+            let without: FxHashSet<DeviceId> =
+                again.into_iter().filter(|device| !unreadable.contains(device)).collect();
             parts.extend(table.map(|table| Part { table, without: Arc::new(without) }));
             if !entries.is_empty() {
                 parts.push(Part::whole(Arc::new(Table::of(&entries))));
@@ -234,7 +239,7 @@ impl Rollups {
             for (device, entries) in done.await? {
                 match entries {
                     Some(entries) => folded.entries.extend(entries),
-                    None => folded.damaged.push(device),
+                    None => drop(folded.unreadable.insert(device)),
                 }
             }
         }
@@ -247,5 +252,5 @@ impl Rollups {
 struct Folded {
     entries: Vec<motorpool_rollups::Entry>,
     /// Devices of which part of the archive can't be read.
-    damaged: Vec<DeviceId>,
+    unreadable: BTreeSet<DeviceId>,
 }

@@ -116,6 +116,7 @@ impl House {
 fn rebuilt(tracks: &Tracks, dir: &Path) -> (Store, Vec<Entry>) {
     tracks.seal_now().unwrap();
     let settings = TripSettings::default();
+    let _ = std::fs::remove_dir_all(dir.join("again"));
     let store = Store::open(&dir.join("again"), &settings, Zone::new(ZONE).unwrap(), CACHE_BYTES).unwrap();
     let rows = Archive::open(&dir.join("tracks")).unwrap().rows(Selection::all(), Vec::new());
     rebuild::rebuild(rows, &store, &settings, &|_, _| Default::default(), &mut |_| {}).unwrap();
@@ -286,4 +287,133 @@ async fn files_that_are_lost_or_damaged_come_back() {
         assert!(house.rollups.store.slots(day).unwrap().is_some(), "day {day} was not made again");
     }
     assert_eq!(house.all().await, wanted);
+}
+
+/// The files of slots say what the archive gives, and there are no others.
+async fn is_as_rebuilt(house: &House, dir: &Path) {
+    let (again, _) = rebuilt(&house.tracks, dir);
+    let days = house.rollups.store.slot_days().unwrap();
+    for day in &days {
+        let kept = house.rollups.store.slots(*day).unwrap().unwrap().entries().unwrap();
+        let wanted = again.slots(*day).unwrap().map(|table| table.entries().unwrap()).unwrap_or_default();
+        assert_eq!(kept, wanted, "day {day}");
+    }
+    let over = house.marks.days().open_day(keeper::OVER_AFTER_MS);
+    let missing: Vec<i32> =
+        again.slot_days().unwrap().into_iter().filter(|day| *day < over && !days.contains(day)).collect();
+    assert_eq!(missing, [0; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_fix_with_an_old_clock_costs_one_day() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut house = House::open(dir.path(), UtcMillis(0)).await;
+    let fixes = tracks_of_two();
+    let last = fixes.iter().map(|(_, fix)| fix.fix_time).max().unwrap();
+    // Three years before, from a tracker whose battery was empty; more of its days come later.
+    let old = Fix::new(UtcMillis(START_MS - 1_100 * 1_440 * MINUTE_MS), 300_000_000, 1_100_000_000);
+    let (first, rest) = fixes.split_at(fixes.len() / 2);
+    let mut with_old = first.to_vec();
+    with_old.push((CARS[0], old));
+    house.receive(&with_old, last);
+    house.pass().await;
+    house.receive(rest, last);
+    house.pass().await;
+    assert!(house.marks.days().waiting() < 10, "{}", house.marks.days().waiting());
+    assert!(house.registry.rollup_marks().await.unwrap().len() < 10);
+    let kept = house.rollups.store.slot_days().unwrap();
+    assert!(kept.len() < 10 && kept.contains(&i32::try_from(old.fix_time.day()).unwrap()), "{kept:?}");
+    is_as_rebuilt(&house, dir.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_that_cannot_be_written_does_not_hold_the_others_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut house = House::open(dir.path(), UtcMillis(0)).await;
+    let fixes = tracks_of_two();
+    let last = fixes.iter().map(|(_, fix)| fix.fix_time).max().unwrap();
+    house.receive(&fixes, last);
+    let in_the_way = dir.path().join(FOLDER).join("slots/2026-03-04.parquet");
+    std::fs::create_dir(&in_the_way).unwrap();
+    house.pass().await;
+    let day = i32::try_from(UtcMillis(START_MS).day()).unwrap();
+    assert!(house.rollups.store.slots(day).unwrap().is_some(), "the day before");
+    assert!(!house.marks.days().take(day + 1).is_empty(), "it is tried again");
+    std::fs::remove_dir(&in_the_way).unwrap();
+    house.pass().await;
+    assert!(house.marks.days().take(day + 1).is_empty());
+    is_as_rebuilt(&house, dir.path()).await;
+}
+
+/// Every file of the archive, with its content.
+fn archive_of(dir: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for day in std::fs::read_dir(dir.join("tracks")).unwrap().map(|entry| entry.unwrap().path()) {
+        for file in std::fs::read_dir(&day).into_iter().flatten().map(|entry| entry.unwrap().path()) {
+            if file.extension().is_some_and(|kind| kind == "parquet") {
+                files.push((file.clone(), std::fs::read(&file).unwrap()));
+            }
+        }
+    }
+    files
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_read_is_folded_when_it_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut house = House::open(dir.path(), UtcMillis(0)).await;
+    let fixes = tracks_of_two();
+    let last = fixes.iter().map(|(_, fix)| fix.fix_time).max().unwrap();
+    house.receive(&fixes, last);
+    house.tracks.seal_now().unwrap();
+    house.supervisor.pass().await.unwrap();
+    let mut house = house.restart(dir.path(), last).await;
+    house.supervisor.pass().await.unwrap();
+    let files = archive_of(dir.path());
+    for (file, content) in &files {
+        let mut damaged = content.clone();
+        damaged.iter_mut().skip(4).take(400).for_each(|byte| *byte ^= 0x55);
+        std::fs::write(file, damaged).unwrap();
+    }
+    let day = i32::try_from(UtcMillis(START_MS).day()).unwrap() + 1;
+    Keeper::new(Arc::clone(&house.rollups)).pass().await.unwrap();
+    assert!(house.marks.days().of_day(day).is_empty(), "no question folds it");
+    assert!(!house.marks.days().take(day).is_empty(), "the keeper does");
+    for (file, content) in files {
+        std::fs::write(file, content).unwrap();
+    }
+    Keeper::new(Arc::clone(&house.rollups)).pass().await.unwrap();
+    assert!(house.marks.days().take(day).is_empty());
+    is_as_rebuilt(&house, dir.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_half_day_is_kept_as_a_whole_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut house = House::open(dir.path(), UtcMillis(0)).await;
+    let mut fixes = tracks_of_two();
+    let last = fixes.iter().map(|(_, fix)| fix.fix_time).max().unwrap();
+    let late =
+        fixes.remove(fixes.iter().position(|(_, fix)| fix.fix_time.0 > START_MS + 240 * MINUTE_MS).unwrap());
+    house.receive(&fixes, last);
+    house.pass().await;
+    let date = jiff::civil::date(2026, 3, 4);
+    assert!(house.rollups.store.day(date).unwrap().is_some());
+    // Half of the fourth in Shanghai is the third of UTC.
+    let path = dir.path().join(FOLDER).join("slots/2026-03-03.parquet");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let mut house = house.restart(dir.path(), last).await;
+    house.receive(&[late], last);
+    house.pass().await;
+    if let Some(day) = house.rollups.store.day(date).unwrap() {
+        let (again, _) = rebuilt(&house.tracks, dir.path());
+        assert_eq!(day.entries().unwrap(), again.day(date).unwrap().unwrap().entries().unwrap());
+    }
+    house.pass().await;
+    let (again, _) = rebuilt(&house.tracks, dir.path());
+    let day = house.rollups.store.day(date).unwrap().expect("it is made again");
+    assert_eq!(day.entries().unwrap(), again.day(date).unwrap().unwrap().entries().unwrap());
+    is_as_rebuilt(&house, dir.path()).await;
 }

@@ -70,6 +70,7 @@ impl Parts {
     /// Locks and recovers the journal, then opens the rest.
     pub(super) async fn open(config: Config) -> anyhow::Result<Self> {
         let data = &config.data;
+        crate::backup::ensure_restored(data)?;
         fs::create_dir_all(data).with_context(|| format!("can't make the data folder {}", data.display()))?;
         let tracks_dir = data.join("tracks");
         let snapshot = data.join(LIVE_FILE);

@@ -6,7 +6,7 @@
 //! knows. A box that was closed takes nothing: its link is over.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,9 @@ use super::lock;
 const LETTERS_MAX: usize = 256;
 /// A letter that lay in its box for so long is handed back: the terminal could not be reached.
 const LIES_MAX: Duration = Duration::from_secs(20);
+/// Answers by our number that one link may give to commands it did not carry: more were hardly on their way when the last one ended,
+/// and whoever makes numbers up must not fill the channel.
+const ANSWERS_ELSEWHERE_MAX: u32 = 64;
 /// Answers that wait to be written down.
 pub const ANSWERS_MAX: usize = 4_096;
 
@@ -46,6 +49,16 @@ pub enum PostNews {
     /// The terminal answered.
     Answered {
         /// The command's number.
+        id: i64,
+        /// What it said.
+        result: CommandResult,
+    },
+    /// A device answered by the number of the queue, and the link that carried the command was another one. The number may be anything,
+    /// so only a command of this device may be meant.
+    AnsweredElsewhere {
+        /// Who answered.
+        device: DeviceId,
+        /// The command's number, as the device says.
         id: i64,
         /// What it said.
         result: CommandResult,
@@ -80,6 +93,8 @@ pub(crate) struct LetterBox {
     bell: Notify,
     /// What was sent and not answered, the oldest first.
     sent: Mutex<VecDeque<Sent>>,
+    /// Answers to what was sent over other links that are still passed on; none unless keys are numbers of the queue.
+    elsewhere_left: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -131,6 +146,12 @@ impl LetterBox {
         lock(&self.waiting).is_deaf = !listens;
     }
 
+    /// Says that the keys of this link are the numbers of the queue: they mean the same on the next link of the device, where what was
+    /// asked on this one may be answered.
+    pub(crate) fn keys_are_numbers(&self) {
+        self.elsewhere_left.store(ANSWERS_ELSEWHERE_MAX, Ordering::Relaxed);
+    }
+
     /// Takes every letter out and has the session write it; answers the bytes to be sent.
     pub(super) fn deliver(&self, session: &mut dyn Session, office: &PostOffice) -> Vec<u8> {
         let mut outbox = Outbox::default();
@@ -175,15 +196,23 @@ impl LetterBox {
 
     /// Notes what terminals answered.
     pub(crate) fn answered(&self, confirmed: &[Confirmed], office: &PostOffice) {
-        for Confirmed { device, key, result } in confirmed {
+        for &Confirmed { device, key, result } in confirmed {
+            let device = DeviceId(device);
             let mut sent = lock(&self.sent);
-            let place = sent.iter().position(|old| old.device == DeviceId(*device) && old.key == *key);
+            let place = sent.iter().position(|old| old.device == device && old.key == key);
             let answered = place.and_then(|place| sent.remove(place));
             drop(sent);
             if let Some(Sent { id, .. }) = answered {
-                tell(office, PostNews::Answered { id, result: *result });
+                tell(office, PostNews::Answered { id, result });
+            } else if self.passes_on_one_more() {
+                tell(office, PostNews::AnsweredElsewhere { device, id: i64::from(key.0), result });
             }
         }
+    }
+
+    fn passes_on_one_more(&self) -> bool {
+        let left = |left: u32| left.checked_sub(1);
+        self.elsewhere_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok()
     }
 
     /// Hands back what lay in the box for too long; asked now and then, because a terminal that is silent takes nothing out.

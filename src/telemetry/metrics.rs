@@ -95,6 +95,7 @@ list! {
     MirrorPoints, Counter, "motorpool_mirror_points_total", "Fixes for the mirror by what became of them, repetitions counted";
     MirrorRetries, Counter, "motorpool_mirror_retries_total", "Failed attempts to write to the mirror";
     MirrorOwed, Gauge, "motorpool_mirror_owed_ranges", "Ranges of the journal that are to be filled back into the mirror";
+    MirrorArchiveFailures, Counter, "motorpool_mirror_archive_failures_total", "Times the mirror could not read a file of the archive; it tries again";
     DevicesOnline, Gauge, "motorpool_devices_online", "Devices with a link open";
     Devices, Gauge, "motorpool_devices", "Devices in the registry";
     AckSeconds, Histogram, "motorpool_ack_seconds", "From the read of a message to the sending of its reply";
@@ -272,6 +273,7 @@ impl Exporter {
         }
         self.counter(Metric::MirrorRetries, &[], mirror.retries);
         self.gauge(Metric::MirrorOwed, &[], float(mirror.owed));
+        self.counter(Metric::MirrorArchiveFailures, &[], mirror.archive_failures);
     }
 
     fn set_journal(&self, readings: &Readings) {

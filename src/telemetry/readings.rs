@@ -58,6 +58,8 @@ pub struct MirrorReading {
     pub retries: u64,
     /// Ranges of the journal that are to be filled back from the archive.
     pub owed: u64,
+    /// Times that a file of the archive could not be read.
+    pub archive_failures: u64,
 }
 
 /// The numbers of MQTT: the listener's and the subscriber's.

@@ -12,4 +12,5 @@ pub mod config;
 pub mod formats;
 pub mod ids;
 pub mod journal;
+pub mod room;
 pub mod tracks;

@@ -245,6 +245,12 @@ impl World {
         valid_at(&self.register.vehicles, self.vehicles.get(&vehicle)?, at)
     }
 
+    /// What was and is known of the vehicle, each for its time, in no order.
+    pub fn vehicle_versions(&self, vehicle: VehicleId) -> impl Iterator<Item = &Versioned<Vehicle>> {
+        let indices = self.vehicles.get(&vehicle).map(Vec::as_slice).unwrap_or_default();
+        indices.iter().filter_map(|&index| self.register.vehicles.get(index))
+    }
+
     /// Every vehicle there ever was, in order.
     pub fn vehicle_ids(&self) -> impl Iterator<Item = VehicleId> {
         self.vehicles.keys().copied()

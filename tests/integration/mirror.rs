@@ -257,6 +257,8 @@ fn terminals_notice_nothing_of_a_server_that_is_away_and_it_catches_up() {
     *stub.status.lock().unwrap() = Some(0);
     let mut settings = settings(address);
     settings.push(("MOTORPOOL__MIRROR__LAG_MAX", "16MiB".to_owned()));
+    // What is filled back counts as owed until the server has shown itself so long after it.
+    settings.push(("MOTORPOOL__MIRROR__OVERLAP", "1s".to_owned()));
     let server = serve(folder.path(), &settings);
     // As fast as it goes: more than the journal may hold back for the mirror.
     let mut acked = 0;

@@ -1,4 +1,5 @@
-//! Who waits for the server: until it answers, until the process ends, or until the journal can't wait any longer.
+//! Who waits for the server: until it answers, until the process ends, or until the journal can't wait any longer. What is filled back
+//! does not wait: it steps aside for what comes in.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -19,6 +20,10 @@ pub(super) struct Patience<'a> {
     pub(super) delivered: Lsn,
     pub(super) lag_max: u64,
     pub(super) stop: &'a CancellationToken,
+    /// Whether it waits at all.
+    pub(super) is_patient: bool,
+    /// How long the last wait should have been.
+    pub(super) delay: Duration,
     /// Whether it ended because too much of the journal waits.
     pub(super) is_behind: bool,
     /// Whether the server was away in between.
@@ -29,6 +34,10 @@ impl Waiting for Patience<'_> {
     async fn wait(&mut self, delay: Duration, error: &WriteError) -> ControlFlow<()> {
         self.status.failed(error);
         self.was_away |= error.is_away;
+        self.delay = delay;
+        if !self.is_patient {
+            return ControlFlow::Break(());
+        }
         let begun = Instant::now();
         loop {
             self.is_behind = self.journal.durable().0.saturating_sub(self.delivered.0) > self.lag_max;

@@ -1,6 +1,7 @@
 //! Devices, their last positions, their tracks and links, as a caller sees them. What a device sent is seen for the times at which it
 //! sat in a car that the caller sees.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use motorpool_protocols::UtcMillis;
@@ -99,14 +100,25 @@ impl Data {
     pub(in super::super) async fn commands_of(
         &self,
         device: &Device,
-        before: i64,
+        mut before: i64,
         limit: u32,
     ) -> Result<Vec<StoredCommand>, Problem> {
-        let mut commands = self.registry().commands_of(device.id, before, limit).await?;
+        let wanted = limit as usize;
+        let at_once = if self.is_everything() { limit } else { limit.max(ROWS_AT_ONCE) };
         // What was said to it while it sat in a car of others is theirs.
         let times = self.device_times(device.id);
-        commands.retain(|command| times.iter().any(|span| span.contains(command.created_at)));
-        Ok(commands)
+        let is_seen = |command: &StoredCommand| times.iter().any(|span| span.contains(command.created_at));
+        let mut seen = Vec::new();
+        loop {
+            let rows = self.registry().commands_of(device.id, before, at_once).await?;
+            let is_last = rows.len() < at_once as usize;
+            before = rows.last().map_or(before, |row| row.id);
+            seen.extend(rows.into_iter().filter(is_seen));
+            if is_last || seen.len() >= wanted {
+                seen.truncate(wanted);
+                return Ok(seen);
+            }
+        }
     }
 
     /// Queues a command for a device that was looked up here.
@@ -228,7 +240,8 @@ impl Data {
         open
     }
 
-    /// The fixes of a device at the times at which it is seen.
+    /// The fixes of a device at the times at which it is seen. Of a fix whose clock is not believed that is the time at which it was
+    /// received: what the clock says may be the time of another car.
     pub(in super::super) async fn track(
         &self,
         device: DeviceId,
@@ -236,13 +249,15 @@ impl Data {
         to: UtcMillis,
         options: TrackOptions,
     ) -> Result<Track, Problem> {
-        self.open_device("track.read", device, from, to).await?;
-        let (tracks, times) = (self.vault().tracks.clone(), self.device_times(device));
-        let read = tokio::task::spawn_blocking(move || {
-            let mut track = tracks.track(device, from, to, options);
-            track.rows.retain(|row| times.iter().any(|span| span.contains(row.fix.fix_time)));
-            track
-        });
+        if options.include_suspect {
+            self.open_device_of_any_time("track.read", device, from, to).await?;
+        } else {
+            self.open_device("track.read", device, from, to).await?;
+        }
+        let tracks = self.vault().tracks.clone();
+        let range = |span: Span| span.from..span.to.unwrap_or(UtcMillis(i64::MAX));
+        let times: Vec<Range<UtcMillis>> = self.device_times(device).into_iter().map(range).collect();
+        let read = tokio::task::spawn_blocking(move || tracks.track_at(device, from..to, &times, options));
         read.await.map_err(|error| Problem::internal(&error))
     }
 

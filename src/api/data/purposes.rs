@@ -9,6 +9,7 @@ use motorpool_supervision::ids::VehicleId;
 
 use super::{Data, deed_of};
 use crate::accounts::chain::Deed;
+use crate::accounts::fleet::Fitting;
 use crate::api::problem::{Code, Problem};
 use crate::ids::DeviceId;
 use crate::registry::accounts::Purpose;
@@ -76,14 +77,35 @@ impl Data {
         from: UtcMillis,
         to: UtcMillis,
     ) -> Result<(), Problem> {
+        self.open_fitted(action, device, (from, to), |fitting| fitting.valid.overlaps(from, to)).await
+    }
+
+    /// As [`Data::open_device`] with what it sent under a wrong clock, which may be that of any car in which it ever sat.
+    pub(in super::super) async fn open_device_of_any_time(
+        &self,
+        action: &'static str,
+        device: DeviceId,
+        from: UtcMillis,
+        to: UtcMillis,
+    ) -> Result<(), Problem> {
+        self.open_fitted(action, device, (from, to), |_| true).await
+    }
+
+    async fn open_fitted(
+        &self,
+        action: &'static str,
+        device: DeviceId,
+        (from, to): (UtcMillis, UtcMillis),
+        is_opened: impl Fn(&Fitting) -> bool,
+    ) -> Result<(), Problem> {
         let (object, detail) = (format!("device {device}"), format!("{from} to {to}"));
         let fittings = self.fleet().fittings(motorpool_supervision::ids::DeviceId(i64::from(device.0)));
-        let fitted = fittings.iter().filter(|fitting| fitting.valid.overlaps(from, to));
-        let mut cars: Vec<Option<VehicleId>> = fitted
-            .map(|fitting| fitting.vehicle)
-            .filter(|vehicle| !self.vehicle_times(*vehicle).is_empty())
-            .map(Some)
+        let mut cars: Vec<Option<VehicleId>> = fittings
+            .iter()
+            .filter(|fitting| is_opened(fitting) && !self.vehicle_times(fitting.vehicle).is_empty())
+            .map(|fitting| Some(fitting.vehicle))
             .collect();
+        cars.sort_unstable();
         cars.dedup();
         if cars.is_empty() {
             cars.push(None);

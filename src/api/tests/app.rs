@@ -269,6 +269,18 @@ impl TestApp {
         writer.advance(Lsn(1), last);
     }
 
+    /// Gives fixes of a device to the archive, all received at once.
+    pub(super) fn store_received(
+        &self,
+        device: u32,
+        received: UtcMillis,
+        fixes: impl IntoIterator<Item = Fix>,
+    ) {
+        let mut writer = self.writer.lock().unwrap();
+        fixes.into_iter().for_each(|fix| writer.append(DeviceId(device), received, &fix, b""));
+        writer.advance(Lsn(1), received);
+    }
+
     /// A link from 192.0.2.5 over which the device logged in, if there is one.
     pub(super) async fn open_link(&self, device: Option<u32>) -> LinkId {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -147,6 +147,26 @@ async fn a_file_stays_back_from_who_sees_its_cars_no_longer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_is_not_given_out_any_more_when_its_time_is_over() {
+    let county = County::with(json!({}), |config| {
+        no_reserve(config);
+        config.exports.kept_days = 0;
+    })
+    .await;
+    let app = &county.app;
+    let manager = app.person("manager", Role::FleetManager, Some(4), Some(4)).await;
+    let export = ask(app, &manager, json!({ "unit": 4 })).await;
+    pass(app).await;
+    let done = of(app, &manager, &export).await;
+    assert_eq!((&done["state"], &done["expires_at"]), (&json!("done"), &done["ended_at"]));
+    let over = app.call_as(&manager, "GET", &file_of(&export), None).await;
+    assert_eq!((over.status, over.problem().as_str()), (StatusCode::NOT_FOUND, "not_found"));
+    // Upkeep deletes it a millisecond later at the earliest.
+    while app.exports.expire().await.is_ok() && of(app, &manager, &export).await["state"] == "done" {}
+    assert_eq!(app.call_as(&manager, "GET", &file_of(&export), None).await.problem(), "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cars_on_secret_work_are_only_in_exports_of_who_holds_them() {
     let county = county().await;
     let app = &county.app;

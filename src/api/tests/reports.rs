@@ -1,12 +1,17 @@
 //! The month of a unit and the printed notice, as different callers see them.
 
 use axum::http::StatusCode;
+use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::Role;
+use motorpool_supervision::ids::UnitId;
+use motorpool_supervision::register::{Span, Vehicle};
 use serde_json::json;
 
-use super::cases::{CASE, County};
-use crate::registry::Scope;
+use super::cases::{CASE, County, START_MS};
+use crate::clock::wall_now;
+use crate::registry::{Change, Scope};
 
+const DAY_MS: i64 = 86_400_000;
 const MONTH: &str = "/api/v1/reports/month?month=2026-03";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -43,6 +48,30 @@ async fn a_month_counts_what_the_caller_may_see() {
     let hidden = county.get(MONTH, &office).await.good();
     assert_eq!((&hidden["funnel"]["cases"], &hidden["funnel"]["flags"]), (&json!(0), &json!(0)));
     assert_eq!(county.get(MONTH, &inspector).await.good()["funnel"]["cases"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_car_that_moved_leaves_its_trips_where_they_were_made() {
+    let county = County::new().await;
+    let office = county.person("周", Role::OfficeSupervisor, 2).await;
+    let before = county.get(MONTH, &office).await.good();
+    // From the 20th on the car is the office's, and from the 25th on nobody's.
+    let row = Vehicle { plate: "演A00001".to_owned(), unit: UnitId(2), ..Vehicle::default() };
+    let (moves, leaves) = (UtcMillis(START_MS + 16 * DAY_MS), UtcMillis(START_MS + 21 * DAY_MS));
+    let valid = Span { from: moves, to: None };
+    let moved = Change::Amend { id: 1, expected: None, valid, row };
+    let write = async |change: Change<Vehicle>| {
+        county.app.registry.write_rows(&[change], "test", wall_now()).await.unwrap();
+    };
+    write(moved).await;
+    let of = async |unit: &str| {
+        let report = county.get(&format!("{MONTH}&unit={unit}"), &office).await.good();
+        ["cars", "cars_had", "cars_used", "trips"].map(|name| report["total"][name].as_i64().unwrap())
+    };
+    assert_eq!((of("LY").await, of("JG").await), ([0, 1, 1, 2], [1, 1, 0, 0]));
+    assert_eq!(county.get(MONTH, &office).await.good()["total"], before["total"], "the whole is the same");
+    write(Change::End { id: 1, expected: None, at: leaves }).await;
+    assert_eq!((of("LY").await, of("JG").await, of("X").await), ([0, 1, 1, 2], [0, 1, 0, 0], [0, 1, 1, 2]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 //! The listener over real sockets, with packets written by the codec's client side or by hand.
 
+mod broker;
 mod rig;
 
 use std::sync::Arc;
@@ -241,20 +242,48 @@ async fn what_a_device_answers_to_a_command_is_told_when_the_report_is_durable()
     assert!(rig.tell(17, Command::Interval { seconds: 10, valid_for_s: 600 }));
     let heard = client.command().await;
     assert_eq!(heard.payload.as_ref(), br#"{"id":17,"command":"interval","seconds":10,"valid_for_s":600}"#);
-    // That it arrived says nothing of what was done with it; nor does an answer to something else.
+    // That it arrived says nothing of what was done with it; nor does an answer to something else, which may be of another link.
     client.acknowledge(heard.pkid, v5::PubAckReason::Success).await;
     for (pkid, id) in [(1, 16), (2, 17)] {
         let report = format!(r#"{{"time":1775030400,"answer":{{"id":{id},"result":"not_supported"}}}}"#);
         client.send(&publish_v5(pkid, UP, report.as_bytes())).await;
         assert_eq!(client.puback().await, (pkid, v5::PubAckReason::Success));
     }
-    let result = CommandResult::NotSupported;
+    let (device, result) = (rig.device, CommandResult::NotSupported);
+    assert_eq!(rig.news().await, PostNews::AnsweredElsewhere { device, id: 16, result });
     assert_eq!(rig.news().await, PostNews::Answered { id: 17, result });
 
     assert!(rig.tell(18, Command::AskPosition));
     let heard = client.command().await;
     client.acknowledge(heard.pkid, v5::PubAckReason::ImplementationSpecificError).await;
     assert_eq!(rig.news().await, PostNews::Answered { id: 18, result: CommandResult::Failed });
+}
+
+#[tokio::test]
+async fn what_was_asked_on_one_link_is_answered_on_the_next() {
+    let mut rig = Rig::new().await;
+    let mut client = rig.v5("a").await;
+    client.subscribe(&[DOWN]).await;
+    assert!(rig.tell(17, Command::AskPosition));
+    client.command().await;
+    drop(client);
+    assert_eq!(rig.news().await, PostNews::Lost { id: 17 });
+    let mut client = rig.v5("a").await;
+    let answer = |id: u32| format!(r#"{{"time":1775030400,"answer":{{"id":{id},"result":"done"}}}}"#);
+    // Numbers that a device makes up are passed on only so often.
+    for pkid in 1..=100 {
+        client.send(&publish_v5(pkid, UP, answer(u32::from(pkid) + 16).as_bytes())).await;
+        assert_eq!(client.puback().await, (pkid, v5::PubAckReason::Success));
+    }
+    let (device, result) = (rig.device, CommandResult::Done);
+    for id in 17..17 + 64 {
+        assert_eq!(rig.news().await, PostNews::AnsweredElsewhere { device, id, result });
+    }
+    client.subscribe(&[DOWN]).await;
+    assert!(rig.tell(500, Command::AskPosition));
+    client.command().await;
+    client.send(&publish_v5(101, UP, answer(500).as_bytes())).await;
+    assert_eq!(rig.news().await, PostNews::Answered { id: 500, result });
 }
 
 #[tokio::test]

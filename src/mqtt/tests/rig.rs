@@ -43,7 +43,7 @@ pub(super) struct Rig {
     pub(super) secret: String,
     pub(super) stop: CancellationToken,
     pub(super) news: tokio::sync::mpsc::Receiver<PostNews>,
-    _folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Drop for Rig {
@@ -112,7 +112,7 @@ impl Rig {
         let address = listener.local_addr().unwrap().unwrap();
         let tls_address = listener.tls_addr().unwrap();
         tokio::spawn(listener.run(stop.clone()));
-        Self { context, address, tls_address, device, secret, stop, news, _folder: folder }
+        Self { context, address, tls_address, device, secret, stop, news, folder }
     }
 
     /// Puts a command into the device's box; `false` when it has none that is open.

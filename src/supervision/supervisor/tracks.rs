@@ -73,10 +73,6 @@ impl Supervisor {
             open_trips.push((derived.device, derived.open_trip.clone()));
             self.revise(derived, &mut judgement, &mut fresh, &mut touched).await?;
         }
-        for (device, from, to) in &touched {
-            let gap_s = self.parts.settings.trips.gap_s;
-            self.parts.marks.days().note(archived(*device), *from, *to, gap_s);
-        }
         touched.extend(self.late_fixes(group)?);
         let days = self.days_of(&touched, bindings).await?;
         let mut cause_days = BTreeMap::new();
@@ -156,8 +152,11 @@ impl Supervisor {
         let gone_ids: BTreeSet<String> = gone.iter().map(|gone| gone.id.clone()).collect();
         let leaving =
             current.iter().filter(|stored| gone_ids.contains(&stored.id)).map(|stored| &stored.segment);
-        let moved = leaving.chain(added.iter().map(|new| &new.segment));
-        if let Some((from, to)) = bounds(moved) {
+        let moved: Vec<&Segment> = leaving.chain(added.iter().map(|new| &new.segment)).collect();
+        for (from, to) in moved.iter().flat_map(|segment| rolled_up(segment)) {
+            self.parts.marks.days().note(derived.device, from, to, self.parts.settings.trips.gap_s);
+        }
+        if let Some((from, to)) = bounds(moved.into_iter()) {
             touched.push((device, from, to));
         }
         let added_segments = added.iter().map(|new| new.segment.clone()).collect();
@@ -196,6 +195,15 @@ impl Supervisor {
             }
         }
         Ok(days)
+    }
+}
+
+/// The stretches of a segment whose sums it decides: all of a trip; where a stop or a gap begins and ends, which may be years apart.
+fn rolled_up(segment: &Segment) -> Vec<(UtcMillis, UtcMillis)> {
+    let (from, to) = (segment.start(), segment.end());
+    match segment {
+        Segment::Trip(_) => vec![(from, to)],
+        Segment::Stop(_) | Segment::Gap(_) => vec![(from, from), (to, to)],
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`Frozen`] therefore holds the lock under which the archive thread releases: appending goes on, but what is in the
 //! journal when the lock is taken stays there until it is dropped. If the copying process dies, the system drops it.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -18,8 +19,9 @@ use super::fs::{Fs as _, RealFs};
 use super::handle::JournalError;
 use super::raw::day_of_name;
 use super::recovery::find;
-use super::segments::{Segment, Segments, segment_name};
+use super::segments::{Segment, Segments, base_of_name, segment_name};
 use crate::ids::{DeviceId, Lsn};
+use crate::room::Room;
 use crate::tracks::pin::link;
 
 /// A journal of which no segment is let go.
@@ -55,12 +57,27 @@ impl Frozen {
         Ok(Self { dir, _lock: lock })
     }
 
+    /// Bytes that a copy takes if nothing more is appended.
+    ///
+    /// # Errors
+    /// When the folder can't be read.
+    pub fn bytes(&self) -> Result<u64, JournalError> {
+        let files = RealFs.list(&self.dir);
+        let files = files.map_err(|source| JournalError::Io { path: self.dir.clone(), source })?;
+        Ok(files.iter().filter(|(name, _)| base_of_name(name).is_some()).map(|(_, bytes)| bytes).sum())
+    }
+
     /// Copies the journal to the folder `to`, which is made, as far as it is committed now, and no further than the
-    /// first group with a message of a device that `is_known` does not know.
+    /// first group with a message of a device that `is_known` does not know. Leaves the room free that has to stay so.
     ///
     /// # Errors
     /// When the format is unknown or a file can't be read or written.
-    pub fn copy_to(&self, to: &Path, is_known: &dyn Fn(DeviceId) -> bool) -> Result<Copied, JournalError> {
+    pub fn copy_to(
+        &self,
+        to: &Path,
+        is_known: &dyn Fn(DeviceId) -> bool,
+        room: &Room,
+    ) -> Result<Copied, JournalError> {
         let segments = Segments::new(Arc::new(RealFs), &self.dir, 0, 0);
         let found = find(&segments)?.segments;
         let io = |source| JournalError::Io { path: to.to_owned(), source };
@@ -75,7 +92,7 @@ impl Frozen {
             copied.end = Lsn(part.end);
             copied.last_received_at = copied.last_received_at.max(part.last_received_at);
             if part.end > segment.base || index == 0 {
-                copy_segment(segment, part.end, to).map_err(failed)?;
+                copy_segment(segment, part.end, to, room).map_err(failed)?;
             }
             if part.is_cut {
                 break;
@@ -87,11 +104,11 @@ impl Frozen {
 }
 
 /// Links (across file systems copies) every raw file of the data folder `data` into the new folder `to`. Files whose time is over
-/// meanwhile are left out. Says how many there are.
+/// meanwhile are left out. Says how many there are. Copies leave the room free that has to stay so.
 ///
 /// # Errors
 /// When a folder can't be read or written.
-pub fn pin_raw(data: &Path, to: &Path) -> io::Result<usize> {
+pub fn pin_raw(data: &Path, to: &Path, room: &Room) -> io::Result<usize> {
     let raw = data.join("raw");
     let days = match RealFs.list_dirs(&raw) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
@@ -99,13 +116,10 @@ pub fn pin_raw(data: &Path, to: &Path) -> io::Result<usize> {
     };
     let mut files = 0;
     for day in days.iter().filter(|day| day_of_name(day).is_some()) {
-        let folder = to.join(day);
-        fs::create_dir_all(&folder)?;
-        for (name, _) in RealFs.list(&raw.join(day))? {
-            if !name.ends_with(".raw") {
-                continue;
-            }
-            match link(&raw.join(day).join(&name), &folder.join(&name)) {
+        let (from, folder) = (raw.join(day), to.join(day));
+        for name in raw_names(&from)? {
+            fs::create_dir_all(&folder)?;
+            match link(&from.join(&name), &folder.join(&name), room) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 other => {
                     other?;
@@ -115,6 +129,20 @@ pub fn pin_raw(data: &Path, to: &Path) -> io::Result<usize> {
         }
     }
     Ok(files)
+}
+
+/// The raw files in the folder of a day; none when that went meanwhile because its time was over. Their lengths are not asked for: one of
+/// them may go as well.
+pub(super) fn raw_names(folder: &Path) -> io::Result<Vec<OsString>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()?;
+    Ok(names
+        .into_iter()
+        .filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "raw"))
+        .collect())
 }
 
 /// What of a segment is copied.
@@ -154,9 +182,9 @@ fn committed(segment: &Segment, next: Option<u64>, is_known: &dyn Fn(DeviceId) -
     Ok(part)
 }
 
-fn copy_segment(segment: &Segment, end: u64, to: &Path) -> io::Result<()> {
+fn copy_segment(segment: &Segment, end: u64, to: &Path, room: &Room) -> io::Result<()> {
     let bytes = SEGMENT_HEADER_LEN + (end - segment.base);
-    let mut source = File::open(&segment.path)?.take(bytes);
+    let mut source = room.reader(File::open(&segment.path)?.take(bytes));
     let mut copy = File::create(to.join(segment_name(segment.base)))?;
     io::copy(&mut source, &mut copy)?;
     copy.sync_all()

@@ -302,7 +302,8 @@ impl Journal {
     }
 
     /// Appends a batch in memory and returns the address behind it. Does not block: the batch is durable once
-    /// [`Journal::durable`] has reached that address.
+    /// [`Journal::durable`] has reached that address. It is stamped with its `received_at`, or with that of the record before
+    /// when that is later: in the order of addresses the stamps never go back.
     ///
     /// # Errors
     /// See [`AppendError`]; the batch was not taken then.
@@ -492,7 +493,7 @@ pub(crate) fn prepare(
     let (recovery, position) = recovery::recover(&segments, floor)?;
     let start = recovery.durable.0;
     let shared = Arc::new(Shared {
-        queue: Queue::new(start, limits),
+        queue: Queue::new(start, recovery.last_received_at.0, limits),
         segments,
         marks: Marks::new(start),
         counters: Counters::default(),

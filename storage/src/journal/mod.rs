@@ -129,7 +129,8 @@ pub struct Batch<'a> {
     pub link: LinkId,
     /// The protocol they are in.
     pub protocol: Protocol,
-    /// When they were read from the socket; never goes back.
+    /// When they were read from the socket. Of what is appended, the clock of who appends; of what is read, never earlier than
+    /// in the record before (but journals of earlier programs hold such records).
     pub received_at: UtcMillis,
     /// Where each message ends in `raw`.
     pub ends: &'a [u32],

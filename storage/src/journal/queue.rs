@@ -1,12 +1,15 @@
 //! What was appended and is not durable yet: groups in memory, between the sources and the writer.
 //!
-//! Under the lock an appender copies its record and nothing else: checks and checksums come before.
+//! Under the lock an appender copies its record and nothing else: checks and checksums come before. One thing of the record is
+//! decided there, because only there its place is known: an appender reads its clock before it gets its turn, so the stamp of who
+//! comes next may be the earlier one. It is raised to the one before, so that in the order of addresses no stamp goes back.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use motorpool_protocols::UtcMillis;
 use tokio::sync::Notify;
 
 use super::Batch;
@@ -96,7 +99,7 @@ pub(crate) struct Group {
     pub(crate) records_len: usize,
     pub(crate) records: u32,
     pub(crate) messages: u64,
-    /// Highest `received_at`, UTC milliseconds.
+    /// Stamp of the last record, the highest; UTC milliseconds.
     pub(crate) received_at_ms: i64,
 }
 
@@ -131,6 +134,8 @@ struct State {
     pool: Vec<Vec<u8>>,
     records: u64,
     messages: u64,
+    /// The stamp of the last record, UTC milliseconds: none behind it is earlier.
+    last_received_at_ms: i64,
 }
 
 /// Limits of a queue, in bytes.
@@ -152,8 +157,8 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// An empty queue whose first record gets the address `start`.
-    pub(crate) fn new(start: u64, limits: QueueLimits) -> Self {
+    /// An empty queue whose first record gets the address `start`, and a stamp no earlier than `last_received_at_ms`.
+    pub(crate) fn new(start: u64, last_received_at_ms: i64, limits: QueueLimits) -> Self {
         Self {
             state: Mutex::new(State {
                 groups: VecDeque::new(),
@@ -165,6 +170,7 @@ impl Queue {
                 pool: Vec::new(),
                 records: 0,
                 messages: 0,
+                last_received_at_ms,
             }),
             writer: Condvar::new(),
             space: Notify::new(),
@@ -192,7 +198,7 @@ impl Queue {
         self.space.notify_waiters();
     }
 
-    /// Copies a batch into the active group. `on_appended` runs under the lock, so that what it does happens in the
+    /// Copies a batch into the active group, stamped no earlier than the record before. `on_appended` runs under the lock, so that what it does happens in the
     /// order of addresses; it must be short and must not append.
     pub(crate) fn append(
         &self,
@@ -213,6 +219,8 @@ impl Queue {
             return Err(AppendError::Full);
         }
         let state = &mut *state;
+        let received_at_ms = batch.received_at.0.max(state.last_received_at_ms);
+        state.last_received_at_ms = received_at_ms;
         let group = match state.groups.back_mut() {
             Some(group) if group.bytes.len() + len <= self.limits.group_max => group,
             _ => {
@@ -228,11 +236,11 @@ impl Queue {
                 state.groups.back_mut().expect("it was just pushed")
             }
         };
-        measured.encode(batch, &mut group.bytes);
+        measured.encode(&Batch { received_at: UtcMillis(received_at_ms), ..*batch }, &mut group.bytes);
         group.records_len += len;
         group.records += 1;
         group.messages += u64::from(measured.messages());
-        group.received_at_ms = group.received_at_ms.max(batch.received_at.0);
+        group.received_at_ms = received_at_ms;
         let end = Lsn(group.start + group.records_len as u64);
         state.next_start = group.end();
         state.waiting_bytes += len;

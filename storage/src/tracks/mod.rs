@@ -44,6 +44,7 @@ mod verify;
 mod whole;
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -216,54 +217,97 @@ impl Tracks {
     /// The fixes of `device` with `from <= fix_time < to`, from memory and files together.
     #[must_use]
     pub fn track(&self, device: DeviceId, from: UtcMillis, to: UtcMillis, options: TrackOptions) -> Track {
-        let mut in_memory = Vec::new();
-        let version = {
-            let state = self.store().state();
-            for frozen in &state.frozen {
-                frozen.table.collect(device, from, to, &mut in_memory);
-            }
-            state.active.collect(device, from, to, &mut in_memory);
-            Arc::clone(&state.version)
-        };
+        self.track_at(device, from..to, &[EVER], options)
+    }
+
+    /// As [`Tracks::track`], but only fixes that were taken, or received if their clock is not believed, in one of `times`. Nothing tells
+    /// of others, not even where the next part begins.
+    #[must_use]
+    pub fn track_at(
+        &self,
+        device: DeviceId,
+        window: Range<UtcMillis>,
+        times: &[Range<UtcMillis>],
+        options: TrackOptions,
+    ) -> Track {
+        let (version, in_memory) = self.in_memory(device, &window);
         // Their times say nothing about the day they belong to.
         let (suspect, in_memory) = in_memory.into_iter().partition(Row::is_clock_suspect);
         let suspect = options.include_suspect.then_some(suspect);
-        let (mut track, is_whole) =
-            self.merged(&version, device, (from, to), options.rows_max, in_memory, suspect);
+        let wanted = Wanted { device, window, times };
+        let (mut track, is_whole) = self.merged(&version, &wanted, options.rows_max, in_memory, suspect);
         cut(&mut track, options.rows_max, is_whole);
         track
+    }
+
+    /// The fixes of `device` whose clock is not believed and that were received first with `from <= received_at < to`, in the order of
+    /// the times they name. Holds every such fix of the device for a while: nothing is sorted by receipt.
+    #[must_use]
+    pub fn received_with_suspect_clock(&self, device: DeviceId, from: UtcMillis, to: UtcMillis) -> Track {
+        let (version, mut rows) = self.in_memory(device, &EVER);
+        rows.retain(Row::is_clock_suspect);
+        let (mut track, wanted) = (Track::default(), Wanted { device, window: EVER, times: &[from..to] });
+        self.read(&version, Partition::Unknown, &wanted, &mut rows, &mut track.damaged);
+        // Of duplicates the one received first stays: so what came later takes part in nothing.
+        rows.retain(|row| row.received_at < to);
+        row::sort_and_dedup(&mut rows);
+        rows.retain(|row| wanted.has(row));
+        track.rows = rows;
+        track
+    }
+
+    /// The rows of `device` in memory, in no order, with duplicates, and the files that hold all others.
+    fn in_memory(&self, device: DeviceId, window: &Range<UtcMillis>) -> (Arc<Version>, Vec<Row>) {
+        let mut rows = Vec::new();
+        let state = self.store().state();
+        for frozen in &state.frozen {
+            frozen.table.collect(device, window.start, window.end, &mut rows);
+        }
+        state.active.collect(device, window.start, window.end, &mut rows);
+        (Arc::clone(&state.version), rows)
+    }
+
+    /// Adds the rows of the files of `day`; of a file that can't be read, none.
+    fn read(
+        &self,
+        version: &Version,
+        day: Partition,
+        wanted: &Wanted<'_>,
+        out: &mut Vec<Row>,
+        damaged: &mut Vec<TracksError>,
+    ) {
+        let Range { start, end } = wanted.window;
+        for file in version.files.get(&day).into_iter().flatten() {
+            let opened = self.store().cache.open(&self.store().dir, &file.meta);
+            let kept = out.len();
+            if let Err(error) = opened.and_then(|file| file.track(wanted.device, start, end, out)) {
+                tracing::error!(%error, "a track file can't be read");
+                out.truncate(kept);
+                damaged.push(error);
+            }
+        }
     }
 
     /// The rows of whole days until there are more than `rows_max`, and whether these are all.
     fn merged(
         &self,
         version: &Version,
-        device: DeviceId,
-        (from, to): (UtcMillis, UtcMillis),
+        wanted: &Wanted<'_>,
         rows_max: usize,
         mut in_memory: Vec<Row>,
         suspect: Option<Vec<Row>>,
     ) -> (Track, bool) {
         let mut track = Track::default();
         let mut is_whole = true;
-        if from >= to {
+        let Range { start, end } = wanted.window;
+        if start >= end {
             return (track, is_whole);
         }
-        let read = |day: Partition, out: &mut Vec<Row>, damaged: &mut Vec<TracksError>| {
-            for file in version.files.get(&day).into_iter().flatten() {
-                let opened = self.store().cache.open(&self.store().dir, &file.meta);
-                let kept = out.len();
-                if let Err(error) = opened.and_then(|file| file.track(device, from, to, out)) {
-                    tracing::error!(%error, "a track file can't be read");
-                    out.truncate(kept);
-                    damaged.push(error);
-                }
-            }
-        };
         in_memory.sort_unstable_by_key(|row| std::cmp::Reverse(row.fix.fix_time));
         let day = |instant: i64| Partition::Day(i32::try_from(UtcMillis(instant).day()).unwrap_or(i32::MAX));
-        let (first, last) = (day(from.0.max(0)), day(to.0.saturating_sub(1).max(0)));
-        for day in version.files.range(first..=last).map(|(day, _)| *day).chain([Partition::Unknown]) {
+        let (first, last) = (day(start.0.max(0)), day(end.0.saturating_sub(1).max(0)));
+        let days = version.files.range(first..=last).map(|(day, _)| *day);
+        for day in days.filter(|day| wanted.may_have(*day)).chain([Partition::Unknown]) {
             // Rows before this day are complete now.
             if track.rows.len() > rows_max {
                 is_whole = false;
@@ -271,19 +315,21 @@ impl Tracks {
             }
             let mut rows = Vec::new();
             if day != Partition::Unknown {
-                read(day, &mut rows, &mut track.damaged);
+                self.read(version, day, wanted, &mut rows, &mut track.damaged);
             }
             while in_memory.last().is_some_and(|row| row.partition() <= day || day == Partition::Unknown) {
                 rows.extend(in_memory.pop());
             }
             row::sort_and_dedup(&mut rows);
+            rows.retain(|row| wanted.has(row));
             track.rows.append(&mut rows);
         }
         if let Some(mut suspect) = suspect {
-            read(Partition::Unknown, &mut suspect, &mut track.damaged);
+            self.read(version, Partition::Unknown, wanted, &mut suspect, &mut track.damaged);
+            row::sort_and_dedup(&mut suspect);
             // What lies behind the days that were read belongs to a later part.
             let end = track.rows.last().filter(|_| !is_whole).map(|row| row.fix.fix_time);
-            suspect.retain(|row| end.is_none_or(|end| row.fix.fix_time <= end));
+            suspect.retain(|row| wanted.has(row) && end.is_none_or(|end| row.fix.fix_time <= end));
             track.rows.append(&mut suspect);
             row::sort_and_dedup(&mut track.rows);
         }
@@ -432,6 +478,32 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Since ever, for ever.
+const EVER: Range<UtcMillis> = UtcMillis(i64::MIN)..UtcMillis(i64::MAX);
+
+/// Which rows of a device.
+struct Wanted<'a> {
+    device: DeviceId,
+    /// By the times that fixes name.
+    window: Range<UtcMillis>,
+    /// By the times that are believed.
+    times: &'a [Range<UtcMillis>],
+}
+
+impl Wanted<'_> {
+    fn has(&self, row: &Row) -> bool {
+        let at = row.believed_time();
+        self.times.iter().any(|time| time.contains(&at))
+    }
+
+    /// Whether rows of a day can be among them.
+    fn may_have(&self, day: Partition) -> bool {
+        let Partition::Day(day) = day else { return true };
+        let day = i64::from(day);
+        self.times.iter().any(|time| time.start.day() <= day && day <= time.end.day())
     }
 }
 

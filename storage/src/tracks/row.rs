@@ -60,6 +60,13 @@ impl Row {
         self.fix.quality.contains(Quality::CLOCK_SUSPECT)
     }
 
+    /// When the terminal was where the fix says: by its own clock, or when it was received if that clock is not believed. Whose the
+    /// fix is goes by this.
+    #[must_use]
+    pub const fn believed_time(&self) -> UtcMillis {
+        if self.is_clock_suspect() { self.received_at } else { self.fix.fix_time }
+    }
+
     /// The folder this row belongs to.
     #[must_use]
     pub const fn partition(&self) -> Partition {

@@ -7,7 +7,7 @@ const report: MonthReport = {
   from: "2026-09-30T16:00:00Z",
   to: "2026-10-31T16:00:00Z",
   made_at: "2026-10-10T16:00:00Z",
-  total: { cars: 10, cars_used: 6, trips: 30, distance_m: 1, trip_s: 1, moving_s: 1, idle_s: 0, off_hours_s: 0, trips_with_order: 20 },
+  total: { cars: 10, cars_had: 10, cars_used: 6, trips: 30, distance_m: 1, trip_s: 1, moving_s: 1, idle_s: 0, off_hours_s: 0, trips_with_order: 20 },
   shares: { cars_used: 0.6, off_hours: 0, idle: 0, with_order: 2 / 3, online: 0.875 },
   by_unit: [],
   data_quality: { cars_with_device: 8, cars_heard: 7, gaps: 3, gap_s: 604_800, is_provisional: false },

@@ -4,8 +4,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::*;
+use crate::journal::copy::raw_names;
 use crate::journal::verify::{each_event, verify};
-use crate::journal::{Event, Frozen};
+use crate::journal::{Event, Frozen, JournalError, pin_raw};
+use crate::room::Room;
+
+/// A disk that is never full.
+fn endless() -> Room {
+    Room::new(0, || Ok(u64::MAX))
+}
 
 /// What is readable in a data folder.
 fn sent_in(data: &Path) -> Vec<Sent> {
@@ -37,7 +44,7 @@ fn a_copy_beside_a_writer_holds_everything_acknowledged_before_it_and_opens() {
         // Load goes on while the copy is made.
         let writing = scope.spawn(|| append_all(&journal, 2_000..4_000));
         let frozen = Frozen::new(data.path()).unwrap();
-        let copied = frozen.copy_to(&target.path().join("journal"), &|_| true).unwrap();
+        let copied = frozen.copy_to(&target.path().join("journal"), &|_| true, &endless()).unwrap();
         writing.join().unwrap();
         copied
     });
@@ -60,7 +67,7 @@ fn a_copy_ends_before_the_first_group_with_a_device_that_is_not_known() {
         append_durably(&journal, &sent);
     }
     let frozen = Frozen::new(data.path()).unwrap();
-    frozen.copy_to(&target.path().join("journal"), &|device| device != DeviceId(8)).unwrap();
+    frozen.copy_to(&target.path().join("journal"), &|device| device != DeviceId(8), &endless()).unwrap();
     let copy = sent_in(target.path());
     assert_eq!(copy.len(), 30);
     assert_eq!(copy.iter().map(|sent| sent.device).collect::<BTreeSet<_>>(), BTreeSet::from([1]));
@@ -85,4 +92,30 @@ fn no_segment_is_let_go_while_somebody_copies() {
         std::thread::yield_now();
     }
     assert!(journal.oldest() > Lsn(0));
+}
+
+#[test]
+fn a_copy_ends_before_it_takes_the_room_that_the_journal_needs() {
+    let (data, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (journal, _) = Journal::open(data.path(), &small_config(64 << 10)).unwrap();
+    append_all(&journal, 0..500);
+    let frozen = Frozen::new(data.path()).unwrap();
+    assert!(frozen.bytes().unwrap() >= 64 << 10);
+    let full = Room::new(1 << 30, || Ok(1 << 30));
+    let refused = frozen.copy_to(&target.path().join("journal"), &|_| true, &full).unwrap_err();
+    let JournalError::Io { source, .. } = refused else { panic!("{refused}") };
+    assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
+}
+
+#[test]
+fn a_day_of_raw_files_that_goes_meanwhile_has_none() {
+    let data = tempfile::tempdir().unwrap();
+    let day = data.path().join("raw/day=2026-03-04");
+    std::fs::create_dir_all(&day).unwrap();
+    std::fs::write(day.join("0000000000000000.raw"), b"x").unwrap();
+    std::fs::write(day.join("0000000000000000.raw.tmp"), b"x").unwrap();
+    assert_eq!(raw_names(&day).unwrap(), ["0000000000000000.raw"]);
+    assert_eq!(pin_raw(data.path(), &data.path().join("pinned"), &endless()).unwrap(), 1);
+    std::fs::remove_dir_all(&day).unwrap();
+    assert!(raw_names(&day).unwrap().is_empty());
 }

@@ -7,6 +7,7 @@ mod format;
 mod model;
 mod raw_blocks;
 mod sim_fs;
+mod stamps;
 
 use std::path::Path;
 use std::time::Duration;

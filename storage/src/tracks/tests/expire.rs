@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::room::Room;
 use crate::tracks::{Due, DueDay, Expiry, due, pin};
 
 /// Everything that was received before `limit`, but for what `is_held` says.
@@ -177,7 +178,7 @@ fn what_is_pinned_outlives_a_merge_and_the_removal_of_its_days() {
     let rig = three_days();
     let before = said(&all_rows(&rig.tracks));
     let elsewhere = rig.dir.path().join("pinned");
-    let pinned = pin(rig.tracks.dir(), &elsewhere).unwrap();
+    let pinned = pin(rig.tracks.dir(), &elsewhere, &Room::new(0, || Ok(u64::MAX))).unwrap();
     assert_eq!((pinned.checkpoint, pinned.files), (Lsn(61), 3));
     expire(&rig.tracks, &expiry(START_MS + 3 * DAY_MS, &|_| false));
     assert!(all_rows(&rig.tracks).is_empty());

@@ -123,6 +123,68 @@ fn parts_of_any_size_hold_every_row_once_even_of_crowded_instants() {
 }
 
 #[test]
+fn a_fix_falls_where_it_was_taken_or_received_if_its_clock_is_not_believed() {
+    const HOUR_MS: i64 = 3_600_000;
+    let mut rig = Rig::new(config(1_000));
+    let at = |hour: i64| UtcMillis(START_MS + hour * HOUR_MS);
+    let record = |hour: i64, fix_time: UtcMillis, lat_e7: i32| Record {
+        device: DeviceId(1),
+        received_at: UtcMillis(hour * HOUR_MS),
+        fix: Fix::new(fix_time, lat_e7, 0),
+        extra: Vec::new(),
+    };
+    // A fix an hour for three days. Now and then the clock is in 1984, a year ahead, or a day late, which is believed.
+    let clocks = [at(-40 * 365 * 24), at(400 * 24), at(11)];
+    for (half, hours) in [0..36, 36..72].into_iter().enumerate() {
+        let wrong = |hour: i64| (0..).zip(clocks).map(move |(n, clock)| (hour, hour * 10 + n, clock));
+        let wrong = hours.clone().step_by(10).flat_map(wrong);
+        let wrong = wrong.map(|(hour, n, clock)| record(hour, clock, i32::try_from(n).unwrap()));
+        rig.append(hours.map(|hour| record(hour, at(hour), 0)).chain(wrong).collect());
+        rig.advance();
+        if half == 0 {
+            rig.tracks.seal_now().unwrap();
+        }
+    }
+    let times = [at(38)..at(50), at(5)..at(12)];
+    let falls = |row: &Row| times.iter().any(|time| time.contains(&row.believed_time()));
+    for include_suspect in [false, true] {
+        let options = TrackOptions::default().include_suspect(include_suspect);
+        let mut all = rig.tracks.track(DeviceId(1), ALWAYS.0, ALWAYS.1, options).rows;
+        assert_eq!(all.iter().any(Row::is_clock_suspect), include_suspect);
+        all.retain(falls);
+        assert!(
+            all.iter().any(|row| row.fix.fix_time == at(48))
+                && !all.iter().any(|row| row.fix.fix_time == at(20))
+        );
+        for rows_max in 1..=all.len() {
+            let (mut from, mut rows) = (Some(ALWAYS.0), Vec::new());
+            while let Some(begin) = from {
+                let options = options.rows_max(rows_max);
+                let part = rig.tracks.track_at(DeviceId(1), begin..ALWAYS.1, &times, options);
+                let is_told = |next| all.iter().any(|row| [0, 1].contains(&(next - row.fix.fix_time.0)));
+                assert!(
+                    part.next_from.is_none_or(|next| is_told(next.0)),
+                    "{:?} is nobody's",
+                    part.next_from
+                );
+                rows.extend(part.rows);
+                from = part.next_from;
+            }
+            assert_eq!(places(&rows), places(&all), "{rows_max} at a time, suspect: {include_suspect}");
+        }
+    }
+    let received = rig.tracks.received_with_suspect_clock(DeviceId(1), at(38), at(50));
+    assert!(
+        received.rows.iter().all(|row| row.is_clock_suspect() && (at(38)..at(50)).contains(&row.received_at))
+    );
+    assert_eq!(received.rows.len(), 2, "those of the 46th hour");
+}
+
+fn places(rows: &[Row]) -> Vec<(UtcMillis, i32)> {
+    rows.iter().map(|row| (row.fix.fix_time, row.fix.lat_e7)).collect()
+}
+
+#[test]
 fn a_long_track_is_cut_at_the_front_rows() {
     let mut rig = Rig::new(config(1_000));
     // Over midnight, half in files, half in memory.

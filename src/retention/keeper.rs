@@ -21,7 +21,7 @@ use crate::tracks::Tracks;
 /// The setting that keeps the time of the last look.
 const CLOCK: &str = "retention_clock";
 /// The setting that keeps from when on tracks and trips are whole.
-const WHOLE_FROM: &str = "retention_whole_from";
+pub(super) const WHOLE_FROM: &str = "retention_whole_from";
 /// How long after the start the first look is at the latest: a start has better things to do.
 const FIRST_LOOK: Duration = Duration::from_secs(600);
 /// How long after a look at a clock that nothing vouches for the next one is at the latest: a clock that is wrong for an hour is right again by
@@ -154,14 +154,6 @@ pub async fn clock_of(registry: &Registry, wall: UtcMillis) -> anyhow::Result<Cl
 /// When the registry fails.
 pub async fn whole_from(registry: &Registry) -> anyhow::Result<Option<UtcMillis>> {
     instant(registry, WHOLE_FROM).await
-}
-
-/// Keeps what [`whole_from`] answers; it never goes back.
-pub(super) async fn set_whole_from(registry: &Registry, from: UtcMillis) -> anyhow::Result<()> {
-    if whole_from(registry).await?.is_none_or(|known| known < from) {
-        registry.set_setting(WHOLE_FROM, &from.0.to_string()).await?;
-    }
-    Ok(())
 }
 
 /// An instant that a setting keeps.

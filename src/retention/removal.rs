@@ -10,7 +10,7 @@ use motorpool_protocols::time::DAY_MS;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use super::keeper::{RetentionParts, quietly, set_whole_from};
+use super::keeper::{RetentionParts, WHOLE_FROM, quietly, whole_from};
 use super::latest::Latest;
 use super::plan::{Class, Limits, Plan, RawDay, asking_raw, is_row_held};
 use super::rows::{self, Act};
@@ -163,7 +163,10 @@ impl<'a> Removal<'a> {
     /// Notes, before they go, that tracks or trips from before an instant are not whole any more.
     async fn no_longer_whole(&self, before: UtcMillis) -> anyhow::Result<()> {
         let from = UtcMillis(before.0.saturating_add(i64::from(SETTLED_DAYS) * DAY_MS));
-        set_whole_from(&self.parts.registry, from).await?;
+        let known = whole_from(&self.parts.registry).await?;
+        if known.is_none_or(|known| known < from) {
+            self.parts.registry.set_setting(WHOLE_FROM, &from.0.to_string()).await?;
+        }
         self.parts.marks.set_floor(from);
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! Sources and the composition root get a [`Clock`]; folds and codecs never do.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use motorpool_protocols::UtcMillis;
 
@@ -25,6 +25,24 @@ impl Clock {
     pub fn now(&self) -> UtcMillis {
         let wall = wall_now().0;
         UtcMillis(self.last_ms.fetch_max(wall, Ordering::Relaxed).max(wall))
+    }
+}
+
+/// What the wall clock shows and how much time has passed, at one moment: the second says whether to believe the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a plain record")]
+pub struct Reading {
+    /// The wall clock as it is.
+    pub wall: UtcMillis,
+    /// Of a clock that nobody sets.
+    pub steady: Instant,
+}
+
+impl Reading {
+    /// Now.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { wall: wall_now(), steady: Instant::now() }
     }
 }
 

@@ -9,6 +9,7 @@ import { openBrowser, PHONE, Visitor } from "./browser";
 const PAGES: readonly (readonly [name: string, routes: readonly string[]])[] = [
   ["inspector", ["queue", "explain", "map", "map?view=list", "month"]],
   ["inspector", ["orders", "orders/proposals", "sealing", "devices", "exports", "accounts"]],
+  ["inspector", ["search", "search/nearest", "search/meetings"]],
   ["manager", ["queue", "explain", "explain?tab=report", "map?view=list", "orders", "sealing", "devices", "month", "accounts"]],
   ["security", ["accounts", "accounts/people", "accounts/logins"]],
   ["audit", ["accounts/audit"]],
@@ -68,6 +69,7 @@ describe("the main pages", () => {
 
   it.each([
     ["a desk, in English", "inspector", { viewport: { width: 1360, height: 900 } }],
+    ["a narrow desk, in English", "inspector", { viewport: { width: 1190, height: 800 } }],
     ["a small desk, in English", "inspector", { viewport: { width: 1100, height: 800 } }],
     ["a phone, in Chinese", "manager", PHONE],
   ])("fit %s", async (where, name, options) => {

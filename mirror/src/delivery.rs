@@ -11,7 +11,7 @@
 //! Who waits, how, and when that is given up is decided outside: [`Waiting`].
 //!
 //! A server may say that lines are bad and mean all lines: a field has another type there, a bucket was made anew. So when more than
-//! [`Delivery::rejects_max`] lines of a batch are refused, and of the batch so far nearly all, the server is asked about a *witness*,
+//! `mirror.rejects_max` lines of a batch are refused, and of the batch so far nearly all, the server is asked about a *witness*,
 //! the last line of the last batch that it took whole (it is the same point again), and then about lines from all over the batch. When
 //! it takes the one or enough of the others, it means the lines that it refuses: one car that sends old data, which the retention
 //! there leaves no place for, is no reason to stop for all. Otherwise it counts as a wrong configuration, and nothing is dropped.

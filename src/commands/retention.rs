@@ -9,7 +9,7 @@ use super::registry::{Place, with_registry_and_config};
 use crate::clock::wall_now;
 use crate::config::Config;
 use crate::registry::Registry;
-use crate::retention::{Clock, Held, Limits, Plan, RowsDue, plan};
+use crate::retention::{Held, Limits, Plan, RowsDue, clock_of, plan};
 
 /// Say what would go because it has been kept long enough
 #[derive(Debug, clap::Args)]
@@ -48,14 +48,22 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 async fn show_plan(args: &PlanArgs, registry: &Registry, config: &Config) -> anyhow::Result<Outcome> {
-    let now = wall_now();
-    let held = Held::read(registry, now).await.context("can't read what is held")?;
-    let limits = Limits::new(config, Clock { at: now, may_remove: true });
+    let wall = wall_now();
+    let clock = clock_of(registry, wall).await?;
+    let held = Held::read(registry, clock.at).await.context("can't read what is held")?;
+    let limits = Limits::new(config, clock);
     let plan = plan(&config.data, registry, &held, &limits).await?;
     let mut out = std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&plan)?)?;
     } else {
+        if clock.at < wall {
+            writeln!(
+                out,
+                "by {}: the clock is far ahead of the last look, and each follows by two days",
+                clock.at
+            )?;
+        }
         tell(&mut out, &plan)?;
     }
     Ok(if plan.damaged.is_empty() { Outcome::Good } else { Outcome::FoundWrong })

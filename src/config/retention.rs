@@ -21,7 +21,7 @@ pub struct Retention {
     pub interval: Seconds,
     /// Fixes.
     pub tracks_days: u32,
-    /// Trips, stops and gaps.
+    /// Trips, stops and gaps. No shorter than fixes.
     pub trips_days: u32,
     /// Flags of which no case is left.
     pub flags_days: u32,
@@ -48,6 +48,15 @@ impl Retention {
     /// What is wrong with it, in the configuration that it is part of.
     pub(super) fn faults(&self, config: &Config) -> Vec<String> {
         let mut faults = Vec::new();
+        // Mileage is folded from both: a track whose trips are gone would say that the car stood.
+        let outlives = |days: u32, of: u32| of != 0 && (days == 0 || days > of);
+        if outlives(self.tracks_days, self.trips_days) {
+            faults.push(format!(
+                "retention.trips_days = {} must be 0 or at least retention.tracks_days = {}, and 0 when that is 0: without its trips a track \
+                 counts as 0 km",
+                self.trips_days, self.tracks_days
+            ));
+        }
         let mut at_least = |key: &str, days: u32, least: u32, why: &str| {
             if days != 0 && days < least {
                 faults.push(format!("retention.{key} = {days} must be 0 or at least {least}: {why}"));
@@ -70,5 +79,30 @@ impl Retention {
             faults.push(format!("retention.interval = \"{}\" must be at least 100ms", self.interval));
         }
         faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trips_are_kept_as_long_as_their_tracks() {
+        let faults = |tracks_days, trips_days| {
+            let retention = Retention { tracks_days, trips_days, ..Retention::default() };
+            retention.faults(&Config::default())
+        };
+        let sound = [(1_095, 1_095), (1_095, 3_650), (1_095, 0), (0, 0), (3_650, 3_650)];
+        for (tracks, trips) in sound {
+            assert_eq!(faults(tracks, trips), [""; 0], "tracks {tracks}, trips {trips}");
+        }
+        for (tracks, trips) in [(1_096, 1_095), (0, 1_095), (3_650, 1_095)] {
+            let found = faults(tracks, trips);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(
+                found[0].contains("retention.trips_days") && found[0].contains("retention.tracks_days"),
+                "{found:?}"
+            );
+        }
     }
 }

@@ -155,6 +155,9 @@ struct Row {
     lift_reason: Option<String>,
 }
 
+/// See [`Registry::holds_placed`]; in a transaction that writes, none is placed before it ends.
+pub(super) const HOLDS_PLACED: &str = "SELECT value FROM sequences WHERE name = 'hold'";
+
 const SELECT: &str = "SELECT id, kind, target, starts, ends, reason, until, placed_at, placed_by, placed_by_person, \
     lifted_at, lifted_by, lift_reason FROM holds";
 
@@ -260,6 +263,14 @@ impl Registry {
         sql.push(" ORDER BY id DESC");
         let rows: Vec<Row> = self.db.all(sql).await?;
         rows.into_iter().map(Row::hold).collect()
+    }
+
+    /// How many holds were ever placed. Whoever has worked out what is held knows by it whether that is still the last word.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn holds_placed(&self) -> Result<i64, Error> {
+        self.db.number(Sql::new(HOLDS_PLACED)).await
     }
 
     /// Who ever belonged to whom, by any version of the registers.

@@ -70,7 +70,7 @@ pub use entries::{
     AnyRow, Batch, CHANGES_MAX, Change, Changed, ENTRY_BYTES_MAX, Facts, Known, Preview, RowFilter, RowOrder,
     Scope as RowScope, Stored, Written, preview,
 };
-pub use expiry::{Age, OldQuestion, OldTrip, Question};
+pub use expiry::{Age, Evidence, OldDetails, OldQuestion, OldTrip, Question};
 pub use exports::{ExportEnd, ExportLimits, ExportProgress, ExportState, NewExport, StoredExport};
 pub use holds::{Belonging, HOLDS_MAX, Hold, HoldOn, Holder, NewHold};
 pub use idempotency::{Claim, IDEMPOTENCY_HOURS, KEY_BYTES_MAX};

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::clock::Clock;
 use super::held::Held;
+use super::rows::{self, Act};
 use crate::config::Config;
 use crate::folds::decode_batch;
 use crate::journal::Entry;
@@ -54,6 +55,8 @@ impl Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a plain record")]
 pub struct Limits {
+    /// The time of the look. Holds that end later are in force.
+    pub at: UtcMillis,
     /// Newer days with raw messages that a day must have to go; 0 = none ever goes.
     pub raw_days: u32,
     /// Fixes received before this.
@@ -82,6 +85,7 @@ impl Limits {
         };
         let retention = &config.retention;
         Self {
+            at: clock.at,
             raw_days: config.journal.raw_retention_days,
             tracks: before(retention.tracks_days),
             trips: before(retention.trips_days),
@@ -100,6 +104,18 @@ pub struct RowsDue {
     pub due: u64,
     /// Those that are held.
     pub held: u64,
+}
+
+impl RowsDue {
+    /// Of `all` rows these are free to go.
+    pub(super) const fn of(all: usize, free: usize) -> Self {
+        Self { due: free as u64, held: all.saturating_sub(free) as u64 }
+    }
+
+    pub(super) const fn add(&mut self, more: Self) {
+        self.due += more.due;
+        self.held += more.held;
+    }
 }
 
 /// A day of raw messages whose time is over.
@@ -130,6 +146,8 @@ impl RawDay {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "a result, read field by field")]
 pub struct Plan {
+    /// The time that it goes by: the wall clock, or less where that went further than retention follows.
+    pub at: UtcMillis,
     /// Days of messages.
     pub raw: Vec<RawDay>,
     /// Days of fixes.
@@ -160,71 +178,61 @@ impl Plan {
 /// # Errors
 /// When the registry or a folder can't be read.
 pub async fn plan(data: &Path, registry: &Registry, held: &Held, limits: &Limits) -> anyhow::Result<Plan> {
-    let mut plan = Plan::default();
+    let mut plan = Plan { at: limits.at, ..Plan::default() };
     let snapshot = registry.snapshot();
     let raw = data.join("raw");
     for day in expire::days_past(&raw, limits.raw_days).context("can't read the raw archive")? {
-        let thinned = raw_day(&raw, day, held, &snapshot, Act::Count)?;
-        plan.damaged.extend(
-            thinned.damaged.iter().map(|damage| format!("{}: {}", damage.path.display(), damage.reason)),
-        );
-        plan.raw.extend(raw_line(day, &thinned));
+        match asking_raw(held, &snapshot, |held| expire::count_day(&raw, day, held)) {
+            Ok(thinned) => {
+                let damaged = thinned.damaged.iter();
+                plan.damaged
+                    .extend(damaged.map(|damage| format!("{}: {}", damage.path.display(), damage.reason)));
+                plan.raw.extend(raw_line(day, &thinned));
+            }
+            Err(error) => plan.damaged.push(format!("{}: {error}", raw.display())),
+        }
     }
     if let Some(before) = limits.tracks {
         let is_held = |row: &tracks::Row| is_row_held(held, row);
-        let found =
-            tracks::due(&data.join("tracks"), &Expiry { received_before: before, is_held: &is_held })?;
-        plan.damaged.extend(found.damaged.iter().map(ToString::to_string));
-        plan.tracks = found.days;
+        match tracks::due(&data.join("tracks"), &Expiry { received_before: before, is_held: &is_held }) {
+            Ok(found) => {
+                plan.damaged.extend(found.damaged.iter().map(ToString::to_string));
+                plan.tracks = found.days;
+            }
+            Err(error) => plan.damaged.push(error.to_string()),
+        }
     }
-    plan.trips = trips(registry, held, limits.trips, Act::Count).await?;
-    plan.flags = questions(registry, held, Question::Flag, limits.flags, Act::Count).await?;
-    plan.cases = questions(registry, held, Question::Case, limits.cases, Act::Count).await?;
+    plan.trips = rows::trips(registry, Act::Count(held), limits.trips).await?;
+    plan.flags = rows::questions(registry, Act::Count(held), Question::Flag, limits.flags).await?;
+    plan.cases = rows::questions(registry, Act::Count(held), Question::Case, limits.cases).await?;
     if let Some(before) = limits.audit {
-        plan.audit.due = registry.old_audit_details(before).await?.0;
+        plan.audit.due = registry.old_audit_details(before, held.everything_of()).await?.0;
+        plan.audit.held = registry.old_audit_details(before, &[]).await?.0.saturating_sub(plan.audit.due);
     }
     Ok(plan)
 }
 
-/// Whether rows are only counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
-    Count,
-    Remove,
-}
-
 /// Whether a fix is held: by when it was made, or by when it was received.
 pub(super) fn is_row_held(held: &Held, row: &tracks::Row) -> bool {
-    held.holds_instants(row.device, &[row.fix.fix_time, row.received_at])
+    [row.fix.fix_time, row.received_at].into_iter().any(|at| held.holds_fix(row.device, at))
 }
 
-/// Counts or removes what of a raw day is not held. A message is held that was received in a held time, or carries a fix of one: what was
+/// Gives `work` who is asked whether messages are held. A message is held that was received in a held time, or carries a fix of one: what was
 /// sent late belongs to the day it is about.
-pub(super) fn raw_day(
-    raw: &Path,
-    day: i64,
-    held: &Held,
-    snapshot: &Snapshot,
-    act: Act,
-) -> anyhow::Result<Thinned> {
+pub(super) fn asking_raw<T>(held: &Held, snapshot: &Snapshot, work: impl FnOnce(&mut HeldRaw<'_>) -> T) -> T {
     let mut observations = Observations::default();
     let mut record = |entry: &Entry<'_>| {
         let device = entry.batch.device;
         if !held.may_hold(device..=device) {
             return false;
         }
-        if held.holds_instants(device, &[entry.batch.received_at]) {
+        if held.holds_message(device, entry.batch.received_at) {
             return true;
         }
         decode_batch(&entry.batch, snapshot, &mut observations);
-        observations.fixes.iter().any(|fix| held.holds_instants(device, &[fix.fix_time]))
+        observations.fixes.iter().any(|fix| held.holds_message(device, fix.fix_time))
     };
-    let mut held = HeldRaw { devices: &|devices| held.may_hold(devices), record: &mut record };
-    let thinned = match act {
-        Act::Count => expire::count_day(raw, day, &mut held),
-        Act::Remove => expire::thin_day(raw, day, &mut held),
-    };
-    thinned.with_context(|| format!("can't thin the raw archive {}", raw.display()))
+    work(&mut HeldRaw { devices: &|devices| held.may_hold(devices), record: &mut record })
 }
 
 /// What of a raw day goes, if anything does.
@@ -236,68 +244,4 @@ pub(super) fn raw_line(day: i64, thinned: &Thinned) -> Option<RawDay> {
         records_held: thinned.records_kept,
         bytes: thinned.bytes,
     })
-}
-
-/// Counts or removes trips, device by device.
-pub(super) async fn trips(
-    registry: &Registry,
-    held: &Held,
-    before: Option<UtcMillis>,
-    act: Act,
-) -> anyhow::Result<RowsDue> {
-    let mut rows = RowsDue::default();
-    let Some(before) = before else { return Ok(rows) };
-    let snapshot = registry.snapshot();
-    for device in snapshot.devices().map(|device| device.id) {
-        let mut after = (UtcMillis(i64::MIN), String::new());
-        loop {
-            let page = registry.old_trips(device, before, (after.0, &after.1)).await?;
-            let Some(last) = page.last() else { break };
-            after = (last.to, last.id.clone());
-            let all = page.len();
-            let due: Vec<String> = page
-                .into_iter()
-                .filter(|trip| !held.holds_span(device, trip.from, trip.to))
-                .map(|trip| trip.id)
-                .collect();
-            rows.held += (all - due.len()) as u64;
-            rows.due += due.len() as u64;
-            if act == Act::Remove {
-                registry.remove_trips(&due).await?;
-            }
-        }
-    }
-    Ok(rows)
-}
-
-/// Counts or removes flags or cases.
-pub(super) async fn questions(
-    registry: &Registry,
-    held: &Held,
-    kind: Question,
-    age: Option<Age>,
-    act: Act,
-) -> anyhow::Result<RowsDue> {
-    let mut rows = RowsDue::default();
-    let Some(age) = age else { return Ok(rows) };
-    let mut after = (i64::MIN, String::new());
-    loop {
-        let page = registry.old_questions(kind, age, (after.0, &after.1)).await?;
-        let Some(last) = page.last() else { return Ok(rows) };
-        after = (last.day, last.id.clone());
-        let all = page.len();
-        let due: Vec<String> = page
-            .into_iter()
-            .filter(|question| match kind {
-                Question::Flag => !held.holds_day(question.vehicle, question.day),
-                Question::Case => !held.holds_case(question.vehicle, question.day),
-            })
-            .map(|question| question.id)
-            .collect();
-        rows.held += (all - due.len()) as u64;
-        rows.due += due.len() as u64;
-        if act == Act::Remove {
-            registry.remove_questions(kind, &due).await?;
-        }
-    }
 }

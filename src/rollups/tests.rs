@@ -116,7 +116,9 @@ impl House {
 fn rebuilt(tracks: &Tracks, dir: &Path) -> (Store, Vec<Entry>) {
     tracks.seal_now().unwrap();
     let settings = TripSettings::default();
-    let _ = std::fs::remove_dir_all(dir.join("again"));
+    if dir.join("again").exists() {
+        std::fs::remove_dir_all(dir.join("again")).unwrap();
+    }
     let store = Store::open(&dir.join("again"), &settings, Zone::new(ZONE).unwrap(), CACHE_BYTES).unwrap();
     let rows = Archive::open(&dir.join("tracks")).unwrap().rows(Selection::all(), Vec::new());
     rebuild::rebuild(rows, &store, &settings, &|_, _| Default::default(), &mut |_| {}).unwrap();

@@ -237,33 +237,66 @@ impl Arrivals {
 }
 
 fn raw_messages(data: &Path, device: DeviceId, arrivals: &Arrivals) -> anyhow::Result<Vec<RawFrame>> {
+    let journal = |take: Take<'_>| -> anyhow::Result<()> {
+        each_event(data, Lsn(0), &mut |event| {
+            if let Event::Entry(entry) = &event
+                && entry.batch.device == device
+            {
+                take(entry);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(())
+    };
+    let blocks = |take: Take<'_>| -> anyhow::Result<()> {
+        let read =
+            raw::read(&raw_dir(data)?, Some(device), arrivals.whole.clone(), &mut |entry| take(&entry))?;
+        for damage in &read.damaged {
+            let raw::Damage { path, offset, reason, .. } = damage;
+            tracing::error!(path = %path.display(), offset, reason, "messages are missing in an evidence pack");
+        }
+        Ok(())
+    };
+    gather(arrivals, journal, blocks)
+}
+
+/// Who is given each record.
+type Take<'a> = &'a mut dyn FnMut(&Entry<'_>);
+
+/// The messages that belong to a day, from the journal and from raw blocks, in which it ends up. The journal is read first: what leaves it in between
+/// is in the blocks by then, and what is in both is taken once.
+fn gather(
+    arrivals: &Arrivals,
+    journal: impl FnOnce(Take<'_>) -> anyhow::Result<()>,
+    blocks: impl FnOnce(Take<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<RawFrame>> {
     let mut frames = Vec::new();
     let mut seen: FxHashSet<Lsn> = FxHashSet::default();
+    let mut left_out = 0_usize;
     let mut take = |entry: &Entry<'_>| {
         if !arrivals.has(entry.batch.received_at) || !seen.insert(entry.lsn) {
             return;
         }
         for message in entry.batch.messages() {
-            if frames.len() < FRAMES_MAX {
-                frames.push(RawFrame {
-                    received_at: entry.batch.received_at,
-                    protocol: entry.batch.protocol.name().to_owned(),
-                    bytes: message.to_vec(),
-                });
+            if frames.len() >= FRAMES_MAX {
+                left_out += 1;
+                continue;
             }
+            let frame = RawFrame {
+                received_at: entry.batch.received_at,
+                protocol: entry.batch.protocol.name().to_owned(),
+                bytes: message.to_vec(),
+            };
+            frames.push((entry.lsn, frame));
         }
     };
-    raw::read(&raw_dir(data)?, Some(device), arrivals.whole.clone(), &mut |entry| take(&entry))?;
-    each_event(data, Lsn(0), &mut |event| {
-        if let Event::Entry(entry) = &event
-            && entry.batch.device == device
-        {
-            take(entry);
-        }
-        ControlFlow::Continue(())
-    })?;
-    frames.sort_by_key(|frame| frame.received_at);
-    Ok(frames)
+    journal(&mut take)?;
+    blocks(&mut take)?;
+    if left_out > 0 {
+        tracing::error!(left_out, "messages are missing in an evidence pack: there are more than it holds");
+    }
+    frames.sort_by_key(|(lsn, frame)| (frame.received_at, *lsn));
+    Ok(frames.into_iter().map(|(_, frame)| frame).collect())
 }
 
 #[cfg(test)]
@@ -277,6 +310,47 @@ mod tests {
 
     fn row(fix_time: i64, received_at: i64) -> Row {
         Row::new(DeviceId(1), UtcMillis(received_at), &Fix::new(UtcMillis(fix_time), 1, 2), b"")
+    }
+
+    #[test]
+    fn a_message_that_leaves_the_journal_meanwhile_is_in_the_pack_once() {
+        use std::cell::Cell;
+
+        use motorpool_protocols::Protocol;
+
+        use crate::ids::LinkId;
+        use crate::journal::Batch;
+
+        let arrivals = Arrivals::of(&[], UtcMillis(DAY), UtcMillis(DAY + DAY_MS));
+        let record = |lsn: u64| Entry {
+            lsn: Lsn(lsn),
+            end: Lsn(lsn + 8),
+            batch: Batch {
+                device: DeviceId(1),
+                link: LinkId(1),
+                protocol: Protocol::Jt808,
+                received_at: UtcMillis(DAY + 1),
+                ends: &[1],
+                raw: &[7],
+            },
+        };
+        // The first record was archived long ago and lies in both still; the second moves as soon as either was read.
+        let has_moved = Cell::new(false);
+        let journal = |take: Take<'_>| {
+            take(&record(8));
+            if !has_moved.replace(true) {
+                take(&record(16));
+            }
+            Ok(())
+        };
+        let blocks = |take: Take<'_>| {
+            take(&record(8));
+            if has_moved.replace(true) {
+                take(&record(16));
+            }
+            Ok(())
+        };
+        assert_eq!(gather(&arrivals, journal, blocks).unwrap().len(), 2);
     }
 
     #[test]

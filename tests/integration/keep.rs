@@ -234,13 +234,13 @@ fn prepared(data: &Path) {
     server.stop();
 }
 
-/// Puts `days` days of fixes from long ago into the archive, `per_day` for each device.
-fn fill_tracks(data: &Path, days: i64, per_day: i64, devices: u32) {
+/// Puts `days` days of fixes into the archive, the first received at `begin`, `per_day` for each device.
+fn fill_tracks(data: &Path, begin: i64, days: i64, per_day: i64, devices: u32) {
     let tracks = Tracks::open(&data.join("tracks"), &Config::default().tracks).unwrap();
     let mut writer = tracks.writer();
     for day in 0..days {
         for n in 0..per_day {
-            let at = UtcMillis(LONG_AGO + day * DAY_MS + n * 1_000);
+            let at = UtcMillis(begin + day * DAY_MS + n * 1_000);
             for device in 1..=devices {
                 let fix = Fix::new(at, 300_000_000 + i32::try_from(n).unwrap() * 10, 1_100_000_000);
                 writer.append(DeviceId(device), at, &fix, &[]);
@@ -248,7 +248,7 @@ fn fill_tracks(data: &Path, days: i64, per_day: i64, devices: u32) {
         }
     }
     let checkpoint: Lsn = tracks.checkpoint();
-    writer.advance(checkpoint, UtcMillis(LONG_AGO));
+    writer.advance(checkpoint, UtcMillis(begin));
     tracks.seal_now().unwrap();
     tracks.close().unwrap();
 }
@@ -277,6 +277,19 @@ fn fill_raw(data: &Path, days: i64) {
     journal.close();
 }
 
+/// Puts one message that was received at `received_at` into the journal.
+fn fill_journal(data: &Path, received_at: i64) {
+    let config = motorpool::config::Journal { segment_size: Bytes(4 << 20), ..Config::default().journal };
+    let (journal, _) = Journal::open(data, &config).unwrap();
+    let received_at = UtcMillis(received_at);
+    let (device, link) = (DeviceId(1), LinkId(1));
+    let batch = Batch { device, link, protocol: Protocol::Jt808, received_at, ends: &[4], raw: &[0x55; 4] };
+    wait_until(|| journal.append(&batch).ok());
+    let goal = journal.stats().records;
+    wait_until(|| (journal.stats().durable_records >= goal).then_some(()));
+    journal.close();
+}
+
 /// Days and messages of a device in raw blocks.
 fn raw_of(data: &Path, device: u32) -> (BTreeSet<i64>, usize) {
     let always = UtcMillis(i64::MIN)..=UtcMillis(i64::MAX);
@@ -294,7 +307,7 @@ fn retention_that_is_killed_goes_on_and_a_hold_wins() {
     let folder = scratch();
     let data = folder.path();
     prepared(data);
-    fill_tracks(data, 30, 50, 2);
+    fill_tracks(data, LONG_AGO, 30, 50, 2);
     fill_raw(data, 30);
     motorpool_ok(&["hold", "place", "--data", text(data), "--device", "1", "--reason", "核查 2026-17"]);
     let (_, held_before) = raw_of(data, 1);
@@ -321,6 +334,47 @@ fn retention_that_is_killed_goes_on_and_a_hold_wins() {
     motorpool_ok(&["audit-log", "verify", "--data", text(data)]);
 }
 
+#[test]
+fn an_hour_of_a_clock_years_ahead_ends_no_hold_and_makes_nothing_old() {
+    let folder = scratch();
+    let data = folder.path();
+    prepared(data);
+    fill_tracks(data, LONG_AGO, 10, 50, 2);
+    let now = motorpool::clock::wall_now().0;
+    fill_tracks(data, now - 40 * DAY_MS, 10, 50, 2);
+    // A day from now on the hold is over; the last message was received years from now.
+    let until = UtcMillis(now + DAY_MS).to_string();
+    motorpool_ok(&[
+        "hold",
+        "place",
+        "--data",
+        text(data),
+        "--device",
+        "1",
+        "--until",
+        &until,
+        "--reason",
+        "核查",
+    ]);
+    fill_journal(data, now + 4_000 * DAY_MS);
+
+    let server = Served::start_with(data, &[("MOTORPOOL__RETENTION__INTERVAL", "100ms")]);
+    wait_until(|| (server.metric("motorpool_fixes_expired_total") >= 500.0).then_some(()));
+    server.stop();
+    let of = |device: &str| rows(data, &["--device", device]).len();
+    assert_eq!((of("1"), of("2")), (1_000, 500), "what is held and what is young stays");
+    // A second life of the server looks again, and finds nothing to do.
+    let server = Served::start_with(data, &[("MOTORPOOL__RETENTION__INTERVAL", "100ms")]);
+    let plan = || -> Value {
+        serde_json::from_str(&motorpool_ok(&["retention", "plan", "--data", text(data), "--json"])).unwrap()
+    };
+    assert_eq!(plan()["tracks"], serde_json::json!([]));
+    let at: UtcMillis = serde_json::from_value(plan()["at"].clone()).unwrap();
+    assert!((now..now + DAY_MS).contains(&at.0), "{at}");
+    server.stop();
+    assert_eq!((of("1"), of("2")), (1_000, 500));
+}
+
 /// Runs `tracks verify` and `doctor` on a damaged folder: both name `item`, and say what to do.
 fn is_named(data: &Path, item: &str) {
     let verified = motorpool(&["tracks", "verify", "--data", text(data), "--json"]);
@@ -341,7 +395,7 @@ fn damaged_files_are_found_named_and_survived() {
     let folder = scratch();
     let sound = folder.path().join("sound");
     prepared(&sound);
-    fill_tracks(&sound, 2, 20_000, 1);
+    fill_tracks(&sound, LONG_AGO, 2, 20_000, 1);
     let file = files_with(&sound.join("tracks/day=2019-03-01"), "parquet").pop().unwrap();
     let file = file.strip_prefix(&sound).unwrap().to_owned();
     let item = text(&file).to_owned();

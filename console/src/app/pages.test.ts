@@ -12,6 +12,7 @@ describe("pages", () => {
     expect(menuFor(() => false).map(({ page }) => page)).toEqual(["accounts"]);
     expect(menuFor((permission) => permission === "trips:report").map(({ page }) => page)).toEqual(["explain", "accounts"]);
     expect(menuFor(() => true)[0]?.page).toBe("queue");
+    expect(menuFor((permission) => permission === "tracks:read").map(({ page }) => page)).toEqual(["search", "exports", "accounts"]);
     const driver = ["positions:read", "trips:read", "trips:report", "cases:read", "cases:act", "orders:read"];
     expect(menuFor((permission) => driver.includes(permission)).map(({ page }) => page)).toEqual(["explain", "map", "orders", "accounts"]);
   });

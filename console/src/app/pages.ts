@@ -21,6 +21,7 @@ const menu: MenuEntry[] = [
   { page: "case", permissions: ["cases:read"], needs: ["registers:read"] },
   { page: "explain", permissions: ["cases:read", "trips:report"] },
   { page: "map", permissions: ["positions:read"] },
+  { page: "search", permissions: ["tracks:read"] },
   { page: "orders", permissions: ["orders:read"] },
   { page: "sealing", permissions: ["cases:read"], needs: ["registers:read", "positions:read"] },
   { page: "devices", permissions: ["devices:read"] },

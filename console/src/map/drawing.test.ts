@@ -4,7 +4,7 @@ import { degreeLabel, graticule, scaleBar, stepDeg, ticks } from "./graticule";
 import { placeLabels } from "./labels";
 import { finestLevel, roadPicture } from "./roads";
 import { mapStyle } from "./style";
-import { placeAtTime, speedBand, speedLines, Trail, type TrackFix } from "./track";
+import { Trail, type TrackFix } from "./track";
 
 const fix = (atS: number, lon: number, lat: number, speedKmh: number): TrackFix => ({
   atMs: atS * 1000,
@@ -49,30 +49,6 @@ describe("cars", () => {
 });
 
 describe("track", () => {
-  const fixes = [
-    fix(0, 110, 30, 0),
-    fix(10, 110.001, 30, 20),
-    fix(20, 110.002, 30, 25),
-    fix(30, 110.003, 30, 70),
-    fix(400, 110.01, 30, 20),
-  ];
-
-  it("is cut into lines of one speed band that hang together, broken by silence", () => {
-    const lines = speedLines(fixes, "wgs84").features;
-    expect(lines.map((line) => line.properties?.band)).toEqual([1, 3, -1]);
-    expect(lines[0]?.geometry.coordinates).toHaveLength(3);
-    expect(lines[1]?.geometry.coordinates[0]).toEqual(lines[0]?.geometry.coordinates.at(-1));
-    expect([0, 5, 29.9, 30, 89, 200, null].map(speedBand)).toEqual([0, 1, 1, 2, 3, 4, 0]);
-  });
-
-  it("knows where the car was in between, and not outside", () => {
-    expect(placeAtTime(fixes, 15_000)).toMatchObject({ index: 1, lon: 110.0015, courseDeg: 90 });
-    expect(placeAtTime(fixes, 0)?.lon).toBe(110);
-    expect(placeAtTime(fixes, 400_000)?.lon).toBe(110.01);
-    expect(placeAtTime(fixes, -1)).toBeNull();
-    expect(placeAtTime([], 0)).toBeNull();
-  });
-
   it("trails behind a car with what was before in front, and no more than its length", () => {
     const trail = new Trail(4);
     expect(trail.add(10_000, [110.5, 30])).toBe(true);

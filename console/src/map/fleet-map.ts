@@ -25,6 +25,7 @@ import { lonLatOf, mercatorX, mercatorY } from "./mercator";
 import { Overlay, type View } from "./overlay";
 import { type Density, finestLevel, roadPicture } from "./roads";
 import { canvasOf } from "./roads-picture";
+import { type Sought, soughtFeatures } from "./sought";
 import { type BaseMap, carColours, CARS_BELOW, mapStyle, palette, ROADS_BELOW, SOURCES } from "./style";
 import type { Trail } from "./track";
 import { type Zone, zoneFeatures } from "./zones";
@@ -74,6 +75,7 @@ export class FleetMap {
   #chosenZone = -1;
   #density: Density | null = null;
   #roadsCanvas: HTMLCanvasElement | null = null;
+  #sought: Sought | null = null;
   #trail: Trail | null = null;
   #trailAtMs = -Infinity;
   /** What the trail on the map was made of. */
@@ -161,6 +163,12 @@ export class FleetMap {
     set(this.#chosenZone, true);
   }
 
+  /** What a search asks about. */
+  setSought(sought: Sought | null): void {
+    this.#sought = sought;
+    this.#drawSought();
+  }
+
   setRoads(density: Density | null): void {
     this.#density = density;
     this.#drawRoads();
@@ -208,6 +216,13 @@ export class FleetMap {
     this.#firstView();
   }
 
+  /** What of the world is in sight, WGS-84. */
+  box(): Box {
+    const { west, south, east, north } = this.#drawnBox();
+    const [a, b] = [fromDatum([west, south], this.datum), fromDatum([east, north], this.datum)];
+    return { west: a[0], south: a[1], east: b[0], north: b[1] };
+  }
+
   /** The middle of the map, WGS-84. */
   centre(): LonLat {
     const { lng, lat } = this.map.getCenter();
@@ -251,6 +266,7 @@ export class FleetMap {
     this.#trailAtMs = -Infinity;
     this.#trailState = "";
     this.#drawZones();
+    this.#drawSought();
     this.#drawRoads();
     this.#drawGrid();
     this.#drawClusters();
@@ -267,6 +283,10 @@ export class FleetMap {
     const { outlines, names } = zoneFeatures(this.#zones, this.datum);
     this.#source(SOURCES.zones)?.setData(outlines);
     this.#source(SOURCES.zoneNames)?.setData(names);
+  }
+
+  #drawSought(): void {
+    this.#source(SOURCES.sought)?.setData(soughtFeatures(this.#sought, this.datum));
   }
 
   #drawGrid(): void {
@@ -358,9 +378,7 @@ export class FleetMap {
     this.#drawGrid();
     this.#clusterSoon();
     this.#drawClusters();
-    const { west, south, east, north } = this.#drawnBox();
-    const [a, b] = [fromDatum([west, south], this.datum), fromDatum([east, north], this.datum)];
-    this.#options.onView({ west: a[0], south: a[1], east: b[0], north: b[1] });
+    this.#options.onView(this.box());
   }
 
   #view(): View {

@@ -126,6 +126,7 @@ export const SOURCES = {
   zones: "zones",
   zoneNames: "zone-names",
   trail: "trail",
+  sought: "sought",
   clusters: "clusters",
 } as const;
 /** The layer under which the roads of the fleet and above which the cars are put. */
@@ -146,6 +147,7 @@ export function mapStyle(base: BaseMap | null, isDark: boolean): StyleSpecificat
       { id: "sheet", type: "background", paint: { "background-color": look.sheet } },
       ...(base ? baseLayers(base, look, isDark) : gridLayers(look)),
       ...zoneLayers(look),
+      ...soughtLayers(look),
       ...trailLayers(look),
       ...clusterLayers(look),
     ],
@@ -263,6 +265,23 @@ function zoneLayers(look: MapPalette): LayerSpecification[] {
       minzoom: 11,
       layout: { "text-field": ["get", "name"], "text-font": FONT, "text-size": 12, "text-max-width": 8, "text-anchor": "top", "text-offset": [0, 0.75] },
       paint: { "text-color": colour, "text-halo-color": look.halo, "text-halo-width": 1.6 },
+    },
+  ];
+}
+
+/** What a search asks about. */
+function soughtLayers(look: MapPalette): LayerSpecification[] {
+  const source = SOURCES.sought;
+  const isPlace = ["==", ["geometry-type"], "Point"] as never;
+  return [
+    { id: "sought-fill", type: "fill", source, paint: { "fill-color": look.trail, "fill-opacity": 0.1 } },
+    { id: "sought-outline", type: "line", source, paint: { "line-color": look.trail, "line-width": 2, "line-dasharray": [3, 1.5] } },
+    {
+      id: "sought-place",
+      type: "circle",
+      source,
+      filter: isPlace,
+      paint: { "circle-radius": 7, "circle-color": look.trail, "circle-stroke-color": look.halo, "circle-stroke-width": 2.5 },
     },
   ];
 }

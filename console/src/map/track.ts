@@ -1,8 +1,7 @@
-/** A track for the map: pieces of one speed band, the place at a time, and the trail behind a car that is followed. */
+/** A track for the map: its fixes, the box around them, and the trail behind a car. */
 
 import type * as GeoJSON from "geojson";
 import { type Datum, type LonLat, toDatum } from "./datum";
-import { distanceM } from "./mercator";
 
 /** One fix of `/devices/{id}/track`, as much of it as is drawn. */
 export interface TrackFix {
@@ -11,86 +10,6 @@ export interface TrackFix {
   lat: number;
   speedKmh: number | null;
   courseDeg: number | null;
-}
-
-/** A stop or gap beside the track. */
-export interface TrackMark {
-  kind: "stop" | "gap";
-  startMs: number;
-  endMs: number;
-  at: LonLat;
-  /** Where a gap ends. */
-  to?: LonLat;
-  label: string;
-}
-
-/** Upper ends of the bands but the last, km/h. */
-export const SPEED_BANDS_KMH = [5, 30, 60, 90] as const;
-
-export function speedBand(speedKmh: number | null): number {
-  const band = SPEED_BANDS_KMH.findIndex((upper) => (speedKmh ?? 0) < upper);
-  return band < 0 ? SPEED_BANDS_KMH.length : band;
-}
-
-/** Silence from which on the line is broken: what lies between is not known. */
-const BREAK_S = 180;
-
-/** Lines of one band each; the speed at the end of a step is the step's. */
-export function speedLines(fixes: readonly TrackFix[], datum: Datum): GeoJSON.FeatureCollection<GeoJSON.LineString> {
-  const features: GeoJSON.Feature<GeoJSON.LineString>[] = [];
-  let line: number[][] = [];
-  let lineBand = -1;
-  const flush = (): void => {
-    if (line.length > 1) {
-      const geometry: GeoJSON.LineString = { type: "LineString", coordinates: line };
-      features.push({ type: "Feature", geometry, properties: { band: lineBand } });
-    }
-  };
-  fixes.forEach((fix, index) => {
-    const before = fixes[index - 1];
-    if (!before) return;
-    const from = [...toDatum([before.lon, before.lat], datum)];
-    const to = [...toDatum([fix.lon, fix.lat], datum)];
-    const band = fix.atMs - before.atMs > BREAK_S * 1000 ? -1 : speedBand(fix.speedKmh);
-    if (band !== lineBand) {
-      flush();
-      line = [from];
-      lineBand = band;
-    }
-    line.push(to);
-  });
-  flush();
-  return { type: "FeatureCollection", features };
-}
-
-/** Where the car was at a time, on the straight way between two fixes; null outside of the track. */
-export function placeAtTime(fixes: readonly TrackFix[], atMs: number): (TrackFix & { index: number }) | null {
-  const [first, last] = [fixes[0], fixes.at(-1)];
-  if (!first || !last || atMs < first.atMs || atMs > last.atMs) return null;
-  let [low, high] = [0, fixes.length - 1];
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (fixes[middle]!.atMs <= atMs) low = middle;
-    else high = middle;
-  }
-  const [before, after] = [fixes[low]!, fixes[high]!];
-  const share = after.atMs === before.atMs ? 0 : (atMs - before.atMs) / (after.atMs - before.atMs);
-  return {
-    index: low,
-    atMs,
-    lon: before.lon + (after.lon - before.lon) * share,
-    lat: before.lat + (after.lat - before.lat) * share,
-    speedKmh: before.speedKmh,
-    courseDeg: courseBetween(before, after),
-  };
-}
-
-/** The direction of the way itself where there is one: the terminal's own course lags in bends. */
-function courseBetween(from: TrackFix, to: TrackFix): number | null {
-  const near = distanceM([from.lon, from.lat], [to.lon, to.lat]) < 3;
-  if (near) return from.courseDeg;
-  const east = (to.lon - from.lon) * Math.cos((from.lat * Math.PI) / 180);
-  return ((Math.atan2(east, to.lat - from.lat) * 180) / Math.PI + 360) % 360;
 }
 
 /** The box around places, or null. */

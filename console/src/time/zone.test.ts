@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addDays, clock, clockOn, dateTime, dayInWords, dayOf, duration, instantOf } from "./zone";
+import { addDays, clock, clockOn, dateTime, dayInWords, dayOf, duration, instantOf, localInstant, toLocal } from "./zone";
 
 const words = { days: (n: number) => `${n}d`, hours: (n: number) => `${n}h`, minutes: (n: number) => `${n}m`, seconds: (n: number) => `${n}s` };
 
@@ -13,6 +13,12 @@ describe("the fleet's time", () => {
   it("leads from a local time to the instant, also through the summer time of 1990", () => {
     expect(new Date(instantOf("2026-03-04", "08:05")).toISOString()).toBe("2026-03-04T00:05:00.000Z");
     expect(new Date(instantOf("1990-07-01", "12:00")).toISOString()).toBe("1990-07-01T03:00:00.000Z");
+  });
+
+  it("reads and writes the moments of a form where the fleet is", () => {
+    expect(new Date(localInstant("2026-03-04T08:05")).toISOString()).toBe("2026-03-04T00:05:00.000Z");
+    expect(toLocal("2026-03-03T16:00:30Z")).toBe("2026-03-04T00:00");
+    expect(["", "2026-03-04"].map(localInstant)).toEqual([Number.NaN, Number.NaN]);
   });
 
   it("counts days over months and years", () => {

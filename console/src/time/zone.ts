@@ -65,6 +65,15 @@ export function instantOf(day: string, time = "00:00"): number {
   return asUtc - offsetAt(guess);
 }
 
+/** The instant of a `datetime-local` value; not a number when there is none. */
+export function localInstant(value: string): number {
+  const [day = "", time = ""] = value.split("T");
+  return day && time ? instantOf(day, time) : Number.NaN;
+}
+
+/** An instant as `datetime-local` takes it. */
+export const toLocal = (instant: Instant): string => `${dayOf(instant)}T${clock(instant)}`;
+
 /** The day so many days later; a negative number means earlier. */
 export function addDays(day: string, days: number): string {
   const date = new Date(`${day}T00:00:00Z`);

@@ -10,6 +10,7 @@ export const en: typeof zh = {
     case: "Car-day",
     explain: "To explain",
     map: "Cars today",
+    search: "Who was where",
     orders: "Orders",
     sealing: "Sealing and duty",
     devices: "Devices",

@@ -9,6 +9,7 @@ export const zh = {
     case: "车日详情",
     explain: "待说明",
     map: "今日车辆",
+    search: "查车",
     orders: "派车与补单",
     sealing: "封存值班核对",
     devices: "设备健康",

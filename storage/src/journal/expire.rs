@@ -78,27 +78,50 @@ pub fn count_day(dir: &Path, day: i64, held: &mut Held<'_>) -> io::Result<Thinne
     Ok(thinned)
 }
 
-/// Removes everything of `day` from the raw archive `dir` that is not held, for good.
+/// Removes everything of `day` from the raw archive `dir` that is not held, for good. Right before each file goes `is_current` is asked whether
+/// what `held` says still holds; if not, what is left of the day stays and the answer is `None`.
 ///
 /// # Errors
 /// When a file can't be read at all or written; those before are done, the rest stays as it is.
-pub fn thin_day(dir: &Path, day: i64, held: &mut Held<'_>) -> io::Result<Thinned> {
-    thin_day_in(&RealFs, dir, day, held)
+pub fn thin_day(
+    dir: &Path,
+    day: i64,
+    held: &mut Held<'_>,
+    is_current: &dyn Fn() -> bool,
+) -> io::Result<Option<Thinned>> {
+    thin_day_in(&RealFs, dir, day, held, is_current)
 }
 
-pub(crate) fn thin_day_in(fs: &dyn Fs, dir: &Path, day: i64, held: &mut Held<'_>) -> io::Result<Thinned> {
+pub(crate) fn thin_day_in(
+    fs: &dyn Fs,
+    dir: &Path,
+    day: i64,
+    held: &mut Held<'_>,
+    is_current: &dyn Fn() -> bool,
+) -> io::Result<Option<Thinned>> {
     let mut thinned = Thinned::default();
     let folder = dir.join(day_name(day));
     for path in files_of(fs, &folder)? {
-        match look(fs, &path, held, &mut thinned)? {
-            Verdict::Stays => {}
-            Verdict::Goes => fs.remove(&path)?,
-            Verdict::Shrinks => rewrite(fs, &path, held)?,
+        let verdict = look(fs, &path, held, &mut thinned)?;
+        let temporary = match verdict {
+            Verdict::Stays => continue,
+            Verdict::Goes => None,
+            Verdict::Shrinks => Some(write_rest(fs, &path, held)?),
+        };
+        if !is_current() {
+            if let Some(temporary) = temporary {
+                fs.remove(&temporary)?;
+            }
+            return Ok(None);
+        }
+        match temporary {
+            None => fs.remove(&path)?,
+            Some(temporary) => fs.rename(&temporary, &path)?,
         }
     }
     fs.sync_dir(&folder)?;
     remove_when_empty(fs, dir, &folder)?;
-    Ok(thinned)
+    Ok(Some(thinned))
 }
 
 /// The raw files of a day's folder, which need not exist.
@@ -160,8 +183,8 @@ fn look(fs: &dyn Fs, path: &Path, held: &mut Held<'_>, thinned: &mut Thinned) ->
     })
 }
 
-/// Writes a file again with what is held.
-fn rewrite(fs: &dyn Fs, path: &Path, held: &mut Held<'_>) -> io::Result<()> {
+/// Writes what is held of a file into one beside it, whose path is the answer.
+fn write_rest(fs: &dyn Fs, path: &Path, held: &mut Held<'_>) -> io::Result<PathBuf> {
     let changed = || io::Error::new(io::ErrorKind::InvalidData, "a raw file changed while it was read");
     let file = RawFile::open(fs, path)?.map_err(|_| changed())?;
     let temporary = path.with_extension("tmp");
@@ -182,7 +205,7 @@ fn rewrite(fs: &dyn Fs, path: &Path, held: &mut Held<'_>) -> io::Result<()> {
     let gaps: Vec<Range<u64>> =
         file.gaps().iter().map(|Range { start: Lsn(from), end: Lsn(to) }| *from..*to).collect();
     writer.finish(&gaps)?;
-    fs.rename(&temporary, path)
+    Ok(temporary)
 }
 
 fn remove_when_empty(fs: &dyn Fs, dir: &Path, folder: &Path) -> io::Result<()> {

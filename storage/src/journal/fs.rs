@@ -105,7 +105,11 @@ impl Fs for RealFs {
         let mut files = Vec::new();
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
-            let metadata = entry.metadata()?;
+            let metadata = match entry.metadata() {
+                // It went after its name was read, as segments and raw files do.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
             if metadata.is_file() {
                 files.push((entry.file_name().to_string_lossy().into_owned(), metadata.len()));
             }
@@ -117,7 +121,11 @@ impl Fs for RealFs {
         let mut dirs = Vec::new();
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
-            if entry.file_type()?.is_dir() {
+            let kind = match entry.file_type() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
+            if kind.is_dir() {
                 dirs.push(entry.file_name().to_string_lossy().into_owned());
             }
         }
@@ -185,5 +193,37 @@ impl File for RealFile {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// Enough for an entry to vanish between its name and its length many times over.
+    const LISTS: usize = 2_000;
+
+    #[test]
+    fn files_that_go_while_a_folder_is_listed_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("stays"), b"1234").unwrap();
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    for number in 0..50 {
+                        fs::write(folder.path().join(number.to_string()), b"").unwrap();
+                    }
+                    for number in 0..50 {
+                        fs::remove_file(folder.path().join(number.to_string())).unwrap();
+                    }
+                }
+            });
+            let listed: io::Result<Vec<_>> = (0..LISTS).map(|_| RealFs.list(folder.path())).collect();
+            is_done.store(true, Ordering::Relaxed);
+            assert!(listed.unwrap().iter().all(|files| files.contains(&("stays".to_owned(), 4))));
+        });
     }
 }

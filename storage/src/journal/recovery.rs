@@ -186,7 +186,11 @@ pub(crate) fn find(segments: &Segments) -> Result<Found, JournalError> {
     for (name, len) in &found.files {
         let path = dir.join(name);
         if let Some(base) = base_of_name(name) {
-            let file = segments.fs.open(&path).map_err(io(&path))?;
+            let file = match segments.fs.open(&path) {
+                // Beside a running server: it was let go after its name was read.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                other => other.map_err(io(&path))?,
+            };
             let header = match read_header(&*file).map_err(io(&path))? {
                 HeaderBlock::Version(version) => return Err(JournalError::Version { path, version }),
                 HeaderBlock::Valid { header, .. } if header.base != base => {

@@ -30,6 +30,9 @@ const RELOADS_MAX: usize = 10;
 /// Rows between two looks at whether to stop.
 const STOP_CHECK_ROWS: u64 = 1 << 16;
 
+/// What a file takes beside its share of a day: its ends, its pages that are not full.
+const REST_BYTES: u64 = 1 << 20;
+
 /// What is to go.
 pub struct Expiry<'a> {
     /// Rows received before this have been kept long enough.
@@ -153,39 +156,41 @@ fn count(
     Ok(found)
 }
 
-/// Removes the rows of `day` that are due. Says what went and what stayed.
-pub(super) fn expire_day(store: &Store, day: Partition, expiry: &Expiry<'_>) -> Result<DueDay, TracksError> {
+/// Removes the rows of `day` that are due, unless `is_current` says right before they go that who is asked for holds was overtaken: then `None`, and
+/// the day stays as it is. Says what went and what stayed.
+pub(super) fn expire_day(
+    store: &Store,
+    day: Partition,
+    expiry: &Expiry<'_>,
+    is_current: &dyn Fn() -> bool,
+) -> Result<Option<DueDay>, TracksError> {
     let _merging = store.merging.lock().unwrap_or_else(PoisonError::into_inner);
     let files: Vec<Arc<DataFile>> = store.state().version.files.get(&day).cloned().unwrap_or_default();
     let bytes = files.iter().map(|file| file.meta.bytes).sum();
     let mut gone = DueDay { day, rows_due: 0, rows_kept: 0, bytes };
     if files.is_empty() || !expiry.may_concern(day) {
-        return Ok(gone);
+        return Ok(Some(gone));
     }
-    let mut sources: Vec<Source> = Vec::with_capacity(files.len());
-    for file in &files {
-        // Not through the cache: what goes must not push out what readers use.
-        sources.push(Box::new(Cursor::new(Arc::new(OpenFile::open(&store.dir, &file.meta, false)?))));
-    }
-    let mut rows = Merge::new(sources);
-    let mut rest = Rest::default();
-    for row in rows.by_ref() {
-        let row = row?;
-        if (gone.rows_due + gone.rows_kept).is_multiple_of(STOP_CHECK_ROWS) && store.state().is_stopping {
-            return Err(TracksError::Closed);
-        }
-        if expiry.is_due(&row) {
-            gone.rows_due += 1;
-        } else {
-            gone.rows_kept += 1;
-            rest.push(store, day, bytes, &row)?;
-        }
-    }
+    let duplicates = each_row(store, &files, &mut |row| {
+        *(if expiry.is_due(row) { &mut gone.rows_due } else { &mut gone.rows_kept }) += 1;
+        Ok(())
+    })?;
     if gone.rows_due == 0 {
-        return Ok(gone);
+        return Ok(Some(gone));
     }
-    let duplicates = rows.duplicates();
+    let mut rest = Rest::default();
+    if gone.rows_kept > 0 {
+        check_room(store, &gone)?;
+        each_row(store, &files, &mut |row| {
+            if expiry.is_due(row) { Ok(()) } else { rest.push(store, day, row) }
+        })?;
+    }
     let kept = rest.settle(store, day)?;
+    if !is_current() {
+        return Ok(None);
+    }
+    // From here on the manifest may name it, even if committing fails.
+    rest.discard.keep();
     store.commit(
         |manifest| {
             manifest.files.retain(|file| files.iter().all(|gone| gone.meta.seq != file.seq));
@@ -195,10 +200,47 @@ pub(super) fn expire_day(store: &Store, day: Partition, expiry: &Expiry<'_>) -> 
         },
         |_| {},
     )?;
-    Ok(gone)
+    Ok(Some(gone))
 }
 
-/// The file of the rows that stay; made when the first one comes.
+/// Gives `visit` every row of these files, which are a day's. Says how many duplicates there were.
+fn each_row(
+    store: &Store,
+    files: &[Arc<DataFile>],
+    visit: &mut dyn FnMut(&Row) -> Result<(), TracksError>,
+) -> Result<u64, TracksError> {
+    let mut sources: Vec<Source> = Vec::with_capacity(files.len());
+    for file in files {
+        // Not through the cache: what goes must not push out what readers use.
+        sources.push(Box::new(Cursor::new(Arc::new(OpenFile::open(&store.dir, &file.meta, false)?))));
+    }
+    let mut rows = Merge::new(sources);
+    for (number, row) in (0_u64..).zip(rows.by_ref()) {
+        if number.is_multiple_of(STOP_CHECK_ROWS) && store.state().is_stopping {
+            return Err(TracksError::Closed);
+        }
+        visit(&row?)?;
+    }
+    Ok(rows.duplicates())
+}
+
+/// Refuses when what stays of a day may not fit onto the disk.
+fn check_room(store: &Store, day: &DueDay) -> Result<(), TracksError> {
+    if rest_bytes(day) > room(store) {
+        return Err(io::Error::from(io::ErrorKind::StorageFull)).at(&store.dir);
+    }
+    Ok(())
+}
+
+/// The bytes that the rows that stay of a day take, by their share, with something for rows that are longer than others and for the file around
+/// them; never more than the day has now.
+fn rest_bytes(day: &DueDay) -> u64 {
+    let (kept, all) = (u128::from(day.rows_kept), u128::from(day.rows_kept) + u128::from(day.rows_due));
+    let share = u128::from(day.bytes) * kept / all.max(1);
+    u64::try_from(share + share / 4).unwrap_or(u64::MAX).saturating_add(REST_BYTES).min(day.bytes)
+}
+
+/// The file of the rows that stay; made when the first one comes, and removed again unless it is kept.
 #[derive(Default)]
 struct Rest {
     file: Option<(u64, FileWriter)>,
@@ -206,13 +248,9 @@ struct Rest {
 }
 
 impl Rest {
-    /// Adds a row. The day has so many bytes now; what stays can't have more.
-    fn push(&mut self, store: &Store, day: Partition, bytes: u64, row: &Row) -> Result<(), TracksError> {
+    fn push(&mut self, store: &Store, day: Partition, row: &Row) -> Result<(), TracksError> {
         if let Some((_, writer)) = &mut self.file {
             return writer.push(row);
-        }
-        if bytes > room(store) {
-            return Err(io::Error::from(io::ErrorKind::StorageFull)).at(&store.dir);
         }
         let seq = store.next_seq();
         let path = store.dir.join(day.folder()).join(format!("{seq:08}.parquet"));
@@ -225,11 +263,24 @@ impl Rest {
     }
 
     /// Makes it durable.
-    fn settle(mut self, store: &Store, day: Partition) -> Result<Vec<FileMeta>, TracksError> {
+    fn settle(&mut self, store: &Store, day: Partition) -> Result<Vec<FileMeta>, TracksError> {
         let Some((seq, writer)) = self.file.take() else { return Ok(Vec::new()) };
         let mut files = store.settle(vec![(day, seq, writer.finish()?)])?;
         files.iter_mut().for_each(|file| file.is_final = true);
-        self.discard.keep();
         Ok(files)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_of_a_day_is_estimated_by_its_rows() {
+        let of =
+            |rows_due, rows_kept| DueDay { day: Partition::Day(1), rows_due, rows_kept, bytes: 800 << 20 };
+        assert_eq!(rest_bytes(&of(99, 1)), (10 << 20) + REST_BYTES);
+        assert_eq!(rest_bytes(&of(1, 99)), 800 << 20, "what stays can't have more than there is");
+        assert_eq!(rest_bytes(&of(u64::MAX, u64::MAX)), (500 << 20) + REST_BYTES);
     }
 }

@@ -427,13 +427,19 @@ impl Tracks {
     }
 
     /// Removes the rows of `day` that `expiry` says are due, for good; says what went. Readers that are at it keep
-    /// what they have opened.
+    /// what they have opened. Right before the rows go `is_current` is asked whether what `expiry` says still holds; if
+    /// not, the day stays as it is and the answer is `None`.
     ///
     /// # Errors
     ///
     /// When a file of the day can't be read or written, or the archive was closed; the day stays as it is.
-    pub fn expire_day(&self, day: Partition, expiry: &Expiry<'_>) -> Result<DueDay, TracksError> {
-        expire::expire_day(self.store(), day, expiry)
+    pub fn expire_day(
+        &self,
+        day: Partition,
+        expiry: &Expiry<'_>,
+        is_current: &dyn Fn() -> bool,
+    ) -> Result<Option<DueDay>, TracksError> {
+        expire::expire_day(self.store(), day, expiry, is_current)
     }
 
     /// To be called before the writer's thread is asked to end: from now on the writer waits for the sealer only

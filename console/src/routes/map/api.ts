@@ -1,14 +1,9 @@
 /** What the map reads and writes of the API. */
 
 import { onceKey, read, readAll, type Subject, write } from "../../api/client";
-import { Refused } from "../../api/problem";
+import type { RegisterRow } from "../../fleet/fleet";
 import type { FleetCar, FleetUnit } from "../../map/directory";
-import type { BaseMap } from "../../map/style";
-import type { TrackFix } from "../../map/track";
 import type { Zone, ZoneRow } from "../../map/zones";
-
-const ZONES_MAX = 5_000;
-const TRAIL_MS = 30 * 60_000;
 
 export interface FleetView {
   units: FleetUnit[];
@@ -16,37 +11,6 @@ export interface FleetView {
 }
 
 export const readFleet = (signal?: AbortSignal): Promise<FleetView> => read<FleetView>("fleet", { signal });
-
-/** The configured base maps; a server without any has no such address. */
-export async function readBaseMaps(): Promise<BaseMap[]> {
-  try {
-    const answer = await read<BaseMap[] | { items: BaseMap[] }>("basemaps");
-    return Array.isArray(answer) ? answer : answer.items;
-  } catch (error) {
-    if (error instanceof Refused) return [];
-    throw error;
-  }
-}
-
-interface RowView<T> {
-  id: number;
-  version: number;
-  valid_from?: string;
-  valid_to?: string;
-  row: T;
-}
-
-export async function readZones(): Promise<Zone[]> {
-  const query = { valid_at: new Date().toISOString(), limit: 1000 };
-  const { items } = await readAll<RowView<ZoneRow>>("registers/zone", ZONES_MAX, { query });
-  return items.map((item) => ({
-    id: item.id,
-    version: item.version,
-    validFrom: item.valid_from ?? null,
-    validTo: item.valid_to ?? null,
-    row: item.row,
-  }));
-}
 
 /** A change that waits for a second person because of what it would clear. */
 export interface Proposed {
@@ -111,32 +75,9 @@ const COVERING = ["approved", "settled"];
 /** The order that covers this moment, if there is one. */
 export async function readOrder(vehicle: number, signal: AbortSignal): Promise<OrderRow | null> {
   const now = new Date().toISOString();
-  const page = await read<{ items: RowView<OrderRow>[] }>("registers/order", { query: { vehicle, valid_at: now, limit: 200 }, signal });
+  const page = await read<{ items: RegisterRow<OrderRow>[] }>("registers/order", { query: { vehicle, valid_at: now, limit: 200 }, signal });
   const running = page.items.filter(({ row }) => row.planned_out <= now && row.planned_in >= now && COVERING.includes(row.state));
   return running.at(-1)?.row ?? null;
-}
-
-interface FixView {
-  fix_time: string;
-  lat: number;
-  lon: number;
-  valid: boolean;
-  speed_kmh?: number;
-  course_deg?: number;
-}
-
-/** The fixes of the last half hour. May ask the person for a purpose. */
-export async function readTrail(device: string, vehicle: number | null): Promise<TrackFix[]> {
-  const query = { from: new Date(Date.now() - TRAIL_MS).toISOString() };
-  const subject = vehicle === null ? undefined : { vehicle };
-  const track = await read<{ items: FixView[] }>(`devices/${encodeURIComponent(device)}/track`, { query, subject });
-  return track.items.filter((fix) => fix.valid).map((fix) => ({
-    atMs: Date.parse(fix.fix_time),
-    lon: fix.lon,
-    lat: fix.lat,
-    speedKmh: fix.speed_kmh ?? null,
-    courseDeg: fix.course_deg ?? null,
-  }));
 }
 
 /** One device of `/positions`: the feed of those whose network lets no WebSocket through. */

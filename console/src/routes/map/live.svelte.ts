@@ -111,6 +111,12 @@ export class LiveFleet {
     return this.directory.car(n);
   }
 
+  /** The plate, or as much of the device's identity as tells it from others. */
+  textOf(n: number): string {
+    const car = this.car(n);
+    return car?.plate || (car?.device.slice(-6) ?? "");
+  }
+
   showUnit(unit: number | null): void {
     this.unit = unit;
     this.#applyUnit();

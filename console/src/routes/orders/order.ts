@@ -1,6 +1,6 @@
 import type { Fleet, RegisterRow } from "../../fleet/fleet";
 import { plateKey } from "../../fleet/fleet";
-import { clock, dayOf, instantOf } from "../../time/zone";
+import { dayOf, localInstant } from "../../time/zone";
 
 export const STATES = ["applied", "approved", "settled", "refused", "cancelled"] as const;
 export type OrderState = (typeof STATES)[number];
@@ -193,15 +193,6 @@ export type Faults = Partial<Record<keyof OrderForm, Fault>>;
 
 const NEEDED = ["no", "unit", "plate", "user", "driver", "dispatcher", "approver", "purpose", "destinations", "out", "back"] as const;
 const PASSENGERS_MAX = 100;
-
-/** The instant of a `datetime-local` value; not a number when there is none. */
-export function localInstant(value: string): number {
-  const [day = "", time = ""] = value.split("T");
-  return day && time ? instantOf(day, time) : Number.NaN;
-}
-
-/** An instant as `datetime-local` takes it. */
-export const toLocal = (instant: string | number): string => `${dayOf(instant)}T${clock(instant)}`;
 
 /** What is wrong with a form, field by field. */
 export function faultsOf(form: OrderForm, fleet: Fleet): Faults {

@@ -112,7 +112,7 @@ fn expire(fs: &SimFs, is_held: &mut dyn FnMut(&Entry<'_>) -> bool) -> Vec<Thinne
     let mut gone = Vec::new();
     for day in expire::days_past_in(fs, &raw_dir(), 3).unwrap() {
         let mut held = Held { devices: &|_| true, record: &mut *is_held };
-        gone.push(expire::thin_day_in(fs, &raw_dir(), day, &mut held).unwrap());
+        gone.push(expire::thin_day_in(fs, &raw_dir(), day, &mut held, &|| true).unwrap().unwrap());
     }
     gone
 }
@@ -186,6 +186,21 @@ fn what_is_held_stays_byte_for_byte_and_nothing_else_of_its_day() {
 }
 
 #[test]
+fn what_is_left_of_a_day_stays_when_somebody_holds_more_of_it_before_it_goes() {
+    let (fs, sent) = five_days();
+    let day = expire::days_past_in(&fs, &raw_dir(), 3).unwrap()[0];
+    let files = fs.files(&raw_dir());
+    for held_device in [0, 3] {
+        let mut record = |entry: &Entry<'_>| entry.batch.device == DeviceId(held_device);
+        let mut held = Held { devices: &|_| true, record: &mut record };
+        let gone = expire::thin_day_in(&fs, &raw_dir(), day, &mut held, &|| false).unwrap();
+        assert_eq!(gone, None);
+        assert_eq!(fs.files(&raw_dir()), files, "nothing went, and nothing half done is left");
+    }
+    assert_eq!(read(&fs, None, i64::MIN, i64::MAX).0, sent);
+}
+
+#[test]
 fn a_block_of_devices_that_nobody_holds_is_not_unpacked() {
     let (fs, _) = five_days();
     let day = expire::days_past_in(&fs, &raw_dir(), 3).unwrap()[0];
@@ -195,7 +210,7 @@ fn a_block_of_devices_that_nobody_holds_is_not_unpacked() {
         true
     };
     let mut held = Held { devices: &|devices| devices.contains(&DeviceId(100)), record: &mut record };
-    let gone = expire::thin_day_in(&fs, &raw_dir(), day, &mut held).unwrap();
+    let gone = expire::thin_day_in(&fs, &raw_dir(), day, &mut held, &|| true).unwrap().unwrap();
     assert!(gone.records_due > 0 && gone.records_kept == 0);
     assert_eq!(looked_at, 0);
 }
@@ -209,7 +224,7 @@ fn a_damaged_file_in_which_something_may_be_held_stays() {
     content[40] ^= 1;
     fs.put(&path, &content);
     let mut held = Held { devices: &|_| true, record: &mut |_| false };
-    let gone = expire::thin_day_in(&fs, &raw_dir(), day, &mut held).unwrap();
+    let gone = expire::thin_day_in(&fs, &raw_dir(), day, &mut held, &|| true).unwrap().unwrap();
     assert_eq!(gone.damaged.len(), 1);
     assert_eq!(gone.damaged[0].path, path);
     assert_eq!(fs.read(&path), content);

@@ -16,7 +16,7 @@ fn expire(tracks: &Tracks, expiry: &Expiry<'_>) -> usize {
     let Due { days, damaged } = due(tracks.dir(), expiry).unwrap();
     assert!(damaged.is_empty(), "{damaged:?}");
     for day in &days {
-        let gone = tracks.expire_day(day.day, expiry).unwrap();
+        let gone = tracks.expire_day(day.day, expiry, &|| true).unwrap().unwrap();
         let rows = |day: &DueDay| (day.rows_due, day.rows_kept);
         assert_eq!(rows(&gone), rows(day), "what was announced is what goes");
     }
@@ -95,6 +95,36 @@ fn a_held_device_keeps_its_rows_of_a_day_that_goes() {
 }
 
 #[test]
+fn a_day_stays_when_somebody_holds_more_of_it_before_it_goes() {
+    let rig = three_days();
+    let before = said(&all_rows(&rig.tracks));
+    let folder = rig.dir.path().join("tracks/day=2024-03-01");
+    let files = || fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name()).collect::<Vec<_>>();
+    let (day, files_before) = ("2024-03-01".parse().unwrap(), files());
+    for held in [0, 2] {
+        let is_held = move |row: &Row| row.device == DeviceId(held);
+        let expiry = expiry(START_MS + 3 * DAY_MS, &is_held);
+        assert_eq!(rig.tracks.expire_day(day, &expiry, &|| false).unwrap(), None);
+        assert_eq!((said(&all_rows(&rig.tracks)), files()), (before.clone(), files_before.clone()));
+    }
+    assert_eq!(rig.tracks.stats().expired, 0);
+}
+
+#[test]
+fn a_full_disk_keeps_days_that_are_partly_held_and_lets_whole_ones_go() {
+    let rig = three_days();
+    // Nothing is left of the disk for what stays of a day.
+    rig.tracks.keep_free(u64::MAX);
+    let is_held = |row: &Row| row.fix.fix_time.0 < START_MS + 600_000;
+    let expiry = expiry(START_MS + 3 * DAY_MS, &is_held);
+    let expire = |day: &str| rig.tracks.expire_day(day.parse().unwrap(), &expiry, &|| true);
+    let refused = expire("2024-03-01").unwrap_err();
+    assert!(refused.advice().contains("Make room"), "{refused}");
+    assert_eq!(expire("2024-03-02").unwrap().unwrap().rows_due, 20);
+    assert_eq!(all_rows(&rig.tracks).len(), 41);
+}
+
+#[test]
 fn who_reads_while_a_day_goes_keeps_what_was_opened() {
     let rig = three_days();
     let archive = Archive::open(rig.tracks.dir()).unwrap();
@@ -119,7 +149,8 @@ fn a_kill_before_or_behind_the_commit_leaves_one_state_or_the_other() {
     }
     let manifest = fs::read(root.join("manifest.json")).unwrap();
     let is_held = |row: &Row| row.device == DeviceId(2);
-    rig.tracks.expire_day("2024-03-01".parse().unwrap(), &expiry(START_MS + 3 * DAY_MS, &is_held)).unwrap();
+    let expiry = expiry(START_MS + 3 * DAY_MS, &is_held);
+    rig.tracks.expire_day("2024-03-01".parse().unwrap(), &expiry, &|| true).unwrap().unwrap();
     let after = said(&all_rows(&rig.tracks));
     assert_eq!((before.len(), after.len()), (61, 50));
 
@@ -171,7 +202,7 @@ fn a_day_with_a_damaged_file_is_named_and_stays() {
     assert_eq!(days.len(), 2);
     assert_eq!(damaged.len(), 1);
     assert_eq!(damaged[0].path(), Some(file.as_path()));
-    rig.tracks.expire_day("2024-03-02".parse().unwrap(), &expiry).unwrap_err();
+    rig.tracks.expire_day("2024-03-02".parse().unwrap(), &expiry, &|| true).unwrap_err();
     assert!(file.exists());
 }
 

@@ -1,4 +1,4 @@
-//! One file: plain Parquet, one row group, every number an INT64, with how it was made and a checksum of its pages in the footer.
+//! One file: plain Parquet, a row group for each range of devices, every number an INT64, with how it was made and a checksum of its pages in the footer.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::RollupsError;
 use crate::columns::{COLUMNS, Column, NONE};
 use crate::error::At;
-use crate::table::Table;
+use crate::table::{Entry, Table};
 
 /// The key in the footer under which a file says how it was made.
 const KEY: &str = "motorpool.rollups";
@@ -88,58 +88,92 @@ fn schema() -> parquet::errors::Result<TypePtr> {
     Ok(Arc::new(Type::group_type_builder("rollup").with_fields(fields).build()?))
 }
 
-/// Writes `table` to `path`: a reader sees the old file or the new one, whole.
-pub(crate) fn write(path: &Path, table: &Table, making: &Making) -> Result<(), RollupsError> {
-    let temporary = path.with_extension("parquet.tmp");
-    let file = File::create(&temporary).at(&temporary)?;
-    let mut out = Checked { out: io::BufWriter::with_capacity(1 << 17, &file), len: 0, crc32c: 0 };
-    encode(&mut out, &temporary, table, making)?;
-    out.flush().at(&temporary)?;
-    drop(out);
-    file.sync_all().at(&temporary)?;
-    fs::rename(&temporary, path).at(path)?;
-    let folder = path.parent().unwrap_or(path);
-    File::open(folder).and_then(|folder| folder.sync_all()).at(folder)
+/// A file that is written, row group by row group. A reader sees the old file, or the new one when it is whole.
+pub(crate) struct Writer {
+    path: PathBuf,
+    temporary: Temporary,
+    making: Making,
+    writer: SerializedFileWriter<Checked<File>>,
 }
 
-fn encode<W: Write + Send>(
-    out: &mut Checked<W>,
-    path: &Path,
-    table: &Table,
-    making: &Making,
-) -> Result<(), RollupsError> {
-    let level = ZstdLevel::try_new(3).at(path)?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .set_dictionary_enabled(false)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_offset_index_disabled(true)
-        .set_encoding(Encoding::DELTA_BINARY_PACKED)
-        .build();
-    let mut writer = SerializedFileWriter::new(out, schema().at(path)?, Arc::new(properties)).at(path)?;
-    let mut group = writer.next_row_group().at(path)?;
-    for column in Column::ALL {
-        let values = table.column(*column)?;
-        let Some(mut chunk) = group.next_column().at(path)? else { break };
-        let typed = chunk.typed::<Int64Type>();
-        if column.is_nullable() {
-            let levels: Vec<i16> = values.iter().map(|value| i16::from(*value != NONE)).collect();
-            let present: Vec<i64> = values.iter().copied().filter(|value| *value != NONE).collect();
-            typed.write_batch(&present, Some(&levels), None).at(path)?;
-        } else {
-            typed.write_batch(&values, None, None).at(path)?;
-        }
-        chunk.close().at(path)?;
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("path", &self.path).finish_non_exhaustive()
     }
-    group.close().at(path)?;
-    // The pages are out by now, the footer is not.
-    writer.flush().at(path)?;
-    let (pages_len, pages_crc32c) = (writer.inner().len, writer.inner().crc32c);
-    let footer = Footer { making: making.clone(), pages_len, pages_crc32c };
-    let text = serde_json::to_string(&footer).map_err(io::Error::from).at(path)?;
-    writer.append_key_value_metadata(KeyValue::new(KEY.to_owned(), text));
-    writer.close().at(path)?;
-    Ok(())
+}
+
+/// The file under another name; removed when dropped before it has its own.
+#[derive(Debug)]
+struct Temporary {
+    path: PathBuf,
+    is_whole: bool,
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.is_whole
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "half a rollup stays until the next start");
+        }
+    }
+}
+
+impl Writer {
+    pub(crate) fn create(path: PathBuf, making: Making) -> Result<Self, RollupsError> {
+        let temporary = path.with_extension("parquet.tmp");
+        let file = File::create(&temporary).at(&temporary)?;
+        let temporary = Temporary { path: temporary, is_whole: false };
+        let level = ZstdLevel::try_new(3).at(&path)?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_dictionary_enabled(false)
+            .set_statistics_enabled(EnabledStatistics::None)
+            .set_offset_index_disabled(true)
+            .set_encoding(Encoding::DELTA_BINARY_PACKED)
+            .build();
+        let out = Checked { out: file, len: 0, crc32c: 0 };
+        let writer = SerializedFileWriter::new(out, schema().at(&path)?, Arc::new(properties)).at(&path)?;
+        Ok(Self { path, temporary, making, writer })
+    }
+
+    /// Adds the rows of a table, which follow those that are there.
+    pub(crate) fn group(&mut self, table: &Table) -> Result<(), RollupsError> {
+        let path = &self.temporary.path;
+        let mut group = self.writer.next_row_group().at(path)?;
+        for column in Column::ALL {
+            let values = table.column(*column)?;
+            let Some(mut chunk) = group.next_column().at(path)? else { break };
+            let typed = chunk.typed::<Int64Type>();
+            if column.is_nullable() {
+                let levels: Vec<i16> = values.iter().map(|value| i16::from(*value != NONE)).collect();
+                let present: Vec<i64> = values.iter().copied().filter(|value| *value != NONE).collect();
+                typed.write_batch(&present, Some(&levels), None).at(path)?;
+            } else {
+                typed.write_batch(&values, None, None).at(path)?;
+            }
+            chunk.close().at(path)?;
+        }
+        group.close().at(path)?;
+        Ok(())
+    }
+
+    /// Makes the file durable, and gives it its name.
+    pub(crate) fn finish(mut self) -> Result<(), RollupsError> {
+        let path = &self.temporary.path;
+        // The pages are out by now, the footer is not.
+        self.writer.flush().at(path)?;
+        let (pages_len, pages_crc32c) = (self.writer.inner().len, self.writer.inner().crc32c);
+        let footer = Footer { making: self.making, pages_len, pages_crc32c };
+        let text = serde_json::to_string(&footer).map_err(io::Error::from).at(path)?;
+        self.writer.append_key_value_metadata(KeyValue::new(KEY.to_owned(), text));
+        let file = self.writer.into_inner().at(path)?.out;
+        file.sync_all().at(path)?;
+        fs::rename(path, &self.path).at(&self.path)?;
+        self.temporary.is_whole = true;
+        let folder = self.path.parent().unwrap_or(&self.path);
+        File::open(folder).and_then(|folder| folder.sync_all()).at(folder)
+    }
 }
 
 /// A file in memory, checked.
@@ -187,33 +221,53 @@ impl Encoded {
         self.bytes
     }
 
+    /// How many row groups there are.
+    pub(crate) fn groups(&self) -> usize {
+        self.reader.num_row_groups()
+    }
+
+    /// The rows of a row group.
+    pub(crate) fn entries(&self, group: usize) -> Result<Vec<Entry>, RollupsError> {
+        let mut columns: [Vec<i64>; COLUMNS] = std::array::from_fn(|_| Vec::new());
+        for (column, values) in Column::ALL.iter().zip(&mut columns) {
+            self.read(group, *column, values)?;
+        }
+        Table::decoded(columns).entries()
+    }
+
     /// Decodes a column.
     pub(crate) fn column(&self, column: Column) -> Result<Vec<i64>, RollupsError> {
         let mut out = Vec::with_capacity(self.rows.min(ROWS_BELIEVED));
-        for group in 0..self.reader.num_row_groups() {
-            let group = self.reader.get_row_group(group).at(&self.path)?;
-            let ColumnReader::Int64ColumnReader(mut reader) =
-                group.get_column_reader(column as usize).at(&self.path)?
-            else {
-                return Err(RollupsError::bad(&self.path, "a column that holds no numbers"));
-            };
-            let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
-            if column.is_nullable() {
-                let believed = rows.min(ROWS_BELIEVED);
-                let (mut present, mut levels) = (Vec::with_capacity(believed), Vec::with_capacity(believed));
-                reader.read_records(rows, Some(&mut levels), None, &mut present).at(&self.path)?;
-                let mut present = present.into_iter();
-                out.extend(
-                    levels
-                        .iter()
-                        .map(|level| if *level == 0 { NONE } else { present.next().unwrap_or(NONE) }),
-                );
-            } else {
-                reader.read_records(rows, None, None, &mut out).at(&self.path)?;
-            }
-        }
+        (0..self.groups()).try_for_each(|group| self.read(group, column, &mut out))?;
         if out.len() == self.rows {
             Ok(out)
+        } else {
+            Err(RollupsError::bad(&self.path, "a column is too short"))
+        }
+    }
+
+    /// Decodes a column of a row group.
+    fn read(&self, group: usize, column: Column, out: &mut Vec<i64>) -> Result<(), RollupsError> {
+        let group = self.reader.get_row_group(group).at(&self.path)?;
+        let ColumnReader::Int64ColumnReader(mut reader) =
+            group.get_column_reader(column as usize).at(&self.path)?
+        else {
+            return Err(RollupsError::bad(&self.path, "a column that holds no numbers"));
+        };
+        let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
+        let begin = out.len();
+        if column.is_nullable() {
+            let believed = rows.min(ROWS_BELIEVED);
+            let (mut present, mut levels) = (Vec::with_capacity(believed), Vec::with_capacity(believed));
+            reader.read_records(rows, Some(&mut levels), None, &mut present).at(&self.path)?;
+            let mut present = present.into_iter();
+            let value = |level: &i16| if *level == 0 { NONE } else { present.next().unwrap_or(NONE) };
+            out.extend(levels.iter().map(value));
+        } else {
+            reader.read_records(rows, None, None, out).at(&self.path)?;
+        }
+        if out.len().saturating_sub(begin) == rows {
+            Ok(())
         } else {
             Err(RollupsError::bad(&self.path, "a column is too short"))
         }

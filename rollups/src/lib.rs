@@ -19,6 +19,7 @@ mod error;
 mod file;
 pub mod iot;
 pub mod rebuild;
+mod rewrite;
 mod store;
 mod table;
 #[cfg(test)]
@@ -29,6 +30,7 @@ mod zone;
 pub use columns::Column;
 pub use error::RollupsError;
 pub use file::Making;
+pub use rewrite::{DEVICES_A_GROUP, Kept, Rewrite};
 pub use store::{Store, by_device, sums};
 pub use table::{Entry, Part, Run, Table};
 pub use zone::{Zone, date_of, day_number};

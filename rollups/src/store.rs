@@ -18,10 +18,14 @@ use rustc_hash::FxHashSet;
 
 use crate::cache::Cache;
 use crate::error::At;
-use crate::file::{self, Encoded, Making};
+use crate::file::{Encoded, Making, Writer};
+use crate::rewrite::{Kept, Rewrite};
 use crate::table::{Entry, Part, Table};
 use crate::zone::{Zone, date_of, day_number};
 use crate::{Column, RollupsError};
+
+/// Devices of a row group of sums, of each of which there is a row.
+const DAYS_A_GROUP: usize = 65_536;
 
 /// The files of a folder, and the tables read from them.
 #[derive(Debug)]
@@ -116,7 +120,7 @@ impl Store {
     /// When the system refuses to read the file.
     pub fn slots(&self, day: i32) -> Result<Option<Arc<Table>>, RollupsError> {
         let path = self.slots_path(day);
-        self.cache.get(&path, || open(&path, &self.slots))
+        self.cache.get(&path, || Ok(open(&path, &self.slots)?.map(Table::encoded)))
     }
 
     /// The sums of a local day; `None` as in [`Store::slots`].
@@ -125,7 +129,7 @@ impl Store {
     /// As [`Store::slots`].
     pub fn day(&self, date: Date) -> Result<Option<Arc<Table>>, RollupsError> {
         let path = self.day_path(date);
-        self.cache.get(&path, || open(&path, &self.days))
+        self.cache.get(&path, || Ok(open(&path, &self.days)?.map(Table::encoded)))
     }
 
     /// Writes the slots of a UTC day again: those of the devices in `again` are `entries` now, those of all others stay.
@@ -137,14 +141,13 @@ impl Store {
         &self,
         day: i32,
         again: Option<&FxHashSet<DeviceId>>,
-        mut entries: Vec<Entry>,
+        entries: Vec<Entry>,
     ) -> Result<(), RollupsError> {
-        if let Some(again) = again
-            && let Some(known) = self.slots(day)?
-        {
-            entries.extend(known.entries()?.into_iter().filter(|entry| !again.contains(&entry.device)));
-        }
-        self.write(&self.slots_path(day), entries, &self.slots)
+        let kept = again.and_then(|_| self.kept(day));
+        let mut rewrite = self.rewrite(day, kept, again.is_none())?;
+        let again: Vec<DeviceId> = again.into_iter().flatten().copied().collect();
+        rewrite.put(&again, &|_| true, entries)?;
+        self.finish(rewrite)
     }
 
     /// Adds slots to a UTC day, which has none of these yet.
@@ -152,11 +155,36 @@ impl Store {
         self.replace(day, Some(&FxHashSet::default()), entries)
     }
 
-    fn write(&self, path: &Path, mut entries: Vec<Entry>, making: &Making) -> Result<(), RollupsError> {
-        entries.sort_unstable_by_key(|entry| (entry.device, entry.at));
-        let written = file::write(path, &Table::of(&entries), making);
-        self.cache.forget(path);
-        written
+    /// The slots of a UTC day, if all of the file can be read, without its columns in memory. What the system can't read counts as damaged.
+    #[must_use]
+    pub fn kept(&self, day: i32) -> Option<Kept> {
+        let opened = open(&self.slots_path(day), &self.slots);
+        let kept = opened.and_then(|encoded| encoded.map(Kept::check).transpose());
+        kept.unwrap_or_else(|error| {
+            tracing::error!(%error, "a rollup can't be read");
+            None
+        })
+    }
+
+    /// Begins to write the slots of a UTC day again. Of what is `kept`, the rows of devices that are not put in stay; if it `is_whole`,
+    /// of those alone that are put in as unreadable.
+    ///
+    /// # Errors
+    /// When the file can't be made.
+    pub fn rewrite(&self, day: i32, kept: Option<Kept>, is_whole: bool) -> Result<Rewrite, RollupsError> {
+        let writer = Writer::create(self.slots_path(day), self.slots.clone())?;
+        Ok(Rewrite::new(day, writer, kept, is_whole))
+    }
+
+    /// Puts a file that was written again in the place of the old one.
+    ///
+    /// # Errors
+    /// When a file can't be read or written; then the old one stays.
+    pub fn finish(&self, rewrite: Rewrite) -> Result<(), RollupsError> {
+        let path = self.slots_path(rewrite.day);
+        let finished = rewrite.finish();
+        self.cache.forget(&path);
+        finished
     }
 
     /// Whether a UTC day has a file of slots, sound or not.
@@ -172,16 +200,27 @@ impl Store {
     /// a file can't be written.
     pub fn sum_day(&self, date: Date) -> Result<(), RollupsError> {
         let slots = self.zone.slots(date);
-        let mut parts = Vec::new();
+        let path = self.day_path(date);
+        let mut devices: BTreeMap<DeviceId, Sums> = BTreeMap::new();
         for day in Zone::utc_days(&slots).filter(|day| self.has_slots(*day)) {
-            let Some(table) = self.readable(day) else {
-                self.remove(&self.day_path(date))?;
+            let Some(kept) = self.kept(day) else {
+                self.remove(&path)?;
                 return Err(RollupsError::Unread { date, day });
             };
-            parts.push(Part::whole(table));
+            kept.each(|entry| {
+                if slots.contains(&Slot(entry.at)) {
+                    devices.entry(entry.device).or_default().merge(&entry.sums);
+                }
+            })?;
         }
-        let entries = sums(&parts, &slots, day_number(date), &|_| true)?;
-        self.write(&self.day_path(date), entries, &self.days)
+        let at = day_number(date);
+        let entries: Vec<Entry> =
+            devices.into_iter().map(|(device, sums)| Entry { device, at, sums }).collect();
+        let mut writer = Writer::create(path.clone(), self.days.clone())?;
+        let written = entries.chunks(DAYS_A_GROUP).try_for_each(|group| writer.group(&Table::of(group)));
+        let written = written.and_then(|()| writer.finish());
+        self.cache.forget(&path);
+        written
     }
 
     /// The slots of a UTC day, if all of the file can be read: what the system can't read counts as damaged.
@@ -287,9 +326,8 @@ fn dates_in(folder: &Path) -> Result<BTreeSet<Date>, RollupsError> {
 }
 
 /// Reads a file; one that is damaged is named in the log and counts as not there.
-fn open(path: &Path, making: &Making) -> Result<Option<Table>, RollupsError> {
+fn open(path: &Path, making: &Making) -> Result<Option<Encoded>, RollupsError> {
     match Encoded::open(path, making) {
-        Ok(Some(encoded)) => Ok(Some(Table::encoded(encoded))),
         Ok(None) => {
             tracing::info!(path = %path.display(), "a rollup was made by other rules and is made again");
             Ok(None)
@@ -299,7 +337,7 @@ fn open(path: &Path, making: &Making) -> Result<Option<Table>, RollupsError> {
             tracing::error!(%error, "a rollup is damaged and is made again");
             Ok(None)
         }
-        Err(error) => Err(error),
+        other => other,
     }
 }
 

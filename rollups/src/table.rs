@@ -52,8 +52,13 @@ impl Table {
             let row = columns::numbers(entry.device.0.into(), entry.at.into(), &entry.sums);
             columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
         }
+        Self::decoded(columns)
+    }
+
+    /// Of columns of one length.
+    pub(crate) fn decoded(columns: [Vec<i64>; COLUMNS]) -> Self {
         Self {
-            rows: entries.len(),
+            rows: columns.first().map_or(0, Vec::len),
             columns: columns.map(|column| OnceLock::from(Arc::new(column))),
             runs: OnceLock::new(),
             encoded: None,

@@ -8,6 +8,10 @@ use motorpool_storage::ids::DeviceId;
 use motorpool_supervision::point::Position;
 use motorpool_supervision::rollups::{Slot, Sum, Sums};
 use motorpool_supervision::trips::TripSettings;
+use parquet::file::metadata::{
+    FileMetaData, ParquetMetaDataBuilder, ParquetMetaDataWriter, RowGroupMetaData,
+};
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use proptest::prelude::*;
 
 use super::*;
@@ -170,4 +174,108 @@ fn a_local_day_of_which_half_cannot_be_read_is_not_kept() {
     damaged.replace(20_515, None, some_entries(20_515)).unwrap();
     damaged.sum_day(date(2026, 3, 4)).unwrap();
     assert_eq!(damaged.day(date(2026, 3, 4)).unwrap().unwrap().rows(), 1);
+}
+
+/// Row groups of a file: how many rows each has.
+fn groups(path: &std::path::Path) -> Vec<i64> {
+    let reader = SerializedFileReader::new(fs::File::open(path).unwrap()).unwrap();
+    reader.metadata().row_groups().iter().map(|group| group.num_rows()).collect()
+}
+
+#[test]
+fn no_more_than_a_range_of_devices_is_written_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path(), "UTC");
+    let first = Slot::first_of_day(20_516).0;
+    let of = |device: u32, slot: i32| Entry {
+        device: DeviceId(device),
+        at: first + slot,
+        sums: Sums { distance_m: device + slot as u32, ..Sums::default() },
+    };
+    let city: Vec<Entry> = (1..=2_500).flat_map(|device| (0..3).map(move |slot| of(device, slot))).collect();
+    store.replace(20_516, None, city.clone()).unwrap();
+    let path = dir.path().join("slots/2026-03-04.parquet");
+    let full = DEVICES_A_GROUP as i64 * 3;
+    assert_eq!(groups(&path), [full, full, 7_500 - 2 * full]);
+    assert_eq!(store.slots(20_516).unwrap().unwrap().entries().unwrap(), city);
+    // One device in the middle is folded again: everything else is copied, a row group at a time.
+    let again = [DeviceId(1_500)].into_iter().collect();
+    store.replace(20_516, Some(&again), vec![of(1_500, 9)]).unwrap();
+    assert_eq!(groups(&path).iter().sum::<i64>(), 7_498);
+    assert!(groups(&path).iter().all(|rows| *rows <= full));
+    let wanted = city.iter().filter(|entry| entry.device.0 < 1_500).copied().chain([of(1_500, 9)]);
+    let wanted: Vec<Entry> =
+        wanted.chain(city.iter().filter(|entry| entry.device.0 > 1_500).copied()).collect();
+    assert_eq!(store.slots(20_516).unwrap().unwrap().entries().unwrap(), wanted);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_again_is_what_stays_and_what_is_new(
+        old in prop::collection::btree_set((1..20_u32, 0..5_i32), 0..60),
+        new in prop::collection::btree_set((1..20_u32, 0..5_i32), 0..60),
+        unreadable in prop::collection::btree_set(1..20_u32, 0..6),
+        at_once in 1..8_usize,
+        is_whole in any::<bool>(),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path(), "UTC");
+        let first = Slot::first_of_day(20_516).0;
+        let entry = |(device, slot): (u32, i32), metres| Entry {
+            device: DeviceId(device),
+            at: first + slot,
+            sums: Sums { distance_m: metres, ..Sums::default() },
+        };
+        let old: Vec<Entry> = old.into_iter().map(|at| entry(at, 1)).collect();
+        let is_readable = |device: DeviceId| !unreadable.contains(&device.0);
+        let new: Vec<Entry> = new.into_iter().map(|at| entry(at, 2)).filter(|new| is_readable(new.device)).collect();
+        store.replace(20_516, None, old.clone()).unwrap();
+        // All devices, or those with even numbers.
+        let devices: Vec<DeviceId> = (1..20).filter(|n| is_whole || n % 2 == 0).map(DeviceId).collect();
+        let mut rewrite = store.rewrite(20_516, store.kept(20_516), is_whole).unwrap();
+        for group in devices.chunks(at_once) {
+            let entries = new.iter().filter(|new| group.contains(&new.device)).copied().collect();
+            rewrite.put(group, &is_readable, entries).unwrap();
+        }
+        store.finish(rewrite).unwrap();
+        let is_again = |device: DeviceId| devices.contains(&device) && is_readable(device);
+        let mut wanted: Vec<Entry> = old.into_iter().filter(|old| !is_again(old.device)).collect();
+        wanted.extend(new.into_iter().filter(|new| is_again(new.device)));
+        wanted.sort_by_key(|entry| (entry.device, entry.at));
+        prop_assert_eq!(store.slots(20_516).unwrap().unwrap().entries().unwrap(), wanted);
+    }
+}
+
+#[test]
+fn a_footer_that_promises_more_rows_than_there_are_is_not_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    store(dir.path(), "UTC").replace(20_516, None, some_entries(20_516)).unwrap();
+    let path = dir.path().join("slots/2026-03-04.parquet");
+    let bytes = fs::read(&path).unwrap();
+    let reader = SerializedFileReader::new(bytes::Bytes::from(bytes.clone())).unwrap();
+    let (metadata, said) = (reader.metadata(), reader.metadata().file_metadata());
+    let lying = FileMetaData::new(
+        said.version(),
+        i64::MAX,
+        None,
+        said.key_value_metadata().cloned(),
+        said.schema_descr_ptr(),
+        None,
+    );
+    let group =
+        |group: &RowGroupMetaData| group.clone().into_builder().set_num_rows(i64::MAX).build().unwrap();
+    let groups = metadata.row_groups().iter().map(group).collect();
+    let metadata = ParquetMetaDataBuilder::new(lying).set_row_groups(groups).build();
+    let tail = bytes.len() - 8;
+    let footer_len = u32::from_le_bytes(bytes[tail..tail + 4].try_into().unwrap()) as usize;
+    let mut changed = bytes[..tail - footer_len].to_vec();
+    ParquetMetaDataWriter::new(&mut changed, &metadata).finish().unwrap();
+    fs::write(&path, changed).unwrap();
+    let store = store(dir.path(), "UTC");
+    // The pages are what they were, so it is opened; no column is as long as it says.
+    let table = store.slots(20_516).unwrap().unwrap();
+    assert!(table.column(Column::Distance).is_err() && table.column(Column::Last).is_err());
+    assert!(store.readable(20_516).is_none() && store.kept(20_516).is_none());
 }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
-use motorpool_rollups::{RollupsError, Zone};
-use motorpool_supervision::rollups::Slot;
-use rustc_hash::FxHashSet;
+use motorpool_rollups::{DEVICES_A_GROUP, Rewrite, RollupsError, Zone};
 use tokio_util::sync::CancellationToken;
 
 use super::marks::ALL;
-use super::{AskError, Folded, Needs, Rollups};
+use super::silent::slots_of;
+use super::{AskError, Needs, Rollups};
 use crate::ids::DeviceId;
 use crate::registry;
 
@@ -145,6 +144,15 @@ impl Keeper {
     }
 }
 
+/// A day on its way into its file.
+struct Refolded {
+    rewrite: Rewrite,
+    /// Devices of which part of the archive can't be read.
+    unreadable: BTreeSet<DeviceId>,
+    /// Whether it says more than the file that is there, if there is one.
+    has_news: bool,
+}
+
 impl Rollups {
     /// Folds the marked devices of a UTC day into its file.
     async fn write_day(self: &Arc<Self>, day: i32) -> Result<Written, AskError> {
@@ -153,17 +161,7 @@ impl Rollups {
             return Ok(Written::Nothing);
         }
         let marked: BTreeSet<DeviceId> = taken.iter().map(|mark| mark.device).collect();
-        let kept = self.read(move |store| Ok(store.readable(day))).await?;
-        // What of a day is in memory alone is marked device by device.
-        let is_archived = self.tracks.days().contains(&day);
-        let is_whole = marked.contains(&ALL) || (kept.is_none() && is_archived);
-        let devices: Vec<DeviceId> = if is_whole {
-            self.registry.snapshot().devices().map(|device| device.id).collect()
-        } else {
-            marked.into_iter().collect()
-        };
-        let range = Slot::first_of_day(day)..Slot::first_of_day(day.saturating_add(1));
-        let Folded { entries, unreadable } = self.fold(&range, &devices, Needs::Trips).await?;
+        let Refolded { rewrite, unreadable, has_news } = self.refold(day, marked).await?;
         if !unreadable.is_empty() {
             tracing::error!(
                 day,
@@ -176,19 +174,10 @@ impl Rollups {
             self.marks.stored(&unstored);
             taken.retain(|mark| !unreadable.contains(&mark.device));
         }
-        let again: FxHashSet<DeviceId> =
-            devices.into_iter().filter(|device| !unreadable.contains(device)).collect();
-        let has_news = match &kept {
-            Some(_) => !again.is_empty(),
-            None => {
-                is_archived || !entries.is_empty() || self.read(move |store| Ok(store.has_slots(day))).await?
-            }
-        };
         if has_news {
             let rollups = Arc::clone(self);
             let write = tokio::task::spawn_blocking(move || {
-                // Devices that can't be read keep their rows, if there is a file that has some.
-                rollups.store.replace(day, kept.is_some().then_some(&again), entries)?;
+                rollups.store.finish(rewrite)?;
                 rollups.sum_ended(rollups.store.dates_of(day));
                 Ok::<_, RollupsError>(())
             });
@@ -197,6 +186,41 @@ impl Rollups {
         let done = self.marks.done(taken);
         self.registry.remove_rollup_marks(&done).await?;
         Ok(if unreadable.is_empty() { Written::Whole } else { Written::Part })
+    }
+
+    /// Folds the marked devices of a UTC day, or all when its file can't be gone on from, a range of devices at a time.
+    async fn refold(self: &Arc<Self>, day: i32, marked: BTreeSet<DeviceId>) -> Result<Refolded, AskError> {
+        let kept = self.read(move |store| Ok(store.kept(day))).await?;
+        // What of a day is in memory alone is marked device by device.
+        let is_archived = self.tracks.days().contains(&day);
+        let is_whole = marked.contains(&ALL) || (kept.is_none() && is_archived);
+        let mut devices: Vec<DeviceId> = if is_whole {
+            self.registry.snapshot().devices().map(|device| device.id).collect()
+        } else {
+            marked.into_iter().collect()
+        };
+        devices.sort_unstable();
+        let is_kept = kept.is_some();
+        let mut rewrite = self.read(move |store| store.rewrite(day, kept, is_whole)).await?;
+        let mut unreadable = BTreeSet::new();
+        let (range, mut is_empty) = (slots_of(day), true);
+        for group in devices.chunks(DEVICES_A_GROUP) {
+            let folded = self.fold(&range, group, Needs::Trips).await?;
+            unreadable.extend(&folded.unreadable);
+            is_empty &= folded.entries.is_empty();
+            let group = group.to_vec();
+            let put = tokio::task::spawn_blocking(move || {
+                let is_readable = |device| !folded.unreadable.contains(&device);
+                rewrite.put(&group, &is_readable, folded.entries).map(|()| rewrite)
+            });
+            rewrite = put.await??;
+        }
+        let has_news = if is_kept {
+            unreadable.len() < devices.len()
+        } else {
+            is_archived || !is_empty || self.read(move |store| Ok(store.has_slots(day))).await?
+        };
+        Ok(Refolded { rewrite, unreadable, has_news })
     }
 
     /// Sums local days again that are over. Whether all of them could be; others are told of.

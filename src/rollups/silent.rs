@@ -54,6 +54,7 @@ impl Rollups {
     }
 }
 
-fn slots_of(day: i32) -> Range<Slot> {
+/// The slots of a UTC day.
+pub(super) fn slots_of(day: i32) -> Range<Slot> {
     Slot::first_of_day(day)..Slot::first_of_day(day.saturating_add(1))
 }

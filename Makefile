@@ -13,7 +13,7 @@ CHROMIUM ?= chromium
 CONSOLE_SOURCES = $(shell find console/src console/public -type f ! -name schema.d.ts) console/index.html console/package-lock.json \
   console/vite.config.ts console/svelte.config.js src/api/openapi.json
 
-.PHONY: run serve dev console console-check browser test lint unit recipes docs docs-and-fuzz fuzz soak bench setup
+.PHONY: run serve dev console console-check browser test lint unit recipes docs checks fuzz soak bench setup
 
 run: setup console
 	$(CARGO) run --release --bin motorpool -- demo
@@ -47,17 +47,22 @@ browser: console
 	  echo "SKIPPED: the browser tests. There is no $(CHROMIUM) here (Debian: sudo apt-get install chromium fonts-wqy-microhei)." >&2; \
 	fi
 
-# Documents are built and codecs fuzzed while tests wait for sockets and disks.
-test: setup console lint console-check
-	$(MAKE) --jobs=2 unit docs-and-fuzz
+# The code is checked, documented and fuzzed beside the tests: they wait for sockets and disks, and the compiler for itself.
+test: setup console console-check
+	$(MAKE) --jobs=2 unit checks
 	$(MAKE) browser
 
-docs-and-fuzz: docs
+checks:
+	$(MAKE) lint
+	$(MAKE) docs
 	$(MAKE) fuzz
+
+# In a folder of its own, so that neither waits for the other's lock.
+CHECKED = $${CARGO_TARGET_DIR:-target}/check
 
 lint:
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	$(CARGO) clippy --target-dir $(CHECKED) --workspace --all-targets --quiet -- -D warnings
 
 unit: recipes
 	$(CARGO) test --workspace --features fault-injection --no-fail-fast
@@ -73,7 +78,7 @@ target/python/.installed: exports/recipes/requirements.txt
 	fi
 
 docs:
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --target-dir $(CHECKED) --workspace --no-deps --quiet
 
 fuzz:
 	protocols/fuzz/smoke.sh $(FUZZ_SECONDS)

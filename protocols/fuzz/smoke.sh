@@ -3,7 +3,8 @@
 #
 #     protocols/fuzz/smoke.sh [SECONDS] [TARGET...]
 #
-# Fails when a target crashes; the input is then in protocols/fuzz/artifacts. Needs a C++ compiler for libFuzzer
+# A target is frame, message, session, or a protocol by its name (gt06, teltonika, ...): its session alone, with a
+# corpus of its own, started from its vectors. Fails when a target crashes; the input is then in protocols/fuzz/artifacts. Needs a C++ compiler for libFuzzer
 # and nothing else. Coverage is kept in protocols/fuzz/corpus from run to run.
 set -eu
 
@@ -23,12 +24,16 @@ cargo build --locked --target "$host" --target-dir target --bins
 
 vectors=${MOTORPOOL_FUZZ_VECTORS:-../../../shared/vectors}
 for target in "$@"; do
+    case $target in
+    frame | message | session) program=$target only= ;;
+    *) program=session only=$target ;;
+    esac
     mkdir -p "corpus/$target" "artifacts/$target"
     seeds="target/seeds/$target"
     mkdir -p "$seeds"
     log="target/$target.log"
-    if ! MOTORPOOL_FUZZ_SEEDS="$seeds" MOTORPOOL_FUZZ_VECTORS="$vectors" \
-        "target/$host/debug/$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
+    if ! MOTORPOOL_FUZZ_SEEDS="$seeds" MOTORPOOL_FUZZ_VECTORS="$vectors" MOTORPOOL_FUZZ_PROTOCOL="$only" \
+        "target/$host/debug/$program" -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
         -print_final_stats=1 -artifact_prefix="artifacts/$target/" "corpus/$target" "$seeds" >"$log" 2>&1
     then
         tail -n 60 "$log"

@@ -24,16 +24,16 @@ pub fn plant(wrap: impl Fn(&[u8]) -> Vec<Vec<u8>>) {
     write(&folder, streams.iter().flat_map(|stream| wrap(stream)));
 }
 
-/// Writes a seed for each row of vectors of each protocol: what `head` makes of the protocol's place in
-/// [`Protocol::ALL`], then the row's bytes.
-pub fn plant_rows(head: impl Fn(usize) -> Vec<u8>) {
+/// Writes a seed for each row of vectors of each protocol that has a head: the head, then the row's bytes.
+pub fn plant_rows(head: impl Fn(Protocol) -> Option<[u8; 2]>) {
     let Some((folder, vectors)) = seeds_folder().zip(std::env::var_os("MOTORPOOL_FUZZ_VECTORS")) else { return };
     let mut seeds = Vec::new();
-    for (place, protocol) in Protocol::ALL.iter().enumerate() {
+    for protocol in Protocol::ALL {
+        let Some(head) = head(*protocol) else { continue };
         for name in [format!("{protocol}.jsonl"), format!("traccar-{protocol}.jsonl")] {
             let text = std::fs::read_to_string(Path::new(&vectors).join(name)).unwrap_or_default();
             let rows = text.lines().filter_map(|line| bytes_of(line, *protocol));
-            seeds.extend(rows.map(|bytes| [head(place), bytes].concat()));
+            seeds.extend(rows.map(|bytes| [&head, &bytes[..]].concat()));
         }
     }
     write(&folder, seeds.into_iter());

@@ -20,7 +20,10 @@ const NOW: UtcMillis = UtcMillis(1_760_000_000_000);
 
 /// The only protocol to try, if one is named.
 static ONLY: LazyLock<Option<Protocol>> =
-    LazyLock::new(|| Protocol::from_name(&std::env::var("MOTORPOOL_FUZZ_PROTOCOL").unwrap_or_default()));
+    LazyLock::new(|| {
+        let name = std::env::var("MOTORPOOL_FUZZ_PROTOCOL").ok().filter(|name| !name.is_empty())?;
+        Some(Protocol::from_name(&name).unwrap_or_else(|| panic!("there is no protocol {name}")))
+    });
 
 /// A gate that knows everybody whose number does not end with 9.
 struct FuzzGate {
@@ -101,7 +104,14 @@ fn read(protocol: Protocol, raw: &[u8], profile: &Profile) {
     }
 }
 
-fuzz_target!(init: plant_rows(|place| vec![u8::try_from(place).unwrap_or(0), 0x87]), |data: &[u8]| {
+/// What a seed of a protocol begins with; nothing for a protocol that is not tried.
+fn head(protocol: Protocol) -> Option<[u8; 2]> {
+    let place = Protocol::ALL.iter().position(|known| *known == protocol)?;
+    let is_tried = ONLY.is_none_or(|only| only == protocol);
+    is_tried.then_some([u8::try_from(place).unwrap_or(0), 0x87])
+}
+
+fuzz_target!(init: plant_rows(head), |data: &[u8]| {
     let Some((&[place, options], stream)) = data.split_first_chunk::<2>() else { return };
     let of_place = Protocol::ALL.get(usize::from(place) % Protocol::ALL.len()).copied();
     let Some(protocol) = ONLY.or(of_place) else { return };

@@ -9,6 +9,9 @@
 CARGO ?= cargo
 FUZZ_SECONDS ?= 8
 CHROMIUM ?= chromium
+# The protocols whose session is fuzzed alone in `make soak`.
+FUZZED = jt808 gb32960 gt06 teltonika h02 meitrack totem t800x eelink ruptela castel jt809 gl200 wialon suntech gps103 tk103 xexun jt600 osmand \
+  json emqx-jt808 emqx-gb32960 owntracks
 
 CONSOLE_SOURCES = $(shell find console/src console/public -type f ! -name schema.d.ts) console/index.html console/package-lock.json \
   console/vite.config.ts console/svelte.config.js src/api/openapi.json
@@ -87,6 +90,7 @@ soak: setup
 	$(CARGO) build --release --bin motorpool
 	KILL_ROUNDS=50 $(CARGO) test --release --features fault-injection --test integration kill -- --nocapture
 	protocols/fuzz/smoke.sh 300
+	protocols/fuzz/smoke.sh 60 $(FUZZED)
 	tests/fuzz-api.sh target/release/motorpool 300
 
 bench: setup

@@ -8,7 +8,7 @@ use motorpool_protocols::UtcMillis;
 use motorpool_supervision::finding::{Finding, Rule};
 use motorpool_supervision::ids::{DeviceId, VehicleId};
 use motorpool_supervision::judge::{
-    LOOK_AHEAD_DAYS, LOOK_BACK_DAYS, VehicleHistory, judge_fleet, judge_vehicle, looks_ahead_to,
+    LOOK_BACK_DAYS, VehicleHistory, judge_fleet, judge_vehicle, looks_ahead_to,
 };
 use motorpool_supervision::point::Point;
 use motorpool_supervision::register::{Binding, SensitiveKind, Versioned, ZoneKind};
@@ -211,14 +211,15 @@ pub(super) struct Found {
     pub(super) wanted: Vec<Finding>,
 }
 
-/// The time of which judging these days takes the rows.
+/// The time of which judging these days takes the rows: as far as rules look back, and ahead as far as they may look where an order of
+/// several days holds. Of the days to come there are only the orders that are planned.
 pub(super) fn rows_window(first: Date, last: Date) -> (UtcMillis, UtcMillis) {
     let shifted = |date: Date, days: i64| date.saturating_add(jiff::Span::new().days(days));
     let midnight =
         |date: Date| date.to_zoned(jiff::tz::TimeZone::UTC).map(|at| at.timestamp().as_millisecond());
     // A day more on either side covers every time zone.
     let from = UtcMillis(midnight(shifted(first, -LOOK_BACK_DAYS - 1)).unwrap_or(0));
-    let to = UtcMillis(midnight(shifted(last, LOOK_AHEAD_DAYS + 2)).unwrap_or(i64::MAX));
+    let to = UtcMillis(midnight(shifted(last, LOOK_BACK_DAYS + 2)).unwrap_or(i64::MAX));
     (from, to)
 }
 

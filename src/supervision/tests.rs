@@ -19,13 +19,25 @@ use super::judging::{open_flags, registered};
 use super::*;
 use crate::config::Config;
 use crate::ids::{DeviceId, Lsn};
-use crate::registry::{Change, Registry, Stored};
+use crate::registry::{Change, Flag, Registry, Stored};
 use crate::tracks::{Tracks, TracksWriter};
+
+mod several_days;
 
 /// 2026-03-04 08:00 in Shanghai, a Wednesday.
 const START_MS: i64 = 1_772_582_400_000;
 
 const DEVICE: DeviceId = DeviceId(1);
+
+const SECOND: DeviceId = DeviceId(2);
+
+const HOUR_S: i64 = 3_600;
+const DAY_S: i64 = 86_400;
+
+/// So many seconds after the start.
+const fn after(seconds: i64) -> UtcMillis {
+    UtcMillis(START_MS + seconds * 1_000)
+}
 
 /// A server's parts without sockets.
 struct House {
@@ -62,8 +74,30 @@ impl House {
         Self { registry, writer: tracks.writer(), tracks, marks, supervisor, lsn }
     }
 
+    /// The same house after a restart. What was received is in the journal; here the archive keeps it, and the marks come again.
+    async fn reopen(self, dir: &Path) -> Self {
+        let Self { registry, tracks, writer, supervisor, marks, .. } = self;
+        drop((writer, supervisor, marks));
+        tracks.close().expect("sealed");
+        drop(tracks);
+        registry.close().await;
+        drop(registry);
+        Self::open(dir).await
+    }
+
     async fn add<T: Stored>(&self, row: T) {
-        let change = Change::Add { id: None, valid: Span::ALWAYS, row };
+        self.add_during(Span::ALWAYS, row).await;
+    }
+
+    async fn add_during<T: Stored>(&self, valid: Span, row: T) {
+        self.write(Change::Add { id: None, valid, row }).await;
+    }
+
+    async fn correct<T: Stored>(&self, id: i64, valid: Span, row: T) {
+        self.write(Change::Correct { id, expected: None, valid, row }).await;
+    }
+
+    async fn write<T: Stored>(&self, change: Change<T>) {
         self.registry.write_rows(&[change], "test", UtcMillis(START_MS - 86_400_000)).await.expect("a row");
     }
 
@@ -75,7 +109,9 @@ impl House {
         let shape = Shape::Circle { centre, radius_m: 100 };
         self.add(Zone { name: "县府车场".to_owned(), kind: ZoneKind::Depot, shape, ..Zone::default() }).await;
         let (plate, depot) = ("县A00001".to_owned(), Some(ZoneId(1)));
-        self.add(Vehicle { plate, unit: UnitId(1), depot, ..Vehicle::default() }).await;
+        let (tank_l, norm_dl_per_100km) = (Some(60), Some(80));
+        let car = Vehicle { plate, unit: UnitId(1), depot, tank_l, norm_dl_per_100km, ..Vehicle::default() };
+        self.add(car).await;
         self.add(Binding {
             device: registered(DEVICE),
             vehicle: VehicleId(1),
@@ -90,13 +126,31 @@ impl House {
         }
     }
 
+    /// A second unit with a car of its own.
+    async fn furnish_second(&self) {
+        self.add(Unit { name: "县水利局".to_owned(), ..Unit::default() }).await;
+        let plate = "县A00002".to_owned();
+        self.add(Vehicle { plate, unit: UnitId(2), depot: Some(ZoneId(1)), ..Vehicle::default() }).await;
+        self.add(Binding {
+            device: registered(SECOND),
+            vehicle: VehicleId(2),
+            is_primary: true,
+            ..Binding::default()
+        })
+        .await;
+    }
+
     /// Takes fixes as the fold thread does, all received at `received`.
     fn receive(&mut self, fixes: &[Fix], received: UtcMillis) {
+        self.receive_from(DEVICE, fixes, received);
+    }
+
+    fn receive_from(&mut self, device: DeviceId, fixes: &[Fix], received: UtcMillis) {
         let mut batch = MarkBatch::default();
         for fix in fixes {
-            self.writer.append(DEVICE, received, fix, &[]);
+            self.writer.append(device, received, fix, &[]);
         }
-        batch.note(DEVICE, received, fixes);
+        batch.note(device, received, fixes);
         self.lsn += 8;
         self.writer.advance(Lsn(self.lsn), received);
         self.marks.publish(batch, Lsn(self.lsn));
@@ -110,11 +164,96 @@ impl House {
     async fn result(&self) -> (Vec<Segment>, Vec<Finding>) {
         let stored = self.registry.segments(registered(DEVICE), UtcMillis(0), UtcMillis(i64::MAX)).await;
         let segments = stored.expect("segments").into_iter().map(|stored| stored.segment).collect();
-        let days = jiff::civil::date(2026, 3, 1)..=jiff::civil::date(2026, 3, 31);
-        let flags = open_flags(&self.registry, None, &days).await.expect("flags");
-        let mut findings: Vec<Finding> = flags.into_iter().map(|flag| flag.finding).collect();
+        let mut findings: Vec<Finding> = self.flags().await.into_iter().map(|flag| flag.finding).collect();
         findings.sort_by_key(|finding| (finding.day, finding.rule, finding.from));
         (segments, findings)
+    }
+
+    /// Open flags.
+    async fn flags(&self) -> Vec<Flag> {
+        let days = jiff::civil::date(2026, 3, 1)..=jiff::civil::date(2026, 3, 31);
+        open_flags(&self.registry, None, &days).await.expect("flags")
+    }
+
+    /// The open flags of a rule with this aspect.
+    async fn asked(&self, rule: Rule, aspect: &str) -> Vec<Flag> {
+        let mut flags = self.flags().await;
+        flags.retain(|flag| flag.finding.rule == rule && flag.finding.aspect == aspect);
+        flags
+    }
+}
+
+/// What a device reports of a car that goes along a parallel.
+#[derive(Debug, Default)]
+struct Way {
+    fixes: Vec<Fix>,
+    second: i64,
+    metres: i64,
+}
+
+impl Way {
+    /// From so many seconds after the start.
+    fn from(second: i64) -> Self {
+        Self { second, ..Self::default() }
+    }
+
+    fn report(&mut self, is_driving: bool) {
+        let lon = east(self.metres).lon_e7;
+        self.fixes.push(Fix {
+            speed_dkmh: Some(if is_driving { 360 } else { 0 }),
+            status: Status(if is_driving { 3 } else { 2 }),
+            quality: Quality(0),
+            ..Fix::new(after(self.second), 300_000_000, lon)
+        });
+    }
+
+    /// Stands until so many seconds after the start, with a report every ten minutes.
+    fn stand(mut self, until: i64) -> Self {
+        while self.second < until {
+            self.report(false);
+            self.second += 600;
+        }
+        self.second = until;
+        self
+    }
+
+    /// Drives at 36 km/h to so many metres east of the first place.
+    fn drive(mut self, to: i64) -> Self {
+        while self.metres != to {
+            self.report(true);
+            self.second += 10;
+            self.metres += (to - self.metres).clamp(-100, 100);
+        }
+        self.report(true);
+        self.second += 60;
+        self
+    }
+
+    /// Says nothing until so many seconds after the start.
+    fn silent(mut self, until: i64) -> Self {
+        self.second = until;
+        self
+    }
+}
+
+/// The place so many metres east of the first.
+fn east(metres: i64) -> Position {
+    #[expect(clippy::cast_possible_truncation, reason = "a few kilometres")]
+    let lon_e7 = 1_100_000_000 + (metres as f64 / 0.009_63) as i32;
+    Position { lat_e7: 300_000_000, lon_e7 }
+}
+
+/// An order of the first unit for its car, taken in before it began.
+fn order(no: &str, from: i64, to: i64) -> Order {
+    Order {
+        no: no.to_owned(),
+        unit: UnitId(1),
+        vehicle: VehicleId(1),
+        planned_out: after(from),
+        planned_in: after(to),
+        entered_at: Some(after(-DAY_S)),
+        state: OrderState::Approved,
+        ..Order::default()
     }
 }
 
@@ -157,7 +296,7 @@ async fn a_zone_that_would_excuse_a_flag_does_not_let_it_go_by_itself() {
     house.add(exemption).await;
     for days in 0..3 {
         house.pass().await;
-        let live = live_rules(&house).await;
+        let live = live_rules(&house, "v1-2026-03-04").await;
         assert_eq!(live.iter().filter(|rule| **rule == Rule::R01).count(), 2, "{live:?}");
         let later = UtcMillis(LATER.0 + (days + 1) * 86_400_000);
         let fix = Fix::new(UtcMillis(START_MS + (15 + days) * 3_600_000), 300_000_000, 1_100_000_000);
@@ -167,8 +306,9 @@ async fn a_zone_that_would_excuse_a_flag_does_not_let_it_go_by_itself() {
     assert!(findings.iter().all(|finding| finding.rule != Rule::R01), "the exemption counts: {findings:#?}");
 }
 
-async fn live_rules(house: &House) -> Vec<Rule> {
-    let case = cases::load(&house.registry, "v1-2026-03-04").await.expect("a case").expect("is there");
+/// The rules of what a case still asks.
+async fn live_rules(house: &House, case: &str) -> Vec<Rule> {
+    let case = cases::load(&house.registry, case).await.expect("a case").expect("is there");
     case.live_flags().map(|live| live.flag.rule).collect()
 }
 
@@ -276,14 +416,7 @@ proptest! {
                     }
                     Step::Pass => house.pass().await,
                     Step::Restart => {
-                        let House { registry, tracks, writer, supervisor, marks, .. } = house;
-                        // What was received is in the journal; here the archive keeps it, and the marks come again with all of it.
-                        drop((writer, supervisor, marks));
-                        tracks.close().expect("sealed");
-                        drop(tracks);
-                        registry.close().await;
-                        drop(registry);
-                        house = House::open(right.path()).await;
+                        house = house.reopen(right.path()).await;
                     }
                 }
             }

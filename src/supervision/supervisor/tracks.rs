@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
+use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::Cause;
-use motorpool_supervision::ids::DeviceId;
+use motorpool_supervision::ids::{DeviceId, VehicleId};
 use motorpool_supervision::judge::LOOK_BACK_DAYS;
 use motorpool_supervision::register::{Binding, Versioned};
 use motorpool_supervision::trips::Segment;
+use motorpool_supervision::world::World;
 
 use super::super::days::Days;
 use super::super::derive::{Derived, derive};
@@ -21,6 +23,11 @@ use crate::registry::{Judgement, StoredSegment, revise_segments};
 
 /// Devices derived and judged in one transaction.
 pub(super) const DEVICES_AT_ONCE: usize = 64;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A stretch of a device's track: from when to when.
+type Stretch = (DeviceId, UtcMillis, UtcMillis);
 
 impl Supervisor {
     /// The devices to derive: marked ones, those whose open trip silence has ended, after a start those that rested, and all when marks
@@ -66,7 +73,7 @@ impl Supervisor {
         self.status.derived.fetch_add(derived.len() as u64, Ordering::Relaxed);
         let mut judgement = Judgement::default();
         let mut fresh = BTreeMap::new();
-        let mut touched: Vec<(DeviceId, UtcMillis, UtcMillis)> = Vec::new();
+        let mut touched: Vec<Stretch> = Vec::new();
         let (mut open, mut open_trips) = (Vec::new(), Vec::new());
         for derived in derived {
             open.push((registered(derived.device), derived.open_since));
@@ -75,11 +82,14 @@ impl Supervisor {
         }
         touched.extend(self.late_fixes(group)?);
         let days = self.days_of(&touched, bindings).await?;
+        let mut fleet_days = self.days_from_to(&touched)?;
         let mut cause_days = BTreeMap::new();
-        if !days.is_empty() {
-            let found = self.judge_days(&days, &fresh).await?;
-            add_flags(&mut judgement, &found, judging::BY_FIXES);
-            cause_days = days_by_vehicle(&days);
+        if let Some(judged) = self.judge_days(&days, &fresh).await? {
+            add_flags(&mut judgement, &judged.found, judging::BY_FIXES);
+            let within = self.judged_range()?;
+            let ends = touched.iter().flat_map(|stretch| order_ends(&judged.world, *stretch, bindings));
+            fleet_days.extend(ends.filter(|day| within.contains(day)));
+            cause_days = days_by_vehicle(&judged.days);
         }
         let is_empty = judgement.segments.is_empty()
             && judgement.gone_segments.is_empty()
@@ -101,20 +111,23 @@ impl Supervisor {
         for (device, trip) in open_trips {
             self.parts.marks.days().set_open(device, trip);
         }
-        let zone = self.local()?;
-        for (_, from, to) in &touched {
-            let last = zone.local(*to).0;
-            let days = zone.local(*from).0.series(jiff::Span::new().days(1));
-            self.fleet_days.extend(days.take_while(|day| *day <= last));
-        }
+        self.fleet_days.extend(fleet_days);
         self.sync_cases(&cause_days, &|_| Cause::LateFixes).await
     }
 
+    /// The local days of changed stretches.
+    fn days_from_to(&self, touched: &[Stretch]) -> anyhow::Result<BTreeSet<Date>> {
+        let zone = self.local()?;
+        let days = touched.iter().flat_map(|(_, from, to)| {
+            let last = zone.local(*to).0;
+            let days = zone.local(*from).0.series(jiff::Span::new().days(1));
+            days.take_while(move |day| *day <= last)
+        });
+        Ok(days.collect())
+    }
+
     /// What came of days whose night is over. A car that only stood changes no trip, but what was missing is there now.
-    fn late_fixes(
-        &self,
-        group: &[(DeviceId, Mark)],
-    ) -> anyhow::Result<Vec<(DeviceId, UtcMillis, UtcMillis)>> {
+    fn late_fixes(&self, group: &[(DeviceId, Mark)]) -> anyhow::Result<Vec<Stretch>> {
         let zone = self.local()?;
         let settled = zone.local(UtcMillis(self.now.0.saturating_sub(SETTLED_AFTER_MS))).0;
         let end = zone.instant(settled, 1_440);
@@ -128,7 +141,7 @@ impl Supervisor {
         derived: Derived,
         judgement: &mut Judgement,
         fresh: &mut BTreeMap<DeviceId, Fresh>,
-        touched: &mut Vec<(DeviceId, UtcMillis, UtcMillis)>,
+        touched: &mut Vec<Stretch>,
     ) -> anyhow::Result<()> {
         let device = registered(derived.device);
         if derived.is_damaged {
@@ -171,11 +184,7 @@ impl Supervisor {
 
     /// The vehicle-days that changed stretches of tracks touch: the night before, and the weeks after in which rules look back on them. When a
     /// device was not heard of so early before, every day since: silence after a first word is asked about, whenever that word arrives.
-    async fn days_of(
-        &self,
-        touched: &[(DeviceId, UtcMillis, UtcMillis)],
-        bindings: &[Versioned<Binding>],
-    ) -> anyhow::Result<Days> {
+    async fn days_of(&self, touched: &[Stretch], bindings: &[Versioned<Binding>]) -> anyhow::Result<Days> {
         let mut days = Days::default();
         let world = self.local()?;
         let judged = self.judged_range()?;
@@ -187,15 +196,36 @@ impl Supervisor {
             let rest = self.rests.get(device).map(|rest| rest.stop.start);
             let is_first_word = [stored, rest].into_iter().flatten().min().is_none_or(|known| *from < known);
             let last = if is_first_word { today } else { looked_back_on.min(today) };
-            let bound = bindings.iter().filter(|binding| {
-                binding.row.device == *device && binding.row.is_primary && binding.valid.overlaps(*from, *to)
-            });
-            for binding in bound {
-                days.add(binding.row.vehicle, first.min(last)..=last);
+            for vehicle in bound(bindings, (*device, *from, *to)) {
+                days.add(vehicle, first.min(last)..=last);
             }
         }
         Ok(days)
     }
+}
+
+/// The vehicles whose primary device a device was over a stretch.
+fn bound(bindings: &[Versioned<Binding>], (device, from, to): Stretch) -> impl Iterator<Item = VehicleId> {
+    let is_bound = move |binding: &&Versioned<Binding>| {
+        binding.row.device == device && binding.row.is_primary && binding.valid.overlaps(from, to)
+    };
+    bindings.iter().filter(is_bound).map(|binding| binding.row.vehicle)
+}
+
+/// The days on which orders end whose trips may lie in a changed stretch: whether an order was used is asked on the day of its planned
+/// return.
+fn order_ends(
+    world: &World,
+    stretch: Stretch,
+    bindings: &[Versioned<Binding>],
+) -> impl Iterator<Item = Date> {
+    let (_, from, to) = stretch;
+    // A car may leave a little before its order begins, and come back after it has ended.
+    let (from, to) = (UtcMillis(from.0.saturating_sub(DAY_MS)), UtcMillis(to.0.saturating_add(DAY_MS)));
+    let orders =
+        bound(bindings, stretch).flat_map(move |vehicle| world.orders(vehicle)).map(|order| &order.row);
+    let holding = orders.filter(move |order| order.planned_out <= to && from <= order.planned_in);
+    holding.map(|order| world.local(order.planned_in).0)
 }
 
 /// The stretches of a segment whose sums it decides: all of a trip; where a stop or a gap begins and ends, which may be years apart.

@@ -5,7 +5,7 @@
 
 use super::R13;
 use super::fuel_elsewhere::fills_on;
-use super::lookback::is_known_since;
+use super::lookback::{earliest, is_known_since};
 use super::whereabouts::seconds;
 use crate::UtcMillis;
 use crate::finding::{Finding, Measure, Missing, Rule};
@@ -24,10 +24,11 @@ const LEVEL_FILL_MIN_CL: u32 = 1_500;
 const REST_DKMH: u16 = 30;
 
 pub(crate) fn judge(day: &VehicleDay<'_>, findings: &mut Vec<Finding>) {
+    let earliest = earliest(day);
     let fills: Vec<_> = day
         .world
         .fuel_fills(day.id())
-        .filter(|fill| is_fuel(&fill.row) && fill.row.quantity_cl > 0)
+        .filter(|fill| earliest <= fill.row.stamp.at && is_fuel(&fill.row) && fill.row.quantity_cl > 0)
         .collect();
     for fill in fills_on(day).filter(|fill| is_fuel(&fill.row) && fill.row.quantity_cl > 0) {
         // Found by identity of the row: several fills may share an instant.
@@ -318,6 +319,17 @@ mod tests {
                 [Some(50_000_000), None, None, Some(50_500_000)][n];
         }
         scene
+    }
+
+    #[test]
+    fn fills_from_before_the_time_looked_back_on_do_not_count() {
+        let mut scene = four_fills(19);
+        scene.flag(Rule::R13, DAY);
+        // 35 days before the day, and a minute more.
+        for (time, found) in [("2026-03-03 00:00", 1), ("2026-03-02 23:59", 0)] {
+            scene.register.fuel_fills[0].row.stamp.at = at(time);
+            assert_eq!(aspects(&scene).len(), found, "{time}");
+        }
     }
 
     #[test]

@@ -250,7 +250,8 @@ pub(super) async fn sync(
     let mut by_case = group(findings.iter().filter(|finding| days.contains(&finding.day)));
     if vehicle == VehicleId::default() {
         // Cases of units whose questions are all gone are told so, too.
-        for row in unit_cases(registry, *first, *last).await? {
+        let rows = unit_cases(registry, *first, *last).await?;
+        for row in rows.into_iter().filter(|row| days.contains(&row.day)) {
             by_case.entry(CaseKey { subject: Subject::Unit(row.unit), day: row.day }).or_default();
         }
     } else {

@@ -23,6 +23,7 @@ use crate::registry::{Change, Flag, Registry, Stored};
 use crate::tracks::{Tracks, TracksWriter};
 
 mod several_days;
+mod unit_cases;
 
 /// 2026-03-04 08:00 in Shanghai, a Wednesday.
 const START_MS: i64 = 1_772_582_400_000;

@@ -22,6 +22,7 @@ use crate::ids::{DeviceId, Lsn};
 use crate::registry::{Change, Flag, Registry, Stored};
 use crate::tracks::{Tracks, TracksWriter};
 
+mod registers_changed;
 mod several_days;
 mod unit_cases;
 

@@ -119,7 +119,7 @@ impl Supervisor {
             settled,
             fleet_days: BTreeSet::new(),
             fleet_judged_at: None,
-            known: Known::Now,
+            known: known_at(checkpoint),
             unsynced: BTreeMap::new(),
             is_started: false,
             is_resumed: false,
@@ -181,7 +181,7 @@ impl Supervisor {
     }
 
     /// One pass over what has arrived whole. While something is still arriving, other judging waits as well.
-    async fn pass_arrived(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn pass_arrived(&mut self) -> anyhow::Result<()> {
         let mut taken = self.parts.marks.take();
         let held = self.backlog.hold_back(&mut taken);
         let is_whole = held.devices.is_empty();
@@ -197,6 +197,7 @@ impl Supervisor {
             // What was derived but not written must be derived again, from where the stored state rests.
             self.checkpoint = self.parts.registry.checkpoint().await?;
             self.rests = self.parts.registry.rests().await?.into_iter().collect();
+            self.known = known_at(self.checkpoint);
             self.is_resumed = false;
         }
         result
@@ -267,4 +268,11 @@ impl Supervisor {
         self.checkpoint = Some(judgement.checkpoint);
         Ok(())
     }
+}
+
+/// As of when a pass that judges no changes of the registry judges tracks: what was written later is nobody's late fix. Before the first
+/// change was judged there is nothing that one could clear.
+fn known_at(checkpoint: Option<Checkpoint>) -> Known {
+    let judged = checkpoint.map(|checkpoint| checkpoint.change).filter(|change| *change > 0);
+    judged.map_or(Known::Now, Known::Change)
 }

@@ -16,7 +16,7 @@ use motorpool_supervision::register::{Register, Rental, Row as _};
 use motorpool_supervision::world::World;
 use serde::{Deserialize, Serialize};
 
-use super::changes::{is_about_the_fleet, touched};
+use super::changes::{Before, is_about_the_fleet, touched};
 use super::days::Days;
 use super::judging::{self, Sources, is_fleet_rule, rows_window};
 use crate::registry::{Changed, Flag, FlagFilter, FlagState, Known, Registry, RowScope, revise_flags};
@@ -158,7 +158,7 @@ async fn touched_days(
     let mut days = Days::default();
     for register in [register, after] {
         let world = World::new(register, sources.time_zone)?;
-        days.extend(touched(&world, changed, &BTreeMap::new(), &within));
+        days.extend(touched(&world, changed, &Before::default(), &within));
     }
     Ok(days)
 }

@@ -164,7 +164,8 @@ stored! {
         about: Some((row.at, row.at)),
         ..Facts::default()
     };
-    DeviceWork, ledger true => |row| Facts {
+    // Not of one car alone: whether a device was moved without one is asked in each car that it was ever in.
+    DeviceWork => |row| Facts {
         key: key(&row.no),
         vehicle: Some(row.vehicle),
         about: hull([row.from, row.to]),

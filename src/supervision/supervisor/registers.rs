@@ -9,7 +9,8 @@ use motorpool_supervision::judge::LOOK_BACK_DAYS;
 use motorpool_supervision::register::{Order, Row as _, Versioned};
 use motorpool_supervision::world::World;
 
-use super::super::{changes, judging};
+use super::super::changes::{self, Before};
+use super::super::judging;
 use super::Supervisor;
 use crate::registry::{Changed, Known, RowScope};
 
@@ -29,8 +30,8 @@ impl Supervisor {
         let bounds = (*within.start(), *within.end());
         let zone = &self.parts.settings.time_zone;
         let (world, _) = judging::world(&registry, &RowScope::All, zone, bounds, self.known).await?;
-        let moved = changes::moved_marks(&registry, &changed).await?;
-        let days = changes::touched(&world, &changed, &moved, &within);
+        let before = Before::read(&registry, &changed, seen, change).await?;
+        let days = changes::touched(&world, &changed, &before, &within);
         if changed.iter().any(changes::is_about_the_fleet) {
             let recent = within.end().saturating_sub(jiff::Span::new().days(LOOK_BACK_DAYS));
             self.fleet_days.extend(days.all().into_iter().filter(|day| *day >= recent));

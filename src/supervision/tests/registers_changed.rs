@@ -1,8 +1,14 @@
 //! Changes of the registers: which days are judged again, and that what they clear is never taken for late fixes.
 
-use motorpool_supervision::register::Exemption;
+use std::collections::BTreeMap;
 
+use jiff::civil::{Date, date};
+use motorpool_supervision::register::{DeviceWork, Exemption};
+
+use super::days::Days;
+use super::judging::Sources;
 use super::*;
+use crate::registry::{Known, RowScope};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_while_a_track_lies_behind_takes_no_exemption_for_late_fixes() {
@@ -38,4 +44,99 @@ async fn a_start_while_a_track_lies_behind_takes_no_exemption_for_late_fixes() {
 async fn nights(house: &House) -> usize {
     let of_first = |flag: &&Flag| (flag.finding.rule, flag.finding.vehicle) == (Rule::R07, VehicleId(1));
     house.flags().await.iter().filter(of_first).count()
+}
+
+fn complete_to(feed: Feed, seconds: i64) -> Watermark {
+    Watermark { unit: None, feed, complete_from: UtcMillis(0), complete_to: after(seconds) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mark_that_moved_twice_touches_all_that_it_passed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut house = House::open(dir.path()).await;
+    house.furnish().await;
+    house.correct(1, Span::ALWAYS, complete_to(Feed::Orders, -DAY_S)).await;
+    house.receive(&day(), LATER);
+    house.pass().await;
+    let undecided = |flags: Vec<Flag>| flags.iter().filter(|flag| !flag.finding.missing.is_empty()).count();
+    assert_eq!(undecided(house.asked(Rule::R01, "").await), 2);
+    for days in [20, 40] {
+        house.correct(1, Span::ALWAYS, complete_to(Feed::Orders, days * DAY_S)).await;
+    }
+    house.pass().await;
+    let asked = house.asked(Rule::R01, "").await;
+    assert_eq!((asked.len(), undecided(asked)), (2, 0));
+}
+
+fn bound(device: DeviceId, vehicle: i64) -> Binding {
+    let device = registered(device);
+    Binding { device, vehicle: VehicleId(vehicle), is_primary: true, ..Binding::default() }
+}
+
+/// What R23 asks of car 2 on a day when these cars are judged together.
+async fn of_second_car(house: &House, together: &[i64], day: Date) -> Vec<Finding> {
+    let scope = RowScope::Vehicles(together.iter().copied().map(VehicleId).collect());
+    let (world, _) = judging::world(&house.registry, &scope, "Asia/Shanghai", (day, day), Known::Now)
+        .await
+        .expect("a world");
+    let mut days = Days::default();
+    days.add(VehicleId(2), day..=day);
+    let (rests, fresh) = (BTreeMap::new(), BTreeMap::new());
+    let sources = Sources { registry: &house.registry, tracks: &house.tracks, rests: &rests, fresh: &fresh };
+    let mut found = judging::judge(sources, &world, &days, LATER).await.expect("judged").wanted;
+    found.retain(|finding| finding.rule == Rule::R23);
+    found
+}
+
+/// The device of car 1 is in car 2 since the second day.
+async fn with_moved_device(dir: &Path) -> House {
+    let mut house = House::open(dir).await;
+    house.furnish().await;
+    house.furnish_second().await;
+    house.add(complete_to(Feed::DeviceWorks, 400 * DAY_S)).await;
+    let until_then = Span::new(Span::ALWAYS.from, after(DAY_S));
+    house.correct(1, until_then, bound(DEVICE, 1)).await;
+    house.correct(2, until_then, bound(SECOND, 2)).await;
+    house.add_during(Span { from: after(DAY_S), to: None }, bound(DEVICE, 2)).await;
+    house.receive(&day(), LATER);
+    house.pass().await;
+    house
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_work_order_counts_in_every_car_that_the_device_was_in() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut house = with_moved_device(dir.path()).await;
+    let asked = house.asked(Rule::R23, "moved_device").await;
+    assert!(matches!(asked.as_slice(), [flag] if flag.finding.vehicle == VehicleId(2)), "{asked:#?}");
+    let (from, to) = (after(DAY_S - HOUR_S), after(DAY_S));
+    let (device, vehicle) = (registered(DEVICE), VehicleId(1));
+    house.add(DeviceWork { device, vehicle, from, to, ..DeviceWork::default() }).await;
+    let moved_on = date(2026, 3, 5);
+    let together = of_second_car(&house, &[1, 2], moved_on).await;
+    assert_eq!(of_second_car(&house, &[2], moved_on).await, together);
+    house.pass().await;
+    assert_eq!(house.asked(Rule::R23, "moved_device").await, []);
+    // The paper was about another device after all.
+    let device = registered(SECOND);
+    house.correct(1, Span::ALWAYS, DeviceWork { device, vehicle, from, to, ..DeviceWork::default() }).await;
+    house.pass().await;
+    assert_eq!(house.asked(Rule::R23, "moved_device").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_device_was_long_before_is_asked_on_the_day_on_which_it_was_fitted_elsewhere() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut house = House::open(dir.path()).await;
+    house.furnish().await;
+    house.furnish_second().await;
+    house.add(complete_to(Feed::DeviceWorks, 400 * DAY_S)).await;
+    house.correct(2, Span::new(Span::ALWAYS.from, after(0)), bound(SECOND, 2)).await;
+    house.correct(1, Span { from: after(0), to: None }, bound(DEVICE, 2)).await;
+    house.receive(&day(), LATER);
+    house.pass().await;
+    assert_eq!(house.asked(Rule::R23, "moved_device").await, []);
+    house.add_during(Span::new(after(-100 * DAY_S), after(-60 * DAY_S)), bound(DEVICE, 1)).await;
+    house.pass().await;
+    assert_eq!(house.asked(Rule::R23, "moved_device").await.len(), 1);
 }

@@ -8,8 +8,8 @@ use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::{DeviceId, UnitId, VehicleId};
 use motorpool_supervision::judge::LOOK_BACK_DAYS;
 use motorpool_supervision::register::{
-    Binding, DeviceWork, Duty, Emergency, Exemption, Order, Register, Rental, Row as _,
-    RuleSet, Span, Transfer, Unit, Vehicle, Versioned, Watermark, Zone,
+    Binding, CalendarYear, DeviceWork, Duty, Emergency, Exemption, Order, Register, Rental, Row as _,
+    RuleSet, Span, Transfer, Unit, Vehicle, Versioned, Watermark, WorkingHours, Zone,
 };
 use motorpool_supervision::world::World;
 
@@ -234,6 +234,8 @@ pub(super) fn is_about_the_fleet(change: &Changed) -> bool {
         Unit::KIND,
         Duty::KIND,
         Emergency::KIND,
+        CalendarYear::KIND,
+        WorkingHours::KIND,
     ]
     .contains(&change.kind.as_str())
 }

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::{ClearanceApproval, ClearancePreview};
 use motorpool_supervision::finding::{Finding, Nature, Outcome};
-use motorpool_supervision::register::{Register, Rental, Row as _};
+use motorpool_supervision::register::Register;
 use motorpool_supervision::world::World;
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +102,7 @@ pub async fn would_clear(
     }
     let days = touched_days(sources, changed, put, now).await?;
     let Some((first, last)) = days.bounds() else { return Ok(nothing) };
-    let is_for_fleet = changed.iter().any(|change| is_about_the_fleet(change) || change.kind == Rental::KIND);
+    let is_for_fleet = changed.iter().any(is_about_the_fleet);
     let mut open = open_questions(sources.registry, first..=last).await?;
     open.retain(|flag| {
         let finding = &flag.finding;
@@ -208,7 +208,7 @@ impl Judging<'_> {
         }
         for day in &self.fleet_days {
             let world = self.world(&RowScope::All, (*day, *day), put).await?;
-            let found = judging::judge_together(self.reader, &world, *day, self.now).await?;
+            let found = judging::judge_together(self.reader, &world, &(*day..=*day), self.now).await?;
             wanted.extend(found.wanted);
         }
         Ok(wanted)

@@ -84,7 +84,8 @@ fn days_between(first: Date, last: Date) -> i32 {
     (last - first).get_days()
 }
 
-fn runs(days: &BTreeSet<Date>) -> Vec<RangeInclusive<Date>> {
+/// Days as runs, in order; days close to one another are in one run with those between them.
+pub(super) fn runs(days: &BTreeSet<Date>) -> Vec<RangeInclusive<Date>> {
     let mut runs: Vec<RangeInclusive<Date>> = Vec::new();
     for &day in days {
         match runs.last_mut() {

@@ -282,21 +282,21 @@ fn known_days(
     (first <= *run.end()).then_some(first..=*run.end())
 }
 
-/// Judges one local day by the rules of the whole fleet.
+/// Judges local days by the rules of the whole fleet.
 pub(super) async fn judge_together(
     sources: Sources<'_>,
     world: &World,
-    day: Date,
+    days: &RangeInclusive<Date>,
     known_to: UtcMillis,
 ) -> anyhow::Result<Found> {
     let mut histories = Vec::new();
     for vehicle in world.vehicle_ids() {
-        histories.push((vehicle, sources.history(world, vehicle, &(day..=day), Detail::Segments).await?));
+        histories.push((vehicle, sources.history(world, vehicle, days, Detail::Segments).await?));
     }
     let borrowed: Vec<_> =
         histories.iter().map(|(vehicle, history)| history.borrowed(*vehicle, known_to)).collect();
-    let wanted = tokio::task::block_in_place(|| judge_fleet(world, &borrowed, day..=day));
-    let mut current = open_flags(sources.registry, None, &(day..=day)).await?;
+    let wanted = tokio::task::block_in_place(|| judge_fleet(world, &borrowed, days.clone()));
+    let mut current = open_flags(sources.registry, None, days).await?;
     current.retain(|flag| is_fleet_rule(flag.finding.rule));
     Ok(Found { current, wanted })
 }

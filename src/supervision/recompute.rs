@@ -45,7 +45,7 @@ pub async fn recompute(sources: &PackSources, flag: &Flag, now: UtcMillis) -> an
     let reader =
         Sources { registry: &sources.registry, tracks: &sources.tracks, rests: &rests, fresh: &fresh };
     let found = if is_fleet {
-        judging::judge_together(reader, &world, day, now).await?.wanted
+        judging::judge_together(reader, &world, &(day..=day), now).await?.wanted
     } else {
         let history = reader.history(&world, vehicle, &(day..=day), Detail::Points).await?;
         let judge = move || judge_vehicle(&world, history.borrowed(vehicle, now), day..=day);

@@ -147,7 +147,8 @@ stored! {
         about: Some((booked(row.from).0, row.to.map_or(UtcMillis(i64::MAX), |to| booked(to).1))),
         ..Facts::default()
     };
-    Rental, ledger true => |row| Facts {
+    // Renewals count together with what they renew, however long ago that began.
+    Rental => |row| Facts {
         key: key(&row.no),
         vehicle: row.vehicle,
         unit: Some(row.unit),

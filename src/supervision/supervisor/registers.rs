@@ -1,11 +1,10 @@
 //! Judges again what changes of the registers touch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use motorpool_supervision::cases::Cause;
 use motorpool_supervision::ids::VehicleId;
-use motorpool_supervision::judge::LOOK_BACK_DAYS;
 use motorpool_supervision::register::{Order, Row as _, Versioned};
 use motorpool_supervision::world::World;
 
@@ -25,6 +24,11 @@ impl Supervisor {
         }
         // A write that comes meanwhile has a higher number and is seen by the next pass.
         let change = changed.iter().map(|changed| changed.change).max().unwrap_or(seen);
+        let is_about_the_fleet = changed.iter().any(changes::is_about_the_fleet);
+        if is_about_the_fleet {
+            // What tracks have changed since goes by the registry as it was.
+            self.judge_waiting_fleet_days().await?;
+        }
         self.known = Known::Change(change);
         let within = self.judged_range()?;
         let bounds = (*within.start(), *within.end());
@@ -32,14 +36,11 @@ impl Supervisor {
         let (world, _) = judging::world(&registry, &RowScope::All, zone, bounds, self.known).await?;
         let before = Before::read(&registry, &changed, seen, change).await?;
         let days = changes::touched(&world, &changed, &before, &within);
-        if changed.iter().any(changes::is_about_the_fleet) {
-            let recent = within.end().saturating_sub(jiff::Span::new().days(LOOK_BACK_DAYS));
-            self.fleet_days.extend(days.all().into_iter().filter(|day| *day >= recent));
-            self.fleet_judged_at = None;
-        }
+        let fleet_days = if is_about_the_fleet { days.all() } else { BTreeSet::new() };
         let causes = causes(&world, &changed, change);
         let cause = |vehicle| causes.get(&vehicle).cloned().unwrap_or(Cause::RegistryChange { change });
         self.judge_in_groups(days, judging::BY_REGISTRY, &cause).await?;
+        self.judge_changed_fleet_days(fleet_days, &cause).await?;
         Ok(change)
     }
 }

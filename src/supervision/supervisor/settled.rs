@@ -7,12 +7,13 @@ use std::sync::atomic::Ordering;
 use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::Cause;
+use motorpool_supervision::ids::VehicleId;
 use motorpool_supervision::judge::LOOK_BACK_DAYS;
 use motorpool_supervision::register::Order;
 use motorpool_supervision::world::World;
 
-use super::super::days::Days;
-use super::super::judging;
+use super::super::days::{Days, runs};
+use super::super::judging::{self, Found};
 use super::groups::add_flags;
 use super::{SETTLED, Supervisor};
 use crate::registry::{Judgement, RowScope};
@@ -77,26 +78,62 @@ impl Supervisor {
             return Ok(());
         }
         self.fleet_judged_at = Some(self.now);
-        let ready: Vec<Date> = self.fleet_days.range(..=settled).copied().collect();
-        for day in ready {
+        self.judge_waiting_fleet_days().await
+    }
+
+    /// Judges the settled days that wait by the rules of the whole fleet.
+    pub(super) async fn judge_waiting_fleet_days(&mut self) -> anyhow::Result<()> {
+        let Some(settled) = self.settled else { return Ok(()) };
+        let ready: BTreeSet<Date> = self.fleet_days.range(..=settled).copied().collect();
+        self.judge_fleet_runs(&ready, judging::BY_FIXES, &|_| Cause::LateFixes).await
+    }
+
+    /// Judges days that a change of the registry touches by the rules of the whole fleet, by itself: what it clears must not look like late
+    /// fixes. Days that are not settled wait until they are.
+    pub(super) async fn judge_changed_fleet_days(
+        &mut self,
+        days: BTreeSet<Date>,
+        cause: &(dyn Fn(VehicleId) -> Cause + Sync),
+    ) -> anyhow::Result<()> {
+        let is_settled = |day: &Date| self.settled.is_some_and(|settled| *day <= settled);
+        let (ready, waiting): (BTreeSet<Date>, BTreeSet<Date>) = days.into_iter().partition(is_settled);
+        self.fleet_days.extend(waiting);
+        self.judge_fleet_runs(&ready, judging::BY_REGISTRY, cause).await
+    }
+
+    /// Judges days by the rules of the whole fleet, in runs: registers and tracks of a run are read once.
+    async fn judge_fleet_runs(
+        &mut self,
+        days: &BTreeSet<Date>,
+        reason: &str,
+        cause: &(dyn Fn(VehicleId) -> Cause + Sync),
+    ) -> anyhow::Result<()> {
+        for run in runs(days) {
             let registry = Arc::clone(&self.parts.registry);
             let zone = &self.parts.settings.time_zone;
-            let (world, _) = judging::world(&registry, &RowScope::All, zone, (day, day), self.known).await?;
+            let bounds = (*run.start(), *run.end());
+            let (world, _) = judging::world(&registry, &RowScope::All, zone, bounds, self.known).await?;
             let nothing = BTreeMap::new();
-            let found = judging::judge_together(self.sources(&nothing), &world, day, self.now).await?;
+            let found = judging::judge_together(self.sources(&nothing), &world, &run, self.now).await?;
             let mut judgement = Judgement::default();
-            add_flags(&mut judgement, &found, judging::BY_FIXES);
+            add_flags(&mut judgement, &found, reason);
             if !judgement.flags.is_empty() || !judgement.gone_flags.is_empty() {
                 self.commit(judgement).await?;
-                let vehicles = found.wanted.iter().map(|finding| finding.vehicle);
-                let vehicles = vehicles.chain(found.current.iter().map(|flag| flag.finding.vehicle));
-                let days = vehicles.map(|vehicle| (vehicle, BTreeSet::from([day]))).collect();
-                self.sync_cases(&days, &|_| Cause::LateFixes).await?;
+                self.sync_cases(&days_found(&found), cause).await?;
             }
-            self.fleet_days.remove(&day);
+            self.fleet_days.retain(|day| !run.contains(day));
         }
         Ok(())
     }
+}
+
+/// The vehicle-days that something was or is asked about.
+fn days_found(found: &Found) -> BTreeMap<VehicleId, BTreeSet<Date>> {
+    let mut days: BTreeMap<VehicleId, BTreeSet<Date>> = BTreeMap::new();
+    for finding in found.wanted.iter().chain(found.current.iter().map(|flag| &flag.finding)) {
+        days.entry(finding.vehicle).or_default().insert(finding.day);
+    }
+    days
 }
 
 /// Orders whose planned time ended on one of these days.

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::{Date, date};
-use motorpool_supervision::register::{DeviceWork, Exemption};
+use motorpool_supervision::register::{
+    CalendarDay, CalendarYear, DayRule, DeviceWork, Exemption, Row as _, SensitiveKind,
+};
 
 use super::days::Days;
 use super::judging::Sources;
 use super::*;
-use crate::registry::{Known, RowScope};
+use crate::registry::{Known, RowScope, preview};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_while_a_track_lies_behind_takes_no_exemption_for_late_fixes() {
@@ -139,4 +141,67 @@ async fn where_a_device_was_long_before_is_asked_on_the_day_on_which_it_was_fitt
     house.add_during(Span::new(after(-100 * DAY_S), after(-60 * DAY_S)), bound(DEVICE, 1)).await;
     house.pass().await;
     assert_eq!(house.asked(Rule::R23, "moved_device").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sunday_that_is_worked_is_no_gathering_and_a_second_person_says_so() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut house = House::open(dir.path()).await;
+    house.furnish().await;
+    house.furnish_second().await;
+    house.add(complete_to(Feed::SensitivePlaces, 400 * DAY_S)).await;
+    let (shape, kind) = (Shape::Circle { centre: east(5_000), radius_m: 50 }, SensitiveKind::Ktv);
+    let name = "歌城".to_owned();
+    house.add(Zone { name, kind: ZoneKind::Sensitive(kind), shape, ..Zone::default() }).await;
+    // Both from 10:00 to 12:00 on the Sunday.
+    let sunday = 4 * DAY_S;
+    for device in [DEVICE, SECOND] {
+        let out = Way::from(sunday).stand(sunday + HOUR_S).drive(5_000).stand(sunday + 4 * HOUR_S);
+        house.receive_from(device, &out.drive(0).stand(sunday + 8 * HOUR_S).fixes, after(8 * DAY_S));
+    }
+    house.pass().await;
+    assert_eq!(house.asked(Rule::R27, "").await.len(), 2);
+    let years = house.registry.rows::<CalendarYear>(Known::Now).await.expect("years");
+    let year = years.iter().find(|year| year.row.year == 2026).expect("this year");
+    let mut row = year.row.clone();
+    let (rule, name) = (DayRule::MakeupWorkday, "防汛".to_owned());
+    row.days.push(CalendarDay { date: date(2026, 3, 8), rule, name });
+    let change = Change::Correct { id: year.id, expected: None, valid: Span::ALWAYS, row };
+    let sources = ClearanceSources {
+        registry: &house.registry,
+        tracks: Some(&house.tracks),
+        time_zone: "Asia/Shanghai",
+        judge_back_days: 400,
+    };
+    let would = preview(&years, std::slice::from_ref(&change), "test", after(8 * DAY_S)).expect("a preview");
+    let cleared =
+        would_clear(sources, &would.changed, &|register| would.put_into(register), after(8 * DAY_S)).await;
+    let WouldClear::Flags(cleared) = cleared.expect("counted") else { panic!("few enough to be counted") };
+    assert_eq!(cleared.iter().filter(|flag| flag.finding.rule == Rule::R27).count(), 2, "{cleared:#?}");
+    house.write(change).await;
+    house.pass().await;
+    assert_eq!(house.asked(Rule::R27, "").await, []);
+    for case in ["v1-2026-03-08", "v2-2026-03-08"] {
+        assert!(live_rules(&house, case).await.contains(&Rule::R27), "{case}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_of_weeks_ago_is_held_against_the_others_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut house = House::open(dir.path()).await;
+    house.furnish().await;
+    house.add(order("P-1", 0, 4 * HOUR_S)).await;
+    house.add(order("P-2", 2 * HOUR_S, 6 * HOUR_S)).await;
+    house.receive(&day(), LATER);
+    house.pass().await;
+    assert_eq!(house.asked(Rule::R22, "one_car_many_orders").await.len(), 1);
+    house.receive(&Way::from(50 * DAY_S).stand(50 * DAY_S + HOUR_S).fixes, after(50 * DAY_S + HOUR_S));
+    house.pass().await;
+    assert_eq!(house.asked(Rule::R22, "one_car_many_orders").await.len(), 1);
+    let orders = house.registry.rows::<Order>(Known::Now).await.expect(Order::KIND);
+    let second = orders.iter().find(|order| order.row.no == "P-2").expect("the second");
+    house.correct(second.id, Span::ALWAYS, order("P-2", 4 * HOUR_S, 6 * HOUR_S)).await;
+    house.pass().await;
+    assert_eq!(house.asked(Rule::R22, "one_car_many_orders").await, []);
 }

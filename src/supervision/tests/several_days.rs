@@ -1,8 +1,8 @@
-//! Orders of several days: what is asked about them is asked with everything that it depends on, on whichever day something
+//! Orders and hires of several days: what is asked about them is asked with everything that it depends on, on whichever day something
 //! changes.
 
 use motorpool_supervision::finding::Outcome;
-use motorpool_supervision::register::{FuelFill, PlaceText, Stamp};
+use motorpool_supervision::register::{FuelFill, PlaceText, Rental, Stamp};
 
 use super::*;
 
@@ -90,6 +90,29 @@ async fn assert_same_again(house: &House, flag: &Flag, now: UtcMillis) {
     };
     let again = recompute(&sources, flag, now).await.expect("judged again");
     assert!(again.is_same(), "{again:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn renewals_count_together_with_a_hire_that_began_months_before() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut house = House::open(dir.path()).await;
+    house.furnish().await;
+    let params = serde_json::json!({"r25": {"days": 90}});
+    let (name, state) = ("hire".to_owned(), RuleSetState::Active);
+    house.add(RuleSet { name, state, params, ..RuleSet::default() }).await;
+    for (no, from) in [("Z-1", -85), ("Z-2", -55), ("Z-3", -25)] {
+        let (no, plate, unit) = (no.to_owned(), "县A00009".to_owned(), UnitId(1));
+        let (from, to) = (after(from * DAY_S), after((from + 31) * DAY_S));
+        house
+            .add(Rental { no, plate, unit, from, to, vehicle: Some(VehicleId(1)), ..Rental::default() })
+            .await;
+    }
+    house.receive(&day(), after(12 * DAY_S));
+    house.pass().await;
+    let asked = house.asked(Rule::R25, "").await;
+    let [flag] = asked.as_slice() else { panic!("hired for more than 90 days: {asked:#?}") };
+    assert_eq!(flag.finding.day, jiff::civil::date(2026, 3, 9));
+    assert_same_again(&house, flag, after(12 * DAY_S)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

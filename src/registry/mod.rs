@@ -72,7 +72,7 @@ pub use entries::{
 };
 pub use expiry::{Age, Evidence, OldDetails, OldQuestion, OldTrip, Question};
 pub use exports::{ExportEnd, ExportLimits, ExportProgress, ExportState, NewExport, StoredExport};
-pub use holds::{Belonging, HOLDS_MAX, Hold, HoldOn, Holder, NewHold};
+pub use holds::{Belonging, COMMAND_LINE, HOLDS_MAX, Hold, HoldOn, Holder, NewHold};
 pub use idempotency::{Claim, IDEMPOTENCY_HOURS, KEY_BYTES_MAX};
 pub use judgements::{
     Checkpoint, Flag, FlagFilter, FlagState, FlagTurn, Gone, Judgement, NewFlag, NewSegment, StoredSegment,

@@ -34,7 +34,7 @@ console/dist/index.html: console/node_modules/.installed $(CONSOLE_SOURCES)
 	cd console && npm run build
 
 console/node_modules/.installed: console/package-lock.json
-	@node --version >/dev/null 2>&1 || { echo "The console needs Node.js 20.19 or newer. Without it: cargo run --release -- demo (no console)." >&2; exit 1; }
+	@node --version >/dev/null 2>&1 || { echo "The console needs Node.js 20.19, or 22.12 and newer. Without it: cargo run --release -- demo (no console)." >&2; exit 1; }
 	cd console && npm ci --no-audit --no-fund
 	touch $@
 

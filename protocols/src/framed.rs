@@ -2,8 +2,7 @@
 //!
 //! A protocol says in its [`Dialect`] where frames begin and end, what a frame is to the link and how it is
 //! answered; [`FramedSession`] does what all have in common: who is admitted, what is stored, what is refused
-//! and counted, which answer waits for the disk. (JT/T 808, with its registrations and packets, has a session of
-//! its own.)
+//! and counted, which answer waits for the disk. (JT/T 808, with registrations and packets, has one of its own.)
 //!
 //! - A terminal is known by the name in its log-in, or by the name in each frame. A frame without a name is the
 //!   terminal's that spoke last on the link: where frames carry a name, one that can't be read is refused by the
@@ -130,6 +129,8 @@ pub trait Dialect: Send + std::fmt::Debug {
     const FRAME_BYTES_MAX: usize;
     /// Whether answers carry nothing that says what they are to; see [`Session::answers_in_order`].
     const ANSWERS_IN_ORDER: bool = false;
+    /// Whether each frame carries its own code, which the gate is asked about: a proxy's link carries whoever is behind it.
+    const CODE_IN_EACH_FRAME: bool = false;
 
     /// The limits of the link as it is now: one that turned out to be a platform's carries more.
     fn limits(&self, limits: SessionLimits) -> SessionLimits {
@@ -181,8 +182,7 @@ pub trait Dialect: Send + std::fmt::Debug {
         None
     }
 
-    /// Writes a command to the terminal, which is read by that profile; see [`Session::command`]. How many keys wait for an
-    /// answer must be bounded.
+    /// Writes a command to the terminal, read by that profile; see [`Session::command`]. Keys that wait must be bounded.
     ///
     /// # Errors
     /// As [`Session::command`].
@@ -208,6 +208,7 @@ struct Terminal {
     id: Option<TerminalId>,
     device: u32,
     profile: Arc<Profile>,
+    has_code: bool,
 }
 
 /// The state of one link of a [`Dialect`].
@@ -331,6 +332,7 @@ impl<D: Dialect> FramedSession<D> {
         }
         if heard.kind != Kind::LogIn
             && let Some(terminal) = known.and_then(|at| self.terminals.get(at))
+            && !(D::CODE_IN_EACH_FRAME && (terminal.has_code || heard.code.is_some()))
         {
             self.current = known;
             return Judged::Accept(terminal.device);
@@ -358,17 +360,17 @@ impl<D: Dialect> FramedSession<D> {
         };
         match admission {
             Admission::Admitted { device, profile } => {
-                let terminal = Terminal { id: heard.terminal, device, profile };
+                let new = Terminal { id: heard.terminal, device, profile, has_code: heard.code.is_some() };
                 let at = known.unwrap_or(self.terminals.len());
-                if let Some(key) = terminal.id.as_ref().and_then(key_of) {
+                if let Some(key) = new.id.as_ref().and_then(key_of) {
                     self.places.insert(key, at);
                 }
                 match self.terminals.get_mut(at) {
-                    Some(known) => *known = terminal,
-                    None => self.terminals.push(terminal),
+                    Some(known) => *known = new,
+                    None => self.terminals.push(new),
                 }
                 self.current = Some(at);
-                if heard.terminal.is_some() {
+                if heard.terminal.is_some() && (known.is_none() || heard.kind == Kind::LogIn) {
                     self.last_logged_in = heard.terminal;
                     out.logged_in.push(device);
                 }

@@ -5,10 +5,12 @@
 //! wants it closed closes it when it has its answer. Behind a request that can't be read nobody knows where the
 //! next one begins, so the link is closed after the answer.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::framed::Cut;
-use crate::{RejectReason, SessionError};
+use crate::{Refusal, RejectReason, SessionError};
 
 /// The longest request, head and body.
 pub(crate) const REQUEST_BYTES_MAX: usize = crate::recognise::UNRECOGNISED_BYTES_MAX;
@@ -70,6 +72,15 @@ impl<'a> Request<'a> {
         std::str::from_utf8(header.value).ok().map(str::trim)
     }
 
+    /// The password of HTTP Basic (RFC 7617). The user is not looked at: who speaks is said elsewhere in the request.
+    pub(crate) fn password(&self) -> Option<Vec<u8>> {
+        let (scheme, encoded) = self.header("authorization")?.split_once(' ')?;
+        let decoded =
+            STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+        let colon = decoded.iter().position(|byte| *byte == b':')?;
+        decoded.get(colon + 1..).map(<[u8]>::to_vec)
+    }
+
     /// The body as a JSON object; `None` when it is none.
     pub(crate) fn object(&self) -> Option<serde_json::Map<String, Value>> {
         match serde_json::from_slice(self.body) {
@@ -126,8 +137,14 @@ pub(crate) fn answer(status: &str, json: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(json.as_bytes());
 }
 
-/// The status of a request whose terminal may not come in.
-pub(crate) const FORBIDDEN: &str = "403 Forbidden";
+/// The status of a request whose terminal may not come in. One that has not shown the right password is asked for it: many clients keep
+/// theirs until they are.
+pub(crate) const fn status_of(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::WrongCode => "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"motorpool\"",
+        _ => "403 Forbidden",
+    }
+}
 
 /// Answers a request that nobody was asked about.
 ///
@@ -158,6 +175,21 @@ mod tests {
         assert_eq!((request.header("x-limit-d"), request.header("x-limit-u")), (Some("car"), None));
         for end in 0..request.len {
             assert!(matches!(Request::parse(&input[..end]), Ok(None)), "{end}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_read_from_http_basic_only() {
+        let password = |value: &str| {
+            let head = format!("GET /?id=1 HTTP/1.1\r\nAuthorization: {value}\r\n\r\n");
+            Request::parse(head.as_bytes()).unwrap().unwrap().password()
+        };
+        // The example of RFC 7617.
+        assert_eq!(password("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), Some(b"open sesame".to_vec()));
+        assert_eq!(password("basic YTpiOmM="), Some(b"b:c".to_vec()), "a colon in the password");
+        assert_eq!(password("Basic YTo="), Some(Vec::new()));
+        for none in ["Basic", "Basic YWI=", "Basic ???", "Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ=="] {
+            assert_eq!(password(none), None, "{none}");
         }
     }
 

@@ -451,7 +451,7 @@ pub(super) async fn block(
     change(&state.data(&granted).await?, &id, &headers, DeviceState::Blocked).await
 }
 
-/// A new secret with which a device logs in over MQTT, or a platform over its own protocol.
+/// A new secret with which a device logs in over MQTT or HTTP, or a platform over its own protocol.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct MqttSecret {
     /// The user name: the terminal's identity.
@@ -463,7 +463,8 @@ pub(super) struct MqttSecret {
 /// Make a device's secret for MQTT
 ///
 /// The secret before it becomes worthless; blocking the device takes the new one away as well. The answer is the only
-/// time at which it is shown.
+/// time at which it is shown. A device that has one must show it: OwnTracks and OsmAnd as the password of HTTP Basic. In a
+/// protocol without a password it can't, and comes in over MQTT only; JT/T 808 keeps to its own codes.
 #[utoipa::path(post, path = "/api/v1/devices/{id}/mqtt-secret", tag = "devices",
     params(("id" = String, Path, description = "Our number, or the terminal's identity")),
     responses(

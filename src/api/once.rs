@@ -99,6 +99,8 @@ impl Sent {
                 return Ok(Answer { status, tag: None, body }.into_response());
             }
         }
+        // Also when the caller goes away and this is dropped half-way.
+        let _running = vault.running_claim(caller, key);
         match work.await {
             Ok(answer) => {
                 vault.complete_key(caller, key, answer.status.as_u16(), &answer.body).await?;

@@ -4,7 +4,7 @@
 use crate::accounts::chain::Deed;
 
 /// Who the audit log and the rows name.
-pub(super) const WHO: &str = "command line";
+pub(super) const WHO: &str = crate::registry::COMMAND_LINE;
 
 /// What the audit log is told of a change that is made with it.
 pub(super) fn telling(action: &str, detail: String) -> Deed {

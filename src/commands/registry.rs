@@ -136,6 +136,10 @@ struct BlockArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A device that has a secret must show it: over MQTT, as the password of HTTP Basic (OwnTracks, OsmAnd) or of its own \
+                        protocol (Wialon, platforms). In a protocol without a password it can't, and comes in over MQTT only; JT/T 808 keeps to its own codes."
+)]
 struct SecretArgs {
     #[command(flatten)]
     place: Place,

@@ -1,7 +1,7 @@
 //! The sockets of one superior platform: connect, send from the queue, take its sub link, connect again.
 //!
 //! All that is said is decided by [`Lower`]; this only carries it out. It reads the queue, and deletes from it what
-//! [`Lower`] says is confirmed and nothing else. Its place is a thread that may block on files.
+//! [`Lower`] says is confirmed and nothing else; before a position goes out it asks again whether it may. Its place is a thread that may block on files.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use motorpool_protocols::UtcMillis;
 use motorpool_protocols::jt809::Lower;
-use motorpool_protocols::jt809::lower::{LowerEvent, LowerOutbox, LowerSettings, Offer, Queued};
+use motorpool_protocols::jt809::lower::{LowerEvent, LowerOutbox, LowerSettings, Offer};
 use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,8 @@ use crate::config::SuperiorPlatform;
 use crate::sources::listener::bind;
 
 use super::Feed;
-use super::queue::Place;
+use super::cars::{Cars, CarsNow};
+use super::queue::{Place, Waiting};
 
 /// How long a connection may take.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -37,6 +38,7 @@ const READ_BYTES: usize = 16 << 10;
 #[derive(Debug)]
 pub(super) struct Feeder {
     feed: Arc<Feed>,
+    cars: Arc<CarsNow>,
     address: String,
     clock: Arc<Clock>,
     lower: Lower,
@@ -46,7 +48,12 @@ pub(super) struct Feeder {
 
 impl Feeder {
     /// Takes the address for the sub link. A port of 0 is any free one, and the platform is told which.
-    pub(super) fn bind(config: &SuperiorPlatform, feed: Arc<Feed>, clock: Arc<Clock>) -> io::Result<Self> {
+    pub(super) fn bind(
+        config: &SuperiorPlatform,
+        feed: Arc<Feed>,
+        cars: Arc<CarsNow>,
+        clock: Arc<Clock>,
+    ) -> io::Result<Self> {
         let mut settings = settings(config);
         let mut listener = None;
         if let Some(address) = config.sub_listen.0 {
@@ -54,7 +61,8 @@ impl Feeder {
             settings.sub_port = bound.local_addr()?.port();
             listener = Some(bound);
         }
-        Ok(Self { feed, address: config.address.clone(), clock, lower: Lower::new(settings), listener })
+        let (address, lower) = (config.address.clone(), Lower::new(settings));
+        Ok(Self { feed, cars, address, clock, lower, listener })
     }
 
     /// Feeds until `stop`.
@@ -67,6 +75,7 @@ impl Feeder {
         let place = self.feed.queue.first();
         let running = Running {
             feed: self.feed,
+            cars: self.cars,
             address: self.address,
             clock: self.clock,
             lower: self.lower,
@@ -169,6 +178,7 @@ async fn accept(listener: Option<&TcpListener>) -> io::Result<TcpStream> {
 #[derive(Debug)]
 struct Running {
     feed: Arc<Feed>,
+    cars: Arc<CarsNow>,
     address: String,
     clock: Arc<Clock>,
     lower: Lower,
@@ -176,7 +186,7 @@ struct Running {
     /// Where the queue is read on.
     place: Place,
     /// Read from the queue and not taken yet, the next at the end.
-    offered: Vec<Queued>,
+    offered: Vec<Waiting>,
     main: Option<Channel>,
     sub: Option<Channel>,
 }
@@ -196,7 +206,11 @@ impl Running {
         while !stop.is_cancelled() {
             self.lower.handle_timeout(self.clock.now(), &mut self.out);
             self.carry_out(&stop).await;
-            self.offer();
+            if self.lower.is_logged_in()
+                && let Some(cars) = self.cars.now().await
+            {
+                self.offer(&cars);
+            }
             self.carry_out(&stop).await;
             let woken = self.wait(listener.as_ref(), &stop).await;
             self.act(woken);
@@ -375,30 +389,36 @@ impl Running {
         }
     }
 
-    /// Offers positions as long as the link takes them.
-    fn offer(&mut self) {
+    /// Offers positions as long as the link takes them; those of a car that is one on secret work by now are passed over.
+    fn offer(&mut self, cars: &Cars) {
         while self.lower.is_logged_in() {
             let waiting = self.main.as_ref().map_or(0, |main| main.outgoing.len());
             if waiting + self.out.main.len() > OUTGOING_MAX {
                 return;
             }
-            let Some(queued) = self.offered.pop().or_else(|| self.read()) else { return };
-            match self.lower.offer(self.clock.now(), queued.clone(), &mut self.out) {
+            let Some(waiting) = self.offered.pop().or_else(|| self.read()) else { return };
+            let (now, number) = (self.clock.now(), waiting.queued.number);
+            if !cars.may_leave(&waiting, now) {
+                self.feed.withheld.fetch_add(1, Ordering::Relaxed);
+                self.lower.pass_over(number, &mut self.out);
+                continue;
+            }
+            match self.lower.offer(now, waiting.queued.clone(), &mut self.out) {
                 Offer::Taken => {}
                 Offer::Unfit => {
-                    tracing::warn!(feed = self.feed.name, number = queued.number, "a position can't be sent");
+                    tracing::warn!(feed = self.feed.name, number, "a position can't be sent");
                 }
                 Offer::Full => {
                     // Room is made by sending what waits for others of its vehicle.
-                    self.lower.flush(self.clock.now(), &mut self.out);
-                    self.offered.push(queued);
+                    self.lower.flush(now, &mut self.out);
+                    self.offered.push(waiting);
                 }
             }
         }
     }
 
     /// The next position of the queue.
-    fn read(&mut self) -> Option<Queued> {
+    fn read(&mut self) -> Option<Waiting> {
         match self.feed.queue.read(&mut self.place) {
             Ok(found) => {
                 self.offered = found;

@@ -16,7 +16,8 @@
 //! # What is sent
 //! The positions of the primary device of each car that has a plate and whose plate colour is known, of the unit that is
 //! configured and those below it; never of a car on secret work. A superior platform that is new gets what comes from
-//! then on. A position stays in the queue until the superior platform has counted it (9101); what a break leaves
+//! then on. Before a position goes out of the queue it is asked again whether it may: a car may have become one on secret
+//! work meanwhile; such a position is passed over and counted. A position stays in the queue until the superior platform has counted it (9101); what a break leaves
 //! uncounted is sent again as back-fill. Orders of a superior platform are counted and logged, not carried out.
 
 mod cars;
@@ -28,7 +29,7 @@ mod tap;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::Context as _;
 use motorpool_protocols::jt809::Edition;
@@ -41,6 +42,7 @@ use crate::journal::Journal;
 use crate::registry::Registry;
 use crate::telemetry::SuperiorReading;
 
+use self::cars::CarsNow;
 use self::feeder::Feeder;
 use self::queue::Queue;
 use self::tap::Tap;
@@ -58,6 +60,8 @@ struct Feed {
     plate_colour: u8,
     queue: Queue,
     is_logged_in: AtomicBool,
+    /// Positions that waited and were not sent, because their car is one on secret work.
+    withheld: AtomicU64,
 }
 
 /// How all superior platforms are doing.
@@ -73,6 +77,7 @@ impl SuperiorStatus {
             reading.waiting += counts.waiting;
             reading.dropped += counts.dropped;
             reading.damaged_files += counts.damaged_files;
+            reading.withheld += feed.withheld.load(Ordering::Relaxed);
         }
         reading
     }
@@ -98,6 +103,7 @@ impl Feeds {
         if config.superiors.is_empty() {
             return Ok(None);
         }
+        let cars = Arc::new(CarsNow::new(Arc::clone(registry)));
         let mut feeds = Vec::new();
         let mut feeders = Vec::new();
         for superior in &config.superiors {
@@ -112,11 +118,13 @@ impl Feeds {
                 plate_colour: superior.plate_colour,
                 queue,
                 is_logged_in: AtomicBool::new(false),
+                withheld: AtomicU64::new(0),
             });
-            feeders.push(Feeder::bind(superior, Arc::clone(&feed), Arc::clone(clock)).with_context(context)?);
+            let feeder = Feeder::bind(superior, Arc::clone(&feed), Arc::clone(&cars), Arc::clone(clock));
+            feeders.push(feeder.with_context(context)?);
             feeds.push(feed);
         }
-        let tap = Tap::new(journal.clone(), Arc::clone(registry), feeds);
+        let tap = Tap::new(journal.clone(), Arc::clone(registry), cars, feeds);
         Ok(Some(Self { tap, feeders }))
     }
 

@@ -14,14 +14,13 @@ use motorpool_protocols::{Fix, Observations, Profile};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::wall_now;
 use crate::folds::decode_batch;
 use crate::ids::Lsn;
 use crate::journal::{self, Consumer, Event, GapKind, Journal, Reader};
 use crate::registry::Registry;
 
 use super::Feed;
-use super::cars::Cars;
+use super::cars::{Cars, CarsNow};
 use super::queue::{Entry, Origin};
 
 /// How long to wait for news of the journal before looking at `stop`.
@@ -36,6 +35,7 @@ const CLOCK_OFFSET_S: i32 = 8 * 3_600;
 pub(super) struct Tap {
     journal: Journal,
     registry: Arc<Registry>,
+    cars: Arc<CarsNow>,
     consumer: Consumer,
     feeds: Vec<Arc<Feed>>,
 }
@@ -49,9 +49,14 @@ struct Filling<'a> {
 }
 
 impl Tap {
-    pub(super) fn new(journal: Journal, registry: Arc<Registry>, feeds: Vec<Arc<Feed>>) -> Self {
+    pub(super) fn new(
+        journal: Journal,
+        registry: Arc<Registry>,
+        cars: Arc<CarsNow>,
+        feeds: Vec<Arc<Feed>>,
+    ) -> Self {
         let consumer = journal.consumer("jt809");
-        Self { journal, registry, consumer, feeds }
+        Self { journal, registry, cars, consumer, feeds }
     }
 
     pub(super) fn feeds(&self) -> &[Arc<Feed>] {
@@ -63,14 +68,11 @@ impl Tap {
         let start =
             self.feeds.iter().map(|feed| feed.queue.safe()).min().unwrap_or_else(|| self.journal.durable());
         let mut reader = self.journal.reader(start);
-        let mut changes = self.registry.subscribe();
         let mut cars = None;
         loop {
             let is_last = stop.is_cancelled();
-            if cars.is_none() || changes.has_changed().unwrap_or(false) {
-                changes.mark_unchanged();
-                cars = self.read_cars().or(cars);
-            }
+            // What is put in by registers that have changed since is looked at again before it is sent.
+            cars = Handle::current().block_on(self.cars.now()).or(cars);
             let Some(known) = &cars else {
                 // Without the registers nobody knows what may be sent.
                 if is_last {
@@ -99,14 +101,6 @@ impl Tap {
             }
         }
         self.name_checkpoint();
-    }
-
-    fn read_cars(&self) -> Option<Cars> {
-        let read = Handle::current().block_on(Cars::read(&self.registry, wall_now()));
-        read.inspect_err(
-            |error| tracing::error!(%error, "the registers can't be read for superior platforms"),
-        )
-        .ok()
     }
 
     fn safe(&self) -> Lsn {
@@ -170,7 +164,7 @@ impl Filling<'_> {
         }
         let Some(vehicle) = cars.of(device, fix.fix_time, self.feed) else { return };
         let position = position(self.feed.edition, fix);
-        self.entries.push(Entry { origin, vehicle, position, taken: fix.fix_time });
+        self.entries.push(Entry { origin, device, vehicle, position, taken: fix.fix_time });
     }
 }
 

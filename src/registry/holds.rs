@@ -2,8 +2,9 @@
 //!
 //! A hold names a device, a vehicle, a unit or everything, and a period. Which devices and vehicles that makes is worked out when
 //! something is to be removed, from every version of the registers that ever was: whoever takes a device off a car, or a car
-//! out of a unit, does not take the data out of a hold. A hold is never deleted; it is lifted, by somebody else than the person
-//! who placed it, with a reason.
+//! out of a unit, does not take the data out of a hold. A hold is never deleted; it is lifted, by somebody else than who placed
+//! it, with a reason: another person, or another token where it is a program's. At the command line of the machine itself nobody can
+//! tell one from another.
 
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::ids::{UnitId, VehicleId};
@@ -18,6 +19,8 @@ use super::{Error, Registry};
 use crate::accounts::chain::Deed;
 use crate::ids::DeviceId;
 
+/// Who changes are written down for that are made at the command line: one name for all who may work there.
+pub const COMMAND_LINE: &str = "command line";
 /// Holds that were ever placed.
 pub const HOLDS_MAX: i64 = 10_000;
 /// Characters of a reason.
@@ -107,6 +110,14 @@ pub struct Hold {
 }
 
 impl Hold {
+    /// Whether it was placed by who is to lift it, as far as that can be told.
+    fn is_placed_by(&self, who: Holder<'_>) -> bool {
+        match (self.placed_by_person, who.person) {
+            (None, None) => self.placed_by == who.by && who.by != COMMAND_LINE,
+            (placed, lifts) => placed == lifts,
+        }
+    }
+
     /// Whether it holds.
     #[must_use]
     pub fn is_in_force(&self, now: UtcMillis) -> bool {
@@ -227,8 +238,8 @@ impl Registry {
     /// Lifts a hold.
     ///
     /// # Errors
-    /// [`Error::Unknown`] when there is none; [`Error::Refused`] without a reason, when it was lifted before, or when the same
-    /// person placed it; or when the database fails.
+    /// [`Error::Unknown`] when there is none; [`Error::Refused`] without a reason, when it was lifted before, or when who placed
+    /// it is the same; or when the database fails.
     pub async fn lift_hold(
         &self,
         id: i64,
@@ -245,7 +256,7 @@ impl Registry {
         if hold.lifted_at.is_some() {
             return Err(Error::Refused(format!("hold {id} was lifted before")));
         }
-        if hold.placed_by_person.is_some() && hold.placed_by_person == who.person {
+        if hold.is_placed_by(who) {
             return Err(Error::Refused(format!("somebody else than who placed hold {id} lifts it")));
         }
         let sql = Sql::new("UPDATE holds SET lifted_at = $1, lifted_by = $2, lift_reason = $3 WHERE id = $4");

@@ -1,4 +1,4 @@
-//! The registry: what people decided about terminals, and the only module that speaks SQL.
+//! The registry: what people decided and what was judged, and the only module that speaks SQL.
 //!
 //! It owns `registry.sqlite` in the data folder (WAL, `synchronous=FULL`, foreign keys, readable by its owner only), or a
 //! database of PostgreSQL where one is configured, and one immutable [`Snapshot`] in memory that serves the gate, the folds
@@ -72,8 +72,8 @@ pub use entries::{
 };
 pub use expiry::{Age, Evidence, OldDetails, OldQuestion, OldTrip, Question};
 pub use exports::{ExportEnd, ExportLimits, ExportProgress, ExportState, NewExport, StoredExport};
-pub use holds::{Belonging, HOLDS_MAX, Hold, HoldOn, Holder, NewHold};
-pub use idempotency::{Claim, IDEMPOTENCY_HOURS, KEY_BYTES_MAX};
+pub use holds::{Belonging, COMMAND_LINE, HOLDS_MAX, Hold, HoldOn, Holder, NewHold};
+pub use idempotency::{Claim, IDEMPOTENCY_HOURS, KEY_BYTES_MAX, RunningClaim};
 pub use judgements::{
     Checkpoint, Flag, FlagFilter, FlagState, FlagTurn, Gone, Judgement, NewFlag, NewSegment, StoredSegment,
     revise_flags, revise_segments,
@@ -220,6 +220,7 @@ pub struct Registry {
     profiles: Profiles,
     inbox: Inbox,
     login_use: accounts::LoginUse,
+    claims: idempotency::Claims,
     quarantine_max: usize,
 }
 
@@ -301,6 +302,7 @@ impl Registry {
             profiles: Profiles::new(config),
             inbox: Inbox::default(),
             login_use: accounts::LoginUse::default(),
+            claims: idempotency::Claims::default(),
             quarantine_max: config.quarantine.terminals_max,
             db,
         };

@@ -1,5 +1,7 @@
 //! Secrets with which devices log in over MQTT, and platforms and whoever else has a password in their own protocol.
 //!
+//! A device that was given a secret shows it wherever it comes in, or stays out: over HTTP (OwnTracks, OsmAnd) as the password of HTTP
+//! Basic; in a protocol without a password not at all, so that such a device comes in over MQTT only. JT/T 808 has codes of its own.
 //! A secret is random, shown once when it is made: 128 bits, fewer where the password of the device's protocol is too short
 //! (48 bits in JT/T 809: enough for who has to try them over the network). The registry keeps a keyed hash of it, bound to
 //! the device and its code generation: blocking a device takes its secret away. One round of HMAC is enough for a random

@@ -26,8 +26,9 @@ use crate::ids::{DeviceId, Lsn};
 use crate::registry::accounts::LogFilter;
 use crate::registry::testing::{Home, on_both};
 use crate::registry::{
-    Age, Belonging, CaseEvent, CaseFilter, CaseRow, Change, Checkpoint, Evidence, FlagFilter, Hold, HoldOn,
-    Holder, Judgement, NewHold, OldDetails, Question, Registry, Stored, revise_flags, revise_segments,
+    Age, Belonging, COMMAND_LINE, CaseEvent, CaseFilter, CaseRow, Change, Checkpoint, Evidence, FlagFilter,
+    Hold, HoldOn, Holder, Judgement, NewHold, OldDetails, Question, Registry, Stored, revise_flags,
+    revise_segments,
 };
 use crate::supervision::Marks;
 use crate::tracks::{Archive, Selection, Tracks};
@@ -235,6 +236,7 @@ on_both! {
     a_hold_that_ends_is_in_force_until_the_clock_that_removes_says_so
     what_is_over_goes_class_by_class_and_an_open_case_keeps_its_evidence
     a_hold_wins_until_somebody_else_lifts_it
+    a_token_does_not_lift_its_own_hold_and_the_command_line_does
     a_hold_on_a_unit_holds_what_was_asked_about_its_orders
     cases_say_which_other_cars_their_evidence_needs
     a_hold_that_is_placed_while_a_look_is_at_work_wins
@@ -320,6 +322,19 @@ async fn a_hold_wins_until_somebody_else_lifts_it(home: Home) {
     bench.look(days_later(4_000)).await;
     bench.look(days_later(4_000)).await;
     assert_eq!(bench.left().await, [vec![2], vec![2], vec![2], vec![2]]);
+}
+
+async fn a_token_does_not_lift_its_own_hold_and_the_command_line_does(home: Home) {
+    let bench = Bench::new(home).await;
+    let registry = &bench.registry;
+    let who = |by| Holder { by, person: None, told: None };
+    let new = hold(HoldOn::Unit(UnitId(2)), None, None).set;
+    let id = registry.place_hold(&new, who("token 3"), days_later(1)).await.unwrap();
+    let refused = registry.lift_hold(id, "结案", who("token 3"), days_later(2)).await.unwrap_err();
+    assert!(refused.to_string().contains("somebody else"), "{refused}");
+    registry.lift_hold(id, "结案", who("token 4"), days_later(2)).await.unwrap();
+    let id = registry.place_hold(&new, who(COMMAND_LINE), days_later(3)).await.unwrap();
+    registry.lift_hold(id, "结案", who(COMMAND_LINE), days_later(4)).await.unwrap();
 }
 
 async fn a_hold_on_a_unit_holds_what_was_asked_about_its_orders(home: Home) {

@@ -112,11 +112,11 @@ fn needed(protocol: Protocol, terminal: &TerminalId, device: &Device, code: Opti
         // A platform speaks for many vehicles: it is configured with a password, or stays out.
         Protocol::Jt809 if jt809::plate::is_platform(terminal) => return Needed::Platform,
         Protocol::Gb32960 => code.is_some() || terminal.as_str().len() <= gb32960::PLATFORM_NAME_BYTES_MAX,
-        // The password is the maker's default on nearly all of them: it counts for those that were given one.
-        Protocol::Wialon => device.has_secret(),
         _ => false,
     };
-    if is_secret { Needed::Secret } else { Needed::Nothing }
+    // Whoever was given a secret shows it. The password of Wialon is the maker's default on nearly all others, and HTTP needs none; a
+    // protocol that has no password can't show it, and such a device comes in over MQTT only.
+    if is_secret || device.has_secret() { Needed::Secret } else { Needed::Nothing }
 }
 
 /// The password in what came with a log-in; empty when there is none, which is nobody's secret.
@@ -234,5 +234,36 @@ mod tests {
         assert_eq!(refusal(Protocol::Wialon, "866795030000001", Some(&secret)), None);
         assert_eq!(refusal(Protocol::Wialon, "866795030000001", Some("12345")), wrong);
         assert_eq!(refusal(Protocol::Wialon, "866795030000001", None), wrong);
+    }
+
+    #[tokio::test]
+    async fn a_device_with_a_secret_shows_it_or_stays_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = context(folder.path(), |_| {}).await;
+        let link = link(&context).await;
+        let refusal = |protocol, terminal: &str, code: Option<&str>| {
+            let mut gate = LinkGate::new(&link, &context, UtcMillis(0));
+            match gate.admit(&TerminalId::new(terminal).unwrap(), protocol, code.map(str::as_bytes)) {
+                Admission::Refused(refusal) => Some(refusal),
+                Admission::Admitted { .. } => None,
+                _ => panic!("the journal is well"),
+            }
+        };
+        let wrong = Some(Refusal::WrongCode);
+        for (protocol, terminal) in
+            [(Protocol::OwnTracks, "jane/phone"), (Protocol::Osmand, "866795030000002")]
+        {
+            let device = enrol(&context, protocol, terminal).await;
+            assert_eq!(refusal(protocol, terminal, None), None, "it was given none");
+            let secret = secret_of(&context, device).await;
+            assert_eq!(refusal(protocol, terminal, None), wrong);
+            assert_eq!(refusal(protocol, terminal, Some("guess")), wrong);
+            assert_eq!(refusal(protocol, terminal, Some(&secret)), None);
+        }
+        // Nothing in this protocol can show a secret.
+        let device = enrol(&context, Protocol::Gt06, "866795030000003").await;
+        assert_eq!(refusal(Protocol::Gt06, "866795030000003", None), None);
+        secret_of(&context, device).await;
+        assert_eq!(refusal(Protocol::Gt06, "866795030000003", None), wrong);
     }
 }

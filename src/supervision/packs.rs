@@ -8,7 +8,7 @@ use std::sync::Arc;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::{Case, Subject};
 use motorpool_supervision::evidence::{
-    Copy, Judgement, OtherVehicle, PROGRAM, PackError, PackInputs, RawFrame, build, excerpt,
+    Copy, ExcerptOf, Judgement, OtherVehicle, PROGRAM, PackError, PackInputs, RawFrame, build, excerpt,
 };
 use motorpool_supervision::finding::{Finding, Rule};
 use motorpool_supervision::ids::VehicleId;
@@ -134,7 +134,8 @@ async fn inputs(sources: &PackSources, request: &PackRequest, case: &Case) -> an
         .iter()
         .map(|point| point.at)
         .chain(history.segments.iter().chain(others.iter().flat_map(|other| &other.segments)).map(place));
-    let register = excerpt(&world, &vehicles, span.0, span.1, places);
+    let of = ExcerptOf { vehicles: &vehicles, unit, from: span.0, to: span.1 };
+    let register = excerpt(&world, of, places);
     let (frames, clock_offset_s) = frames(sources, &world, vehicle, day)?;
     Ok(PackInputs {
         judgement: Judgement {

@@ -88,6 +88,7 @@ list! {
     SuperiorsConnected, Gauge, "motorpool_jt809_superiors_connected", "Superior platforms that this one is logged in to";
     SuperiorsWaiting, Gauge, "motorpool_jt809_waiting", "Positions that superior platforms have not confirmed yet";
     SuperiorsDropped, Counter, "motorpool_jt809_dropped_total", "Positions dropped because the queue for a superior platform was full";
+    SuperiorsWithheld, Counter, "motorpool_jt809_withheld_total", "Positions that waited and were not sent to a superior platform, because their car is one on secret work";
     SuperiorsDamaged, Counter, "motorpool_jt809_damaged_files_total", "Queue files for superior platforms that were damaged";
     MirrorWriting, Gauge, "motorpool_mirror_writing", "1 while the mirror's server takes what is written";
     MirrorLagBytes, Gauge, "motorpool_mirror_lag_bytes", "Durable journal bytes that wait for the mirror";
@@ -258,6 +259,7 @@ impl Exporter {
         self.gauge(Metric::SuperiorsConnected, &[], float(superiors.connected));
         self.gauge(Metric::SuperiorsWaiting, &[], float(superiors.waiting));
         self.counter(Metric::SuperiorsDropped, &[], superiors.dropped);
+        self.counter(Metric::SuperiorsWithheld, &[], superiors.withheld);
         self.counter(Metric::SuperiorsDamaged, &[], superiors.damaged_files);
     }
 

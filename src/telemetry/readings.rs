@@ -90,6 +90,8 @@ pub struct SuperiorReading {
     pub waiting: u64,
     /// Positions dropped because a queue was full.
     pub dropped: u64,
+    /// Positions that waited and were not sent, because their car is one on secret work.
+    pub withheld: u64,
     /// Queue files of which a part could not be read.
     pub damaged_files: u64,
 }

@@ -167,8 +167,8 @@ impl World {
         }
         let zones = ZoneIndex::new(&register.zones);
         Ok(Self {
+            calendar: Calendar::new(&register.calendar_years, &register.working_hours, &zone),
             zone,
-            calendar: Calendar::new(&register.calendar_years, &register.working_hours),
             places: Places::new(&register.places, &zones),
             zones,
             units: by_id(&register.units, UnitId),

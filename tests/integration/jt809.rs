@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 
 use motorpool::config::Config;
-use motorpool::registry::{Change, Enrol, Registry};
+use motorpool::registry::{Change, Enrol, Known, Registry};
 use motorpool_protocols::jt809::message::link::{LogIn, LogInReply};
 use motorpool_protocols::jt809::message::{Link, Text};
 use motorpool_protocols::jt809::{Edition, Frame, Header, Message, encode_frame};
@@ -178,6 +178,48 @@ fn what_waits_survives_the_death_of_the_lower_server() {
     superior.wait_consumed();
     superior.stop();
     assert_eq!(rows(superior_data.path()).len(), 40);
+}
+
+/// Writes into the registry of a server that does not run that the car with this plate is one on secret work from now on.
+fn make_secret(data: &Path, plate: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let config = Config { data: data.to_owned(), ..Config::default() };
+        let registry = Registry::open(data, &config).await.unwrap();
+        let vehicles = registry.rows::<Vehicle>(Known::Now).await.unwrap();
+        let vehicle = vehicles.into_iter().find(|vehicle| vehicle.row.plate == plate).unwrap();
+        let now = motorpool::clock::wall_now();
+        let row = Vehicle { is_secret: true, ..vehicle.row };
+        let valid = Span { from: now, to: None };
+        let change = Change::Amend { id: vehicle.id, expected: None, valid, row };
+        registry.write_rows(&[change], "test", now).await.unwrap();
+        registry.close().await;
+    });
+}
+
+#[test]
+fn what_waits_for_a_car_that_became_secret_is_not_sent() {
+    let (lower_data, superior_data) = (scratch(), scratch());
+    let address = free_address();
+    enter_cars(lower_data.path());
+    let lower = start_lower(lower_data.path(), address, "2019");
+    let mut terminals = TERMINALS.map(|name| Terminal::logged_in(&lower, name));
+    drive(&mut terminals, 0..20);
+    wait_until(|| (lower.metric("motorpool_jt809_waiting") == 40.0).then_some(()));
+    lower.stop();
+    make_secret(lower_data.path(), PLATES[0].0);
+
+    let superior = start_superior(superior_data.path(), address);
+    enrol_platform(&superior);
+    let lower = start_lower(lower_data.path(), address, "2019");
+    wait_until(|| (lower.metric("motorpool_jt809_waiting") == 0.0).then_some(()));
+    assert_eq!(lower.metric("motorpool_jt809_withheld_total"), 20.0);
+    lower.stop();
+    superior.wait_consumed();
+    superior.stop();
+    let arrived = rows(superior_data.path());
+    assert_eq!(arrived.len(), 20, "the other car's: {arrived:#?}");
+    assert!(!arrived.iter().any(|row| row.contains(PLATES[0].1)), "{arrived:#?}");
 }
 
 /// A platform made by hand that logs in by 2019 and waits for the sub link at `sub_port`; 0 = it wants none.

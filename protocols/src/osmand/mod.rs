@@ -11,7 +11,9 @@
 //! - a JSON body: `location`, one object or an array of them, with `coords` (`speed` in m/s), `timestamp`,
 //!   `battery`, `is_moving`, `odometer`, `activity`, `event`; and `device_id`, or an `id` in the query.
 //!
-//! **Answers.** 200 once the report is durable; 403 when the terminal may not come in; 400 for what is no report;
+//! **Password.** That of HTTP Basic, in each request: the link of a proxy is shared. Whether one is needed is the gate's business.
+//!
+//! **Answers.** 200 once the report is durable; 403 when the terminal may not come in, 401 when its password is wrong; 400 for what is no report;
 //! 411 and 413 for a body whose length is not stated or too long; 503 when the server can't take it now. A client
 //! keeps what was not answered with 200. A link may carry reports of many terminals (a reverse proxy); when it
 //! has more than its limit it is answered 503 and closed, and the proxy opens another. A client that pipelines
@@ -51,6 +53,7 @@ impl Dialect for Osmand {
     const PROTOCOL: Protocol = Protocol::Osmand;
     const FRAME_BYTES_MAX: usize = http::REQUEST_BYTES_MAX;
     const ANSWERS_IN_ORDER: bool = true;
+    const CODE_IN_EACH_FRAME: bool = true;
 
     fn cut(&self, input: &[u8]) -> Cut {
         http::cut(input)
@@ -67,7 +70,8 @@ impl Dialect for Osmand {
         let terminal = named.or_else(|| query::terminal(request.query.as_bytes()));
         observe(&stored, &Profile::default(), &mut Observations::default())
             .map_err(|_| RejectReason::Malformed)?;
-        Ok(Heard::report(Some(terminal.ok_or(RejectReason::Malformed)?)))
+        let heard = Heard::report(Some(terminal.ok_or(RejectReason::Malformed)?));
+        Ok(Heard { code: request.password(), ..heard })
     }
 
     fn store(&self, frame: &[u8], out: &mut Vec<u8>) {
@@ -98,7 +102,7 @@ impl Dialect for Osmand {
     ) {
         match verdict {
             Verdict::Accepted => http::answer("200 OK", "", out),
-            Verdict::Refused(_) => http::answer(http::FORBIDDEN, "", out),
+            Verdict::Refused(refusal) => http::answer(http::status_of(refusal), "", out),
         }
     }
 }

@@ -20,7 +20,7 @@
 //! be off. Trackers behind a bridge add `ign`, `rpm`, `odometer` km, `uext` and `ubatt` volts, `motion`.
 //!
 //! **Answers** over HTTP: 200 and `[]` (nothing for the client to do) once the object is durable; refusals as
-//! in [`crate::osmand`], where the sharing of a port is written down too. Stored is the object without the head,
+//! in [`crate::osmand`], where the sharing of a port and passwords are written down too. Stored is the object without the head,
 //! which may hold credentials.
 
 use serde_json::{Map, Value};
@@ -44,6 +44,7 @@ impl Dialect for OwnTracks {
     const PROTOCOL: Protocol = Protocol::OwnTracks;
     const FRAME_BYTES_MAX: usize = http::REQUEST_BYTES_MAX;
     const ANSWERS_IN_ORDER: bool = true;
+    const CODE_IN_EACH_FRAME: bool = true;
 
     fn cut(&self, input: &[u8]) -> Cut {
         http::cut(input)
@@ -56,7 +57,8 @@ impl Dialect for OwnTracks {
             return Err(RejectReason::Malformed);
         }
         let terminal = terminal_of_request(&request).or_else(|| terminal_of_object(&object));
-        Ok(Heard::report(Some(terminal.ok_or(RejectReason::Malformed)?)))
+        let heard = Heard::report(Some(terminal.ok_or(RejectReason::Malformed)?));
+        Ok(Heard { code: request.password(), ..heard })
     }
 
     fn store(&self, frame: &[u8], out: &mut Vec<u8>) {
@@ -79,7 +81,7 @@ impl Dialect for OwnTracks {
     ) {
         match verdict {
             Verdict::Accepted => http::answer("200 OK", "[]", out),
-            Verdict::Refused(_) => http::answer(http::FORBIDDEN, "", out),
+            Verdict::Refused(refusal) => http::answer(http::status_of(refusal), "", out),
         }
     }
 }

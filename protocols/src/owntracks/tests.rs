@@ -63,6 +63,48 @@ fn a_report_is_answered_and_stored_without_its_head() {
     assert!(out.immediate.is_empty());
 }
 
+/// A gate that lets in whoever shows `right`.
+struct Password(u32);
+
+impl Gate for Password {
+    fn register(&mut self, _terminal: &TerminalId, _registration: &Registration) -> RegistrationVerdict {
+        RegistrationVerdict::Unavailable
+    }
+
+    fn admit(&mut self, _terminal: &TerminalId, _protocol: Protocol, code: Option<&[u8]>) -> Admission {
+        self.0 += 1;
+        match code {
+            Some(b"right") => Admission::Admitted { device: 7, profile: Default::default() },
+            _ => Admission::Refused(Refusal::WrongCode),
+        }
+    }
+}
+
+#[test]
+fn each_request_of_a_shared_link_shows_its_password() {
+    let request = |password: &str| {
+        let credentials =
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("zhang:{password}"));
+        format!(
+            "POST /?u=zhang&d=car7 HTTP/1.1\r\nAuthorization: Basic {credentials}\r\nContent-Length: {}\r\n\r\n{}",
+            LOCATION.len(),
+            std::str::from_utf8(LOCATION).unwrap()
+        )
+    };
+    let stream = ["right", "wrong", "right", "right"].map(request).concat();
+    let mut session = session(Transport::Stream, SessionLimits::default());
+    let (mut gate, mut out) = (Password(0), Outbox::default());
+    let mut at = 0;
+    while at < stream.len() {
+        at += session.receive(UtcMillis(0), &stream.as_bytes()[at..], &mut gate, &mut out).unwrap();
+    }
+    assert_eq!((out.messages.len(), out.rejected.len(), gate.0), (3, 1, 4));
+    // Once at the beginning, and once after it was turned away; not with each request.
+    assert_eq!(out.logged_in, [7, 7]);
+    let answers = String::from_utf8(out.replies).unwrap();
+    assert!(answers.contains("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic "), "{answers}");
+}
+
 /// A gate that answers every log-in alike.
 struct Answer(Admission);
 

@@ -40,7 +40,7 @@ use crate::accounts::scope::OwnTimes;
 use crate::accounts::{Caller, FleetCache, Scope};
 use crate::live::Live;
 use crate::registry::accounts::People;
-use crate::registry::{Claim, Error, Known, Registry, Token};
+use crate::registry::{Claim, Error, Known, Registry, RunningClaim, Token};
 use crate::rollups::Rollups;
 use crate::sources::Links;
 use crate::supervision::PackSources;
@@ -114,6 +114,11 @@ impl Vault {
         now: UtcMillis,
     ) -> Result<Claim, Error> {
         self.registry.claim_key(&caller.id(), key, meaning, now).await
+    }
+
+    /// See [`Registry::running_claim`].
+    pub(super) fn running_claim(&self, caller: &Caller, key: &str) -> RunningClaim<'_> {
+        self.registry.running_claim(&caller.id(), key)
     }
 
     /// See [`Registry::complete_key`].

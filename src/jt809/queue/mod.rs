@@ -20,10 +20,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use motorpool_protocols::jt809::lower::Queued;
 use tokio::sync::Notify;
 
-pub(super) use self::record::{Entry, Origin};
+pub(super) use self::record::{Entry, Origin, Waiting};
 use self::record::{Parsed, RECORD_BYTES_MAX};
 use crate::ids::Lsn;
 
@@ -164,7 +163,7 @@ impl Queue {
     }
 
     /// The next positions from `place` on, which moves behind them; none at the end.
-    pub(super) fn read(&self, place: &mut Place) -> io::Result<Vec<Queued>> {
+    pub(super) fn read(&self, place: &mut Place) -> io::Result<Vec<Waiting>> {
         self.state().read(place)
     }
 
@@ -207,8 +206,9 @@ impl State {
             let path = self.folder.join(format!("{:020}{SUFFIX}", file.first));
             let bytes = fs::read(&path)?;
             let mut at = 0;
-            while let Parsed::Record(queued, origin, length) = record::parse(bytes.get(at..).unwrap_or(&[])) {
-                self.next = self.next.max(queued.number + 1);
+            while let Parsed::Record(waiting, origin, length) = record::parse(bytes.get(at..).unwrap_or(&[]))
+            {
+                self.next = self.next.max(waiting.queued.number + 1);
                 self.last = Some(origin);
                 at += length;
             }
@@ -302,7 +302,7 @@ impl State {
         Ok(())
     }
 
-    fn read(&mut self, place: &mut Place) -> io::Result<Vec<Queued>> {
+    fn read(&mut self, place: &mut Place) -> io::Result<Vec<Waiting>> {
         loop {
             // The file that holds the number, or the first behind it.
             let holds = self.files.iter().rev().find(|file| file.first <= place.number);
@@ -328,7 +328,7 @@ impl State {
     }
 
     /// The positions of one file from `place` on, as many as one read holds, and whether something else is there.
-    fn read_file(&self, file: QueueFile, place: &mut Place) -> io::Result<(Vec<Queued>, bool)> {
+    fn read_file(&self, file: QueueFile, place: &mut Place) -> io::Result<(Vec<Waiting>, bool)> {
         let open = File::open(self.path(file.first))?;
         let mut found = Vec::new();
         while found.is_empty() && place.offset < file.bytes {
@@ -336,11 +336,11 @@ impl State {
             let mut bytes = vec![0; left.min(READ_BYTES)];
             open.read_exact_at(&mut bytes, place.offset)?;
             let mut at = 0;
-            while let Parsed::Record(queued, _, length) = record::parse(bytes.get(at..).unwrap_or(&[])) {
+            while let Parsed::Record(waiting, _, length) = record::parse(bytes.get(at..).unwrap_or(&[])) {
                 at += length;
-                if queued.number >= place.number {
-                    place.number = queued.number + 1;
-                    found.push(*queued);
+                if waiting.queued.number >= place.number {
+                    place.number = waiting.queued.number + 1;
+                    found.push(*waiting);
                 }
             }
             place.offset += at as u64;

@@ -4,12 +4,14 @@ use motorpool_protocols::jt809::Vehicle;
 use motorpool_protocols::jt809::message::vehicle::{Position, Position2011};
 
 use super::*;
+use crate::ids::DeviceId;
 
 const BYTES_MAX: usize = 1 << 20;
 
 fn entries(from: u64, count: u64) -> Vec<Entry> {
     let entry = |lsn| Entry {
         origin: Origin { lsn: Lsn(lsn), place: 0 },
+        device: DeviceId(7),
         vehicle: Vehicle::new("粤A12345", 1),
         position: Position::E2011(Position2011 { speed_kmh: 50, ..Position2011::default() }),
         taken: motorpool_protocols::UtcMillis(1_780_000_000_000),
@@ -28,7 +30,7 @@ fn numbers(queue: &Queue, place: &mut Place) -> Vec<u64> {
         if found.is_empty() {
             return numbers;
         }
-        numbers.extend(found.iter().map(|queued| queued.number));
+        numbers.extend(found.iter().map(|waiting| waiting.queued.number));
     }
 }
 
@@ -117,4 +119,23 @@ fn a_damaged_file_is_passed_over_and_counted() {
     let left = numbers(&queue, &mut queue.first());
     assert_eq!(left, (second.first..=4_000).collect::<Vec<_>>());
     assert_eq!(queue.counts().damaged_files, 1);
+}
+
+#[test]
+fn a_position_says_which_device_it_comes_from_and_one_of_an_older_queue_does_not() {
+    let [entry] = <[Entry; 1]>::try_from(entries(1, 1)).unwrap();
+    let mut bytes = Vec::new();
+    record::encode(1, &entry, &mut bytes).unwrap();
+    let Parsed::Record(waiting, ..) = record::parse(&bytes) else { panic!("a record") };
+    assert_eq!(waiting.device, Some(DeviceId(7)));
+
+    // As it was written before: without the bit of the form, and without the device behind the lengths.
+    let mut body = bytes.split_off(8);
+    body[28] &= 1;
+    body.drain(31..35);
+    let mut older = u32::try_from(body.len()).unwrap().to_le_bytes().to_vec();
+    older.extend_from_slice(&crc32c::crc32c(&body).to_le_bytes());
+    older.extend_from_slice(&body);
+    let Parsed::Record(before, ..) = record::parse(&older) else { panic!("a record") };
+    assert_eq!(*before, Waiting { device: None, queued: waiting.queued });
 }

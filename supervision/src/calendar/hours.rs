@@ -1,6 +1,7 @@
 //! Working hours by unit and season.
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 
 use super::held_versions;
@@ -84,8 +85,8 @@ impl HoursTable {
     }
 
     /// The hours on a day; `None` when nobody set any or the day is outside the seasons.
-    pub(super) fn on(&self, units: &[UnitId], date: Date) -> Option<(u16, u16)> {
-        let noon = noon_of(date);
+    pub(super) fn on(&self, units: &[UnitId], date: Date, zone: &TimeZone) -> Option<(u16, u16)> {
+        let noon = noon_of(date, zone);
         let owners = units.iter().copied().map(Some).chain([None]);
         let seasons = owners
             .filter_map(|owner| self.of.get(&owner))
@@ -95,11 +96,10 @@ impl HoursTable {
     }
 }
 
-/// Noon in China: hours that hold from a local midnight on hold for the whole day.
-pub(super) fn noon_of(date: Date) -> UtcMillis {
-    const NOON_UTC: jiff::civil::Time = jiff::civil::Time::constant(4, 0, 0, 0);
-    let noon = date.to_datetime(NOON_UTC).to_zoned(jiff::tz::TimeZone::UTC);
-    UtcMillis(noon.map_or(0, |noon| noon.timestamp().as_millisecond()))
+/// Local noon: what holds from a local midnight on holds for the whole day.
+pub(super) fn noon_of(date: Date, zone: &TimeZone) -> UtcMillis {
+    let noon = zone.to_ambiguous_timestamp(date.at(12, 0, 0, 0)).compatible();
+    UtcMillis(noon.map_or(0, |noon| noon.as_millisecond()))
 }
 
 fn holds(season: &Season, date: Date) -> bool {

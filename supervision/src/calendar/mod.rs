@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 
 use crate::UtcMillis;
@@ -85,8 +86,10 @@ pub struct DayInfo {
 /// The order of rows does not matter. Of the versions of a row the newest that is valid on a day counts, and of several rows for
 /// the same calendar, unit and year the one recorded last. When a row begins to be valid does not matter: a notice is about all
 /// days of its year, also those before it was recorded. When it ends does.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Calendar {
+    /// Of local days.
+    zone: TimeZone,
     years: FxHashMap<i16, Vec<Epoch>>,
     hours: HoursTable,
 }
@@ -117,15 +120,19 @@ struct Day {
 }
 
 impl Calendar {
-    /// The calendar that these rows make.
+    /// The calendar that these rows make where days are those of `zone`.
     #[must_use]
-    pub fn new(years: &[Versioned<CalendarYear>], hours: &[Versioned<WorkingHours>]) -> Self {
+    pub fn new(
+        years: &[Versioned<CalendarYear>],
+        hours: &[Versioned<WorkingHours>],
+        zone: &TimeZone,
+    ) -> Self {
         let mut by_year: BTreeMap<i16, Vec<(&Versioned<CalendarYear>, Span)>> = BTreeMap::new();
         for (row, held) in held_versions(years) {
             by_year.entry(row.row.year).or_default().push((row, held));
         }
-        let years = by_year.iter().map(|(year, rows)| (*year, epochs(*year, rows))).collect();
-        Self { years, hours: HoursTable::new(hours) }
+        let years = by_year.iter().map(|(year, rows)| (*year, epochs(*year, rows, zone))).collect();
+        Self { zone: zone.clone(), years, hours: HoursTable::new(hours) }
     }
 
     /// What `date` is for a unit. `units`: the unit and those above it, nearest first.
@@ -158,7 +165,7 @@ impl Calendar {
     }
 
     fn epoch(&self, date: Date) -> Option<&Epoch> {
-        let noon = noon_of(date);
+        let noon = noon_of(date, &self.zone);
         self.years.get(&date.year())?.iter().rev().find(|epoch| epoch.from <= noon)
     }
 
@@ -168,14 +175,14 @@ impl Calendar {
     /// seasons has `default`, as has a day for which nobody set hours. `units`: as for [`Calendar::day`].
     #[must_use]
     pub fn hours(&self, units: &[UnitId], date: Date, default: (u16, u16)) -> (u16, u16) {
-        self.hours.on(units, date).unwrap_or(default)
+        self.hours.on(units, date, &self.zone).unwrap_or(default)
     }
 }
 
 /// The parts of a year and what holds in each. `rows`: all versions for the year, with the time over which each holds.
-fn epochs(year: i16, rows: &[(&Versioned<CalendarYear>, Span)]) -> Vec<Epoch> {
+fn epochs(year: i16, rows: &[(&Versioned<CalendarYear>, Span)], zone: &TimeZone) -> Vec<Epoch> {
     let (Ok(first), Ok(last)) = (Date::new(year, 1, 1), Date::new(year, 12, 31)) else { return Vec::new() };
-    let (first, last) = (noon_of(first), noon_of(last));
+    let (first, last) = (noon_of(first, zone), noon_of(last, zone));
     let mut begins: BTreeMap<i64, UtcMillis> = BTreeMap::new();
     for (row, held) in rows {
         let begin = begins.entry(row.id).or_insert(held.from);

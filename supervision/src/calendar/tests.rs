@@ -46,8 +46,16 @@ fn rows(years: Vec<CalendarYear>) -> Vec<Versioned<CalendarYear>> {
     (1..).zip(years).map(|(id, year)| Versioned::first(id, UtcMillis(id), year)).collect()
 }
 
+fn china() -> TimeZone {
+    TimeZone::get("Asia/Shanghai").unwrap()
+}
+
+fn calendar_of(years: &[Versioned<CalendarYear>], hours: &[Versioned<WorkingHours>]) -> Calendar {
+    Calendar::new(years, hours, &china())
+}
+
 fn cn() -> Calendar {
-    Calendar::new(&rows(builtin("cn").unwrap()), &[])
+    calendar_of(&rows(builtin("cn").unwrap()), &[])
 }
 
 #[test]
@@ -133,13 +141,13 @@ fn years_without_a_notice_know_weekends_only() {
 fn a_provisional_year_says_so_until_the_notice_is_out() {
     let text = "calendar = \"cn\"\n[[year]]\nyear = 2027\nedition = \"2027.0\"\nprovisional = true\n";
     let mut all = rows(parse_toml(text).unwrap());
-    assert!(Calendar::new(&all, &[]).day(&[], date(2027, 1, 4)).is_provisional);
+    assert!(calendar_of(&all, &[]).day(&[], date(2027, 1, 4)).is_provisional);
     let mut notice = all[0].clone();
     notice.version = 2;
     notice.row.is_provisional = false;
     notice.row.edition = "2027.1".to_owned();
     all.insert(0, notice);
-    let info = Calendar::new(&all, &[]).day(&[], date(2027, 1, 4));
+    let info = calendar_of(&all, &[]).day(&[], date(2027, 1, 4));
     assert_eq!((info.is_provisional, &*info.edition), (false, "cn 2027.1"));
 }
 
@@ -150,17 +158,17 @@ fn a_row_counts_for_its_whole_year_and_until_it_ends() {
     let free = |day| local(5, None, &[(date(2026, day, 6), DayRule::Holiday, "")]);
     // Recorded in the middle of the year to be valid from then on: it is about February all the same.
     let late = Versioned::first(1, july, free(2)).during(Span { from: july, to: None });
-    let calendar = Calendar::new(&[late], &[]);
+    let calendar = calendar_of(&[late], &[]);
     assert_eq!(calendar.day(&[UnitId(5)], date(2026, 2, 6)).kind, DayKind::Holiday);
     // Amended from July on: what was before stays.
     let before = Versioned::first(1, UtcMillis(0), free(2)).during(Span::new(UtcMillis(0), july));
     let mut after = Versioned::first(1, july, free(8)).during(Span { from: july, to: None });
     after.version = 2;
-    let calendar = Calendar::new(&[after, before.clone()], &[]);
+    let calendar = calendar_of(&[after, before.clone()], &[]);
     assert_eq!(calendar.day(&[UnitId(5)], date(2026, 2, 6)).kind, DayKind::Holiday);
     assert_eq!(calendar.day(&[UnitId(5)], date(2026, 8, 6)).kind, DayKind::Holiday);
     // Ended: nothing is known from then on.
-    let calendar = Calendar::new(&[before], &[]);
+    let calendar = calendar_of(&[before], &[]);
     assert!(!calendar.day(&[UnitId(5)], date(2026, 6, 30)).is_provisional);
     assert!(calendar.day(&[UnitId(5)], date(2026, 7, 1)).is_provisional);
 }
@@ -190,7 +198,7 @@ fn a_local_calendar_wins_for_its_unit_and_those_below() {
         Some("cn"),
         &[(new_year, DayRule::Holiday, "藏历新年"), (date(2026, 5, 9), DayRule::Holiday, "")],
     ));
-    let calendar = Calendar::new(&rows(years), &[]);
+    let calendar = calendar_of(&rows(years), &[]);
     for units in [&[UnitId(5)][..], &[UnitId(50), UnitId(5), UnitId(1)]] {
         let info = calendar.day(units, new_year);
         assert_eq!((info.kind, info.name.as_deref()), (DayKind::Holiday, Some("藏历新年")));
@@ -208,7 +216,7 @@ fn a_local_calendar_wins_for_its_unit_and_those_below() {
 #[test]
 fn a_missing_base_leaves_only_the_named_days_certain() {
     let calendar =
-        Calendar::new(&rows(vec![local(5, Some("cn"), &[(date(2026, 7, 1), DayRule::Holiday, "")])]), &[]);
+        calendar_of(&rows(vec![local(5, Some("cn"), &[(date(2026, 7, 1), DayRule::Holiday, "")])]), &[]);
     let day = |day| calendar.day(&[UnitId(5)], date(2026, 7, day));
     assert_eq!((day(1).kind, day(1).is_provisional), (DayKind::Holiday, false));
     assert_eq!((day(2).kind, day(2).is_provisional), (DayKind::Workday, true));
@@ -220,7 +228,7 @@ fn bases_that_go_round_end() {
     let mut two = local(6, Some("xz"), &[(date(2026, 7, 1), DayRule::Holiday, "")]);
     one.calendar = "xz".to_owned();
     two.calendar = "cn".to_owned();
-    let calendar = Calendar::new(&rows(vec![one, two]), &[]);
+    let calendar = calendar_of(&rows(vec![one, two]), &[]);
     assert_eq!(calendar.day(&[UnitId(5)], date(2026, 7, 1)).kind, DayKind::Holiday);
 }
 
@@ -292,7 +300,7 @@ fn hours_go_by_season_and_the_nearest_unit() {
             hours(Some(5), &[((5, 1), (9, 30), 450, 1_110), ((11, 1), (2, 28), 510, 1_050)]),
         ),
     ];
-    let calendar = Calendar::new(&[], &all);
+    let calendar = calendar_of(&[], &all);
     let on = |units: &[UnitId], month, day| calendar.hours(units, date(2026, month, day), (400, 1_200));
     let unit = [UnitId(50), UnitId(5), UnitId(1)];
     assert_eq!(on(&unit, 5, 1), (450, 1_110));
@@ -302,7 +310,7 @@ fn hours_go_by_season_and_the_nearest_unit() {
     assert_eq!(on(&unit, 2, 28), (510, 1_050));
     assert_eq!(on(&unit, 3, 1), (400, 1_200));
     assert_eq!(on(&[UnitId(1)], 3, 1), (420, 1_140));
-    assert_eq!(Calendar::default().hours(&unit, date(2026, 3, 1), (400, 1_200)), (400, 1_200));
+    assert_eq!(calendar_of(&[], &[]).hours(&unit, date(2026, 3, 1), (400, 1_200)), (400, 1_200));
 }
 
 #[test]
@@ -312,9 +320,36 @@ fn hours_hold_from_the_day_on_which_they_are_valid() {
     let new = Versioned::first(2, UtcMillis(9), hours(Some(5), &[((1, 1), (12, 31), 450, 1_110)]))
         .during(Span { from: may, to: None });
     let old = Versioned::first(1, UtcMillis(1), hours(Some(5), &[((1, 1), (12, 31), 480, 1_080)]));
-    let calendar = Calendar::new(&[], &[new, old]);
+    let calendar = calendar_of(&[], &[new, old]);
     assert_eq!(calendar.hours(&[UnitId(5)], date(2026, 4, 30), (0, 0)), (480, 1_080));
     assert_eq!(calendar.hours(&[UnitId(5)], date(2026, 5, 1), (0, 0)), (450, 1_110));
+}
+
+#[test]
+fn a_day_is_one_of_the_zone_wherever_that_is() {
+    let new_york = TimeZone::get("America/New_York").unwrap();
+    let midnight =
+        |day: Date| UtcMillis(day.to_zoned(new_york.clone()).unwrap().timestamp().as_millisecond());
+    // Midnight of 2026-01-12 there is 05:00 UTC.
+    let monday = midnight(date(2026, 1, 12));
+    let old = Versioned::first(1, UtcMillis(1), hours(Some(5), &[((1, 1), (12, 31), 480, 1_080)]));
+    let new = Versioned::first(2, UtcMillis(9), hours(Some(5), &[((1, 1), (12, 31), 450, 1_110)]))
+        .during(Span { from: monday, to: None });
+    let calendar = Calendar::new(&[], &[old, new], &new_york);
+    assert_eq!(calendar.hours(&[UnitId(5)], date(2026, 1, 11), (0, 0)), (480, 1_080));
+    assert_eq!(calendar.hours(&[UnitId(5)], date(2026, 1, 12), (0, 0)), (450, 1_110));
+
+    let year = |edition: &str, day| CalendarYear {
+        edition: edition.to_owned(),
+        ..local(5, None, &[(day, DayRule::Holiday, "")])
+    };
+    let before = Versioned::first(1, UtcMillis(1), year("1", date(2026, 1, 12)))
+        .during(Span { from: UtcMillis(0), to: Some(monday) });
+    let mut after = before.clone().during(Span { from: monday, to: None });
+    (after.version, after.row) = (2, year("2", date(2026, 1, 13)));
+    let calendar = Calendar::new(&[before, after], &[], &new_york);
+    let kind = |day| calendar.day(&[UnitId(5)], date(2026, 1, day)).kind;
+    assert_eq!((kind(11), kind(12), kind(13)), (DayKind::Weekend, DayKind::Workday, DayKind::Holiday));
 }
 
 #[test]
@@ -372,7 +407,7 @@ proptest! {
             })
             .prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
     ) {
-        let (one, other) = (Calendar::new(&rows, &[]), Calendar::new(&shuffled, &[]));
+        let (one, other) = (calendar_of(&rows, &[]), calendar_of(&shuffled, &[]));
         for units in [&[][..], &[UnitId(1)], &[UnitId(2), UnitId(1)]] {
             for day in date(2026, 1, 1).series(jiff::ToSpan::days(1)).take(100) {
                 prop_assert_eq!(one.day(units, day), other.day(units, day));

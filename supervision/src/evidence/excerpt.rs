@@ -1,51 +1,61 @@
 //! Cuts registers down to what judging one vehicle needs: no more personal data leaves the house than the case takes.
+//!
+//! Whatever a rule reads must stay, or a pack would not give its finding again: also the zones that papers name in words, the plates
+//! that findings say, and where a device was before. Rows stay or go with all their versions, because the newest one counts.
 
 use std::collections::BTreeSet;
 
+use rustc_hash::FxHashSet;
+
 use crate::UtcMillis;
-use crate::ids::{UnitId, VehicleId, ZoneId};
+use crate::ids::{DeviceId, UnitId, VehicleId, ZoneId};
 use crate::point::Position;
-use crate::register::{Register, Shape, Versioned, Zone};
+use crate::register::{Binding, Driver, Order, Register, Rental, Shape, Vehicle, Versioned, Zone, ZoneKind};
 use crate::world::World;
 
-/// Zones further from everything the vehicle did than this take no part in any rule, degrees of latitude (about 22 km).
+/// Zones further from everything the vehicle did than this take no part in what rules say of places, degrees of latitude (about 22 km).
 const ZONE_MARGIN_E7: i32 = 2_000_000;
+/// The month before counts for patterns of orders, the one after for papers that came late.
+const MONTH_MS: i64 = 31 * 86_400_000;
 
-/// The rows of `world` that judging `vehicles` between `from` and `to` looks at. `places` are the positions of their tracks and segments.
+/// What a pack is about.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a plain record")]
+pub struct ExcerptOf<'a> {
+    /// The vehicle, and those that findings of the fleet need.
+    pub vehicles: &'a BTreeSet<VehicleId>,
+    /// The unit, when the case is about its papers.
+    pub unit: Option<UnitId>,
+    /// First instant that judging looks at.
+    pub from: UtcMillis,
+    /// Last instant that judging looks at.
+    pub to: UtcMillis,
+}
+
+/// The rows of `world` that judging what `of` names looks at. `places` are the positions of the tracks and segments.
 ///
 /// Rows about the whole fleet (units, calendars, rule sets, emergencies) stay; rows about other vehicles, and drivers nobody names, do not.
+/// Of another vehicle that a finding names only the plate stays.
 #[must_use]
-pub fn excerpt(
-    world: &World,
-    vehicles: &BTreeSet<VehicleId>,
-    from: UtcMillis,
-    to: UtcMillis,
-    places: impl IntoIterator<Item = Position>,
-) -> Register {
+pub fn excerpt(world: &World, of: ExcerptOf<'_>, places: impl IntoIterator<Item = Position>) -> Register {
+    let ExcerptOf { vehicles, unit, from, to } = of;
     let all = world.register();
-    let units = units_of(world, vehicles, from, to);
+    let units = units_of(world, of);
     let has = |vehicle: VehicleId| vehicles.contains(&vehicle);
-    // The month before counts for patterns of orders, the one after for papers that came late.
-    const MONTH_MS: i64 = 31 * 86_400_000;
     let (from, to) = (UtcMillis(from.0.saturating_sub(MONTH_MS)), UtcMillis(to.0.saturating_add(MONTH_MS)));
     let near = |at: UtcMillis| from <= at && at <= to;
-    let orders =
-        only(&all.orders, |o| has(o.row.vehicle) && o.row.planned_out <= to && o.row.planned_in >= from);
-    let drivers: BTreeSet<i64> = orders.iter().filter_map(|order| Some(order.row.driver_id?.0)).collect();
-    let zones = ZoneFilter::new(all, vehicles, &orders, places).apply(&all.zones);
-    Register {
+    let mut cut = Register {
         units: all.units.clone(),
-        vehicles: only(&all.vehicles, |v| has(VehicleId(v.id))),
-        bindings: only(&all.bindings, |b| has(b.row.vehicle)),
-        drivers: only(&all.drivers, |d| drivers.contains(&d.id)),
-        orders,
+        bindings: bindings(all, vehicles),
+        orders: only(&all.orders, |o| {
+            has(o.row.vehicle) && o.row.planned_out <= to && o.row.planned_in >= from
+        }),
         duties: only(&all.duties, |d| {
             d.valid.overlaps(from, to) && d.row.vehicle.map_or_else(|| units.contains(&d.row.unit), has)
         }),
         emergencies: only(&all.emergencies, |e| e.valid.overlaps(from, to)),
         seals: only(&all.seals, |s| has(s.row.vehicle)),
         transfers: only(&all.transfers, |t| has(t.row.vehicle)),
-        zones,
         places: all.places.clone(),
         calendar_years: all.calendar_years.clone(),
         working_hours: all.working_hours.clone(),
@@ -60,38 +70,99 @@ pub fn excerpt(
         }),
         passages: only(&all.passages, |p| has(p.row.vehicle) && near(p.row.stamp.at)),
         repairs: only(&all.repairs, |r| has(r.row.vehicle)),
-        rentals: only(&all.rentals, |r| r.row.vehicle.is_some_and(has)),
+        rentals: rentals(&all.rentals, vehicles, unit),
         driver_logins: only(&all.driver_logins, |l| has(l.row.vehicle) && near(l.row.at)),
         vin_readings: only(&all.vin_readings, |v| has(v.row.vehicle) && near(v.row.at)),
-        device_works: only(&all.device_works, |w| has(w.row.vehicle)),
         mileages: only(&all.mileages, |m| has(m.row.vehicle) && near(m.row.at)),
-    }
+        ..Register::default()
+    };
+    let devices = devices(&cut, vehicles);
+    cut.device_works = only(&all.device_works, |w| has(w.row.vehicle) || devices.contains(&w.row.device));
+    cut.drivers = drivers(&all.drivers, &cut.orders);
+    cut.vehicles = vehicles_named(all, &cut, vehicles);
+    cut.zones = ZoneFilter::new(world, &cut, vehicles, &units, places).apply(&all.zones);
+    cut
 }
 
+/// The rows of which any version is wanted, with all their versions.
 fn only<T: Clone>(rows: &[Versioned<T>], keep: impl Fn(&Versioned<T>) -> bool) -> Vec<Versioned<T>> {
-    rows.iter().filter(|row| keep(row)).cloned().collect()
+    let kept: FxHashSet<i64> = rows.iter().filter(|row| keep(row)).map(|row| row.id).collect();
+    rows.iter().filter(|row| kept.contains(&row.id)).cloned().collect()
 }
 
-/// The units of the vehicles, with those above them.
-fn units_of(
-    world: &World,
+/// The units of the vehicles and the one that the case is about, with those above them.
+fn units_of(world: &World, of: ExcerptOf<'_>) -> BTreeSet<UnitId> {
+    let ExcerptOf { vehicles, unit, from, to } = of;
+    let own = |vehicle| world.vehicle_versions(vehicle).filter(|row| row.valid.overlaps(from, to));
+    let lent = |vehicle| world.transfers(vehicle).filter(|row| row.valid.overlaps(from, to));
+    let owners = vehicles.iter().flat_map(|&vehicle| own(vehicle).map(|row| row.row.unit));
+    let users = vehicles.iter().flat_map(|&vehicle| lent(vehicle).map(|row| row.row.to));
+    let nearest: BTreeSet<UnitId> = owners.chain(users).chain(unit).collect();
+    nearest.into_iter().flat_map(|unit| [from, to].map(|at| world.unit_path(unit, at))).flatten().collect()
+}
+
+/// The bindings of the vehicles, and those of their devices before: a device may have come from another car.
+fn bindings(all: &Register, vehicles: &BTreeSet<VehicleId>) -> Vec<Versioned<Binding>> {
+    let own = || all.bindings.iter().filter(|b| vehicles.contains(&b.row.vehicle));
+    let devices: BTreeSet<DeviceId> = own().map(|b| b.row.device).collect();
+    only(&all.bindings, |b| vehicles.contains(&b.row.vehicle) || devices.contains(&b.row.device))
+}
+
+/// The devices that were in the vehicles, by the bindings or by what they read there.
+fn devices(cut: &Register, vehicles: &BTreeSet<VehicleId>) -> BTreeSet<DeviceId> {
+    let bound = cut.bindings.iter().map(|b| (b.row.vehicle, b.row.device));
+    let read = cut.vin_readings.iter().map(|v| (v.row.vehicle, v.row.device));
+    bound.chain(read).filter(|(vehicle, _)| vehicles.contains(vehicle)).map(|(_, device)| device).collect()
+}
+
+/// The rentals of the vehicles with those of the same unit and plate, which may be renewals of one another, and all of the unit.
+fn rentals(
+    all: &[Versioned<Rental>],
     vehicles: &BTreeSet<VehicleId>,
-    from: UtcMillis,
-    to: UtcMillis,
-) -> BTreeSet<UnitId> {
-    let mut units = BTreeSet::new();
-    for &vehicle in vehicles {
-        for at in [from, to] {
-            let owner = world.vehicle(vehicle, at).map(|row| row.row.unit);
-            for unit in owner.into_iter().chain(world.using_unit(vehicle, at)) {
-                units.extend(world.unit_path(unit, at));
-            }
-        }
-    }
-    units
+    unit: Option<UnitId>,
+) -> Vec<Versioned<Rental>> {
+    let is_own = |r: &Rental| r.vehicle.is_some_and(|vehicle| vehicles.contains(&vehicle));
+    let cars: BTreeSet<(UnitId, &str)> = all
+        .iter()
+        .filter(|r| is_own(&r.row) && !r.row.plate.is_empty())
+        .map(|r| (r.row.unit, r.row.plate.as_str()))
+        .collect();
+    only(all, |r| {
+        is_own(&r.row) || unit == Some(r.row.unit) || cars.contains(&(r.row.unit, r.row.plate.as_str()))
+    })
 }
 
-/// Which zones take part: those that rows name, and those near what the vehicles did.
+/// The drivers that the orders name, by number or, where they have none, by name.
+fn drivers(all: &[Versioned<Driver>], orders: &[Versioned<Order>]) -> Vec<Versioned<Driver>> {
+    let ids: FxHashSet<i64> = orders.iter().filter_map(|order| Some(order.row.driver_id?.0)).collect();
+    let unnumbered = orders.iter().filter(|order| order.row.driver_id.is_none());
+    let names: FxHashSet<&str> =
+        unnumbered.map(|order| order.row.driver.trim()).filter(|name| !name.is_empty()).collect();
+    only(all, |driver| ids.contains(&driver.id) || names.contains(driver.row.name.trim()))
+}
+
+/// The vehicles, and the plates of others that findings about them name: whose card paid, and where a device was before.
+fn vehicles_named(all: &Register, cut: &Register, vehicles: &BTreeSet<VehicleId>) -> Vec<Versioned<Vehicle>> {
+    let cards = cut.fuel_fills.iter().filter_map(|f| f.row.card_vehicle);
+    let named: BTreeSet<VehicleId> = cards.chain(cut.bindings.iter().map(|b| b.row.vehicle)).collect();
+    let kept = all.vehicles.iter().filter_map(|row| {
+        let id = VehicleId(row.id);
+        let plate = || named.contains(&id).then(|| plate_of(row));
+        if vehicles.contains(&id) { Some(row.clone()) } else { plate() }
+    });
+    kept.collect()
+}
+
+/// A vehicle as others may be named in a pack: by its plate, and a car on secret work not even by that.
+fn plate_of(row: &Versioned<Vehicle>) -> Versioned<Vehicle> {
+    let is_secret = row.row.is_secret;
+    let plate = if is_secret { String::new() } else { row.row.plate.clone() };
+    let named = Vehicle { plate, is_secret, ..Vehicle::default() };
+    Versioned { recorded_by: String::new(), row: named, ..row.clone() }
+}
+
+/// Which zones take part: those that rows name, by number or in words, those that rules ask a unit for wherever they lie, and those
+/// near what the vehicles did.
 struct ZoneFilter {
     named: BTreeSet<ZoneId>,
     south_west: Position,
@@ -100,18 +171,23 @@ struct ZoneFilter {
 
 impl ZoneFilter {
     fn new(
-        all: &Register,
+        world: &World,
+        cut: &Register,
         vehicles: &BTreeSet<VehicleId>,
-        orders: &[Versioned<crate::register::Order>],
+        units: &BTreeSet<UnitId>,
         places: impl IntoIterator<Item = Position>,
     ) -> Self {
-        let mut named: BTreeSet<ZoneId> = BTreeSet::new();
-        let own = all.vehicles.iter().filter(|v| vehicles.contains(&VehicleId(v.id)));
+        let mut named = world.places().zones_named(places_written(cut));
+        let own = cut.vehicles.iter().filter(|v| vehicles.contains(&VehicleId(v.id)));
         named.extend(own.filter_map(|vehicle| vehicle.row.depot));
-        named.extend(all.places.iter().filter_map(|place| place.row.zone));
-        named.extend(all.emergencies.iter().filter_map(|emergency| emergency.row.area));
-        named.extend(all.seals.iter().filter_map(|seal| seal.row.place));
-        named.extend(orders.iter().filter_map(|order| order.row.area));
+        named.extend(cut.places.iter().filter_map(|place| place.row.zone));
+        named.extend(cut.emergencies.iter().filter_map(|emergency| emergency.row.area));
+        named.extend(cut.seals.iter().filter_map(|seal| seal.row.place));
+        named.extend(cut.orders.iter().filter_map(|order| order.row.area));
+        let is_held = |zone: &Zone| zone.unit.is_none_or(|unit| units.contains(&unit));
+        let held =
+            world.register().zones.iter().filter(|zone| is_sought(zone.row.kind) && is_held(&zone.row));
+        named.extend(held.map(|zone| ZoneId(zone.id)));
         let mut south_west = Position { lat_e7: i32::MAX, lon_e7: i32::MAX };
         let mut north_east = Position { lat_e7: i32::MIN, lon_e7: i32::MIN };
         for place in places {
@@ -143,6 +219,20 @@ impl ZoneFilter {
             && min.lon_e7 <= self.north_east.lon_e7
             && max.lon_e7 >= self.south_west.lon_e7
     }
+}
+
+/// Zones of which rules ask whether a unit has any: where its cars belong, may be used and are repaired.
+const fn is_sought(kind: ZoneKind) -> bool {
+    matches!(kind, ZoneKind::Depot | ZoneKind::ServiceArea | ZoneKind::RepairShop { is_fixed: true })
+}
+
+/// The places that papers name in words only.
+fn places_written(cut: &Register) -> impl Iterator<Item = &str> {
+    let goals = cut.orders.iter().flat_map(|order| order.row.destinations.iter().chain(&order.row.via));
+    let booked = cut.fuel_fills.iter().map(|fill| &fill.row.station);
+    let booked = booked.chain(cut.passages.iter().map(|passage| &passage.row.place));
+    let booked = booked.chain(cut.repairs.iter().map(|repair| &repair.row.shop));
+    goals.chain(booked).filter(|place| place.at.is_none()).map(|place| place.text.as_str())
 }
 
 /// The south-west and north-east corners of an outline, circles and corridors by a generous square.

@@ -43,7 +43,7 @@ use crate::register::Register;
 use crate::trips::Segment;
 
 pub use build::{Copy, PackError, build};
-pub use excerpt::excerpt;
+pub use excerpt::{ExcerptOf, excerpt};
 pub use manifest::{Manifest, ManifestEntry};
 pub use verify::{Mismatch, PROGRAM, Proof, Verified, VerifyError, verify, verify_copy, verify_copy_of};
 

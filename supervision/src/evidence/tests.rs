@@ -1,5 +1,7 @@
 //! A pack checks, a changed one does not, and a made-up one does not reproduce.
 
+mod excerpts;
+
 use std::io::{Cursor, Read as _, Write as _};
 
 use zip::write::SimpleFileOptions;
@@ -215,7 +217,8 @@ fn an_excerpt_leaves_other_cars_out_and_gives_the_same_findings() {
     register.vehicles.push(Versioned::first(2, at("2026-03-01T00:00:00Z"), other));
     let world = World::new(register, "Asia/Shanghai").expect("a world");
     let (from, to) = (at("2026-02-01T00:00:00Z"), at("2026-03-10T00:00:00Z"));
-    let cut = excerpt(&world, &[VehicleId(1)].into(), from, to, inputs.points.iter().map(|point| point.at));
+    let of = ExcerptOf { vehicles: &[VehicleId(1)].into(), unit: None, from, to };
+    let cut = excerpt(&world, of, inputs.points.iter().map(|point| point.at));
     assert_eq!(cut.vehicles.len(), 1);
     let again = PackInputs { register: cut, ..inputs.clone() };
     assert_eq!(verify::judge_again(&again).expect("a world"), inputs.findings);

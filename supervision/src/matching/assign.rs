@@ -1,4 +1,4 @@
-//! The assignment of trips to orders, cluster by cluster.
+//! The assignment of trips to orders.
 
 use rustc_hash::FxHashMap;
 
@@ -16,6 +16,8 @@ use crate::world::World;
 const FIRST_TRIP: i64 = 1_000;
 /// An order longer than this claims no trip for itself, seconds: whether it got one may depend on days that are not known yet.
 const CLAIMS_MAX_S: i64 = 2 * 86_400;
+/// At most this many orders contend for one trip as their first, those it fits best: which do depends on the trip alone, and bounds the work.
+const CONTEND_MAX: usize = 64;
 /// At most this many orders are shown for one trip; the nearest in time.
 const CONSIDERED_MAX: usize = 24;
 /// The car is back within this of where it left on the order, or of its depot, metres.
@@ -37,8 +39,8 @@ pub struct Assignment {
 
 /// Assigns the trips and moves of one vehicle to its orders.
 ///
-/// Each trip belongs to at most one order. Within each cluster of trips and orders that touch in time the sum of the fits is the greatest
-/// possible, where an order that gets a first trip counts for itself; ties go to the earlier order. A trip that shares no time with an order
+/// Each trip belongs to at most one order. The sum of the fits is the greatest possible, where an order that gets a first trip counts for
+/// itself; ties go to the earlier order. A trip that shares no time with an order
 /// belongs to it only when it began within the grace before, when the car had not come back, or when the order would have no trip at all. `terms` are the parameters that hold
 /// at a departure. The order of `trips` and `orders` and duplicates among the latter do not matter; of several versions of an order the newest counts,
 /// and it was recorded as [`World::recorded`] says.
@@ -149,47 +151,37 @@ impl Edges {
     fn choose(&self, trips: &[&Trip], orders: usize) -> Vec<Option<usize>> {
         let mut chosen: Vec<Option<usize>> =
             self.of_trip.iter().map(|edges| best(edges).map(|edge| edge.order)).collect();
-        for (cluster_trips, cluster_orders) in self.clusters(orders) {
-            // Moves never stand for an order: shifting a car in the yard is not the use that it was sent on.
-            let real = |trip: &usize| trips.get(*trip).is_some_and(|trip| trip.kind == TripKind::Trip);
-            let reps: Vec<usize> = cluster_trips.into_iter().filter(real).collect();
-            let weight = |row: usize, column: usize| {
-                let edges = self.of_trip.get(*reps.get(column)?)?;
-                let order = *cluster_orders.get(row)?;
-                let edge = edges.fits.iter().find(|edge| edge.order == order)?;
-                let otherwise = best(edges).map_or(0, |edge| edge.weight.max(0));
-                Some(FIRST_TRIP + edge.weight - otherwise)
-            };
-            let given = weights::assign(cluster_orders.len(), reps.len(), weight);
-            for (row, column) in given.into_iter().enumerate() {
-                let Some(trip) = column.and_then(|column| reps.get(column)) else { continue };
-                if let (Some(slot), Some(order)) = (chosen.get_mut(*trip), cluster_orders.get(row)) {
-                    *slot = Some(*order);
-                }
+        let given = weights::assign(&self.first_trips(trips, orders), trips.len());
+        for (order, trip) in given.into_iter().enumerate() {
+            if let Some(slot) = trip.and_then(|trip| chosen.get_mut(trip)) {
+                *slot = Some(order);
             }
         }
         chosen
     }
 
-    /// Trips and orders that hang together, each sorted, in order of their first order.
-    fn clusters(&self, orders: usize) -> Vec<(Vec<usize>, Vec<usize>)> {
-        let mut leader: Vec<usize> = (0..orders).collect();
-        for edges in &self.of_trip {
-            let mut fits = edges.fits.iter().filter(|edge| edge.claims);
-            let Some(first) = fits.next() else { continue };
-            fits.for_each(|edge| unite(&mut leader, first.order, edge.order));
-        }
-        let mut clusters: std::collections::BTreeMap<usize, (Vec<usize>, Vec<usize>)> =
-            std::collections::BTreeMap::new();
-        for order in 0..orders {
-            clusters.entry(leader_of(&leader, order)).or_default().1.push(order);
-        }
+    /// For each order the trips that it may claim as its first, with what it is worth that it gets them.
+    fn first_trips(&self, trips: &[&Trip], orders: usize) -> Vec<weights::Edges> {
+        let mut first_trips: Vec<weights::Edges> = vec![Vec::new(); orders];
         for (trip, edges) in self.of_trip.iter().enumerate() {
-            if let Some(first) = edges.fits.iter().find(|edge| edge.claims) {
-                clusters.entry(leader_of(&leader, first.order)).or_default().0.push(trip);
+            // Moves never stand for an order: shifting a car in the yard is not the use that it was sent on.
+            if trips.get(trip).is_none_or(|trip| trip.kind != TripKind::Trip) {
+                continue;
+            }
+            let otherwise = best(edges).map_or(0, |edge| edge.weight.max(0));
+            let claims = edges.fits.iter().filter(|edge| edge.claims);
+            let mut claims: Vec<_> = claims
+                .map(|edge| (std::cmp::Reverse(FIRST_TRIP + edge.weight - otherwise), edge.order))
+                .filter(|(worth, _)| worth.0 > 0)
+                .collect();
+            claims.sort_unstable();
+            for (worth, order) in claims.into_iter().take(CONTEND_MAX) {
+                if let Some(slot) = first_trips.get_mut(order) {
+                    slot.push((trip, worth.0));
+                }
             }
         }
-        clusters.into_values().filter(|(trips, _)| !trips.is_empty()).collect()
+        first_trips
     }
 }
 
@@ -197,20 +189,6 @@ impl Edges {
 fn best(edges: &TripEdges) -> Option<&Edge> {
     let open = edges.fits.iter().filter(|edge| edge.is_open);
     open.max_by_key(|edge| (edge.weight, std::cmp::Reverse(edge.order)))
-}
-
-fn leader_of(leader: &[usize], mut of: usize) -> usize {
-    while let Some(&next) = leader.get(of).filter(|next| **next != of) {
-        of = next;
-    }
-    of
-}
-
-fn unite(leader: &mut [usize], one: usize, other: usize) {
-    let (one, other) = (leader_of(leader, one), leader_of(leader, other));
-    if let Some(slot) = leader.get_mut(one.max(other)) {
-        *slot = one.min(other);
-    }
 }
 
 /// For each candidate the latest planned return of it and those before it.

@@ -281,8 +281,51 @@ proptest! {
 }
 
 #[test]
-fn more_orders_at_once_than_are_assigned_exactly_are_no_trouble() {
+fn more_orders_at_once_than_contend_for_a_trip_are_no_trouble() {
     let slots: Vec<_> = (0..70).map(|n| (n % 200, 100, usize::try_from(n % 3).unwrap())).collect();
     let found = assigned(&world_of(&slots, &slots, 2));
     assert_eq!(found.orders.len(), 140);
+}
+
+/// Every 636 minutes an order of three hours with a trip in it, and between two orders a trip near enough to both to link them. With the order
+/// number 35 comes another one that fits its trip a little less, and a second trip that lies in it alone.
+fn linked(orders: std::ops::Range<i64>) -> Scene {
+    let mut scene = Scene::new();
+    let minute =
+        |order: i64, minute: i64| UtcMillis(at("2026-04-01 08:00").0 + (order * 636 + minute) * 60_000);
+    for number in orders {
+        let mut orders = vec![(number, 0, 180)];
+        let mut trips = vec![(30, 60), (402, 414)];
+        if number == 35 {
+            orders.push((999, 35, 60));
+            trips.push((120, 150));
+        }
+        for (id, out, back) in orders {
+            let order = scene.order("甲", "2026-04-01 08:00", "2026-04-01 09:00", goal(0));
+            (order.id, order.recorded_at) = (id, UtcMillis(0));
+            (order.row.planned_out, order.row.planned_in) = (minute(number, out), minute(number, back));
+            order.row.destinations.clear();
+        }
+        trips.sort_unstable();
+        for (start, end) in trips {
+            let mut trip = Scene::new().drive("2026-04-01 08:00", "2026-04-01 09:00", goal(0)).clone();
+            (trip.start, trip.end) = (minute(number, start), minute(number, end));
+            scene.segments.push(Segment::Trip(trip));
+        }
+    }
+    scene
+}
+
+#[test]
+fn a_day_is_assigned_alike_alone_and_within_a_month_of_linked_orders() {
+    let of_the_day = |scene: &Scene| {
+        let day = at("2026-04-01 08:00").0 + 35 * 636 * 60_000;
+        let found = assigned(scene);
+        let matched = trips(scene).into_iter().zip(found.trips);
+        let of_the_day = matched.filter(|(trip, _)| (day..day + 180 * 60_000).contains(&trip.start.0));
+        of_the_day.map(|(_, matched)| matched.coverage.order().map(|order| order.0)).collect::<Vec<_>>()
+    };
+    // The heaviest first would give the first trip to the order 35 and leave the other without one.
+    assert_eq!(of_the_day(&linked(34..37)), [Some(999), Some(35)]);
+    assert_eq!(of_the_day(&linked(0..70)), [Some(999), Some(35)]);
 }

@@ -1,7 +1,7 @@
 //! Which order covers which trip.
 //!
-//! Each trip belongs to at most one order; an order may cover several trips (out and back). The assignment is that of the whole
-//! cluster of trips and orders that touch in time, so it does not depend on which days are asked about.
+//! Each trip belongs to at most one order; an order may cover several trips (out and back). The assignment is the best one of all trips
+//! and orders, however many hang together, so that of a day does not depend on which days are asked about.
 
 mod assign;
 mod fit;

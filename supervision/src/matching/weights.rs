@@ -1,113 +1,105 @@
-//! Maximum-weight assignment of rows to columns: exact up to a bounded size, greedy beyond.
+//! Maximum-weight assignment of rows to columns, exact whatever the size.
+//!
+//! Each row is taken in along the best augmenting path from it: work is where rows compete for columns, so rows far from one another cost
+//! and change nothing of each other.
 
-/// Up to this many rows and columns the assignment is exact; the work grows with the cube.
-pub(super) const EXACT_MAX: usize = 64;
+use std::collections::{BTreeMap, VecDeque};
 
-/// For each row the column that it gets. `weight(row, column)`: `None` or 0 and less = not together. The sum of the weights is the
-/// greatest possible up to [`EXACT_MAX`] rows and columns; beyond, the heaviest pairs are taken first, ties by row, then column.
-pub(super) fn assign(
-    rows: usize,
-    columns: usize,
-    weight: impl Fn(usize, usize) -> Option<i64>,
-) -> Vec<Option<usize>> {
-    let weight = |row, column| weight(row, column).filter(|&weight| weight > 0);
-    if rows <= EXACT_MAX && columns <= EXACT_MAX {
-        exact(rows, columns, weight)
-    } else {
-        greedy(rows, columns, weight)
+/// The columns that a row may get, each with its weight, greater than 0.
+pub(super) type Edges = Vec<(usize, i64)>;
+
+/// For each row the column that it gets: the sum of the weights is the greatest possible. A row that could only take the place of
+/// another for the same sum stays without a column; of several columns that add the same the first is taken.
+pub(super) fn assign(rows: &[Edges], columns: usize) -> Vec<Option<usize>> {
+    let mut assigned = Assigned { rows, of_row: vec![None; rows.len()], of_column: vec![None; columns] };
+    for row in 0..rows.len() {
+        assigned.take_in(row);
     }
+    assigned.of_row
 }
 
-fn greedy(rows: usize, columns: usize, weight: impl Fn(usize, usize) -> Option<i64>) -> Vec<Option<usize>> {
-    let mut pairs: Vec<_> = (0..rows)
-        .flat_map(|row| (0..columns).map(move |column| (row, column)))
-        .filter_map(|(row, column)| Some((std::cmp::Reverse(weight(row, column)?), row, column)))
-        .collect();
-    pairs.sort_unstable();
-    let mut taken = vec![false; columns];
-    let mut chosen = vec![None; rows];
-    for (_, row, column) in pairs {
-        if let (Some(slot @ None), Some(taken @ false)) = (chosen.get_mut(row), taken.get_mut(column)) {
-            (*slot, *taken) = (Some(column), true);
+/// The best assignment of the rows that were taken in.
+struct Assigned<'a> {
+    rows: &'a [Edges],
+    of_row: Vec<Option<usize>>,
+    of_column: Vec<Option<usize>>,
+}
+
+/// The best known path that ends by giving a column to another row.
+#[derive(Clone, Copy, Debug)]
+struct Reached {
+    /// What the sum grows by up to there, the row that held the column not yet counted off.
+    gain: i64,
+    /// Who gets the column.
+    by: usize,
+}
+
+impl Assigned<'_> {
+    /// Takes one row more in. The best assignment with it differs from the one before along one path from it, at most: rows on the
+    /// path each take the column of the next, which is free at its end, or whose row goes without.
+    fn take_in(&mut self, row: usize) {
+        let reached = self.paths_from(row);
+        let ends = reached.iter().map(|(&column, path)| {
+            let holder = self.of_column.get(column).copied().flatten();
+            let lost = holder.map_or(0, |holder| self.weight(holder, column));
+            (path.gain - lost, holder.is_none(), std::cmp::Reverse(column))
+        });
+        if let Some((1.., _, std::cmp::Reverse(end))) = ends.max() {
+            self.flip(end, &reached);
         }
     }
-    chosen
-}
 
-/// Grows the assignment row by row along the best augmenting path, found by relaxing every edge until nothing improves
-/// (Bellman-Ford on the residual graph): simple, exact, and quick enough for the sizes that occur.
-fn exact(rows: usize, columns: usize, weight: impl Fn(usize, usize) -> Option<i64>) -> Vec<Option<usize>> {
-    let edges: Vec<Vec<(usize, i64)>> = (0..rows)
-        .map(|row| (0..columns).filter_map(|column| Some((column, weight(row, column)?))).collect())
-        .collect();
-    let mut of_row: Vec<Option<usize>> = vec![None; rows];
-    let mut of_column: Vec<Option<usize>> = vec![None; columns];
-    // Each round finds the path that adds most; gains never grow from round to round, so the first without gain is the last.
-    for _ in 0..rows {
-        if !augment(&edges, &mut of_row, &mut of_column) {
-            break;
-        }
-    }
-    of_row
-}
-
-/// Flips the augmenting path with the greatest gain. Says whether there was one.
-fn augment(
-    edges: &[Vec<(usize, i64)>],
-    of_row: &mut [Option<usize>],
-    of_column: &mut [Option<usize>],
-) -> bool {
-    // Best gain of a path that ends by giving this column to a new row, and the row before it.
-    let mut gain: Vec<Option<(i64, usize)>> = vec![None; of_column.len()];
-    loop {
-        let mut is_changed = false;
-        for (row, edges) in edges.iter().enumerate() {
-            let held = of_row.get(row).copied().flatten();
-            let base = match held {
-                None => 0,
-                Some(column) => {
-                    let Some((gain, _)) = gain.get(column).copied().flatten() else { continue };
-                    gain - edges.iter().find(|edge| edge.0 == column).map_or(0, |edge| edge.1)
+    /// The best paths to columns, found by relaxing what improves until nothing does. It ends, because no circle of rows that hold columns
+    /// gains anything: what they hold is best already. For the same reason no path gains more behind a column than up to it, so that paths
+    /// worse than the best end known are not followed.
+    fn paths_from(&self, row: usize) -> BTreeMap<usize, Reached> {
+        let mut reached: BTreeMap<usize, Reached> = BTreeMap::new();
+        let mut next: VecDeque<(usize, i64)> = VecDeque::from([(row, 0)]);
+        let mut best = 1;
+        while let Some((by, gain)) = next.pop_front() {
+            let held = self.of_row.get(by).copied().flatten();
+            if let Some(better) = held.and_then(|held| reached.get(&held))
+                && better.gain - held.map_or(0, |held| self.weight(by, held)) > gain
+            {
+                // Reached better since.
+                continue;
+            }
+            let edges = self.rows.get(by).map(Vec::as_slice).unwrap_or_default();
+            for &(column, weight) in edges.iter().filter(|(column, _)| Some(*column) != held) {
+                let gain = gain + weight;
+                if gain < best || reached.get(&column).is_some_and(|known| known.gain >= gain) {
+                    continue;
                 }
-            };
-            for &(column, weight) in edges.iter().filter(|edge| Some(edge.0) != held) {
-                if let Some(best) = gain.get_mut(column)
-                    && best.is_none_or(|(old, _)| old < base + weight)
-                {
-                    *best = Some((base + weight, row));
-                    is_changed = true;
-                }
+                reached.insert(column, Reached { gain, by });
+                let holder = self.of_column.get(column).copied().flatten();
+                let without = gain - holder.map_or(0, |holder| self.weight(holder, column));
+                best = best.max(without);
+                next.extend(holder.map(|holder| (holder, without)));
             }
         }
-        if !is_changed {
-            break;
-        }
+        reached
     }
-    let free = |column: &usize| of_column.get(*column).is_some_and(Option::is_none);
-    let ends = (0..of_column.len()).filter(free);
-    let best = ends
-        .filter_map(|column| Some((gain.get(column).copied().flatten()?.0, std::cmp::Reverse(column))))
-        .max();
-    let Some((1.., std::cmp::Reverse(end))) = best else {
-        return false;
-    };
-    flip(end, &gain, of_row, of_column);
-    true
-}
 
-fn flip(
-    end: usize,
-    gain: &[Option<(i64, usize)>],
-    of_row: &mut [Option<usize>],
-    of_column: &mut [Option<usize>],
-) {
-    let mut column = Some(end);
-    while let Some(to) = column {
-        let Some((_, row)) = gain.get(to).copied().flatten() else { break };
-        let Some(slot) = of_row.get_mut(row) else { break };
-        column = slot.replace(to);
-        if let Some(slot) = of_column.get_mut(to) {
-            *slot = Some(row);
+    fn weight(&self, row: usize, column: usize) -> i64 {
+        let edges = self.rows.get(row).map(Vec::as_slice).unwrap_or_default();
+        edges.iter().find(|edge| edge.0 == column).map_or(0, |edge| edge.1)
+    }
+
+    /// Moves the rows of the path that ends at a column along by one, from its end to the row that was taken in.
+    fn flip(&mut self, end: usize, reached: &BTreeMap<usize, Reached>) {
+        if let Some(holder) = self.of_column.get(end).copied().flatten()
+            && let Some(slot) = self.of_row.get_mut(holder)
+        {
+            *slot = None;
+        }
+        let mut column = Some(end);
+        while let Some(to) = column {
+            let Some(path) = reached.get(&to) else { break };
+            let Some(slot) = self.of_row.get_mut(path.by) else { break };
+            column = slot.replace(to);
+            if let Some(slot) = self.of_column.get_mut(to) {
+                *slot = Some(path.by);
+            }
         }
     }
 }
@@ -117,6 +109,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// The edges of a table of weights.
+    fn edges(weights: &[Vec<i64>]) -> Vec<Edges> {
+        let of_row =
+            |row: &Vec<i64>| row.iter().copied().enumerate().filter(|(_, weight)| *weight > 0).collect();
+        weights.iter().map(of_row).collect()
+    }
 
     fn total(weights: &[Vec<i64>], chosen: &[Option<usize>]) -> i64 {
         chosen.iter().zip(weights).filter_map(|(column, row)| Some(row[(*column)?])).sum()
@@ -138,8 +137,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_sum_is_the_greatest(weights in proptest::collection::vec(proptest::collection::vec(-5_i64..30, 5), 1..6)) {
-            let chosen = assign(weights.len(), 5, |row, column| Some(weights[row][column]));
+        fn the_sum_is_the_greatest(weights in proptest::collection::vec(proptest::collection::vec(-5_i64..30, 5), 1..7)) {
+            let chosen = assign(&edges(&weights), 5);
             let mut columns: Vec<_> = chosen.iter().flatten().collect();
             columns.sort();
             columns.dedup();
@@ -149,10 +148,19 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_bound_the_heaviest_go_first() {
-        let chosen = assign(EXACT_MAX + 1, 2, |row, column| Some(i64::try_from(row + column).unwrap()));
-        assert_eq!(chosen[EXACT_MAX], Some(1));
-        assert_eq!(chosen[EXACT_MAX - 1], Some(0));
-        assert_eq!(chosen.iter().flatten().count(), 2);
+    fn a_chain_of_any_length_is_shifted_along_when_that_is_best() {
+        // Each row would a little rather have its own column than the next; the last row has only the first.
+        let size = 500;
+        let mut rows: Vec<Edges> = (0..size).map(|row| vec![(row, 1_000), (row + 1, 999)]).collect();
+        rows.push(vec![(0, 2_000)]);
+        let chosen = assign(&rows, size + 1);
+        assert_eq!(chosen[size], Some(0));
+        assert!((0..size).all(|row| chosen[row] == Some(row + 1)));
+    }
+
+    #[test]
+    fn nobody_gives_way_for_the_same_sum() {
+        assert_eq!(assign(&[vec![(0, 7)], vec![(0, 7)]], 1), [Some(0), None]);
+        assert_eq!(assign(&[vec![(1, 7), (0, 7)]], 2), [Some(0)]);
     }
 }

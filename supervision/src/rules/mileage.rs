@@ -1,8 +1,11 @@
 //! R12 里程不符: the order's form, the odometer and the track differ.
 
 use super::asking::{excused, is_tracked_to, near_limit, poor_track};
+use super::unseen::was_set;
+use crate::UtcMillis;
 use crate::finding::{Excuse, Finding, Measure, Nature, Rule};
 use crate::judge::{Draft, Matched, VehicleDay};
+use crate::point::Point;
 use crate::register::Order;
 use crate::trips::{DistanceSource, TripKind};
 
@@ -81,9 +84,8 @@ fn odometer(day: &VehicleDay<'_>) -> Option<Finding> {
         if trip.kind != TripKind::Trip || !by_fixes {
             continue;
         }
-        let odometers = || day.points(trip.start, trip.end).iter().filter_map(|point| point.odometer_m);
-        let (Some(first), Some(last)) = (odometers().next(), odometers().next_back()) else { continue };
-        counted += i64::from(last) - i64::from(first);
+        let Some(by_odometer) = counted_m(day.points(trip.start, trip.end)) else { continue };
+        counted += by_odometer;
         track += i64::from(trip.distance_m);
         excuse = excuse.or_else(|| poor_track(trip));
     }
@@ -91,6 +93,23 @@ fn odometer(day: &VehicleDay<'_>) -> Option<Finding> {
         let draft = draft(day, track, Measure::of("odometer_m", counted));
         excused(draft.aspect("odometer").nature(Nature::Equipment), excuse).finish()
     })
+}
+
+/// What the odometer counted on a trip, metres. `None` when it said nothing for a part of it (0 is no reading) or was set: how it counts can't be
+/// told from that.
+fn counted_m(points: &[Point]) -> Option<i64> {
+    let readings: Vec<_> = points.iter().filter_map(|point| Some((point.time, point.odometer_m?))).collect();
+    let mut steps = readings.iter().zip(readings.iter().skip(1));
+    if steps.any(|((from, before), (to, after))| was_set(*before, *after, seconds(*from, *to))) {
+        return None;
+    }
+    let [(_, first), .., (_, last)] = readings.as_slice() else { return None };
+    Some(i64::from(*last) - i64::from(*first))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of a trip are far below 2^53")]
+const fn seconds(from: UtcMillis, to: UtcMillis) -> f64 {
+    to.0.saturating_sub(from.0) as f64 / 1_000.0
 }
 
 #[cfg(test)]
@@ -131,5 +150,34 @@ mod tests {
         }
         let found = scene.flag(Rule::R12, DAY);
         assert_eq!((found.aspect.as_ref(), found.nature), ("odometer", Nature::Equipment));
+    }
+    #[test]
+    fn an_odometer_that_was_not_read_or_was_set_says_nothing_of_how_it_counts() {
+        let with = |change: fn(&mut Vec<Option<u32>>)| {
+            let mut scene = form(|_| ());
+            for segment in &mut scene.segments {
+                if let crate::trips::Segment::Trip(trip) = segment {
+                    trip.distance_source = DistanceSource::Fixes;
+                }
+            }
+            let mut readings: Vec<_> = scene.points.iter().map(|point| point.odometer_m).collect();
+            change(&mut readings);
+            for (point, reading) in scene.points.iter_mut().zip(readings) {
+                point.odometer_m = reading;
+            }
+            scene
+        };
+        with(|_| ()).clear(Rule::R12, DAY);
+        with(|readings| readings[0] = Some(0)).clear(Rule::R12, DAY);
+        with(|readings| readings[..30].fill(Some(0))).clear(Rule::R12, DAY);
+        with(|readings| {
+            readings[30..].iter_mut().for_each(|reading| *reading = reading.map(|m| m + 900_000))
+        })
+        .clear(Rule::R12, DAY);
+        // One reading that is far too high, in the middle and at the end.
+        with(|readings| readings[30] = Some(90_000_000)).clear(Rule::R12, DAY);
+        with(|readings| readings[60] = Some(90_000_000)).clear(Rule::R12, DAY);
+        // It stands still while the car drives.
+        let _ = with(|readings| readings.fill(Some(50_000_000))).flag(Rule::R12, DAY);
     }
 }

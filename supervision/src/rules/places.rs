@@ -220,7 +220,8 @@ fn destinations_near(day: &VehicleDay<'_>, matched: &Matched<'_>, stop: &Stop) -
     near.collect()
 }
 
-/// How often the car stopped long enough at the place within the days that count, this stop included.
+/// How often the car stopped long enough at the place within the days that count, this stop included. A stop to which an order of its own
+/// sent the car is no visit.
 fn visits(day: &VehicleDay<'_>, stop: &Stop, place: Near) -> u32 {
     let params = &day.settings.params.r08;
     let back = i64::from(params.repeat_days).min(LOOK_BACK_DAYS).saturating_mul(86_400_000);
@@ -231,9 +232,15 @@ fn visits(day: &VehicleDay<'_>, stop: &Stop, place: Near) -> u32 {
             && other.start.0 >= stop.start.0.saturating_sub(back)
             && lasts_s(other) >= i64::from(params.ordinary_s)
             && near.is_some_and(|metres| metres <= f64::from(params.near_m))
+            && !trip_before(day, other).is_some_and(|matched| is_destination(day, matched, other, place))
     };
     let stops = day.stops(UtcMillis(stop.start.0.saturating_sub(back)), stop.start);
     u32::try_from(stops.filter(is_visit).count()).unwrap_or(u32::MAX)
+}
+
+/// The trip that ended with a stop.
+fn trip_before<'d, 'a>(day: &'d VehicleDay<'a>, stop: &Stop) -> Option<&'d Matched<'a>> {
+    day.past.iter().rfind(|past| (stop.start.0 - past.trip.end.0).abs() <= JOINED_MS)
 }
 
 const fn lasts_s(stop: &Stop) -> i64 {
@@ -294,6 +301,18 @@ mod tests {
         scene.zone("某学校", ZoneKind::Sensitive(SensitiveKind::School), place(5_000.0, 0.0), 30);
         scene.clear(Rule::R08, "2026-04-08");
         assert_eq!(scene.flag(Rule::R08, "2026-04-09").words[0].1, "repeated");
+    }
+
+    #[test]
+    fn a_visit_that_its_own_order_named_does_not_count() {
+        let mut scene = Scene::new();
+        for (day, east_m) in [("2026-04-07", 5_000.0), ("2026-04-08", 5_000.0), ("2026-04-09", 5_300.0)] {
+            scene.drive(&format!("{day} 09:00"), &format!("{day} 09:20"), place(5_000.0, 0.0));
+            scene.drive(&format!("{day} 10:00"), &format!("{day} 10:20"), DEPOT_AT);
+            scene.order(day, &format!("{day} 08:50"), &format!("{day} 11:00"), place(east_m, 0.0));
+        }
+        scene.zone("某学校", ZoneKind::Sensitive(SensitiveKind::School), place(5_000.0, 0.0), 30);
+        scene.clear(Rule::R08, "2026-04-09");
     }
 
     #[test]

@@ -98,10 +98,7 @@ fn driven_m(last: &Point, point: &Point) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "at most CLOSE_MS")]
     let seconds = elapsed_ms as f64 / 1_000.0;
     if let (Some(before), Some(after)) = (last.odometer_m, point.odometer_m) {
-        let driven = f64::from(after.saturating_sub(before));
-        // Terminals say 0 until they have read the vehicle's own.
-        let was_set = before == 0 || driven > DRIVEN_MPS_MAX * seconds + ODOMETER_STEP_M;
-        return if was_set { 0.0 } else { driven };
+        return if was_set(before, after, seconds) { 0.0 } else { f64::from(after.saturating_sub(before)) };
     }
     let speed = point.vehicle_speed_dkmh.or(point.speed_dkmh).unwrap_or(0);
     let previous = last.vehicle_speed_dkmh.or(last.speed_dkmh).unwrap_or(0);
@@ -110,6 +107,13 @@ fn driven_m(last: &Point, point: &Point) -> f64 {
         return 0.0;
     }
     f64::from(speed) / 36.0 * seconds
+}
+
+/// Whether an odometer that read `before`, and `after` so many seconds later, was set meanwhile and not driven. Terminals say 0 until they have
+/// read the vehicle's own.
+pub(super) fn was_set(before: u32, after: u32, seconds: f64) -> bool {
+    let step_m = f64::from(before.abs_diff(after));
+    before == 0 || after == 0 || step_m > DRIVEN_MPS_MAX * seconds + ODOMETER_STEP_M
 }
 
 fn flag(day: &VehicleDay<'_>, episode: &Episode) -> Finding {

@@ -2,10 +2,10 @@
 //!
 //! Owns how names are compared. It never guesses: a name that fits several places is several, one that fits none is unknown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::ZoneIndex;
 use crate::UtcMillis;
@@ -204,6 +204,21 @@ impl Places {
     #[must_use]
     pub fn resolve_at(&self, text: &str, units: &[UnitId], time: UtcMillis) -> Resolved {
         self.look_up(text, units, Some(time))
+    }
+
+    /// The zones that any of `texts` could mean by a zone's own name, whichever unit asks and whenever. Without one of them a name might
+    /// mean something else.
+    #[must_use]
+    pub fn zones_named<'t>(&self, texts: impl IntoIterator<Item = &'t str>) -> BTreeSet<ZoneId> {
+        let (mut names, mut stems) = (FxHashSet::default(), FxHashSet::default());
+        for name in texts.into_iter().filter_map(normalised) {
+            let place = without_ending(&name, OFFICES).to_owned();
+            stems.insert(without_ending(&place, RANKS).to_owned());
+            names.extend([name, place]);
+        }
+        let asked = self.zones.iter().filter(|((_, name), _)| names.contains(name));
+        let asked = asked.chain(self.zone_stems.iter().filter(|((_, stem), _)| stems.contains(stem)));
+        asked.flat_map(|(_, meanings)| meanings.iter().filter_map(|meaning| meaning.target.zone())).collect()
     }
 
     fn look_up(&self, text: &str, units: &[UnitId], time: Option<UtcMillis>) -> Resolved {

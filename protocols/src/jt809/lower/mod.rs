@@ -371,12 +371,11 @@ impl Lower {
         let number = queued.number;
         let is_again = self.back_fill_max.is_some_and(|max| number <= max);
         let is_old = now.0.saturating_sub(queued.taken.0) > self.settings.live_within_ms;
-        self.take(number, out);
         if !self.fits(&queued) {
-            self.unconfirmed.remove(&number);
-            self.tell_confirmed(out);
+            self.pass_over(number, out);
             return Offer::Unfit;
         }
+        self.take(number, out);
         if is_again || is_old {
             self.wait(now, queued, out);
         } else {
@@ -385,6 +384,13 @@ impl Lower {
             self.in_flight.push_back(number);
         }
         Offer::Taken
+    }
+
+    /// Takes note of a position that its owner will not send: it counts as confirmed.
+    pub fn pass_over(&mut self, number: u64, out: &mut LowerOutbox) {
+        self.take(number, out);
+        self.unconfirmed.remove(&number);
+        self.tell_confirmed(out);
     }
 
     /// Sends a business message over the main link and returns its serial number; `None` when there is no link or a
@@ -558,7 +564,11 @@ impl Lower {
             && let Some(up_to) = up_to
         {
             self.confirmed = Some(up_to);
-            out.events.push(LowerEvent::Confirmed { up_to });
+            match out.events.last_mut() {
+                // Many may be passed over at once.
+                Some(LowerEvent::Confirmed { up_to: told }) => *told = up_to,
+                _ => out.events.push(LowerEvent::Confirmed { up_to }),
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ mod misuse_registers;
 mod outside;
 mod people;
 mod positions;
+mod named;
 mod registers;
 mod reports;
 mod rollups;

@@ -421,11 +421,11 @@ pub(in super::super) async fn open(
     let actor = desk.actor_for(unit)?;
     let told = request.text.clone();
     let event = Event::Opened {
-        key: CaseKey { subject: Subject::Vehicle(vehicle), day: request.day },
+        key,
         unit,
         source: Source::Tip { text: request.text },
         flags: Vec::new(),
-        parties: Vec::new(),
+        parties: desk.parties_of_day(key, unit).await?,
         is_secret: row.is_secret,
     };
     let (line, case) =
@@ -434,6 +434,7 @@ pub(in super::super) async fn open(
             Refused::Denied(_) if row.is_secret => Problem::new(Code::VehicleNotFound),
             refused => refused.into(),
         })?;
+    let key = CaseKey { subject: Subject::Vehicle(vehicle), day: request.day };
     let id = case_id(case.key);
     match desk.load(&id).await? {
         None => desk.append(&case, &[line]).await?,

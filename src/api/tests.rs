@@ -10,6 +10,7 @@ mod devices;
 mod document;
 mod exports;
 mod guessing;
+mod handed_over;
 mod hang_up;
 mod live;
 mod misuse_accounts;

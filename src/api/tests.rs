@@ -13,6 +13,7 @@ mod guessing;
 mod handed_over;
 mod hang_up;
 mod live;
+mod looks;
 mod misuse_accounts;
 mod misuse_registers;
 mod outside;

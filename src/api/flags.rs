@@ -49,16 +49,18 @@ pub(super) struct FlagView {
     change: i64,
     /// In words.
     sentence: Sentences,
-    /// The finding: rule, version, parameters, measures, orders, what speaks for the person.
+    /// The finding: rule, version, parameters, measures, orders, what speaks for the person. Without people and other cars for who does
+    /// not review the unit.
     #[schema(value_type = Object)]
     finding: serde_json::Value,
 }
 
 impl FlagView {
     pub(super) fn of(flag: Flag, desk: &Desk) -> Self {
+        let finding = desk.readable(flag.finding);
         Self {
-            sentence: desk.sentences(&flag.finding),
-            finding: serde_json::to_value(&flag.finding).unwrap_or_default(),
+            sentence: desk.sentences(&finding),
+            finding: serde_json::to_value(&finding).unwrap_or_default(),
             id: flag.id,
             lineage: flag.lineage,
             predecessor: flag.predecessor,
@@ -270,9 +272,11 @@ pub(super) async fn judge_again(
     let flag = desk.flag(&id).await?;
     let again = desk.recompute(&flag).await?;
     Ok(Json(RecomputedView {
-        same: again.is_same(),
-        sentence: again.finding.as_ref().map(|finding| desk.sentences(finding)),
-        finding: again.finding.and_then(|finding| serde_json::to_value(finding).ok()),
+    let same = again.is_same();
+    let finding = again.finding.map(|finding| desk.readable(finding));
+        same,
+        sentence: finding.as_ref().map(|finding| desk.sentences(finding)),
+        finding: finding.and_then(|finding| serde_json::to_value(finding).ok()),
         differs: again.differs,
         change: again.change,
     }))

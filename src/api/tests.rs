@@ -14,6 +14,7 @@ mod handed_over;
 mod hang_up;
 mod live;
 mod looks;
+mod masked;
 mod misuse_accounts;
 mod misuse_registers;
 mod outside;

@@ -26,6 +26,7 @@ mod reports;
 mod rollups;
 mod search;
 mod streams;
+mod second_person;
 mod two_units;
 mod walk;
 mod webhooks;

@@ -268,12 +268,13 @@ pub(super) async fn judge_again(
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Json<RecomputedView>, Problem> {
+    let _place = state.heavy_place(&granted)?;
     let desk = Desk::of(&state, &granted).await?;
     let flag = desk.flag(&id).await?;
     let again = desk.recompute(&flag).await?;
-    Ok(Json(RecomputedView {
     let same = again.is_same();
     let finding = again.finding.map(|finding| desk.readable(finding));
+    Ok(Json(RecomputedView {
         same,
         sentence: finding.as_ref().map(|finding| desk.sentences(finding)),
         finding: finding.and_then(|finding| serde_json::to_value(finding).ok()),

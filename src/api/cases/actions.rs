@@ -150,6 +150,7 @@ async fn event_of(desk: &Desk, actor: &Actor, case: &Case, deed: Deed) -> Result
             if case.stage != Stage::New {
                 return Err(Problem::new(Code::Conflict).detail("the check has begun already"));
             }
+            let _place = desk.data().heavy_place()?;
             Event::CheckingStarted { evidence: freeze(desk, actor, case).await? }
         }
         Deed::AskExplanation { question, to, ladder } => Event::ExplanationAsked {
@@ -251,7 +252,6 @@ pub(super) async fn put(desk: &Desk, actor: &Actor, case: &Case, event: Event) -
     Ok(after)
 }
 
-/// The number in `If-Match`, which must be there; `None` for `*`.
 /// Why an event was refused. Where the case stands since it was handed over is told to nobody who does not see that.
 fn told_of(desk: &Desk, case: &Case, refused: Refused) -> Problem {
     let goes_on = |case: &Case| case.at_hand_over.is_some();
@@ -264,6 +264,7 @@ fn told_of(desk: &Desk, case: &Case, refused: Refused) -> Problem {
     }
 }
 
+/// The number in `If-Match`, which must be there; `None` for `*`.
 fn expected(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
     let value = headers.get(header::IF_MATCH).ok_or_else(|| {
         Problem::new(Code::PreconditionRequired).detail("send the ETag of the case as you have read it")
@@ -433,6 +434,7 @@ pub(in super::super) async fn open(
     let unit = desk.world.using_unit(vehicle, at).unwrap_or(row.unit);
     let actor = desk.actor_for(unit)?;
     let told = request.text.clone();
+    let key = CaseKey { subject: Subject::Vehicle(vehicle), day: request.day };
     let event = Event::Opened {
         key,
         unit,
@@ -447,7 +449,6 @@ pub(in super::super) async fn open(
             Refused::Denied(_) if row.is_secret => Problem::new(Code::VehicleNotFound),
             refused => refused.into(),
         })?;
-    let key = CaseKey { subject: Subject::Vehicle(vehicle), day: request.day };
     let id = case_id(case.key);
     match desk.load(&id).await? {
         None => desk.append(&case, &[line]).await?,

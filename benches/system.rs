@@ -357,12 +357,13 @@ impl Served {
         (percentile(0.5), percentile(0.99))
     }
 
+    /// The body of the answer. Of HTTP 1.0, which sends it in one piece.
     fn request(&self, method: &str, path: &str, body: &str) -> String {
         use std::io::{Read, Write};
         let mut socket = std::net::TcpStream::connect(&self.http).unwrap();
         write!(
             socket,
-            "{method} {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\
+            "{method} {path} HTTP/1.0\r\nHost: bench\r\nAuthorization: Bearer {}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             self.token,
             body.len()

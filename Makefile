@@ -16,7 +16,7 @@ FUZZED = jt808 gb32960 gt06 teltonika h02 meitrack totem t800x eelink ruptela ca
 CONSOLE_SOURCES = $(shell find console/src console/public -type f ! -name schema.d.ts) console/index.html console/package-lock.json \
   console/vite.config.ts console/svelte.config.js src/api/openapi.json
 
-.PHONY: run serve dev console console-check browser test lint unit recipes docs checks fuzz soak bench setup
+.PHONY: run serve dev console console-check browser test lint built unit recipes docs checks fuzz soak bench setup
 
 run: setup console
 	$(CARGO) run --release --bin motorpool -- demo
@@ -34,26 +34,26 @@ console/dist/index.html: console/node_modules/.installed $(CONSOLE_SOURCES)
 	cd console && npm run build
 
 console/node_modules/.installed: console/package-lock.json
-	@node --version >/dev/null 2>&1 || { echo "The console needs Node.js 20.19 or newer. Without it: cargo run --release -- demo (no console)." >&2; exit 1; }
+	@node --version >/dev/null 2>&1 || { echo "The console needs Node.js 20.19, or 22.12 and newer. Without it: cargo run --release -- demo (no console)." >&2; exit 1; }
 	cd console && npm ci --no-audit --no-fund
 	touch $@
 
 console-check: console
 	cd console && npm run check && npm run test && npm run budget
 
-# The program is the one that `unit` built, which has the features of the tests' libraries too: `cargo build` would make another.
-browser: console
+# The program is the one of the tests, which has the features of their libraries too: `cargo build` would make another.
+browser: console built
 	@if command -v $(CHROMIUM) >/dev/null 2>&1; then \
-	  $(CARGO) test --workspace --features fault-injection --no-run --quiet && \
 	  cd console && CHROMIUM="$$(command -v $(CHROMIUM))" npm run -s e2e; \
 	else \
 	  echo "SKIPPED: the browser tests. There is no $(CHROMIUM) here (Debian: sudo apt-get install chromium fonts-wqy-microhei)." >&2; \
 	fi
 
-# The code is checked, documented and fuzzed beside the tests: they wait for sockets and disks, and the compiler for itself.
+# Two things at a time: the code is checked, documented and fuzzed while the tests are built, and the tests, which wait for sockets
+# and disks, run beside the browser.
 test: setup console console-check
-	$(MAKE) --jobs=2 unit checks
-	$(MAKE) browser
+	$(MAKE) --jobs=2 built checks
+	$(MAKE) --jobs=2 unit browser
 
 checks:
 	$(MAKE) lint
@@ -67,8 +67,12 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --target-dir $(CHECKED) --workspace --all-targets --quiet -- -D warnings
 
+built:
+	$(CARGO) test --workspace --features fault-injection --no-run --quiet
+
+# More threads than cores: most tests wait.
 unit: recipes
-	$(CARGO) test --workspace --features fault-injection --no-fail-fast
+	RUST_TEST_THREADS=4 $(CARGO) test --workspace --features fault-injection --no-fail-fast
 
 # What the recipes of exports/recipes are run with; without Python the test of them says that it was skipped.
 recipes: target/python/.installed

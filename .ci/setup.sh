@@ -12,10 +12,10 @@ for command in "${!needs[@]}"; do
 done
 may_install() { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null 2>&1; }
 # What the console is built with, and the browser that its tests drive, with a font that has Chinese.
-NODE_NEEDED=20.19
+NODE_NEEDED="20.19, 22.12"
 node_is_new_enough() {
     command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 &&
-        node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
+        node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit((a === 20 && b >= 19) || (a === 22 && b >= 12) || a > 22 ? 0 : 1)'
 }
 browser() { command -v chromium >/dev/null 2>&1; }
 mosquitto_programs() {

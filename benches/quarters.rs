@@ -1,7 +1,7 @@
 //! How well the judge judges: labelled quarters of a made-up county of 253 cars, at the real rate of misuse and at an
 //! enriched one, through tracks, trips and all rules; and how fast.
 //!
-//! `cargo bench --bench quarters`: the seeds of the table in the README, 1001 to 1003. Rules and simulator were tuned with
+//! `cargo bench --bench quarters`: the seeds of the table in the README, 5001 to 5003. Rules and simulator were tuned with
 //! seeds 1 to 5 only. Other seeds: `-- --seeds 1,2`; `-- --detail` lists what was missed and what was asked in vain.
 
 #![allow(
@@ -19,7 +19,7 @@ use motorpool::sim::quarter_score::{
 use motorpool_supervision::finding::{Colour, Rule};
 
 /// Never used for tuning.
-const SEEDS: [u64; 3] = [1_001, 1_002, 1_003];
+const SEEDS: [u64; 3] = [5_001, 5_002, 5_003];
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();

@@ -15,6 +15,8 @@ echo "== the IoT questions and daily mileage, beside DuckDB and VictoriaMetrics 
 benches/iot_peers.sh ${IOT_SIZE:-200 1}
 echo "== lines 2, 3, 4, 5, 7, 10: the whole server" >&2
 cargo bench -q -p motorpool --bench system -- "$@"
+echo "== line 9: trips and rules" >&2
+cargo bench -q -p motorpool-supervision --bench trips --bench rules
 echo "== MQTT, beside Mosquitto; the mirror, beside the rate at which fixes come" >&2
 benches/mqtt.sh
 benches/mirror.sh

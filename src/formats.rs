@@ -1,4 +1,4 @@
-//! Every format on disk, with its version: those of the storage, and those of this crate.
+//! The formats on disk with their versions: those of the storage, and those of this crate.
 //!
 //! | format | where | older ones |
 //! | --- | --- | --- |
@@ -11,7 +11,9 @@
 //! | registry | `registry.sqlite`, or PostgreSQL | migrated at the start, each migration in a transaction |
 //! | backup | `backup.json`, `<id>.json` | there are none |
 //!
-//! A newer version is refused by name and with advice, but for what can be derived again.
+//! A newer version is refused by name and with advice, but for what can be derived again. Not in the list, because they refuse nothing: the
+//! rollups (`rollups/`), which are made again from the archive whenever they were made in another way, and the mirror's state (`mirror/`), JSON
+//! to which fields are only added.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -3,9 +3,9 @@
 //! Data flows one way:
 //!
 //! ```text
-//! sources ──▶ journal ──▶ folds (decode) ──▶ tracks, live ──▶ api
-//!    │                                                        ▲
-//!    └──────────────── registry (devices, codes) ─────────────┘
+//! sources ──▶ journal ──▶ folds (decode) ──▶ tracks, live ──▶ supervision ──▶ api
+//!    │                                                             │            ▲
+//!    └────── registry (devices, codes, registers, judgements) ◀────┴────────────┘
 //! ```
 //!
 //! `ARCHITECTURE.md` has the map, the invariants and the walk-throughs.

@@ -1,7 +1,7 @@
 //! Heads of the audit log, signed with Ed25519 and kept outside the database: what shows that the tail was cut off.
 //!
 //! The key is made at the first start and readable by its owner only; whoever owns the machine can sign a false head, which is why
-//! the file of heads belongs on another one (`audit_log.heads` may lie on a share that can only be appended to, and its lines may be
+//! the file of heads belongs on another one (`accounts.audit_heads` may lie on a share that can only be appended to, and its lines may be
 //! printed or mailed). A line is JSON: `{"alg":"ed25519","day":…,"seq":…,"hash":…,"at":…,"key":…,"signature":…}`.
 
 use std::fs::{self, OpenOptions};

@@ -17,8 +17,8 @@ pub struct Accounts {
     pub login_lifetime: Seconds,
     /// The cookie of log-ins.
     pub cookie: CookieMode,
-    /// Where signed heads of the audit log are appended each day; in the data folder when it is empty. Somewhere else, that who runs
-    /// the server can't change, is where it belongs.
+    /// Where signed heads of the audit log are appended, in each hour in which something was written to it; in the data folder when it is
+    /// empty. It belongs where whoever runs the server can't change it.
     pub audit_heads: PathBuf,
 }
 

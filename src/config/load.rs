@@ -294,6 +294,18 @@ mod tests {
         let map: crate::basemaps::Basemap = toml::from_str(&lines.join("\n")).unwrap();
         assert_eq!((map.fault(), map.min_zoom), (None, 1));
 
+        // The examples of lower platforms show every key that the table leaves out when it is not set.
+        let (_, jt809) = text.split_once("\n[jt809]\n").unwrap();
+        let (numbers, platforms) = jt809.split_once("#   [[jt809.platforms]]").unwrap();
+        let example = |text: &str| -> String {
+            let lines = text.lines().filter_map(|line| line.strip_prefix("#   "));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        let lower = format!("{}\n[[platforms]]\n{}", example(numbers), example(platforms.split("#\n#").next().unwrap()));
+        let lower: crate::config::Jt809 = toml::from_str(&lower).unwrap();
+        assert!(lower.cipher.is_some());
+        assert_eq!((lower.platforms.len(), lower.fault()), (1, None));
+
         // The example of a superior platform shows every key.
         let (_, example) = text.split_once("#   [[jt809.superiors]]").unwrap();
         let lines: Vec<_> = example.lines().skip(1).map_while(|line| line.strip_prefix("#   ")).collect();

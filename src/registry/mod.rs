@@ -1,4 +1,4 @@
-//! The registry: what people decided about terminals, and the only module that speaks SQL.
+//! The registry: what people decided and what was judged, and the only module that speaks SQL.
 //!
 //! It owns `registry.sqlite` in the data folder (WAL, `synchronous=FULL`, foreign keys, readable by its owner only), or a
 //! database of PostgreSQL where one is configured, and one immutable [`Snapshot`] in memory that serves the gate, the folds

@@ -66,11 +66,6 @@ impl CarDays<'_> {
         self.day += 1;
         Some(plan)
     }
-
-    /// Changes the interval between two reports from the next day on.
-    pub const fn set_report_s(&mut self, report_s: Option<u32>) {
-        self.report_s = report_s;
-    }
 }
 
 impl Iterator for CarDays<'_> {

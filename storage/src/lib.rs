@@ -5,8 +5,8 @@
 //! ```
 //!
 //! [`journal`] is the log of raw messages that everything is derived from; nothing is acknowledged before it is there.
-//! [`tracks`] is the archive of fixes in plain Parquet. Both describe their formats before the code. They alone write data
-//! files; they know nothing of sockets, of registers or of people, and decode no message.
+//! [`tracks`] is the archive of fixes in plain Parquet. Both describe their formats before the code. They alone write
+//! what can't be made again; they know nothing of sockets, of registers or of people, and decode no message.
 
 pub mod config;
 pub mod formats;

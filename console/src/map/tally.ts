@@ -4,9 +4,6 @@ import type { Directory } from "./directory";
 import type { Fleet } from "./fleet";
 import { CAR_STATES } from "./wire";
 
-/** Counts by state, in the order of the states on the wire. */
-export type StateCounts = readonly number[];
-
 export class Tally {
   readonly #fleet: Fleet;
   readonly #directory: Directory;

@@ -12,7 +12,7 @@ use crate::UtcMillis;
 use crate::finding::Measure;
 use crate::ids::VehicleId;
 use crate::point::{Point, Position};
-use crate::register::{Order, PlaceText, Report, ReportKind, Versioned};
+use crate::register::{Order, PlaceText, Versioned};
 use crate::trips::{Gap, Stop, Trip, TripKind};
 
 /// Longest time that one item may claim, minutes.
@@ -446,60 +446,4 @@ fn stood_for_sure(stop: &Stop, gaps: &[Gap]) -> Vec<(i64, i64)> {
     parts.push((from, stop.end.0));
     parts.retain(|(from, to)| from < to);
     parts
-}
-
-/// A driver's own report (行程报备) that speaks to the time of the case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[expect(clippy::exhaustive_structs, reason = "a plain record")]
-pub struct SupportingReport {
-    /// Number of the report.
-    pub id: i64,
-    /// What it is about.
-    pub kind: ReportKind,
-    /// When it happened.
-    pub at: UtcMillis,
-    /// In the driver's words.
-    pub text: String,
-    /// How long after that it was recorded, seconds; a report of the same minute weighs more than one of the next week.
-    pub recorded_after_s: i64,
-    /// How far the phone was from the nearest fix of the car within the tolerance, metres.
-    pub phone_to_car_m: Option<u32>,
-}
-
-/// The reports on this car in the time of the case, oldest first.
-#[must_use]
-pub fn supporting_reports(
-    reports: &[Versioned<Report>],
-    known: &Known<'_>,
-    settings: &CheckSettings,
-) -> Vec<SupportingReport> {
-    let case = Window::around(known.from, known.to, settings);
-    let mut found: Vec<SupportingReport> = reports
-        .iter()
-        .filter(|report| {
-            report.row.vehicle == known.vehicle && (case.from..=case.to).contains(&report.row.at.0)
-        })
-        .map(|report| {
-            let near = Window::around(report.row.at, report.row.at, settings);
-            let distance_m = report.row.place.and_then(|phone| {
-                near.positions(known).map(|car| car.distance_m(phone)).min_by(f64::total_cmp)
-            });
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a float cast saturates"
-            )]
-            let phone_to_car_m = distance_m.map(|metres| metres.round() as u32);
-            SupportingReport {
-                id: report.id,
-                kind: report.row.kind,
-                at: report.row.at,
-                text: report.row.text.clone(),
-                recorded_after_s: report.recorded_at.0.saturating_sub(report.row.at.0) / 1_000,
-                phone_to_car_m,
-            }
-        })
-        .collect();
-    found.sort_by_key(|report| (report.at, report.id));
-    found
 }

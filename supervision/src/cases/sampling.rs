@@ -138,14 +138,6 @@ pub fn controls(plan: u32, seed: &Seed, flagged: &[CaseKey], count: usize) -> Ve
     chosen
 }
 
-/// Where in a queue of `length` other cases a case of the lot stands, 0 to `length`: its flags, or that it has none, must
-/// not show by its place.
-#[must_use]
-pub fn blind_place(plan: u32, seed: &Seed, key: CaseKey, length: u32) -> u32 {
-    let place = number(&seed.hash(b"blind rank", plan, &key_bytes(key))) % (u64::from(length) + 1);
-    u32::try_from(place).unwrap_or(length)
-}
-
 fn key_bytes(key: CaseKey) -> Vec<u8> {
     let (kind, id) = match key.subject {
         Subject::Vehicle(vehicle) => (0, vehicle.0),

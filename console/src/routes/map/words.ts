@@ -292,4 +292,3 @@ const en: typeof zh = {
 
 /** The words of the map. */
 export const words = catalogue(zh, en);
-export type MapWords = typeof zh;

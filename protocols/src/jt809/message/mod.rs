@@ -290,12 +290,6 @@ impl Business {
         Self { vehicle: Some(vehicle), content, rest: Vec::new() }
     }
 
-    /// A message between platforms.
-    #[must_use]
-    pub const fn between_platforms(content: Content) -> Self {
-        Self { vehicle: None, content, rest: Vec::new() }
-    }
-
     /// The kind of message that carries this sub-type.
     #[must_use]
     pub const fn message_id(&self) -> u16 {

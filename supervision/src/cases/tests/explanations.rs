@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::point::{Point, Position, Signs};
-use crate::register::{Approval, Order, OrderState, PlaceText, Report, ReportKind, Versioned};
+use crate::register::{Approval, Order, OrderState, PlaceText, Versioned};
 use crate::trips::{DistanceSource, EndReason, Gap, GapPlace, StartReason, Stop, Trip, TripKind};
 
 /// On the equator a metre is 89.93 units of 1e-7 degrees: 6,371,008.8 m * pi / 180 = 111,195 m a degree.
@@ -311,32 +311,6 @@ fn papers_and_people_are_found_in_the_register_or_not_verified() {
     for name in ["", "赵某"] {
         assert_eq!(morning.check(person(name)).result, Agreement::Unverifiable);
     }
-}
-
-#[test]
-fn reports_of_the_driver_support_by_time_and_place() {
-    let report = |id, vehicle, minute, place| {
-        let row = Report {
-            vehicle: VehicleId(vehicle),
-            driver: "张某".to_owned(),
-            kind: ReportKind::Hospital,
-            at: clock(minute),
-            place,
-            text: "送医".to_owned(),
-        };
-        Versioned::first(id, clock(minute + 1), row)
-    };
-    let reports = [
-        report(3, 7, 40, Some(east_m(10_100))),
-        report(2, 7, 5, None),
-        report(1, 8, 40, None),
-        report(4, 7, 2_000, None),
-    ];
-    let morning = Morning::seen();
-    let found = supporting_reports(&reports, &morning.known(), &CheckSettings::default());
-    let short: Vec<_> = found.iter().map(|report| (report.id, report.recorded_after_s)).collect();
-    assert_eq!(short, [(2, 60), (3, 60)]);
-    assert_eq!((found[0].phone_to_car_m, found[1].phone_to_car_m), (None, Some(100)));
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Ranking and sampling.
 
-use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
@@ -187,7 +186,7 @@ fn a_plan_binds_its_seed() {
 }
 
 #[test]
-fn controls_and_places_do_not_depend_on_order() {
+fn controls_do_not_depend_on_order() {
     let seed = Seed([3; 32]);
     let keys: Vec<CaseKey> =
         (1..=30).map(|car| CaseKey { subject: Subject::Vehicle(VehicleId(car)), ..key() }).collect();
@@ -195,8 +194,6 @@ fn controls_and_places_do_not_depend_on_order() {
     assert_eq!(chosen.len(), 5);
     assert_eq!(controls(9, &seed, &keys.iter().rev().copied().collect::<Vec<_>>(), 5), chosen);
     assert_ne!(controls(10, &seed, &keys, 5), chosen);
-    let places: BTreeSet<u32> = keys.iter().map(|key| blind_place(9, &seed, *key, 3)).collect();
-    assert_eq!(places, BTreeSet::from([0, 1, 2, 3]));
 }
 
 #[test]

@@ -193,6 +193,16 @@ impl Scope {
     /// The times at which it sees a car.
     #[must_use]
     pub fn vehicle_times(&self, vehicle: VehicleId) -> Vec<Span> {
+        let mut times = self.answered_times(vehicle);
+        if !self.is_hidden(vehicle) {
+            times.extend(self.own.get(&vehicle).into_iter().flatten());
+        }
+        times
+    }
+
+    /// The times at which it answers for a car: those at which it sees the car, without what a driver has of it.
+    #[must_use]
+    pub fn answered_times(&self, vehicle: VehicleId) -> Vec<Span> {
         let Some(car) = self.fleet.cars().get(&vehicle) else {
             return if self.is_everything { vec![Span::ALWAYS] } else { Vec::new() };
         };
@@ -202,8 +212,7 @@ impl Scope {
         if self.sees_unit(car.unit) {
             return vec![Span::ALWAYS];
         }
-        let lent = car.loans.iter().filter(|(unit, _)| self.sees_unit(*unit)).map(|(_, span)| *span);
-        lent.chain(self.own.get(&vehicle).into_iter().flatten().copied()).collect()
+        car.loans.iter().filter(|(unit, _)| self.sees_unit(*unit)).map(|(_, span)| *span).collect()
     }
 
     /// The times at which it sees a device.

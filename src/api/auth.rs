@@ -285,6 +285,10 @@ needs! {
     WebhooksWriter, WebhooksWrite
 }
 needs! {
+    /// The caller may see which webhooks there are: who makes them, and who lets them tell of cases.
+    WebhooksReader, WebhooksWrite | CasesRead
+}
+needs! {
     /// The caller may see, place and lift holds.
     HoldsWriter, HoldsWrite
 }

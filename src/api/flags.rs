@@ -49,16 +49,18 @@ pub(super) struct FlagView {
     change: i64,
     /// In words.
     sentence: Sentences,
-    /// The finding: rule, version, parameters, measures, orders, what speaks for the person.
+    /// The finding: rule, version, parameters, measures, orders, what speaks for the person. Without people and other cars for who does
+    /// not review the unit.
     #[schema(value_type = Object)]
     finding: serde_json::Value,
 }
 
 impl FlagView {
     pub(super) fn of(flag: Flag, desk: &Desk) -> Self {
+        let finding = desk.readable(flag.finding);
         Self {
-            sentence: desk.sentences(&flag.finding),
-            finding: serde_json::to_value(&flag.finding).unwrap_or_default(),
+            sentence: desk.sentences(&finding),
+            finding: serde_json::to_value(&finding).unwrap_or_default(),
             id: flag.id,
             lineage: flag.lineage,
             predecessor: flag.predecessor,
@@ -266,13 +268,16 @@ pub(super) async fn judge_again(
     State(state): State<ApiState>,
     Id(id): Id,
 ) -> Result<Json<RecomputedView>, Problem> {
+    let _place = state.heavy_place(&granted)?;
     let desk = Desk::of(&state, &granted).await?;
     let flag = desk.flag(&id).await?;
     let again = desk.recompute(&flag).await?;
+    let same = again.is_same();
+    let finding = again.finding.map(|finding| desk.readable(finding));
     Ok(Json(RecomputedView {
-        same: again.is_same(),
-        sentence: again.finding.as_ref().map(|finding| desk.sentences(finding)),
-        finding: again.finding.and_then(|finding| serde_json::to_value(finding).ok()),
+        same,
+        sentence: finding.as_ref().map(|finding| desk.sentences(finding)),
+        finding: finding.and_then(|finding| serde_json::to_value(finding).ok()),
         differs: again.differs,
         change: again.change,
     }))

@@ -429,6 +429,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(rollups::iot))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::change, webhooks::delete))
+        .routes(routes!(webhooks::approve))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::replay))
         .routes(routes!(holds::list, holds::place))

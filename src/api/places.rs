@@ -9,7 +9,8 @@ use super::problem::{Code, Problem};
 pub(super) const LIVE_EACH: usize = 8;
 /// Streams of events that one caller may have open.
 pub(super) const EVENTS_EACH: usize = 8;
-/// Heavy requests under way at one time: imports, evidence packs, months and tracks, each of which keeps a core and memory busy.
+/// Heavy requests under way at one time: imports, evidence packs, months, tracks, searches, and judging again, each of which keeps a core
+/// and memory busy.
 pub(super) const HEAVY_MAX: usize = 8;
 /// Of those, for one caller.
 pub(super) const HEAVY_EACH: usize = 4;

@@ -1,5 +1,8 @@
 //! `/webhooks`: who is told what, with which secret, and what became of each delivery.
 //!
+//! Who makes webhooks sees no cases. So one that takes what is about flags or cases sends nothing until somebody who sees every case has let
+//! it, and again whenever it leads elsewhere, takes something else or signs anew.
+//!
 //! A secret is shown when it is made and never again. Neither is shown what was sent: whoever looks after webhooks may not be one who
 //! sees cases, and what is confidential looks like any other end. What is sent is not decided here: see [`crate::notify`].
 
@@ -15,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
-use super::auth::WebhooksWriter;
+use super::auth::{Supervising, WebhooksReader, WebhooksWriter};
 use super::extract::{Body, Id, Page, Params, cursor, cursor_number, limit_of};
 use super::problem::{Code, Problem, ProblemBody};
 use crate::registry::{Delivery, DeliveryState, NewWebhook, Webhook, WebhookSecret};
@@ -42,6 +45,11 @@ pub(super) struct WebhookView {
     unit: Option<i64>,
     /// Whether anything is sent.
     enabled: bool,
+    /// Whether it sends nothing because nobody who sees every case has let it yet.
+    awaits_approval: bool,
+    /// Who let it tell of flags and cases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_by: Option<String>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     created_at: UtcMillis,
@@ -54,7 +62,8 @@ pub(super) struct WebhookView {
 
 impl WebhookView {
     fn of(webhook: Webhook, secret: Option<String>) -> Self {
-        let NewWebhook { url, description, events, unit, is_enabled, secrets: _ } = webhook.set;
+        let awaits_approval = webhook.set.takes_approval() && webhook.set.approved_by.is_none();
+        let NewWebhook { url, description, events, unit, is_enabled, secrets: _, approved_by } = webhook.set;
         let (created_at, created_by) = (webhook.created_at, webhook.created_by);
         Self {
             id: webhook.id,
@@ -63,6 +72,8 @@ impl WebhookView {
             events,
             unit,
             enabled: is_enabled,
+            awaits_approval,
+            approved_by,
             created_at,
             created_by,
             secret,
@@ -81,12 +92,14 @@ pub(super) struct WebhooksView {
 }
 
 /// The webhooks
+///
+/// For who makes them, and for who sees every case.
 #[utoipa::path(get, path = "/api/v1/webhooks", tag = "webhooks", responses(
     (status = 200, body = WebhooksView),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    WebhooksWriter(granted): WebhooksWriter,
+    WebhooksReader(granted): WebhooksReader,
     State(state): State<ApiState>,
 ) -> Result<Json<WebhooksView>, Problem> {
     let items = state.data(&granted).await?.webhooks().await?;
@@ -142,7 +155,8 @@ fn fresh_secret() -> Result<WebhookSecret, Problem> {
 
 /// Make a webhook
 ///
-/// The answer holds the secret that signs its deliveries, in the form of Standard Webhooks; it is not shown again.
+/// The answer holds the secret that signs its deliveries, in the form of Standard Webhooks; it is not shown again. One that takes events of
+/// flags or cases sends nothing until it is approved.
 #[utoipa::path(post, path = "/api/v1/webhooks", tag = "webhooks", request_body = CreateWebhook, responses(
     (status = 200, body = WebhookView),
     (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
@@ -161,6 +175,7 @@ pub(super) async fn create(
         unit: body.unit,
         is_enabled: true,
         secrets: vec![secret.clone()],
+        approved_by: None,
     };
     let webhook = state.data(&granted).await?.create_webhook(set).await?;
     tracing::info!(caller = granted.id(), webhook = webhook.id, "webhook made");
@@ -201,6 +216,8 @@ fn rotated(secrets: &[WebhookSecret], fresh: WebhookSecret, now: UtcMillis) -> V
 }
 
 /// Change a webhook
+///
+/// With another address, other events, another unit or another secret it has to be approved again, if it tells of flags or cases.
 #[utoipa::path(patch, path = "/api/v1/webhooks/{id}", tag = "webhooks", request_body = ChangeWebhook,
     params(("id" = i64, Path, description = "The webhook")),
     responses(
@@ -215,6 +232,7 @@ pub(super) async fn change(
 ) -> Result<Json<WebhookView>, Problem> {
     let data = state.data(&granted).await?;
     let mut webhook = data.webhook(&id).await?;
+    let before = webhook.set.clone();
     let set = &mut webhook.set;
     if let Some(url) = body.url {
         checked_url(&state, &url)?;
@@ -234,6 +252,10 @@ pub(super) async fn change(
         secret = Some(fresh.key.clone());
         set.secrets = rotated(&set.secrets, fresh, state.now());
     }
+    let approved = |set: &NewWebhook| (set.url.clone(), set.events.clone(), set.unit, set.secrets.clone());
+    if approved(set) != approved(&before) {
+        set.approved_by = None;
+    }
     data.set_webhook(&webhook).await?;
     tracing::info!(
         caller = granted.id(),
@@ -242,6 +264,44 @@ pub(super) async fn change(
         "webhook changed"
     );
     Ok(Json(WebhookView::of(webhook, secret)))
+}
+
+/// The webhook as who approves it has seen it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApproveWebhook {
+    /// Where deliveries go.
+    url: String,
+    /// Which events it gets.
+    events: Vec<String>,
+    /// Only those of this unit and the ones below it; absent = all.
+    unit: Option<i64>,
+}
+
+/// Let a webhook tell of flags and cases
+///
+/// For who sees every case. What is let is what was seen: a webhook that was changed meanwhile is a conflict.
+#[utoipa::path(post, path = "/api/v1/webhooks/{id}/approve", tag = "webhooks", request_body = ApproveWebhook,
+    params(("id" = i64, Path, description = "The webhook")),
+    responses(
+        (status = 200, body = WebhookView),
+        (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn approve(
+    Supervising(granted): Supervising,
+    State(state): State<ApiState>,
+    Id(id): Id,
+    Body(body): Body<ApproveWebhook>,
+) -> Result<Json<WebhookView>, Problem> {
+    let data = state.data(&granted).await?;
+    let mut webhook = data.webhook(&id).await?;
+    let set = &webhook.set;
+    if (&set.url, &set.events, set.unit) != (&body.url, &body.events, body.unit) {
+        return Err(Problem::new(Code::Conflict).detail("it was changed meanwhile: look at it again"));
+    }
+    data.approve_webhook(&mut webhook).await?;
+    tracing::info!(caller = granted.id(), webhook = webhook.id, "webhook approved");
+    Ok(Json(WebhookView::of(webhook, None)))
 }
 
 /// Delete a webhook with its deliveries

@@ -207,7 +207,7 @@ fn tell(
     }
     if let Some((id, clearance)) = proposed {
         let open = match clearance {
-            Clearance::Uncounted { open } => *open,
+            Clearance::Uncounted { open, .. } => *open,
             Clearance::Counted(preview) => preview.flags.len(),
             Clearance::Approved(approval) => approval.preview.flags.len(),
         };

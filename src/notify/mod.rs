@@ -325,7 +325,7 @@ fn deliveries(
     for event in outgoing {
         for webhook in webhooks {
             let is_wanted =
-                webhook.set.is_enabled && webhook.set.events.iter().any(|name| name == event.event);
+                webhook.set.may_get(event.event) && webhook.set.events.iter().any(|name| name == event.event);
             let is_theirs = webhook.set.unit.is_none_or(|top| {
                 let top = UnitId(top);
                 event.unit.is_some_and(|unit| units.is_within(unit, top))

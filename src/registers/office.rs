@@ -13,6 +13,7 @@ use motorpool_supervision::cases::{
 };
 use motorpool_supervision::ids::UnitId;
 use motorpool_supervision::register::Unit;
+use serde::Deserialize as _;
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
@@ -140,6 +141,7 @@ impl Office<'_> {
         let new = NewProposal {
             by: clerk.person.to_owned(),
             by_person: clerk.known.map(|actor| actor.person.0),
+            asker: clerk.known.map(serde_json::to_value).transpose()?,
             kind: kind.name.to_owned(),
             body: serde_json::to_value(&changes)?,
             preview: serde_json::to_value(&clearance)?,
@@ -159,9 +161,7 @@ impl Office<'_> {
         let changes: Vec<Change<Json>> = serde_json::from_value(proposal.body.clone())?;
         let stored: Clearance = serde_json::from_value(proposal.preview.clone())?;
         let units = self.units().await?;
-        let (asks, approves) = (asker(&proposal), clerk.actor());
-        // A change that nobody could count is approved for itself: cases keep what no approval names.
-        let nothing = ClearancePreview::new(0, []);
+        let (asks, approves) = (asker(&proposal)?, clerk.actor());
         let (note, flags) = match &stored {
             Clearance::Counted(preview) => {
                 let approval =
@@ -170,7 +170,8 @@ impl Office<'_> {
                 (Clearance::Approved(approval), flags)
             }
             Clearance::Uncounted { .. } | Clearance::Approved(_) => {
-                nothing.approve(&asks, &approves, self.now, &units).map_err(OfficeError::Denied)?;
+                let touched = uncounted(&stored);
+                touched.approve(&asks, &approves, self.now, &units).map_err(OfficeError::Denied)?;
                 (stored.clone(), BTreeSet::new())
             }
         };
@@ -213,7 +214,9 @@ impl Office<'_> {
         let Some(now) = self.clearance(kind, changes, &proposal.by).await? else { return Ok(()) };
         let is_shown = match (&now, shown) {
             (Clearance::Counted(now), Clearance::Counted(shown)) => now.flags.is_subset(&shown.flags),
-            (Clearance::Uncounted { .. }, Clearance::Uncounted { .. }) => true,
+            (Clearance::Uncounted { units: now, .. }, Clearance::Uncounted { units: shown, .. }) => {
+                now.is_subset(shown)
+            }
             _ => false,
         };
         if is_shown {
@@ -240,7 +243,7 @@ impl Office<'_> {
                 let change = self.registry().snapshot().change();
                 Ok(Some(Clearance::Counted(ClearancePreview::new(change, &flags))))
             }
-            WouldClear::Uncounted { open } => Ok(Some(Clearance::Uncounted { open })),
+            WouldClear::Uncounted { open, units } => Ok(Some(Clearance::Uncounted { open, units })),
         }
     }
 
@@ -289,13 +292,26 @@ impl Office<'_> {
     }
 }
 
-/// Who asked: by number where there is one, else by name.
-fn asker(proposal: &Proposal) -> Actor {
+/// What a change is approved for that nobody could count: for itself, since cases keep what no approval names, but not by somebody of a
+/// unit whose questions it touches.
+fn uncounted(stored: &Clearance) -> ClearancePreview {
+    let mut touched = ClearancePreview::new(0, []);
+    if let Clearance::Uncounted { units, .. } = stored {
+        touched.by_unit = units.iter().map(|unit| (*unit, 0)).collect();
+    }
+    touched
+}
+
+/// Who asked, with roles and units as they were; of what has none by number, else by name.
+fn asker(proposal: &Proposal) -> Result<Actor, serde_json::Error> {
+    if let Some(asker) = &proposal.asker {
+        return Actor::deserialize(asker);
+    }
     let mut asker = actor(&proposal.by);
     if let Some(number) = proposal.by_person {
         asker.person = PersonId(number);
     }
-    asker
+    Ok(asker)
 }
 
 /// Who decides, by name and number.

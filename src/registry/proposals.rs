@@ -62,6 +62,8 @@ pub struct NewProposal {
     pub by: String,
     /// The person's number, where there is one.
     pub by_person: Option<i64>,
+    /// The person with roles and units as they are now, where there is one.
+    pub asker: Option<Json>,
     /// The kind of the rows.
     pub kind: String,
     /// The change.
@@ -82,6 +84,8 @@ pub struct Proposal {
     pub by: String,
     /// The person's number, where there is one.
     pub by_person: Option<i64>,
+    /// The person with the roles and units of then, where there is one.
+    pub asker: Option<Json>,
     /// The kind of the rows.
     pub kind: String,
     /// The change.
@@ -116,6 +120,7 @@ struct Row {
     at: i64,
     by: String,
     by_person: Option<i64>,
+    asker: Option<String>,
     kind: String,
     body: String,
     preview: String,
@@ -126,7 +131,7 @@ struct Row {
 }
 
 /// Everything of a proposal. Followed by a condition.
-const SELECT: &str = "SELECT id, at, by, by_person, kind, body, preview, state, decided_by, decided_at, reason \
+const SELECT: &str = "SELECT id, at, by, by_person, asker, kind, body, preview, state, decided_by, decided_at, reason \
     FROM proposals WHERE ";
 
 impl Row {
@@ -143,6 +148,7 @@ impl Row {
             id: self.id,
             by: self.by,
             by_person: self.by_person,
+            asker: self.asker.as_deref().map(json).transpose()?,
             kind: self.kind,
             decided_by: self.decided_by,
             decided_at: self.decided_at.map(UtcMillis),
@@ -195,14 +201,15 @@ impl Registry {
         let id = tx.number(sql).await?;
         let at = record_time(&mut tx, now).await?;
         let sql = Sql::new(
-            "INSERT INTO proposals (id, at, by, by_person, kind, body, preview, state) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO proposals (id, at, by, by_person, asker, kind, body, preview, state) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         );
         let sql = sql
             .bind(id)
             .bind(at)
             .bind(clean(&new.by))
             .bind(new.by_person)
+            .bind(new.asker.as_ref().map(Json::to_string))
             .bind(&new.kind)
             .bind(body)
             .bind(preview);

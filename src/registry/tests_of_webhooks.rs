@@ -46,6 +46,7 @@ async fn hook(registry: &Registry) -> i64 {
         unit: Some(7),
         is_enabled: true,
         secrets: vec![WebhookSecret { key: "whsec_x".to_owned(), until: Some(NOW) }],
+        approved_by: Some("account 3".to_owned()),
     };
     let made = registry.create_webhook(set, ("test", None), NOW).await.unwrap();
     assert_eq!(registry.webhook(made.id).await.unwrap().as_ref(), Some(&made));

@@ -54,6 +54,27 @@ pub struct NewWebhook {
     pub is_enabled: bool,
     /// What signs, newest first.
     pub secrets: Vec<WebhookSecret>,
+    /// Who let it tell of flags and cases, where it leads and what it takes now; `None` = nobody.
+    pub approved_by: Option<String>,
+}
+
+impl NewWebhook {
+    /// Whether somebody who sees every case has to let it: it takes what is about flags or cases.
+    #[must_use]
+    pub fn takes_approval(&self) -> bool {
+        self.events.iter().any(|event| is_about_cases(event))
+    }
+
+    /// Whether an event of this kind may be sent to it now. What waits from before is held against it as it is now.
+    #[must_use]
+    pub fn may_get(&self, event: &str) -> bool {
+        let is_let = self.approved_by.is_some() || !(self.takes_approval() || is_about_cases(event));
+        self.is_enabled && is_let
+    }
+}
+
+fn is_about_cases(event: &str) -> bool {
+    event.starts_with("flag.") || event.starts_with("case.")
 }
 
 /// A webhook as it is stored.
@@ -169,12 +190,13 @@ struct WebhookRow {
     unit: Option<i64>,
     is_enabled: i64,
     secrets: String,
+    approved_by: Option<String>,
     created_at: i64,
     created_by: String,
 }
 
-const WEBHOOK: &str =
-    "SELECT id, url, description, events, unit, is_enabled, secrets, created_at, created_by FROM webhooks";
+const WEBHOOK: &str = "SELECT id, url, description, events, unit, is_enabled, secrets, approved_by, created_at, created_by \
+    FROM webhooks";
 
 impl WebhookRow {
     fn webhook(self) -> Result<Webhook, Error> {
@@ -187,6 +209,7 @@ impl WebhookRow {
             unit: self.unit,
             is_enabled: self.is_enabled != 0,
             secrets,
+            approved_by: self.approved_by,
         };
         Ok(Webhook { id: self.id, set, created_at: UtcMillis(self.created_at), created_by: self.created_by })
     }
@@ -281,7 +304,8 @@ impl Registry {
         let created_at = entries::record_time(&mut tx, now).await?;
         let id = next(&mut tx, "webhook", 1).await?;
         let mut sql = Sql::new(
-            "INSERT INTO webhooks (id, url, description, events, unit, is_enabled, secrets, created_at, created_by) ",
+            "INSERT INTO webhooks (id, url, description, events, unit, is_enabled, secrets, approved_by, created_at, \
+             created_by) ",
         );
         let row = vec![
             id.into(),
@@ -291,6 +315,7 @@ impl Registry {
             set.unit.into(),
             set.is_enabled.into(),
             secrets_json(&set.secrets)?.into(),
+            set.approved_by.as_deref().into(),
             created_at.into(),
             who.into(),
         ];
@@ -313,8 +338,8 @@ impl Registry {
         now: UtcMillis,
     ) -> Result<bool, Error> {
         let sql = Sql::new(
-            "UPDATE webhooks SET url = $1, description = $2, events = $3, unit = $4, is_enabled = $5, secrets = $6 \
-             WHERE id = $7",
+            "UPDATE webhooks SET url = $1, description = $2, events = $3, unit = $4, is_enabled = $5, secrets = $6, \
+             approved_by = $7 WHERE id = $8",
         )
         .bind(&set.url)
         .bind(&set.description)
@@ -322,6 +347,7 @@ impl Registry {
         .bind(set.unit)
         .bind(set.is_enabled)
         .bind(secrets_json(&set.secrets)?)
+        .bind(set.approved_by.as_deref())
         .bind(id);
         self.change_webhook(sql, id, told, now).await
     }

@@ -3,24 +3,24 @@
 //! The log of events in the registry is the truth; the row that lists show is its fold. Events of the server itself are written here,
 //! those of people go through [`append`] after the policy let them pass.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::{
     Actor, Case, CaseEvent, CaseKey, Cause, ClearanceApproval, Disposition, Event, FORMAT, FoldError,
-    History, Part, Party, Rank, RankWeights, Stage, Subject, Tier, after_change, diff, group, open, rank,
+    History, Party, Rank, RankWeights, Stage, Subject, Tier, after_change, diff, group, open, rank,
 };
 use motorpool_supervision::finding::{Colour, Finding, Nature, content_hash};
-use motorpool_supervision::ids::{OrderId, VehicleId};
-use motorpool_supervision::register::Order;
+use motorpool_supervision::ids::VehicleId;
 use motorpool_supervision::world::World;
 use serde::Serialize;
 use serde_json::json;
 
 use super::clearance::Clearance;
 use super::judging::{BY_REGISTRY, open_flags};
+use super::parties::{Paper, renamed};
 use super::sight::{SIGHT, Sight};
 use crate::accounts::chain::Deed;
 use crate::registry::{self, CaseFilter, CaseRow, Registry};
@@ -258,25 +258,38 @@ pub(super) async fn sync(
             by_case.entry(CaseKey { subject: Subject::Vehicle(vehicle), day: *day }).or_default();
         }
     }
+    let paper = Paper::new(registry, world, now);
     for (key, flags) in by_case {
         let id = case_id(key);
-        match load(registry, &id).await? {
+        let of_case = || findings.iter().filter(|finding| is_about(finding, key));
+        let case = match load(registry, &id).await? {
+            Some(case) => case,
             None => {
-                let parties = parties(world, findings.iter().filter(|finding| finding.day == key.day));
+                let Some(unit) = flags.first().map(|flag| flag.unit) else { continue };
+                let parties = paper.parties((key, unit), &[], of_case()).await?;
                 let is_secret = world.vehicle(vehicle, now).is_some_and(|row| row.row.is_secret);
                 let first: Vec<_> =
                     asking_first(flags.clone()).into_iter().take(FLAGS_WITH_OPENING).collect();
-                if let Some(event) = open(key, first, parties, is_secret) {
-                    let line = line(1, now, event);
-                    let Ok(case) = Case::open(&line) else { continue };
-                    append(registry, &case, &[line], now).await?;
-                    follow(registry, case, &flags, cause, now).await?;
-                }
+                let Some(event) = open(key, first, parties, is_secret) else { continue };
+                let line = line(1, now, event);
+                let Ok(case) = Case::open(&line) else { continue };
+                append(registry, &case, &[line], now).await?;
+                case
             }
-            Some(case) => follow(registry, case, &flags, cause, now).await?,
-        }
+        };
+        let parties = paper.parties((key, case.unit), &case.parties, of_case()).await?;
+        follow(registry, case, &flags, parties, cause, now).await?;
     }
     Ok(())
+}
+
+/// Whether a finding is about the subject and day of a case.
+fn is_about(finding: &Finding, key: CaseKey) -> bool {
+    let is_subject = match key.subject {
+        Subject::Vehicle(vehicle) => finding.vehicle == vehicle,
+        Subject::Unit(unit) => finding.vehicle == VehicleId::default() && finding.unit == unit,
+    };
+    is_subject && finding.day == key.day
 }
 
 /// Cases about the orders of units on these days.
@@ -403,6 +416,7 @@ async fn follow(
     registry: &Registry,
     case: Case,
     flags: &[motorpool_supervision::cases::Flag],
+    parties: Vec<Party>,
     cause: &Cause,
     now: UtcMillis,
 ) -> Result<(), CaseError> {
@@ -413,33 +427,6 @@ async fn follow(
     }
     let mut events = diff(&case, &flags, cause, approval.as_ref()).events;
     events.extend(after_change(&case, &events));
+    events.extend(renamed(&case, parties));
     append_as_system(registry, case, events, now).await
-}
-
-/// Who is named on the orders that the findings considered.
-fn parties<'a>(world: &World, findings: impl Iterator<Item = &'a Finding>) -> Vec<Party> {
-    let ids: BTreeSet<OrderId> = findings.flat_map(|finding| &finding.orders).map(|order| order.id).collect();
-    let orders = world.register().orders.iter().filter(|order| ids.contains(&OrderId(order.id)));
-    let mut parties: BTreeMap<(Part, String), Party> = BTreeMap::new();
-    for order in orders {
-        for (part, name) in named(&order.row) {
-            let name = name.trim();
-            if !name.is_empty() {
-                let party = Party { part, name: name.to_owned(), person: None };
-                parties.entry((part, name.to_owned())).or_insert(party);
-            }
-        }
-    }
-    parties.into_values().collect()
-}
-
-fn named(order: &Order) -> impl Iterator<Item = (Part, &str)> {
-    let approvers = order.approvals.iter().map(|approval| (Part::Approver, approval.by.as_str()));
-    [
-        (Part::CarUser, order.user.as_str()),
-        (Part::Driver, &order.driver),
-        (Part::Dispatcher, &order.dispatcher),
-    ]
-    .into_iter()
-    .chain(approvers)
 }

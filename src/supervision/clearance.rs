@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::{ClearanceApproval, ClearancePreview};
 use motorpool_supervision::finding::{Finding, Nature, Outcome};
+use motorpool_supervision::ids::UnitId;
 use motorpool_supervision::register::{Register, Rental, Row as _};
 use motorpool_supervision::world::World;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,8 @@ pub enum WouldClear {
     Uncounted {
         /// Open questions that it touches.
         open: usize,
+        /// The units that they are asked of.
+        units: BTreeSet<UnitId>,
     },
 }
 
@@ -70,6 +73,9 @@ pub enum Clearance {
     Uncounted {
         /// Open questions that it touches.
         open: usize,
+        /// The units that they are asked of.
+        #[serde(default)]
+        units: BTreeSet<UnitId>,
     },
     /// It clears these, and a second person let it.
     Approved(ClearanceApproval),
@@ -122,7 +128,8 @@ pub async fn would_clear(
     }
     let is_too_much = vehicle_days.len() > VEHICLE_DAYS_MAX || fleet_days.len() > FLEET_DAYS_MAX;
     let Some(tracks) = sources.tracks.filter(|_| !is_too_much) else {
-        return Ok(WouldClear::Uncounted { open: open.len() });
+        let units = open.iter().map(|flag| flag.finding.unit).collect();
+        return Ok(WouldClear::Uncounted { open: open.len(), units });
     };
     let rests = sources.registry.rests().await?.into_iter().collect();
     let fresh = BTreeMap::new();
@@ -251,7 +258,7 @@ fn speaks(finding: &Finding) -> bool {
 #[cfg(test)]
 mod tests {
     use motorpool_supervision::finding::{Colour, FixesUsed, Rule, Versions};
-    use motorpool_supervision::ids::{UnitId, VehicleId};
+    use motorpool_supervision::ids::VehicleId;
 
     use super::*;
 

@@ -19,6 +19,7 @@ mod first_rows;
 mod judging;
 mod marks;
 mod packs;
+mod parties;
 mod recompute;
 mod reminders;
 mod sampling;
@@ -35,6 +36,7 @@ pub use clearance::{Clearance, ClearanceSources, PutRows, WouldClear, would_clea
 pub use first_rows::write_calendar;
 pub use marks::{MarkBatch, Marks};
 pub use packs::{NoPack, Pack, PackRequest, PackSources, pack};
+pub use parties::{link_account, parties_of_day};
 pub use recompute::{Recomputed, recompute};
 pub use sampling::{DrawError, Drawn, draw_plan, estimate};
 pub use settings::SupervisionSettings;

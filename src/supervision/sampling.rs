@@ -18,6 +18,7 @@ use motorpool_supervision::world::World;
 use super::cases::{CaseError, append, append_as_system, case_id, load};
 use super::judging::{self, Detail, Sources, open_flags};
 use super::packs::PackSources;
+use super::parties::Paper;
 use crate::registry::{CaseFilter, Known, RowScope, StoredPlan};
 
 /// Cases read at once.
@@ -140,12 +141,14 @@ async fn open_sampled(
     plan: u32,
     now: UtcMillis,
 ) -> Result<(), CaseError> {
+    let paper = Paper::new(&sources.registry, world, now);
+    let parties = paper.parties((key, candidate.unit), &[], std::iter::empty()).await?;
     let event = Event::Opened {
         key,
         unit: candidate.unit,
         source: Source::Sample { plan },
         flags: Vec::new(),
-        parties: Vec::new(),
+        parties,
         is_secret: world.vehicle(candidate.vehicle, candidate.start).is_some_and(|row| row.row.is_secret),
     };
     match submit_opening(&Actor::system(), now, event, &UnitTree::default()) {

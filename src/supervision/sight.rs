@@ -99,6 +99,11 @@ pub fn units_asked(row: &CaseRow) -> Vec<UnitId> {
     sight_of(row).map(|sight| sight.asked).unwrap_or_default()
 }
 
+/// Who is named in the case of a row.
+pub(super) fn parties_of(row: &CaseRow) -> Vec<Party> {
+    sight_of(row).map(|sight| sight.parties).unwrap_or_default()
+}
+
 /// Whether a case concerns somebody with this scope: the unit under review or one that was asked lies in it, or the person is named on
 /// the paper. [`stage_seen`] decides whether it is seen then.
 #[must_use]

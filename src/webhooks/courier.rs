@@ -127,7 +127,7 @@ impl Courier {
         let given_up = |state| ended(state, at, None, Some(NOT_SENT.to_owned()));
         let attempt = if may_leave == Some(false) {
             given_up(DeliveryState::Withheld)
-        } else if may_leave.is_none() || !webhook.set.is_enabled {
+        } else if may_leave.is_none() || !webhook.set.may_get(&delivery.new.event) {
             given_up(DeliveryState::Failed)
         } else {
             let answer = self.post(webhook, delivery, at).await;

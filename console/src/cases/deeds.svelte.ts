@@ -27,7 +27,8 @@ async function bulk(refs: readonly CaseRef[], deed: Deed): Promise<{ kept: CaseR
     const answer: Schema<"BulkAnswer"> = await read("cases/bulk", { method: "POST", body: { lines }, keepalive: true });
     for (const item of answer.items) {
       const ref = refs.find(({ id }) => id === item.case);
-      if (typeof item.seq === "number" && ref) kept.push({ ...ref, seq: item.seq });
+      // A case that is hidden from here on has no number any more.
+      if (!item.code && ref) kept.push({ ...ref, seq: item.seq ?? ref.seq });
       else outcome.refused.push({ id: item.case, text: refusalInWords(item.code ?? undefined, item.detail ?? undefined) });
     }
   }

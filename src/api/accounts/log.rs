@@ -127,7 +127,8 @@ pub(in super::super) struct AccessesView {
 
 /// Who looked at what a vehicle did, and what for
 ///
-/// Without what belongs to a confidential check that the caller does not see.
+/// For those who answer for the vehicle, of the time in which they do. Without what was done for a case that the caller does not see, and
+/// without what belongs to a confidential check.
 #[utoipa::path(get, path = "/api/v1/vehicles/{id}/accesses", tag = "audit",
     params(("id" = String, Path, description = "Our number, or the plate")),
     responses(

@@ -291,6 +291,7 @@ pub(in super::super) async fn change(
     };
     let (deed, now) = (telling(&granted, "account.change", format!("{change:?}")), state.now());
     let changed = state.people().telling(&deed, now).change_account(account.id, &change, now).await?;
+    state.link_to_cases(account.id).await;
     Ok(Json(AccountView::of(&state, changed.ok_or(Problem::new(Code::AccountNotFound))?).await?))
 }
 
@@ -335,6 +336,7 @@ pub(in super::super) async fn grant(
     let (deed, now) = (telling(&granted, "grant.give", format!("{new:?}")), state.now());
     let people = state.people().telling(&deed, now);
     let grant = people.grant(account.id, new, &granted.recorded_as(), now).await?;
+    state.link_to_cases(account.id).await;
     Ok(Json(GrantView::of(&state, &grant).await?))
 }
 

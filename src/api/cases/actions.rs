@@ -150,6 +150,7 @@ async fn event_of(desk: &Desk, actor: &Actor, case: &Case, deed: Deed) -> Result
             if case.stage != Stage::New {
                 return Err(Problem::new(Code::Conflict).detail("the check has begun already"));
             }
+            let _place = desk.data().heavy_place()?;
             Event::CheckingStarted { evidence: freeze(desk, actor, case).await? }
         }
         Deed::AskExplanation { question, to, ladder } => Event::ExplanationAsked {
@@ -240,7 +241,8 @@ async fn perform(desk: &Desk, id: &str, seq: Option<u32>, deed: Deed) -> Result<
 /// Puts an event of a person into a case, with what follows from it.
 pub(super) async fn put(desk: &Desk, actor: &Actor, case: &Case, event: Event) -> Result<Case, Problem> {
     let policy = CasePolicy::default();
-    let (line, mut after) = submit(case, actor, desk.now, event, &desk.units, &policy)?;
+    let submitted = submit(case, actor, desk.now, event, &desk.units, &policy);
+    let (line, mut after) = submitted.map_err(|refused| told_of(desk, case, refused))?;
     let mut lines = vec![line];
     if let Some(line) = lines.first() {
         let following = consequences(desk, &line.event, case, &mut after).await?;
@@ -248,6 +250,18 @@ pub(super) async fn put(desk: &Desk, actor: &Actor, case: &Case, event: Event) -
     }
     desk.append(&after, &lines).await?;
     Ok(after)
+}
+
+/// Why an event was refused. Where the case stands since it was handed over is told to nobody who does not see that.
+fn told_of(desk: &Desk, case: &Case, refused: Refused) -> Problem {
+    let goes_on = |case: &Case| case.at_hand_over.is_some();
+    let sees_all = desk.seen(case).is_some_and(|seen| goes_on(&seen) == goes_on(case));
+    match refused {
+        Refused::Misfit(_) if !sees_all => {
+            Problem::new(Code::Conflict).detail("not possible where the case stands")
+        }
+        refused => refused.into(),
+    }
 }
 
 /// The number in `If-Match`, which must be there; `None` for `*`.
@@ -335,7 +349,7 @@ pub(in super::super) struct BulkAnswer {
 pub(in super::super) struct BulkResult {
     /// The case.
     case: String,
-    /// Number of its last event now; absent when the line was refused.
+    /// Number of the last event that the caller sees now; absent when the line was refused, or the case is hidden from the caller now.
     #[serde(skip_serializing_if = "Option::is_none")]
     seq: Option<u32>,
     /// Why it was refused, as the code of a problem.
@@ -367,7 +381,7 @@ pub(in super::super) async fn act_on_many(
         items.push(match perform(&desk, &case, Some(seq), deed).await {
             Ok(after) => {
                 tracing::info!(caller = granted.id(), case, seq = after.seq, "case changed");
-                BulkResult { case, seq: Some(after.seq), code: None, detail: None }
+                BulkResult { case, seq: desk.seen(&after).map(|seen| seen.seq), code: None, detail: None }
             }
             Err(problem) => {
                 let (code, detail) = problem.told();
@@ -375,7 +389,7 @@ pub(in super::super) async fn act_on_many(
             }
         });
     }
-    let refused = items.iter().filter(|item| item.seq.is_none()).count();
+    let refused = items.iter().filter(|item| item.code.is_some()).count();
     Ok(Json(BulkAnswer { items, refused }))
 }
 
@@ -420,12 +434,13 @@ pub(in super::super) async fn open(
     let unit = desk.world.using_unit(vehicle, at).unwrap_or(row.unit);
     let actor = desk.actor_for(unit)?;
     let told = request.text.clone();
+    let key = CaseKey { subject: Subject::Vehicle(vehicle), day: request.day };
     let event = Event::Opened {
-        key: CaseKey { subject: Subject::Vehicle(vehicle), day: request.day },
+        key,
         unit,
         source: Source::Tip { text: request.text },
         flags: Vec::new(),
-        parties: Vec::new(),
+        parties: desk.parties_of_day(key, unit).await?,
         is_secret: row.is_secret,
     };
     let (line, case) =

@@ -60,7 +60,7 @@ pub(in super::super) struct AttachmentView {
     name: String,
     /// Bytes.
     size_bytes: i64,
-    /// Number of the case's last event now.
+    /// Number of the last event of the case that the caller sees now.
     seq: u32,
 }
 
@@ -83,7 +83,7 @@ pub(in super::super) async fn upload(
 ) -> Result<Json<AttachmentView>, Problem> {
     let desk = Desk::of(&state, &granted).await?;
     desk.actor()?;
-    let (case, _) = desk.case(&id).await?;
+    let (case, seen) = desk.case(&id).await?;
     let actor = desk.actor_in(&case)?;
     allowed(&case, &actor, Action::Attached, &desk.units)?;
     let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -103,14 +103,16 @@ pub(in super::super) async fn upload(
         size_bytes: file.size,
         seq,
     };
-    if case.attachments.iter().any(|known| known.sha256 == sha256) {
-        return Ok(Json(view(case.seq)));
+    // What was attached out of the uploader's sight is not told of.
+    if seen.attachments.iter().any(|known| known.sha256 == sha256) {
+        return Ok(Json(view(seen.seq)));
     }
     let size_bytes = u64::try_from(file.size).unwrap_or(0);
     let attachment = cases::Attachment { sha256, name: file.name.clone(), size_bytes };
     let after = actions::put(&desk, &actor, &case, Event::Attached { attachment }).await?;
     tracing::info!(caller = granted.id(), case = id, sha256 = file.sha256, "file attached");
-    Ok(Json(view(after.seq)))
+    let seq = desk.seen(&after).map_or(seen.seq, |seen| seen.seq);
+    Ok(Json(view(seq)))
 }
 
 /// The case and the file of a path.

@@ -78,7 +78,8 @@ impl CaseView {
         for live in seen.live_flags() {
             let id = live.flag.id.to_string();
             if let Some(flag) = desk.flag_of_case(&id).await? {
-                sentences.push(CaseSentence { flag: id, sentence: desk.sentences(&flag.finding) });
+                let finding = desk.readable(flag.finding);
+                sentences.push(CaseSentence { flag: id, sentence: desk.sentences(&finding) });
             }
         }
         Ok(Self {

@@ -1,4 +1,5 @@
-//! Who looked at what a vehicle did, for those who answer for it.
+//! Who looked at what a vehicle did, for those who answer for it, as long as they do: whoever borrows a car learns of the time of the
+//! loan, and a driver, who answers for no car, nothing. What was done for a case that the caller does not see is not told.
 //!
 //! A confidential check that the caller does not see leaves no trace while it lasts: neither what was done in its name, with this car or
 //! another, nor what those did who work on it or might. Whoever reviews as its keeper does is taken for one of them, even after the role
@@ -47,8 +48,11 @@ impl Check {
 #[derive(Clone, Debug)]
 enum Sight {
     Shown,
-    /// It is not the caller's to see, and no secret.
+    /// There is none, or none yet.
+    Nothing,
+    /// It is not the caller's to see.
     Foreign,
+    /// Nor does it leave a trace since a check began.
     Hidden(Check),
 }
 
@@ -66,6 +70,10 @@ impl Desk {
         vehicle: VehicleId,
         limit: u32,
     ) -> Result<Vec<(Entry, bool)>, Problem> {
+        let times = self.data.answered_times(vehicle);
+        if times.is_empty() {
+            return Ok(Vec::new());
+        }
         let checks = self.hidden_checks(vehicle).await?;
         let mut known = Known::default();
         let mut filter = AccessFilter { vehicle, before: None, limit: ROWS_AT_ONCE };
@@ -74,7 +82,8 @@ impl Desk {
             let entries = self.data.state.people().accesses(filter).await?;
             let is_last = entries.len() < ROWS_AT_ONCE as usize;
             filter.before = entries.last().map(|entry| entry.seq);
-            for entry in entries {
+            for entry in entries.into_iter().filter(|entry| times.iter().any(|span| span.contains(entry.at)))
+            {
                 let Some(shows_purpose) = self.shows_access(&entry, &checks, &mut known).await? else {
                     continue;
                 };
@@ -100,7 +109,12 @@ impl Desk {
             Some(case) => self.sight_of(case, known).await?,
             None => Sight::Shown,
         };
-        if matches!(&sight, Sight::Hidden(check) if entry.at >= check.since) {
+        let is_kept = match &sight {
+            Sight::Hidden(check) => entry.at >= check.since,
+            Sight::Foreign => true,
+            Sight::Shown | Sight::Nothing => false,
+        };
+        if is_kept {
             return Ok(None);
         }
         if let Some(person) = entry.deed.person.map(PersonId) {
@@ -112,7 +126,7 @@ impl Desk {
                 }
             }
         }
-        Ok(Some(!matches!(sight, Sight::Foreign)))
+        Ok(Some(!matches!(sight, Sight::Nothing)))
     }
 
     async fn sight_of(&self, id: &str, known: &mut Known) -> Result<Sight, Problem> {
@@ -120,7 +134,7 @@ impl Desk {
             return Ok(sight.clone());
         }
         let sight = match self.load(id).await? {
-            None => Sight::Foreign,
+            None => Sight::Nothing,
             Some(case) if self.seen(&case).is_some() => Sight::Shown,
             Some(case) => self.check(id, &case).await?.map_or(Sight::Foreign, Sight::Hidden),
         };

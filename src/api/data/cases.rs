@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
-use motorpool_supervision::cases::{Case, CaseEvent, Item, ItemCheck, MissRate, PersonId, Stage, Viewer};
+use motorpool_supervision::cases::{
+    Case, CaseEvent, CaseKey, Item, ItemCheck, MissRate, Party, PersonId, Stage, Viewer,
+};
 use motorpool_supervision::evidence::Copy;
-use motorpool_supervision::ids::VehicleId;
+use motorpool_supervision::ids::{UnitId, VehicleId};
 use motorpool_supervision::register::Vehicle;
 
 use super::deed_of;
 use super::desk::Desk;
 use super::purposes::{Opening, vehicle_of_case};
 use crate::accounts::chain::Deed;
+use crate::api::ApiState;
 use crate::api::problem::{Code, Problem};
 use crate::registry::{
     Attachment, CaseFilter, CaseRow, Flag, FlagFilter, FlagTurn, Known, NewAttachment, StoredPlan,
@@ -20,9 +23,19 @@ use crate::registry::{
 use crate::supervision::cases::{CaseError, append_telling, case_id, load, load_events};
 use crate::supervision::{
     BacktestError, BacktestProgress, BacktestReport, BacktestRequest, BacktestSight, DrawError, Drawn,
-    NoPack, Pack, PackRequest, Recomputed, backtest, check_items, draw_plan, estimate, pack, recompute,
-    row_reaches, stage_seen, units_asked,
+    NoPack, Pack, PackRequest, Recomputed, backtest, check_items, draw_plan, estimate, link_account, pack,
+    parties_of_day, recompute, row_reaches, stage_seen, units_asked,
 };
+
+impl ApiState {
+    /// Links the people whom cases name to an account that was made or changed. What fails is made up for when the case is brought in step
+    /// next: the account is as it is all the same.
+    pub(in super::super) async fn link_to_cases(&self, account: i64) {
+        if let Err(error) = link_account(&self.vault().registry, account, self.now()).await {
+            tracing::warn!(account, %error, "cases that name the person are linked to the account later");
+        }
+    }
+}
 
 impl Desk {
     /// The true case: for deciding, never for showing.
@@ -80,6 +93,17 @@ impl Desk {
     pub(in super::super) async fn case_of(&self, row: &CaseRow) -> Result<Option<Case>, Problem> {
         let case = self.load(&row.case_id).await?;
         Ok(case.and_then(|case| self.seen(&case)))
+    }
+
+    /// Who is named on the paper of a car's day, for a case that is about to be opened.
+    pub(in super::super) async fn parties_of_day(
+        &self,
+        key: CaseKey,
+        unit: UnitId,
+    ) -> Result<Vec<Party>, Problem> {
+        let zone = &self.data.vault().packs.time_zone;
+        let named = parties_of_day(self.data.registry(), zone, (key, unit), self.now).await;
+        named.map_err(|error| Problem::unreadable(&error))
     }
 
     /// The flag of a case that is seen.

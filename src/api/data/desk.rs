@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::cases::{Actor, Case, Subject, UnitTree, Viewer, seen_by};
+use motorpool_supervision::evidence::mask_finding;
 use motorpool_supervision::finding::Finding;
 use motorpool_supervision::ids::{UnitId, VehicleId};
 use motorpool_supervision::register::{CalendarYear, Register, Transfer, Unit, Versioned, WorkingHours};
@@ -149,6 +150,22 @@ impl Desk {
         let is_known = seen.flags.iter().any(|known| known.flag.id == finding.id());
         // Undecidable ones are in no case; what a blind lot hides is hidden here too.
         Ok(is_known || (!is_unit && !case.is_blind() && seen.seq == case.seq))
+    }
+
+    /// A finding as this viewer may read it: whole for whoever reviews the unit, for others as the unit's copy of the evidence has it.
+    pub(in super::super) fn readable(&self, mut finding: Finding) -> Finding {
+        if !self.reviews(finding.unit) {
+            mask_finding(&mut finding);
+        }
+        finding
+    }
+
+    /// Whether the viewer reviews the cars of a unit, which is not the own.
+    fn reviews(&self, unit: UnitId) -> bool {
+        self.actor_among(unit, &[]).is_some_and(|actor| {
+            let is_own = actor.unit().is_none_or(|own| self.units.is_own(own, unit));
+            actor.is_reviewer() && !is_own
+        })
     }
 
     /// The units of a subtree, by number or code.

@@ -34,6 +34,7 @@ use motorpool_supervision::register::{Driver, Order, Span};
 
 use super::ApiState;
 use super::auth::Granted;
+use super::places::Place;
 use super::problem::{Code, Problem};
 use crate::accounts::chain::Deed;
 use crate::accounts::scope::OwnTimes;
@@ -226,6 +227,11 @@ impl Data {
     /// Who looks.
     pub(super) fn caller(&self) -> &Caller {
         &self.granted
+    }
+
+    /// A place among the heavy requests for who looks, to be kept while the work lasts.
+    pub(super) fn heavy_place(&self) -> Result<Place, Problem> {
+        self.state.heavy_place(&self.granted)
     }
 
     /// The number of the vehicle that a path or parameter names, by number or plate.

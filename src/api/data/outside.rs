@@ -1,4 +1,5 @@
-//! Webhooks: what leaves the house. They are for those who look after everything.
+//! Webhooks: what leaves the house. They are for those who look after everything, and those about flags and cases are let by somebody who
+//! sees every case: who makes them sees none.
 
 use motorpool_protocols::UtcMillis;
 
@@ -32,6 +33,16 @@ impl Data {
     /// Changes a webhook that was looked up here.
     pub(in super::super) async fn set_webhook(&self, webhook: &Webhook) -> Result<(), Problem> {
         let deed = telling(&self.granted, "webhook.change", webhook.set.url.clone());
+        if !self.registry().set_webhook(webhook.id, &webhook.set, Some(&deed), self.now).await? {
+            return Err(Problem::new(Code::WebhookNotFound));
+        }
+        Ok(())
+    }
+
+    /// Lets a webhook that was looked up here tell of flags and cases.
+    pub(in super::super) async fn approve_webhook(&self, webhook: &mut Webhook) -> Result<(), Problem> {
+        webhook.set.approved_by = Some(self.caller().recorded_as());
+        let deed = telling(&self.granted, "webhook.approve", webhook.set.url.clone());
         if !self.registry().set_webhook(webhook.id, &webhook.set, Some(&deed), self.now).await? {
             return Err(Problem::new(Code::WebhookNotFound));
         }

@@ -48,7 +48,7 @@ impl Questions {
         let Some(desk) = &self.desk else { return Ok(Shown::default()) };
         let Some(preview) = clearance.preview() else {
             let open = match clearance {
-                Clearance::Uncounted { open } if desk.data.covers_all_units() => Some(*open),
+                Clearance::Uncounted { open, .. } if desk.data.covers_all_units() => Some(*open),
                 _ => None,
             };
             return Ok(Shown { open, flags: None });

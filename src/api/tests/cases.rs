@@ -45,6 +45,13 @@ impl County {
 
     /// With this configuration besides.
     pub(super) async fn with(params: Value, change: impl FnOnce(&mut config::Config)) -> Self {
+        let mut county = Self::parked(params, change).await;
+        county.drive().await;
+        county
+    }
+
+    /// Before the car has driven.
+    pub(super) async fn parked(params: Value, change: impl FnOnce(&mut config::Config)) -> Self {
         let app = TestApp::with(change).await;
         let then = UtcMillis(START_MS - 86_400_000);
         write_calendar(&app.registry, "cn", then).await.unwrap();
@@ -92,19 +99,17 @@ impl County {
         let (registry, tracks) = (Arc::clone(&app.registry), app.tracks.clone());
         let parts = SupervisorParts { registry, tracks, marks: Arc::clone(&marks), settings };
         let supervisor = Supervisor::new(parts, UtcMillis(0)).await.unwrap();
-        let mut county = Self { app, marks, supervisor };
-        county.drive().await;
-        county
+        Self { app, marks, supervisor }
     }
 
     /// The car leaves at 08:10, stays 5 km away for an hour, and comes back.
-    async fn drive(&mut self) {
+    pub(super) async fn drive(&mut self) {
         let fixes = day();
         self.app.store(1, fixes.iter().copied());
         self.tell(&fixes, UtcMillis(START_MS + 3 * 86_400_000)).await;
     }
 
-    async fn tell(&mut self, fixes: &[Fix], received: UtcMillis) {
+    pub(super) async fn tell(&mut self, fixes: &[Fix], received: UtcMillis) {
         let mut batch = MarkBatch::default();
         batch.note(Archived(1), received, fixes);
         self.marks.publish(batch, Lsn(1));

@@ -202,6 +202,7 @@ async fn propose(app: &TestApp, row: Value) -> (i64, usize) {
     let new = NewProposal {
         by: "林经理".to_owned(),
         by_person: None,
+        asker: None,
         kind: "exemption".to_owned(),
         body: serde_json::to_value([change]).unwrap(),
         preview: serde_json::to_value(preview).unwrap(),

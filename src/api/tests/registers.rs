@@ -300,7 +300,7 @@ async fn a_file_is_taken_whole_or_not_at_all() {
 }
 
 /// Noon by UTC some days ago, so that the night is over and the day may be judged again.
-fn some_days_ago() -> i64 {
+pub(super) fn some_days_ago() -> i64 {
     (wall_now().0 / DAY_MS - 12) * DAY_MS + 60_000
 }
 
@@ -326,7 +326,7 @@ fn drive(start_ms: i64) -> Vec<Fix> {
 }
 
 /// An app in which a car was driven without an order, judged; and the supervisor.
-async fn with_open_questions() -> (TestApp, Supervisor) {
+pub(super) async fn with_open_questions() -> (TestApp, Supervisor) {
     let app = TestApp::new().await;
     app.unit_and_car().await;
     app.enrol(1).await;

@@ -97,6 +97,7 @@ impl Two {
         let new = NewProposal {
             by: "林司机".to_owned(),
             by_person: None,
+            asker: None,
             kind: "order".to_owned(),
             body: change,
             preview: json!({ "uncounted": { "open": 1 } }),

@@ -39,8 +39,19 @@ pub(super) fn open_to_this_machine(config: &mut crate::config::Config) {
     config.outbound.private_networks = vec!["127.0.0.0/8".parse().unwrap()];
 }
 
+/// A webhook that may tell what it takes.
 pub(super) async fn hook(app: &TestApp, url: &str, events: &[&str]) -> Value {
-    app.post("/api/v1/webhooks", json!({ "url": url, "events": events })).await.good()
+    let made = app.post("/api/v1/webhooks", json!({ "url": url, "events": events })).await.good();
+    approve(app, made["id"].as_i64().unwrap()).await;
+    made
+}
+
+/// Lets a webhook as it is now.
+async fn approve(app: &TestApp, id: i64) {
+    let hooks = app.get("/api/v1/webhooks").await.good();
+    let hook = hooks["items"].as_array().unwrap().iter().find(|hook| hook["id"] == id).unwrap().clone();
+    let seen = json!({ "url": hook["url"], "events": hook["events"], "unit": hook["unit"] });
+    app.post(&format!("/api/v1/webhooks/{id}/approve"), seen).await.good();
 }
 
 pub(super) async fn deliveries(app: &TestApp) -> Vec<Value> {
@@ -57,6 +68,7 @@ async fn what_happens_is_told_once_signed_and_with_every_secret_in_force() {
     let rotate = json!({ "rotate_secret": true });
     let changed = app.call("PATCH", "/api/v1/webhooks/1", Some(&app.token), Some(&rotate)).await;
     let second = changed.good()["secret"].as_str().unwrap().to_owned();
+    approve(app, 1).await;
     assert!(app.get("/api/v1/webhooks").await.good()["items"][0].get("secret").is_none());
     for _ in 0..2 {
         app.notifier.lock().await.pass().await.unwrap();
@@ -137,8 +149,65 @@ async fn addresses_behind_the_firewall_and_unknown_events_are_refused() {
     }
     // A name tells where it leads only when it is used.
     hook(&app, "https://localhost/hook", &["device.offline"]).await;
-    let reader = app.token_for(&[Scope::Read, Scope::Supervise]).await;
+    let reader = app.token_for(&[Scope::Read]).await;
     assert_eq!(app.call("GET", "/api/v1/webhooks", Some(&reader), None).await.problem(), "forbidden");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sees_no_cases_sends_none_anywhere() {
+    let county = County::with(json!({}), open_to_this_machine).await;
+    let app = &county.app;
+    let (url, calls) = receiver(StatusCode::OK).await;
+    let (elsewhere, stolen) = receiver(StatusCode::OK).await;
+    let system = app.person("sys", crate::accounts::Role::SystemAdmin, None, None).await;
+    let inspector = app.person("zhang", crate::accounts::Role::Inspector, None, Some(3)).await;
+    let of_bureau = app.person("wang", crate::accounts::Role::FleetManager, Some(4), Some(4)).await;
+    let asked = json!({ "url": url, "events": ["case.closed", "case.opened"] });
+    let made = app.call_as(&system, "POST", "/api/v1/webhooks", Some(&asked)).await.good();
+    assert_eq!((&made["enabled"], &made["awaits_approval"]), (&json!(true), &json!(true)));
+    let send = async || {
+        app.notifier.lock().await.pass().await.unwrap();
+        while app.courier.pass().await.unwrap() > 0 {}
+    };
+    let path = "/api/v1/webhooks/1";
+    let approve = format!("{path}/approve");
+    for person in [&system, &of_bureau] {
+        assert_eq!(app.call_as(person, "POST", &approve, Some(&asked)).await.problem(), "forbidden");
+    }
+    send().await;
+    assert_eq!(deliveries(app).await, Vec::<Value>::new());
+    assert_eq!(calls.lock().unwrap().len(), 0);
+
+    // What was seen is let, and nothing else.
+    let other = json!({ "url": elsewhere, "events": ["case.closed", "case.opened"] });
+    assert_eq!(app.call_as(&inspector, "POST", &approve, Some(&other)).await.problem(), "conflict");
+    let listed = app.call_as(&inspector, "GET", "/api/v1/webhooks", None).await.good();
+    let seen = json!({ "url": listed["items"][0]["url"], "events": listed["items"][0]["events"] });
+    let let_by = app.call_as(&inspector, "POST", &approve, Some(&seen)).await.good();
+    assert_eq!(let_by["approved_by"], format!("account {}", inspector.account.id));
+    let log = app.get("/api/v1/audit?action=webhook.approve").await.good();
+    assert_eq!(log["items"][0]["object"], "webhook 1", "{log}");
+    let office = county.person("周", Role::OfficeSupervisor, 2).await;
+    let normal = json!({ "disposition": "normal", "reason": "rule_wrong", "text": "公务" });
+    county.act(&office, json!({ "type": "start_checking" })).await.good();
+    county.act(&office, json!({ "type": "close", "closing": normal })).await.good();
+    send().await;
+    assert_eq!(calls.lock().unwrap().len(), 1, "it was let");
+
+    // What waits is held against the webhook as it is: neither another address nor fewer events take it elsewhere.
+    county.act(&office, json!({ "type": "reopen", "text": "复核" })).await.good();
+    app.notifier.lock().await.pass().await.unwrap();
+    for change in [json!({ "url": elsewhere }), json!({ "events": ["device.offline"] })] {
+        let changed = app.call_as(&system, "PATCH", path, Some(&change)).await.good();
+        assert!(changed.get("approved_by").is_none(), "{changed}");
+    }
+    while app.courier.pass().await.unwrap() > 0 {}
+    for line in deliveries(app).await {
+        let replay = format!("{path}/deliveries/{}/replay", line["id"]);
+        app.call_as(&system, "POST", &replay, None).await.good();
+    }
+    while app.courier.pass().await.unwrap() > 0 {}
+    assert_eq!((calls.lock().unwrap().len(), stolen.lock().unwrap().len()), (1, 0));
 }
 
 /// Reads the stream until it has said all of these.

@@ -1,6 +1,7 @@
 //! Accounts and grants as rows. Who may what is decided in [`crate::accounts`]; here only what must hold for the rows themselves is
 //! checked, in the transaction that writes them.
 
+mod directory;
 mod factors;
 mod failures;
 mod links;

@@ -83,24 +83,49 @@ pub fn open(key: CaseKey, flags: Vec<Flag>, parties: Vec<Party>, is_secret: bool
     Some(Event::Opened { key, unit: asks.unit, source: Source::Rules, parties, is_secret, flags })
 }
 
-/// Who is named on these orders, in order of part and name, each once; `account` finds the account of a name.
+/// Who is named on these orders and was named `before`, in order of part and name, each once. `account` finds the account of a
+/// name, with the order that it stands on if it stands on one.
+///
+/// Nobody leaves a case by a change of paper or of accounts: who was named stays named, and a link to an account stays.
 #[must_use]
 pub fn parties<'a>(
+    before: &'a [Party],
     orders: impl IntoIterator<Item = &'a Order>,
-    account: impl Fn(Part, &str) -> Option<PersonId>,
+    account: impl Fn(Part, &str, Option<&Order>) -> Option<PersonId>,
 ) -> Vec<Party> {
-    let mut named: BTreeSet<(Part, &str)> = BTreeSet::new();
-    for order in orders {
-        named.extend([
-            (Part::CarUser, order.user.trim()),
-            (Part::Dispatcher, order.dispatcher.trim()),
-            (Part::Driver, order.driver.trim()),
-        ]);
-        named.extend(order.approvals.iter().map(|approval| (Part::Approver, approval.by.trim())));
+    let mut named: BTreeMap<(Part, &str), BTreeSet<PersonId>> = BTreeMap::new();
+    let mut name_one = |part: Part, name: &'a str, person: Option<PersonId>| {
+        if !name.is_empty() && (named.len() < MAX_ITEMS || named.contains_key(&(part, name))) {
+            named.entry((part, name)).or_default().extend(person);
+        }
+    };
+    for party in before {
+        let person = party.person.or_else(|| account(party.part, &party.name, None));
+        name_one(party.part, &party.name, person);
     }
-    let party =
-        |(part, name): (Part, &str)| Party { part, name: name.to_owned(), person: account(part, name) };
-    named.into_iter().filter(|(_, name)| !name.is_empty()).take(MAX_ITEMS).map(party).collect()
+    for order in orders {
+        for (part, name) in names_on(order) {
+            name_one(part, name, account(part, name, Some(order)));
+        }
+    }
+    let party = |part, name: &str, person| Party { part, name: name.to_owned(), person };
+    let parties = named.into_iter().flat_map(|((part, name), people)| {
+        let is_nobody = people.is_empty();
+        let linked = people.into_iter().map(move |person| party(part, name, Some(person)));
+        linked.chain(is_nobody.then(|| party(part, name, None)))
+    });
+    parties.take(MAX_ITEMS).collect()
+}
+
+fn names_on(order: &Order) -> impl Iterator<Item = (Part, &str)> {
+    let approvers = order.approvals.iter().map(|approval| (Part::Approver, approval.by.trim()));
+    [
+        (Part::CarUser, order.user.trim()),
+        (Part::Dispatcher, order.dispatcher.trim()),
+        (Part::Driver, order.driver.trim()),
+    ]
+    .into_iter()
+    .chain(approvers)
 }
 
 /// The events that lead from the live flags of `case` to `now`, the flags that hold after judging again.

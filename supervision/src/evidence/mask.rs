@@ -57,7 +57,8 @@ pub(super) fn masked(inputs: &PackInputs) -> PackInputs {
     copy
 }
 
-fn mask_finding(finding: &mut Finding) {
+/// Takes people, other cars and free text out of a finding, as the unit's copy of a pack has it.
+pub fn mask_finding(finding: &mut Finding) {
     for (key, value) in &mut finding.words {
         let key = key.as_ref();
         if NAMES.contains(&key) {

@@ -45,6 +45,7 @@ use crate::trips::Segment;
 pub use build::{Copy, PackError, build};
 pub use excerpt::{ExcerptOf, excerpt};
 pub use manifest::{Manifest, ManifestEntry};
+pub use mask::mask_finding;
 pub use verify::{Mismatch, PROGRAM, Proof, Verified, VerifyError, verify, verify_copy, verify_copy_of};
 
 /// The most a pack may hold unpacked, bytes.

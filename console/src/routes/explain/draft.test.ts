@@ -1,5 +1,12 @@
-import { describe, expect, it } from "vitest";
-import { claimsOf, emptyDraft } from "./draft";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { drafts } from "../../parts/drafts";
+import { storage } from "../../parts/storage-fixture";
+import { claimsOf, emptyDraft, keepDraft, keptDraft } from "./draft";
+
+beforeEach(() => {
+  vi.stubGlobal("sessionStorage", storage());
+  vi.stubGlobal("localStorage", storage());
+});
 
 describe("an answer", () => {
   it("claims what was filled in, and no more", () => {
@@ -19,5 +26,20 @@ describe("an answer", () => {
   it("names a paper by its file when it has no number", () => {
     const draft = { ...emptyDraft(), documents: [{ no: "", attachment: "ab", file: "通知.jpg" }] };
     expect(claimsOf(draft, "2026-03-04")).toEqual([{ claim: "document", no: "通知.jpg", attachment: "ab" }]);
+  });
+});
+
+describe("an answer that is not sent yet", () => {
+  it("is for the one who writes it, and for nobody who logs in later", () => {
+    const draft = { ...emptyDraft(), people: [{ name: "张三" }] };
+    drafts.belongTo("a");
+    keepDraft("v1", draft);
+    expect(keptDraft("v1")).toEqual(draft);
+    drafts.belongTo("b");
+    expect(keptDraft("v1")).toEqual(emptyDraft());
+    keepDraft("v2", draft);
+    drafts.clear();
+    expect(keptDraft("v2")).toEqual(emptyDraft());
+    expect(localStorage.length).toBe(0);
   });
 });

@@ -1,4 +1,5 @@
 import type { Claim } from "../../cases/types";
+import { drafts } from "../../parts/drafts";
 import { addDays, instantOf } from "../../time/zone";
 
 /** An answer as it is being written: empty rows are left out when it is sent. */
@@ -16,12 +17,12 @@ export const emptyDraft = (): Draft => ({
   text: "",
 });
 
-const keyOf = (id: string): string => `motorpool.draft.${id}`;
+const keyOf = (id: string): string => `${id}.explanation`;
 
-/** The draft that this device keeps of a case. */
+/** The draft that this tab keeps of a case, for the person who writes it. */
 export function keptDraft(id: string): Draft {
   try {
-    const value: unknown = JSON.parse(localStorage.getItem(keyOf(id)) ?? "null");
+    const value: unknown = JSON.parse(drafts.of(keyOf(id)) || "null");
     const isDraft = typeof value === "object" && value !== null && ["places", "people", "documents"].every((part) => Array.isArray((value as Record<string, unknown>)[part]));
     return isDraft ? { ...emptyDraft(), ...(value as Draft) } : emptyDraft();
   } catch {
@@ -32,8 +33,7 @@ export function keptDraft(id: string): Draft {
 /** Keeps a draft; one without content is forgotten. */
 export function keepDraft(id: string, draft: Draft): void {
   const text = JSON.stringify(draft);
-  if (text === JSON.stringify(emptyDraft())) localStorage.removeItem(keyOf(id));
-  else localStorage.setItem(keyOf(id), text);
+  drafts.keep(keyOf(id), text === JSON.stringify(emptyDraft()) ? "" : text);
 }
 
 /** Whether a stay ends the day after: no stay ends before it begins. */

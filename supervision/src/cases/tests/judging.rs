@@ -268,8 +268,10 @@ fn the_people_of_the_paper_are_named_separately_and_once() {
         approvals: vec![crate::register::Approval { by: "李某".to_owned(), ..Default::default() }],
         ..Default::default()
     };
-    let account = |part, name: &str| (part == Part::Driver && name == "张某").then_some(PersonId(32));
-    let named = parties([&order, &order, &crate::register::Order::default()], account);
+    let account = |part, name: &str, _: Option<&crate::register::Order>| {
+        (part == Part::Driver && name == "张某").then_some(PersonId(32))
+    };
+    let named = parties(&[], [&order, &order, &crate::register::Order::default()], account);
     let expected = [
         (Part::CarUser, "王某", None),
         (Part::Approver, "李某", None),
@@ -277,4 +279,21 @@ fn the_people_of_the_paper_are_named_separately_and_once() {
         (Part::Driver, "张某", Some(PersonId(32))),
     ];
     assert_eq!(named, expected.map(|(part, name, person)| Party { part, name: name.to_owned(), person }));
+}
+
+#[test]
+fn nobody_leaves_a_case_by_a_change_of_paper_or_of_accounts() {
+    let party = |name: &str, person: Option<i64>| Party {
+        part: Part::Approver,
+        name: name.to_owned(),
+        person: person.map(PersonId),
+    };
+    let before = [party("李某", Some(31)), party("赵某", None)];
+    let nobody = |_: Part, _: &str, _: Option<&crate::register::Order>| None;
+    assert_eq!(parties(&before, [], nobody), before, "the paper is gone");
+    let later =
+        |_: Part, name: &str, _: Option<&crate::register::Order>| (name == "赵某").then_some(PersonId(33));
+    assert_eq!(parties(&before, [], later), [party("李某", Some(31)), party("赵某", Some(33))]);
+    let again = parties(&before, [], later);
+    assert_eq!(parties(&again, [], later), again, "and then it stands still");
 }

@@ -301,7 +301,11 @@ mod tests {
             let lines = text.lines().filter_map(|line| line.strip_prefix("#   "));
             lines.collect::<Vec<_>>().join("\n")
         };
-        let lower = format!("{}\n[[platforms]]\n{}", example(numbers), example(platforms.split("#\n#").next().unwrap()));
+        let lower = format!(
+            "{}\n[[platforms]]\n{}",
+            example(numbers),
+            example(platforms.split("#\n#").next().unwrap())
+        );
         let lower: crate::config::Jt809 = toml::from_str(&lower).unwrap();
         assert!(lower.cipher.is_some());
         assert_eq!((lower.platforms.len(), lower.fault()), (1, None));

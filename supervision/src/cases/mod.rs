@@ -35,8 +35,7 @@ pub use events::{
     MAX_FLAGS, MAX_ITEMS, MAX_NAME_CHARS, MAX_TEXT_CHARS,
 };
 pub use explanation::{
-    Agreement, Basis, CheckSettings, Claim, Item, ItemCheck, Known, MAX_CLAIM_MIN, Resolved,
-    check_item,
+    Agreement, Basis, CheckSettings, Claim, Item, ItemCheck, Known, MAX_CLAIM_MIN, Resolved, check_item,
 };
 pub use flags::{CaseFlag, Flag, FlagStatus, GoneReason};
 pub use grouping::{Cause, Diff, after_change, after_decision, diff, group, open, parties};
@@ -47,8 +46,7 @@ pub use policy::{
 pub use ranking::{Contribution, History, Rank, RankWeights, Reason, Signal, Tier, default_points, rank};
 pub use record::{CaseItem, Clearance, Confidential, Decision, Proposal, Request, Said, Space, Stage};
 pub use sampling::{
-    Candidate, MAX_CANDIDATES, MissRate, SampleError, SamplePlan, Seed, controls, draw, is_miss,
-    miss_rate,
+    Candidate, MAX_CANDIDATES, MissRate, SampleError, SamplePlan, Seed, controls, draw, is_miss, miss_rate,
 };
 pub use state::{Case, FoldError, MAX_CASE_ATTACHMENTS, MAX_CASE_FLAGS, MAX_CASE_ITEMS, MAX_EVENTS, Misfit};
 pub use terms::{

@@ -1,6 +1,5 @@
 //! Ranking and sampling.
 
-
 use proptest::prelude::*;
 
 use super::judging::finding;

@@ -1,5 +1,7 @@
 //! Versions of trips, moves, stops and gaps.
 
+use std::collections::BTreeMap;
+
 use motorpool_protocols::UtcMillis;
 use motorpool_supervision::finding::content_hash;
 use motorpool_supervision::ids::DeviceId;
@@ -134,6 +136,9 @@ struct Record {
     superseded_by: Option<String>,
 }
 
+/// Devices in one question: each is a term of its condition.
+const DEVICES_ASKED_AT_ONCE: usize = 64;
+
 const SELECT: &str = "SELECT id, device, body, lineage, predecessor, recorded_at, lsn, superseded_at, superseded_by \
     FROM trip_versions WHERE ";
 
@@ -168,6 +173,31 @@ impl Registry {
         sql.push("superseded_at IS NULL AND device = ").push_bind(device.0);
         sql.push(" AND ends >= ").push_bind(from).push(" AND starts <= ").push_bind(to);
         self.read_segments(sql).await
+    }
+
+    /// The current pieces of the tracks of several devices that end at or after an instant of each, by device and start: one question
+    /// where a pass would ask thousands. Devices without any are left out.
+    ///
+    /// # Errors
+    /// As [`Registry::segments`].
+    pub async fn segments_since(
+        &self,
+        since: &[(DeviceId, UtcMillis)],
+    ) -> Result<BTreeMap<DeviceId, Vec<StoredSegment>>, Error> {
+        let mut by_device: BTreeMap<DeviceId, Vec<StoredSegment>> = BTreeMap::new();
+        for part in since.chunks(DEVICES_ASKED_AT_ONCE) {
+            let mut sql = Sql::new(SELECT);
+            sql.push("superseded_at IS NULL AND (");
+            for (at, (device, from)) in part.iter().enumerate() {
+                sql.push(if at == 0 { "(device = " } else { " OR (device = " }).push_bind(device.0);
+                sql.push(" AND ends >= ").push_bind(*from).push(")");
+            }
+            sql.push(")");
+            for segment in self.read_segments(sql).await? {
+                by_device.entry(segment.device).or_default().push(segment);
+            }
+        }
+        Ok(by_device)
     }
 
     /// The first and the last start of a device's current segments; `None` when it has none.

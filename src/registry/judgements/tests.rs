@@ -100,10 +100,32 @@ async fn commit_flags(registry: &Registry, lsn: u64, wanted: &[Finding], reason:
 
 on_both! {
     a_late_fix_supersedes_what_it_touches_and_nothing_else
+    many_devices_are_asked_about_as_one_is
     what_comes_back_is_current_again
     a_step_is_written_once_with_its_checkpoint
     a_flag_is_superseded_closed_and_opened_again_with_its_history
     flags_are_listed_page_by_page
+}
+
+async fn many_devices_are_asked_about_as_one_is(home: Home) {
+    let registry = home.open().await;
+    let pieces = [stop(0, 10, 5), stop(20, 30, 5), gap(20, 30), stop(40, 50, 5)];
+    let devices: Vec<DeviceId> = (1..=150).map(DeviceId).collect();
+    let mut step = judgement(None, 8);
+    for device in &devices {
+        step.segments.extend(revise_segments(*device, &[], &pieces).0);
+    }
+    registry.commit_judgement(&step, at(8)).await.unwrap();
+    // What is superseded is not given.
+    commit_segments(&registry, 16, &pieces[1..]).await;
+
+    let since: Vec<_> = devices.iter().map(|device| (*device, at(device.0 % 60))).collect();
+    let together = registry.segments_since(&since).await.unwrap();
+    for (device, from) in since {
+        let alone = registry.segments(device, from, UtcMillis(i64::MAX)).await.unwrap();
+        assert_eq!(together.get(&device).cloned().unwrap_or_default(), alone, "{device:?}");
+    }
+    assert_eq!(together.values().map(Vec::len).collect::<BTreeSet<_>>(), BTreeSet::from([1, 3, 4]));
 }
 
 async fn a_late_fix_supersedes_what_it_touches_and_nothing_else(home: Home) {

@@ -71,6 +71,9 @@ impl Supervisor {
             group.iter().map(one).collect::<Vec<_>>()
         });
         self.status.derived.fetch_add(derived.len() as u64, Ordering::Relaxed);
+        let since: Vec<_> =
+            derived.iter().map(|derived| (registered(derived.device), derived.after.ends_from())).collect();
+        let mut stored = self.parts.registry.segments_since(&since).await?;
         let mut judgement = Judgement::default();
         let mut fresh = BTreeMap::new();
         let mut touched: Vec<Stretch> = Vec::new();
@@ -78,7 +81,8 @@ impl Supervisor {
         for derived in derived {
             open.push((registered(derived.device), derived.open_since));
             open_trips.push((derived.device, derived.open_trip.clone()));
-            self.revise(derived, &mut judgement, &mut fresh, &mut touched).await?;
+            let stored = stored.remove(&registered(derived.device)).unwrap_or_default();
+            self.revise(derived, stored, &mut judgement, &mut fresh, &mut touched);
         }
         touched.extend(self.late_fixes(group)?);
         let days = self.days_of(&touched, bindings).await?;
@@ -136,13 +140,14 @@ impl Supervisor {
     }
 
     /// Compares what was derived with what is stored.
-    async fn revise(
+    fn revise(
         &self,
         derived: Derived,
+        stored: Vec<StoredSegment>,
         judgement: &mut Judgement,
         fresh: &mut BTreeMap<DeviceId, Fresh>,
         touched: &mut Vec<Stretch>,
-    ) -> anyhow::Result<()> {
+    ) {
         let device = registered(derived.device);
         if derived.is_damaged {
             // Trips that lie in the damaged file are gone from the archive, not from what is known: nothing is superseded.
@@ -150,10 +155,8 @@ impl Supervisor {
                 device = device.0,
                 "part of the archive can't be read; the trips stay as they were"
             );
-            return Ok(());
+            return;
         }
-        let stored =
-            self.parts.registry.segments(device, derived.after.ends_from(), UtcMillis(i64::MAX)).await?;
         // Where tracks were removed because their time was over, trips stay as they are.
         let floor = self.parts.marks.floor();
         let covered = |segment: &Segment| derived.after.covers(segment) && segment.end() > floor;
@@ -179,7 +182,6 @@ impl Supervisor {
         if let Some(rest) = derived.rest.filter(|rest| self.rests.get(&device) != Some(rest)) {
             judgement.rests.push((device, rest));
         }
-        Ok(())
     }
 
     /// The vehicle-days that changed stretches of tracks touch: the night before, and the weeks after in which rules look back on them. When a

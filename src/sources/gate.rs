@@ -184,6 +184,20 @@ mod tests {
         context.registry.make_mqtt_secret(device, "test", UtcMillis(0)).await.unwrap()
     }
 
+    /// Why a terminal that shows this code stays out; `None` when it comes in.
+    fn refusal_of(
+        gate: &mut LinkGate<'_>,
+        protocol: Protocol,
+        terminal: &str,
+        code: Option<&str>,
+    ) -> Option<Refusal> {
+        match gate.admit(&TerminalId::new(terminal).unwrap(), protocol, code.map(str::as_bytes)) {
+            Admission::Refused(refusal) => Some(refusal),
+            Admission::Admitted { .. } => None,
+            _ => panic!("the journal is well"),
+        }
+    }
+
     #[tokio::test]
     async fn a_platform_shows_its_secret_and_others_only_what_they_can() {
         let folder = tempfile::tempdir().unwrap();
@@ -194,12 +208,7 @@ mod tests {
         .await;
         let link = link(&context).await;
         let refusal = |protocol, terminal: &str, code: Option<&str>| {
-            let mut gate = LinkGate::new(&link, &context, UtcMillis(0));
-            match gate.admit(&TerminalId::new(terminal).unwrap(), protocol, code.map(str::as_bytes)) {
-                Admission::Refused(refusal) => Some(refusal),
-                Admission::Admitted { .. } => None,
-                _ => panic!("the journal is well"),
-            }
+            refusal_of(&mut LinkGate::new(&link, &context, UtcMillis(0)), protocol, terminal, code)
         };
         let wrong = Some(Refusal::WrongCode);
 
@@ -242,12 +251,7 @@ mod tests {
         let context = context(folder.path(), |_| {}).await;
         let link = link(&context).await;
         let refusal = |protocol, terminal: &str, code: Option<&str>| {
-            let mut gate = LinkGate::new(&link, &context, UtcMillis(0));
-            match gate.admit(&TerminalId::new(terminal).unwrap(), protocol, code.map(str::as_bytes)) {
-                Admission::Refused(refusal) => Some(refusal),
-                Admission::Admitted { .. } => None,
-                _ => panic!("the journal is well"),
-            }
+            refusal_of(&mut LinkGate::new(&link, &context, UtcMillis(0)), protocol, terminal, code)
         };
         let wrong = Some(Refusal::WrongCode);
         for (protocol, terminal) in

@@ -159,15 +159,21 @@ fn a_server_feeds_another_by_2019_and_makes_good_what_a_break_cost() {
     feed_over_a_break("2019");
 }
 
+/// A server of whose cars forty positions wait for a superior platform that is not there.
+fn waiting_for_its_superior(data: &Path, address: SocketAddr) -> Served {
+    enter_cars(data);
+    let lower = start_lower(data, address, "2019");
+    let mut terminals = TERMINALS.map(|name| Terminal::logged_in(&lower, name));
+    drive(&mut terminals, 0..20);
+    wait_until(|| (lower.metric("motorpool_jt809_waiting") == 40.0).then_some(()));
+    lower
+}
+
 #[test]
 fn what_waits_survives_the_death_of_the_lower_server() {
     let (lower_data, superior_data) = (scratch(), scratch());
     let address = free_address();
-    enter_cars(lower_data.path());
-    let lower = start_lower(lower_data.path(), address, "2019");
-    let mut terminals = TERMINALS.map(|name| Terminal::logged_in(&lower, name));
-    drive(&mut terminals, 0..20);
-    wait_until(|| (lower.metric("motorpool_jt809_waiting") == 40.0).then_some(()));
+    let lower = waiting_for_its_superior(lower_data.path(), address);
     lower.kill();
 
     let superior = start_superior(superior_data.path(), address);
@@ -201,11 +207,7 @@ fn make_secret(data: &Path, plate: &str) {
 fn what_waits_for_a_car_that_became_secret_is_not_sent() {
     let (lower_data, superior_data) = (scratch(), scratch());
     let address = free_address();
-    enter_cars(lower_data.path());
-    let lower = start_lower(lower_data.path(), address, "2019");
-    let mut terminals = TERMINALS.map(|name| Terminal::logged_in(&lower, name));
-    drive(&mut terminals, 0..20);
-    wait_until(|| (lower.metric("motorpool_jt809_waiting") == 40.0).then_some(()));
+    let lower = waiting_for_its_superior(lower_data.path(), address);
     lower.stop();
     make_secret(lower_data.path(), PLATES[0].0);
 

@@ -177,6 +177,9 @@ impl<'a> Draft<'a> {
         if alarms != Alarms(0) {
             notes.of_message("alarms", || Value::from(alarms.names().collect::<Vec<_>>()));
         }
+        if self.out.extra.len() == extra_start {
+            return;
+        }
         let found: Vec<_> = readings(self.out.extra.get(extra_start..).unwrap_or(&[])).collect();
         self.out.extra.truncate(extra_start);
         if !found.is_empty() {

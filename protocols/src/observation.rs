@@ -81,6 +81,7 @@ impl Fix {
     ///
     /// The place is in 1e-7 degrees of `datum` and may be any number: outside the globe it is clamped, in GCJ-02
     /// it is converted.
+    #[inline]
     #[must_use]
     pub(crate) fn placed(fix_time: Option<UtcMillis>, lat_e7: i64, lon_e7: i64, datum: Datum) -> Self {
         let mut quality = Quality::IGNITION_UNKNOWN;

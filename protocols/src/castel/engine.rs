@@ -12,7 +12,7 @@ use crate::{Alarms, DecodeError, Observation, Profile, Quantity, UtcMillis, obd}
 const CELSIUS_MAX: u64 = 127;
 
 /// What stands at the beginning of most messages.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Trip {
     /// When it was measured.
     pub(super) at: UtcMillis,
@@ -26,19 +26,28 @@ pub(super) struct Trip {
 impl Trip {
     /// `ignition time DWORD, time DWORD, odometer DWORD, trip DWORD, fuel DWORD, fuel of the trip WORD, state DWORD,
     /// reserved BYTE[8]`.
+    #[inline]
     pub(super) fn read(octets: &mut Octets<'_>, profile: &Profile) -> Result<Self, DecodeError> {
-        let _ignition_on = octets.u32_le()?;
-        let seconds = i64::from(octets.u32_le()?) - i64::from(profile.clock_offset_or(0));
-        let trip = Self {
+        #[rustfmt::skip]
+        let [
+            _, _, _, _,
+            t0, t1, t2, t3,
+            o0, o1, o2, o3,
+            d0, d1, d2, d3,
+            f0, f1, f2, f3,
+            u0, u1,
+            s0, s1, s2, s3,
+            _, _, _, _, _, _, _, _,
+        ] = octets.array()?;
+        let seconds = i64::from(u32::from_le_bytes([t0, t1, t2, t3])) - i64::from(profile.clock_offset_or(0));
+        Ok(Self {
             at: UtcMillis(seconds * 1_000),
-            odometer_m: octets.u32_le()?,
-            distance_m: octets.u32_le()?,
-            fuel_centilitres: octets.u32_le()?,
-            trip_fuel_centilitres: octets.u16_le()?,
-            state: octets.u32_le()?,
-        };
-        octets.take(8)?;
-        Ok(trip)
+            odometer_m: u32::from_le_bytes([o0, o1, o2, o3]),
+            distance_m: u32::from_le_bytes([d0, d1, d2, d3]),
+            fuel_centilitres: u32::from_le_bytes([f0, f1, f2, f3]),
+            trip_fuel_centilitres: u16::from_le_bytes([u0, u1]),
+            state: u32::from_le_bytes([s0, s1, s2, s3]),
+        })
     }
 
     /// Puts it into a report.

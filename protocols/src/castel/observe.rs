@@ -19,6 +19,18 @@ use crate::{
 /// Bytes of a position.
 const POSITION_BYTES: usize = 19;
 
+/// What a message tells of one trip: each of its positions is a report with the rest.
+#[derive(Debug, Default)]
+struct Told<'a> {
+    trip: Trip,
+    places: &'a [[u8; POSITION_BYTES]],
+    /// More than 0 when it comes out of the terminal's memory.
+    late: u8,
+    alarms: Vec<u8>,
+    /// 0.01 volts.
+    battery: Option<u16>,
+}
+
 /// What is at hand while a message is read.
 pub(super) type Reader<'a, N> = crate::reader::Reader<'a, Castel, N>;
 
@@ -85,7 +97,7 @@ fn read<N: Notes>(
     reader.finish(result)
 }
 
-impl<N: Notes> Reader<'_, N> {
+impl<'a, N: Notes> Reader<'a, N> {
     fn message(&mut self, frame: &Frame<'_>) -> Result<(), DecodeError> {
         match frame.kind {
             LOG_IN => {
@@ -131,9 +143,8 @@ impl<N: Notes> Reader<'_, N> {
     /// The trip, and as many positions as it says.
     fn positions(&mut self, late: u8) -> Result<(), DecodeError> {
         let trip = Trip::read(&mut self.octets, self.profile)?;
-        let count = self.octets.u8()?;
-        let fixes = self.fixes(count, late)?;
-        self.report(&trip, &fixes, &[], None);
+        let places = self.places()?;
+        self.report(&Told { trip, places, late, ..Told::default() });
         Ok(())
     }
 
@@ -143,8 +154,7 @@ impl<N: Notes> Reader<'_, N> {
         let number = self.octets.u32_le()?;
         self.notes.of_message("number", || json!(number));
         let trip = Trip::read(&mut self.octets, self.profile)?;
-        let count = self.octets.u8()?;
-        let fixes = self.fixes(count, late)?;
+        let places = self.places()?;
         let mut battery = None;
         while self.octets.left() >= 4 {
             let id = self.octets.u16_le()?;
@@ -154,7 +164,7 @@ impl<N: Notes> Reader<'_, N> {
                 (_, value) => self.notes.unknown(|| format!("{id:#06x}"), value),
             }
         }
-        self.report(&trip, &fixes, &[], battery);
+        self.report(&Told { trip, places, late, battery, ..Told::default() });
         Ok(())
     }
 
@@ -163,66 +173,50 @@ impl<N: Notes> Reader<'_, N> {
         let number = self.octets.u32_le()?;
         self.notes.of_message("number", || json!(number));
         let trip = Trip::read(&mut self.octets, self.profile)?;
-        let count = self.octets.u8()?;
-        let fixes = self.fixes(count, 0)?;
+        let places = self.places()?;
         let alarms = self.alarms()?;
-        self.report(&trip, &fixes, &alarms, None);
+        self.report(&Told { trip, places, alarms, ..Told::default() });
         Ok(())
     }
 
-    /// One report for each fix, or one without.
-    fn report(&mut self, trip: &Trip, fixes: &[Fix], alarms: &[u8], battery: Option<u16>) {
-        let state = trip.state();
+    /// One report for each position, or one without.
+    fn report(&mut self, told: &Told<'_>) {
+        let state = told.trip.state();
         self.notes.of_message("state", || json!(format!("{state:08x}")));
-        let reports = fixes.iter().copied().map(Some).chain(fixes.is_empty().then_some(None));
-        for fix in reports {
-            self.draft.fix = fix;
-            trip.tell(&mut self.draft);
-            for alarm in alarms {
-                tell_alarm(*alarm, &mut self.draft);
-            }
-            if let Some(centivolts) = battery {
-                self.draft.reading(Quantity::Battery, i64::from(centivolts) * 10);
-            }
-            self.draft.end_report(self.notes);
+        let backfill = if told.late > 0 { Quality::BACKFILL } else { Quality(0) };
+        for place in told.places {
+            let mut fix = fix(place, self.profile);
+            fix.quality = fix.quality.with(backfill);
+            self.draft.fix = Some(fix);
+            self.end_report(told);
+        }
+        if told.places.is_empty() {
+            self.end_report(told);
         }
     }
 
-    fn fixes(&mut self, count: u8, late: u8) -> Result<Vec<Fix>, DecodeError> {
-        let backfill = if late > 0 { Quality::BACKFILL } else { Quality(0) };
-        let mut fixes = Vec::new();
-        for _ in 0..count {
-            let mut fix = self.position()?;
-            fix.quality = fix.quality.with(backfill);
-            fixes.push(fix);
+    #[inline]
+    fn end_report(&mut self, told: &Told<'_>) {
+        told.trip.tell(&mut self.draft);
+        for alarm in &told.alarms {
+            tell_alarm(*alarm, &mut self.draft);
         }
-        Ok(fixes)
+        if let Some(centivolts) = told.battery {
+            self.draft.reading(Quantity::Battery, i64::from(centivolts) * 10);
+        }
+        self.draft.end_report(self.notes);
+    }
+
+    /// How many positions there are, BYTE, and as many.
+    #[inline]
+    fn places(&mut self) -> Result<&'a [[u8; POSITION_BYTES]], DecodeError> {
+        let count = usize::from(self.octets.u8()?);
+        Ok(self.octets.take(count * POSITION_BYTES)?.as_chunks().0)
     }
 
     fn lone_position(&mut self) -> Result<(), DecodeError> {
-        self.draft.fix = Some(self.position()?);
+        self.draft.fix = Some(fix(&self.octets.array()?, self.profile));
         Ok(())
-    }
-
-    fn position(&mut self) -> Result<Fix, DecodeError> {
-        let [day, month, year, hour, minute, second, place @ ..] = self.octets.array::<POSITION_BYTES>()?;
-        let year = 2_000 + i32::from(year);
-        let civil = Civil { year, month, day, hour, minute, second, millisecond: 0 };
-        let time = UtcMillis::from_civil(civil, self.profile.clock_offset_or(0));
-        let [a, b, c, d, e, f, g, h, v0, v1, c0, c1, state] = place;
-        let degrees_e7 = |sent: u32, is_positive: bool| {
-            let magnitude = (i64::from(sent) * 25 + 4) / 9;
-            if is_positive { magnitude } else { -magnitude }
-        };
-        let lat = degrees_e7(u32::from_le_bytes([a, b, c, d]), state & 2 != 0);
-        let lon = degrees_e7(u32::from_le_bytes([e, f, g, h]), state & 1 != 0);
-        let mut fix = Fix::placed(time, lat, lon, self.profile.datum);
-        fix.set_valid(state & 0x0c != 0);
-        fix.satellites = Some(state >> 4);
-        let speed = u32::from(u16::from_le_bytes([v0, v1]));
-        fix.speed_dkmh = u16::try_from((speed * 9 + 12) / 25).ok();
-        fix.course_deg = Some(u16::from_le_bytes([c0, c1]) / 10).filter(|course| *course < 360);
-        Ok(fix)
     }
 
     /// The trip, and what the vehicle tells.
@@ -263,4 +257,26 @@ impl<N: Notes> Reader<'_, N> {
         }
         Ok(())
     }
+}
+
+/// The fix of a position.
+#[inline]
+fn fix(position: &[u8; POSITION_BYTES], profile: &Profile) -> Fix {
+    let [day, month, year, hour, minute, second, a, b, c, d, e, f, g, h, v0, v1, c0, c1, state] = *position;
+    let year = 2_000 + i32::from(year);
+    let civil = Civil { year, month, day, hour, minute, second, millisecond: 0 };
+    let time = UtcMillis::from_civil(civil, profile.clock_offset_or(0));
+    let degrees_e7 = |sent: u32, is_positive: bool| {
+        let magnitude = (i64::from(sent) * 25 + 4) / 9;
+        if is_positive { magnitude } else { -magnitude }
+    };
+    let lat = degrees_e7(u32::from_le_bytes([a, b, c, d]), state & 2 != 0);
+    let lon = degrees_e7(u32::from_le_bytes([e, f, g, h]), state & 1 != 0);
+    let mut fix = Fix::placed(time, lat, lon, profile.datum);
+    fix.set_valid(state & 0x0c != 0);
+    fix.satellites = Some(state >> 4);
+    let speed = u32::from(u16::from_le_bytes([v0, v1]));
+    fix.speed_dkmh = u16::try_from((speed * 9 + 12) / 25).ok();
+    fix.course_deg = Some(u16::from_le_bytes([c0, c1]) / 10).filter(|course| *course < 360);
+    fix
 }

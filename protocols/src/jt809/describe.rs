@@ -46,7 +46,7 @@ pub(crate) fn describe(raw: &[u8], profile: &Profile) -> Result<Description, Dec
             description.unknown.push(UnknownItem { id: "trailing".to_owned(), hex: hex(rest) });
         }
     } else {
-        shown.insert("hex".to_owned(), hex(&frame.body).into());
+        shown.insert("hex".to_owned(), hex(frame.body()).into());
         observe(raw, profile, &mut description.observations)?;
     }
     description.body = Value::Object(shown);

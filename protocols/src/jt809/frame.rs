@@ -152,14 +152,14 @@ impl Header {
 
 /// One frame, unescaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "mirrors the frame")]
 pub struct Frame<'a> {
     /// The header.
     pub header: Header,
-    /// The body, encrypted where the header says so.
-    pub body: Cow<'a, [u8]>,
     /// Whether its checksum is right.
     pub check_is_right: bool,
+    /// Header, body and checksum.
+    payload: Cow<'a, [u8]>,
+    body_bytes: usize,
 }
 
 impl<'a> Frame<'a> {
@@ -170,28 +170,25 @@ impl<'a> Frame<'a> {
     #[inline]
     pub fn parse(raw: &'a [u8]) -> Result<Self, RejectReason> {
         let [BEGIN, content @ .., END] = raw else { return Err(RejectReason::Garbage) };
-        match unescape(content)? {
-            Cow::Borrowed(payload) => {
-                let (header, body, check_is_right) = parts(payload)?;
-                Ok(Self { header, body: Cow::Borrowed(body), check_is_right })
-            }
-            Cow::Owned(mut payload) => {
-                let (header, body, check_is_right) = parts(&payload)?;
-                let end = payload.len() - CHECK_BYTES;
-                let begin = end - body.len();
-                payload.truncate(end);
-                payload.drain(..begin);
-                Ok(Self { header, body: Cow::Owned(payload), check_is_right })
-            }
-        }
+        let payload = unescape(content)?;
+        let (header, body, check_is_right) = parts(&payload)?;
+        Ok(Self { header, check_is_right, body_bytes: body.len(), payload })
+    }
+
+    /// The body, encrypted where the header says so.
+    #[inline]
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        let end = self.payload.len().saturating_sub(CHECK_BYTES);
+        self.payload.get(end.saturating_sub(self.body_bytes)..end).unwrap_or(&[])
     }
 
     /// The body in the clear, if it is or `cipher` is known.
     #[inline]
     #[must_use]
     pub fn clear_body(&self, cipher: Option<&Cipher>) -> Option<Cow<'_, [u8]>> {
-        let Some(key) = self.header.key else { return Some(Cow::Borrowed(&self.body)) };
-        let mut body = self.body.to_vec();
+        let Some(key) = self.header.key else { return Some(Cow::Borrowed(self.body())) };
+        let mut body = self.body().to_vec();
         cipher?.apply(key, &mut body);
         Some(Cow::Owned(body))
     }

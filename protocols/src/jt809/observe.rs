@@ -22,8 +22,14 @@ pub(crate) fn observe(raw: &[u8], profile: &Profile, out: &mut Observations) -> 
         out.other.push(Observation::Other { message_id: header.message_id });
         return Ok(());
     };
-    if let Some(position) = Business::position(header.message_id, header.edition(), &body)? {
-        return push_position(position, profile, Quality(0), false, out);
+    match Business::position(header.message_id, header.edition(), &body)? {
+        // Not through the function of the others: the fields would be written to memory one by one and read back together.
+        Some(PositionView::E2011(position)) => {
+            out.fixes.push(position.fix(profile, Quality(0)));
+            return Ok(());
+        }
+        Some(position) => return push_position(position, profile, Quality(0), false, out),
+        None => {}
     }
     let (message, _) = Message::decode(header.message_id, header.edition(), &body)?;
     let observation = match &message {

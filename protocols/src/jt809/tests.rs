@@ -150,7 +150,7 @@ fn a_frame_is_written_as_the_standard_says() {
     ];
     assert_eq!(raw[..front.len()], front);
     let frame = Frame::parse(&raw).unwrap();
-    assert!(frame.check_is_right && frame.body.is_empty());
+    assert!(frame.check_is_right && frame.body().is_empty());
     assert_eq!(frame.header, header);
 }
 
@@ -174,7 +174,7 @@ fn the_cipher_undoes_itself_and_needs_its_numbers() {
     let mut raw = Vec::new();
     encode_frame(&header, &body, Some(&CIPHER), &mut raw);
     let frame = Frame::parse(&raw).unwrap();
-    assert_ne!(frame.body, body);
+    assert_ne!(frame.body(), body);
     assert_eq!(frame.clear_body(Some(&CIPHER)), Some(body.into()));
     assert_eq!(frame.clear_body(None), None);
     assert_eq!(seen(&raw).other, [Observation::Other { message_id: 0x1200 }]);

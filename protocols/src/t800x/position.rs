@@ -126,6 +126,7 @@ impl<N: Notes> Reader<'_, N> {
     }
 
     /// The place, or the cells in its room.
+    #[inline]
     fn place(&mut self, state: u8) -> Result<(), DecodeError> {
         let time = self.time()?;
         if state & HAS_PLACE == 0 {
@@ -143,6 +144,7 @@ impl<N: Notes> Reader<'_, N> {
     }
 
     /// Altitude, longitude, latitude, speed and course; `None` when there are none in them.
+    #[inline]
     pub(super) fn coordinates(&mut self, time: Option<UtcMillis>) -> Result<Option<Fix>, DecodeError> {
         self.draft.at = time;
         let [altitude, lon, lat] = [self.octets.array()?, self.octets.array()?, self.octets.array()?];

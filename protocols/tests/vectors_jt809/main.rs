@@ -67,7 +67,7 @@ fn whole_frame(raw: &[u8], edition: Edition, outcome: &mut Outcome) -> Option<Va
     outcome.check(header.edition() == edition, "edition", || format!("{:?}", header.edition()));
     let clear = frame.clear_body(Some(&CIPHER)).expect("a known cipher");
     let mut document = body(header.message_id, edition, &clear, outcome)?;
-    document["header"] = header_of(&header, frame.body.len());
+    document["header"] = header_of(&header, frame.body().len());
     let mut again = Vec::new();
     encode_frame(&header, &clear, Some(&CIPHER), &mut again);
     outcome.check(again == raw, "encode", || format!("becomes {}", hex(&again)));

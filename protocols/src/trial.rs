@@ -67,14 +67,10 @@ pub(crate) fn read_both_ways(protocol: Protocol, raw: &[u8]) -> Option<Descripti
 /// damage must do no harm: every prefix, every flipped bit, and any bytes at all.
 pub(crate) fn holds(protocol: Protocol, frames: &[&[u8]]) {
     let stream = frames.concat();
-    let (whole, ended) = hear(protocol, &stream, stream.len());
+    let (whole, ended) = in_any_pieces(protocol, &stream);
     assert_eq!((ended, &whole.rejected[..], whole.messages.len()), (Ok(()), &[][..], frames.len()));
-    for chunk in (1..80).chain([200, 333]) {
-        let (cut, ended) = hear(protocol, &stream, chunk);
-        assert_eq!(ended, Ok(()));
-        assert_eq!((&cut.raw, &cut.messages, &cut.replies), (&whole.raw, &whole.messages, &whole.replies));
-        assert_eq!(cut.immediate, whole.immediate);
-    }
+    // What is no frame ends where one begins, and may be cut there.
+    in_any_pieces(protocol, &[&b"\x01\x02\x03"[..], &stream].concat());
     for frame in frames {
         let found = recognise(Protocol::ALL, Transport::Stream, frame);
         assert_eq!(found, Recognition::Of(protocol), "{}", String::from_utf8_lossy(frame));
@@ -101,6 +97,20 @@ pub(crate) fn holds(protocol: Protocol, frames: &[&[u8]]) {
         Ok(())
     });
     assert_eq!(survived, Ok(()));
+}
+
+/// What is heard of a stream, which is the same whether it arrives as a whole or in pieces of any length.
+fn in_any_pieces(protocol: Protocol, stream: &[u8]) -> (Outbox, Result<(), SessionError>) {
+    let (whole, ended) = hear(protocol, stream, stream.len());
+    for chunk in (1..80).chain([200, 333]) {
+        let (cut, cut_ended) = hear(protocol, stream, chunk);
+        assert_eq!(cut_ended, ended, "in pieces of {chunk}");
+        let heard = |out: &Outbox| {
+            (out.raw.clone(), out.messages.clone(), out.replies.clone(), out.immediate.clone())
+        };
+        assert_eq!(heard(&cut), heard(&whole), "in pieces of {chunk}");
+    }
+    (whole, ended)
 }
 
 fn survives(protocol: Protocol, bytes: &[u8]) {

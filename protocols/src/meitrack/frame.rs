@@ -20,7 +20,9 @@ const TAIL_BYTES: usize = 5;
 pub(super) fn cut(input: &[u8]) -> Cut {
     if !begins(input) {
         let next = memchr::memmem::find(input.get(1..).unwrap_or(&[]), BEGIN);
-        let bytes = next.map_or(input.len(), |at| at + 1);
+        // What follows the last byte may make it a beginning.
+        let all = input.len() - usize::from(input.ends_with(b"$"));
+        let bytes = next.map_or(all, |at| at + 1);
         let is_space = input.iter().take(bytes).all(u8::is_ascii_whitespace);
         return if is_space { Cut::Space(bytes) } else { Cut::Garbage(bytes, RejectReason::Garbage) };
     }
@@ -35,7 +37,9 @@ pub(super) fn cut(input: &[u8]) -> Cut {
         return incomplete_or_garbage(false);
     };
     match (second, third) {
-        (Some(second), Some(third)) if is_binary(head.get(second + 1..third).unwrap_or(&[])) => {
+        (Some(second), Some(third))
+            if is_binary(head.get(second + 1..third).unwrap_or(&[])) && !has_line_end(head, third) =>
+        {
             let end = first.saturating_add(length);
             if end > FRAME_BYTES_MAX || end < third + TAIL_BYTES {
                 return incomplete_or_garbage(false);
@@ -48,6 +52,11 @@ pub(super) fn cut(input: &[u8]) -> Cut {
             None => Cut::Incomplete,
         },
     }
+}
+
+/// Whether a line ends before `end`: then it was one, whatever follows it.
+fn has_line_end(head: &[u8], end: usize) -> bool {
+    memchr::memmem::find(head.get(..end).unwrap_or(head), b"\r\n").is_some()
 }
 
 fn begins(input: &[u8]) -> bool {

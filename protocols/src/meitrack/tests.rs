@@ -148,8 +148,8 @@ proptest! {
 #[test]
 fn a_line_that_ended_is_not_taken_for_the_head_of_records() {
     let stream = [b"$$K60,86000\r\n0017,CCE,".as_slice(), &[0; 90]].concat();
-    let whole = crate::trial::hear(crate::Protocol::Meitrack, &stream, stream.len()).0;
-    let pieces = crate::trial::hear(crate::Protocol::Meitrack, &stream, 13).0;
+    let whole = crate::trial::hear(Protocol::Meitrack, &stream, stream.len()).0;
+    let pieces = crate::trial::hear(Protocol::Meitrack, &stream, 13).0;
     let lengths = |out: &crate::Outbox| out.rejected.iter().map(|each| each.bytes).next();
     assert_eq!(lengths(&whole), lengths(&pieces));
 }

@@ -13,6 +13,7 @@
 pub mod accounts;
 pub mod api;
 pub mod audit;
+mod background;
 pub mod backup;
 pub mod basemaps;
 pub mod clock;

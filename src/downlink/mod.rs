@@ -87,7 +87,7 @@ impl Downlink {
 
     async fn sweep(&self) -> Result<(), registry::Error> {
         let now = self.clock.now();
-        self.links.return_old_letters(&self.office);
+        self.links.return_old_letters(&self.office).await;
         let given_up = UtcMillis(now.0.saturating_sub(ANSWER_WAIT_MS));
         self.registry.lose_commands(given_up, now).await?;
         self.registry.expire_commands(UtcMillis(now.0.saturating_sub(KEPT_MS)), now).await

@@ -13,6 +13,7 @@ use super::folder::Growing;
 use super::plan::{Part, Plan};
 use super::request::Request;
 use super::rows::{PlanNames, PlanRows, Progress, Source};
+use crate::background;
 use crate::registry::{Error, ExportEnd, ExportState, StoredExport};
 
 /// How often it is asked whether an export is to go on.
@@ -190,20 +191,12 @@ impl Exports {
         };
         let rows = PlanRows::new(source, Arc::clone(&job.plan), &job.request);
         let (format, scratch) = (job.request.format, self.inner.folder.clone());
-        let (answer, written) = oneshot::channel();
-        let write = move || {
-            // Not being allowed to step back is no reason not to work.
-            if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-                tracing::debug!(%error, "the priority of a thread can't be lowered");
-            }
+        background::start("export", NICE, move || {
             let out = io::BufWriter::with_capacity(BUFFER_BYTES, &growing);
             let done = motorpool_exports::write(format, out, rows, &names, scratch.path());
             let done = done.and_then(|_| growing.sync());
-            // Nobody waits for the answer when the server is going down.
-            drop(answer.send(told(done, growing.failure())));
-        };
-        std::thread::Builder::new().name("export".to_owned()).spawn(write)?;
-        Ok(written)
+            told(done, growing.failure())
+        })
     }
 
     /// Ends an export as it was written, if its owner still sees all of it and did not take it back.

@@ -163,13 +163,8 @@ impl Live {
         (state.is_known() || links.count(device) > 0).then(|| last_state(device, &state, &links))
     }
 
-    /// The last state of every device that sent something or is connected, lowest number first.
-    #[must_use]
-    pub fn positions(&self) -> Vec<LastState> {
-        self.positions_after(DeviceId(0), usize::MAX, |_| true)
-    }
-
-    /// As [`Live::positions`], behind device `after`, at most `limit`, only devices that `wanted` accepts.
+    /// The last state of every device that sent something or is connected and that `wanted` accepts, lowest number first: those behind
+    /// device `after`, at most `limit`.
     pub fn positions_after(
         &self,
         after: DeviceId,

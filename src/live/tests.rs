@@ -13,6 +13,10 @@ fn at(second: i64) -> Fix {
     Fix::new(UtcMillis(1_700_000_000_000 + second * 1_000), 399_000_000, 1_163_000_000)
 }
 
+fn positions(live: &Live) -> Vec<LastState> {
+    live.positions_after(DeviceId(0), usize::MAX, |_| true)
+}
+
 fn marked(fix: Fix, quality: Quality) -> Fix {
     Fix { quality: fix.quality.with(quality), ..fix }
 }
@@ -122,8 +126,8 @@ fn a_snapshot_round_trips_through_its_file() {
     live.save(&path, Lsn(16_384)).unwrap();
     let (loaded, lsn) = Live::load(&path).unwrap();
     assert_eq!(lsn, Lsn(16_384));
-    assert_eq!(loaded.positions(), live.positions());
-    assert_eq!(loaded.positions().len(), 3);
+    assert_eq!(positions(&loaded), positions(&live));
+    assert_eq!(positions(&loaded).len(), 3);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
 }
 
@@ -138,7 +142,7 @@ fn a_snapshot_that_is_missing_or_cut_is_rebuilt_from_the_journal() {
     }
     std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     let (live, lsn) = Live::load_or_new(&path);
-    assert_eq!((live.positions().len(), lsn), (0, Lsn(0)));
+    assert_eq!((positions(&live).len(), lsn), (0, Lsn(0)));
 }
 
 #[test]
@@ -161,7 +165,7 @@ fn two_links_of_one_device_are_counted_apart() {
         live.link_opened(DeviceId(device), LinkId(link), UtcMillis(since));
     }
     let links = |live: &Live| -> Vec<_> {
-        live.positions().iter().map(|s| (s.device.0, s.links, s.online_since.map(|since| since.0))).collect()
+        positions(&live).iter().map(|s| (s.device.0, s.links, s.online_since.map(|since| since.0))).collect()
     };
     assert_eq!(links(&live), [(7, 2, Some(30)), (8, 1, Some(40))]);
     assert_eq!(live.position(DeviceId(7)).map(|state| state.links), Some(2));
@@ -178,7 +182,7 @@ fn a_device_number_beyond_the_limit_is_ignored() {
     let live = Live::new();
     live.apply(DeviceId(u32::MAX), RECEIVED, &at(1));
     live.link_opened(DeviceId(u32::MAX), LinkId(1), RECEIVED);
-    assert!(live.positions().is_empty());
+    assert!(positions(&live).is_empty());
 }
 
 #[test]

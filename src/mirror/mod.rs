@@ -22,9 +22,9 @@ use motorpool_mirror::rejects::RejectFile;
 use motorpool_mirror::status::Status;
 use motorpool_protocols::{Observations, TerminalId, UtcMillis};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::background;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::folds::{FoldCounts, decode_batch};
@@ -182,26 +182,8 @@ impl Mirror {
 
     /// Mirrors until `stop`.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let (ended, end) = oneshot::channel::<()>();
         let runtime = Handle::current();
-        let thread = std::thread::Builder::new().name("mirror".to_owned()).spawn(move || {
-            // Dropped at the end, also of a thread that panicked.
-            let _ended = ended;
-            // Ingest and queries come first; not being allowed to step back is no reason not to work.
-            if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-                tracing::debug!(%error, "the priority of the mirror's thread can't be lowered");
-            }
-            self.follower.run(&runtime, &stop);
-        });
-        match thread {
-            Ok(thread) => {
-                drop(end.await);
-                if thread.join().is_err() {
-                    tracing::error!("the mirror's thread panicked; a restart goes on where it was");
-                }
-            }
-            Err(error) => tracing::error!(%error, "there is no thread for the mirror"),
-        }
+        background::run("mirror", NICE, move || self.follower.run(&runtime, &stop)).await;
     }
 }
 

@@ -128,7 +128,7 @@ impl Notifier {
         let now = self.parts.clock.now();
         let mut report = Report::default();
         // Kept until they are written down: a look tells each turn once.
-        self.turns.extend(self.devices.look(&self.parts.live.positions(), now));
+        self.turns.extend(turns_of(&mut self.devices, &self.parts.live, now).await);
         let too_many = self.turns.len().saturating_sub(TURNS_MAX);
         self.turns.drain(..too_many);
         let flags = self.parts.registry.news(Topic::Flag, self.flags_since).await?;
@@ -338,6 +338,19 @@ fn deliveries(
     list
 }
 
+/// What happened to devices since the last look. Some of them at a time: whoever looks at all at once makes frames wait.
+async fn turns_of(devices: &mut Devices, live: &Live, now: UtcMillis) -> Vec<(DeviceId, Turn)> {
+    const DEVICES_AT_ONCE: usize = 512;
+    let (mut turns, mut after) = (Vec::new(), DeviceId(0));
+    loop {
+        let states = live.positions_after(after, DEVICES_AT_ONCE, |_| true);
+        turns.extend(devices.look(&states, now));
+        let Some(last) = states.last().filter(|_| states.len() == DEVICES_AT_ONCE) else { return turns };
+        after = last.device;
+        tokio::task::yield_now().await;
+    }
+}
+
 /// What one look needs of the registers.
 struct Desk {
     units: UnitTree,
@@ -378,5 +391,23 @@ impl Desk {
         let Event::ExplanationAsked { to, .. } = line.event else { return None };
         let template = Template::ExplanationAsked { plate: plate.to_owned(), day: seen.key.day.to_string() };
         Some(self.message(format!("case:{case}:{}", asked.seq), to.0, &template, asked.event.at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::LinkId;
+
+    #[tokio::test]
+    async fn every_device_is_looked_at_once() {
+        const NOW: UtcMillis = UtcMillis(1_772_589_600_000);
+        let (live, mut devices) = (Live::new(), Devices::new(NOW, 60_000));
+        for device in 1..=1_024 {
+            live.link_opened(DeviceId(device), LinkId(device.into()), NOW);
+        }
+        let came: Vec<_> = (1..=1_024).map(|device| (DeviceId(device), Turn::Online)).collect();
+        assert_eq!(turns_of(&mut devices, &live, NOW).await, came);
+        assert_eq!(turns_of(&mut devices, &live, NOW).await, []);
     }
 }

@@ -12,6 +12,7 @@ use super::held::Held;
 use super::latest::Latest;
 use super::plan::{Limits, Plan, plan};
 use super::removal::Removal;
+use crate::background;
 use crate::clock::{self, Reading};
 use crate::config::Config;
 use crate::registry::Registry;
@@ -165,17 +166,6 @@ async fn instant(registry: &Registry, name: &str) -> anyhow::Result<Option<UtcMi
 pub(super) async fn quietly<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> anyhow::Result<T> {
-    let (done, result) = tokio::sync::oneshot::channel();
-    std::thread::Builder::new()
-        .name("retention".to_owned())
-        .spawn(move || {
-            // On Linux this concerns the calling thread only.
-            if let Err(error) = rustix::process::nice(19) {
-                tracing::debug!(%error, "the retention thread runs at normal priority");
-            }
-            // Nobody waits any more when the server stops: what was done is done.
-            drop(done.send(work()));
-        })
-        .context("can't start the retention thread")?;
+    let result = background::start("retention", 19, work).context("can't start the retention thread")?;
     result.await.context("the retention thread broke down")
 }

@@ -5,9 +5,12 @@
 //! proxy's) loses the one that came back elsewhere, and is closed only when it carried nobody else. A sender of datagrams,
 //! whose address anybody can forge, takes nothing away from a stream.
 //! Deadlines and blocked devices are looked at by one
-//! sweep a second over the table instead of a timer per link.
+//! sweep a second over the table instead of a timer per link, some links at a time: whoever looks at all of them at once makes
+//! frames wait.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -56,7 +59,8 @@ pub struct Links {
 
 #[derive(Debug, Default)]
 struct Table {
-    open: FxHashMap<LinkId, Entry>,
+    /// By id, so that a sweep can go on where it left off.
+    open: BTreeMap<LinkId, Entry>,
     by_device: FxHashMap<DeviceId, Vec<LinkId>>,
     strangers_by_ip: FxHashMap<IpAddr, usize>,
 }
@@ -205,10 +209,11 @@ impl Links {
     }
 
     /// Hands back letters that no terminal took out of its box in time.
-    pub fn return_old_letters(&self, office: &PostOffice) {
-        let links: Vec<Arc<Link>> =
-            lock(&self.table).open.values().map(|entry| Arc::clone(&entry.link)).collect();
-        links.iter().for_each(|link| link.letters.return_old(office));
+    pub async fn return_old_letters(&self, office: &PostOffice) {
+        let mut sweep = Sweep::default();
+        while let Some(links) = sweep.next(&self.table, |entry| Some(Arc::clone(&entry.link))).await {
+            links.iter().for_each(|link| link.letters.return_old(office));
+        }
     }
 
     /// Puts a letter into the box of its device's newest link, of a stream if it has one; `false` when there is none, or it
@@ -249,18 +254,21 @@ impl Links {
 
     /// Closes what is past its deadline and what carries a device that may not connect any more. Called once a
     /// second.
-    pub(super) fn sweep(&self, limits: &config::Trackers, is_blocked: impl Fn(DeviceId) -> bool) {
-        let close: Vec<(Arc<Link>, CloseReason)> = lock(&self.table)
-            .open
-            .values()
-            .filter_map(|entry| {
-                let is_blocked = entry.devices.iter().any(|device| is_blocked(*device));
-                let reason = if is_blocked { Some(CloseReason::Blocked) } else { entry.link.overdue(limits) };
-                Some((Arc::clone(&entry.link), reason?))
-            })
-            .collect();
-        for (link, reason) in close {
-            link.close(reason);
+    pub(super) async fn close_overdue(
+        &self,
+        limits: &config::Trackers,
+        is_blocked: impl Fn(DeviceId) -> bool,
+    ) {
+        let overdue = |entry: &Entry| {
+            let is_blocked = entry.devices.iter().any(|device| is_blocked(*device));
+            let reason = if is_blocked { Some(CloseReason::Blocked) } else { entry.link.overdue(limits) };
+            Some((Arc::clone(&entry.link), reason?))
+        };
+        let mut sweep = Sweep::default();
+        while let Some(links) = sweep.next(&self.table, overdue).await {
+            for (link, reason) in links {
+                link.close(reason);
+            }
         }
     }
 
@@ -317,6 +325,32 @@ impl Links {
         if let Some(counter) = self.closed.get(reason.index()) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// A walk over the table, some links at a time. Links that come or go meanwhile are looked at or not.
+#[derive(Debug, Default)]
+struct Sweep {
+    /// Behind which link it goes on; `None` at the beginning.
+    after: Option<LinkId>,
+}
+
+impl Sweep {
+    /// Links looked at before others get their turn: a tenth of a millisecond.
+    const LINKS_AT_ONCE: usize = 256;
+
+    /// What `look` finds of the next links; `None` behind the last.
+    async fn next<T>(&mut self, table: &Mutex<Table>, look: impl Fn(&Entry) -> Option<T>) -> Option<Vec<T>> {
+        if self.after.is_some() {
+            tokio::task::yield_now().await;
+        }
+        let begin = self.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut found = Vec::new();
+        let table = lock(table);
+        let links = table.open.range((begin, Bound::Unbounded)).take(Self::LINKS_AT_ONCE);
+        let last = links.inspect(|(_, entry)| found.extend(look(entry))).map(|(id, _)| *id).last()?;
+        self.after = Some(last);
+        Some(found)
     }
 }
 
@@ -419,5 +453,30 @@ mod tests {
         };
         assert!(links.post(letter));
         assert!(stream.letters.has_letters() && !newer.letters.has_letters());
+    }
+
+    #[tokio::test]
+    async fn a_sweep_closes_each_blocked_link_once_and_lets_others_run_meanwhile() {
+        let links = Links::default();
+        let open: Vec<_> = (0..600).map(|port| stream(&links, port)).collect();
+        for (link, device) in open.iter().zip(1..) {
+            links.logged_in(link, DeviceId(device), Replace).unwrap();
+        }
+        let turns = Arc::new(AtomicU64::new(0));
+        let others = tokio::spawn({
+            let turns = Arc::clone(&turns);
+            async move {
+                loop {
+                    turns.fetch_add(1, Ordering::Relaxed);
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        links.close_overdue(&config::Trackers::default(), |device| device.0 % 3 == 0).await;
+        others.abort();
+        let closed: Vec<u32> =
+            open.iter().zip(1..).filter(|(link, _)| link.is_closing()).map(|(_, device)| device).collect();
+        assert_eq!(closed, (1..=600).filter(|device| device % 3 == 0).collect::<Vec<_>>());
+        assert!(turns.load(Ordering::Relaxed) >= 2, "600 links are looked at in three turns");
     }
 }

@@ -181,7 +181,7 @@ impl Listener {
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => {}
-                _ = sweep.tick() => close_overdue(&context),
+                _ = sweep.tick() => close_overdue(&context).await,
             }
         }
         accepting.wait().await;
@@ -193,10 +193,10 @@ impl Listener {
 }
 
 /// Closes links that are overdue, and those of devices that were blocked since they logged in.
-fn close_overdue(context: &Context) {
+async fn close_overdue(context: &Context) {
     let snapshot = context.registry.snapshot();
     let is_blocked = |device| snapshot.device(device).is_none_or(|known| known.state == DeviceState::Blocked);
-    context.links.sweep(&context.config, is_blocked);
+    context.links.close_overdue(&context.config, is_blocked).await;
 }
 
 /// One address at which links begin.

@@ -12,5 +12,6 @@ pub mod config;
 pub mod formats;
 pub mod ids;
 pub mod journal;
+pub mod priority;
 pub mod room;
 pub mod tracks;

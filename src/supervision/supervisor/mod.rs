@@ -26,11 +26,15 @@ use tokio_util::sync::CancellationToken;
 use super::backlog::Backlog;
 use super::marks::{Marks, Taken};
 use super::settings::SupervisionSettings;
+use crate::background;
 use crate::registry::{Checkpoint, Judgement, Known, Registry};
 use crate::tracks::Tracks;
 
 /// The setting that keeps the last local day that was judged as a whole.
 const SETTLED: &str = "supervision_settled";
+
+/// The priority of the supervisor's thread, on the scale of `nice(1)`: a tenth of a processor that is wanted by others as well.
+const NICE: i32 = 10;
 
 /// What the supervisor works with.
 #[derive(Debug)]
@@ -136,8 +140,13 @@ impl Supervisor {
         Arc::clone(&self.status)
     }
 
-    /// Passes every interval until `stop`; a last pass takes what came before the stop.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Passes every interval until `stop`. On a thread of its own: a pass over a city computes for a second or more.
+    pub async fn run(self, stop: CancellationToken) {
+        let runtime = tokio::runtime::Handle::current();
+        background::run("supervision", NICE, move || runtime.block_on(self.pass_until(stop))).await;
+    }
+
+    async fn pass_until(mut self, stop: CancellationToken) {
         let mut tick = tokio::time::interval(self.parts.settings.interval);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

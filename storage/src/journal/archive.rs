@@ -20,6 +20,7 @@ use super::fs::{Fs, read_full_at};
 use super::handle::Shared;
 use super::raw::{RawWriter, day_name};
 use super::segments::Segment;
+use crate::priority::step_back;
 
 /// Segments at the end of the journal that stay in any case.
 const SEGMENTS_KEPT: usize = 2;
@@ -29,10 +30,7 @@ pub(crate) const RELEASE_LOCK: &str = "release.lock";
 
 /// The body of the archive thread.
 pub(crate) fn run(shared: &Arc<Shared>) {
-    // On Linux this concerns the calling thread only.
-    if let Err(error) = rustix::process::nice(19) {
-        tracing::debug!(%error, "the archive thread runs at normal priority");
-    }
+    step_back(19);
     loop {
         if let Err(error) = step(shared) {
             shared.counters.archive_failures.fetch_add(1, Relaxed);

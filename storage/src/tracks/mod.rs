@@ -58,6 +58,7 @@ use self::memtable::Staging;
 use self::store::{FROZEN_MAX, Store, Version};
 use crate::config;
 use crate::ids::{DeviceId, Lsn};
+use crate::priority::step_back;
 
 pub use self::archive::{Archive, Rows, Selection, tail_rows};
 pub use self::error::TracksError;
@@ -522,10 +523,7 @@ fn cut(track: &mut Track, rows_max: usize, is_whole: bool) {
 fn spawn(name: &str, nice: i32, store: &Arc<Store>, run: fn(&Store)) -> std::io::Result<JoinHandle<()>> {
     let store = Arc::clone(store);
     std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-        // Ingest and queries come first; not being allowed to step back is no reason not to work.
-        if let Err(error) = rustix::process::setpriority_process(None, nice) {
-            tracing::debug!(%error, "the priority of a thread can't be lowered");
-        }
+        step_back(nice);
         run(&store);
     })
 }

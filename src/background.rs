@@ -1,0 +1,38 @@
+//! Work that steps back for ingest and queries: each piece on a thread of its own, with a priority of its own.
+//!
+//! The runtime's workers carry the links. What computes for milliseconds on one of them makes the frames of thousands wait.
+
+use std::io;
+
+use motorpool_storage::priority::step_back;
+use tokio::sync::oneshot;
+
+/// Runs `work` on a thread called `name`, `nice` below all others (0 to 19). The answer is an error when it panicked; when
+/// nobody waits for it any more, the work goes on to its end.
+///
+/// # Errors
+/// When there is no thread to be had.
+pub(crate) fn start<T: Send + 'static>(
+    name: &str,
+    nice: i32,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<oneshot::Receiver<T>> {
+    let (done, result) = oneshot::channel();
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        step_back(nice);
+        drop(done.send(work()));
+    })?;
+    Ok(result)
+}
+
+/// Runs `work` as [`start`] does and waits for its end. What goes wrong is logged: the rest of the server goes on.
+pub(crate) async fn run(name: &str, nice: i32, work: impl FnOnce() + Send + 'static) {
+    match start(name, nice, work) {
+        Ok(end) => {
+            if end.await.is_err() {
+                tracing::error!(thread = name, "a thread panicked; a restart goes on where it was");
+            }
+        }
+        Err(error) => tracing::error!(thread = name, %error, "there is no thread for it"),
+    }
+}

@@ -165,7 +165,7 @@ fn two_links_of_one_device_are_counted_apart() {
         live.link_opened(DeviceId(device), LinkId(link), UtcMillis(since));
     }
     let links = |live: &Live| -> Vec<_> {
-        positions(&live).iter().map(|s| (s.device.0, s.links, s.online_since.map(|since| since.0))).collect()
+        positions(live).iter().map(|s| (s.device.0, s.links, s.online_since.map(|since| since.0))).collect()
     };
     assert_eq!(links(&live), [(7, 2, Some(30)), (8, 1, Some(40))]);
     assert_eq!(live.position(DeviceId(7)).map(|state| state.links), Some(2));

@@ -41,10 +41,8 @@ struct Somebody {
 
 impl Somebody {
     fn of_account((account, grants): (Account, Vec<Grant>), drivers: &[Versioned<Driver>]) -> Self {
-        let row = account.driver.and_then(|driver| {
-            let rows = drivers.iter().filter(|row| row.id == driver.0);
-            rows.max_by_key(|row| row.version).map(|row| row.row.name.trim().to_owned())
-        });
+        let row =
+            account.driver.and_then(|driver| name_of(drivers, driver)).map(|name| name.trim().to_owned());
         // What a driver is given is for the own cars alone.
         let over = grants.iter().filter(|grant| grant.role != Role::Driver).map(|grant| grant.unit).collect();
         let names = [account.display_name.trim().to_owned()].into_iter().chain(row).collect();
@@ -126,6 +124,12 @@ impl Directory {
     }
 }
 
+/// What the newest row of the register calls a driver.
+fn name_of(drivers: &[Versioned<Driver>], driver: DriverId) -> Option<&str> {
+    let rows = drivers.iter().filter(|row| row.id == driver.0);
+    rows.max_by_key(|row| row.version).map(|row| row.row.name.as_str())
+}
+
 /// The person of the only one there is.
 fn only<'a>(people: impl IntoIterator<Item = &'a Somebody>) -> Option<PersonId> {
     let mut people = people.into_iter();
@@ -192,11 +196,9 @@ impl<'a> Paper<'a> {
     /// The order, with the driver's name where it has only the number.
     fn with_driver(&self, order: &Order) -> Order {
         let mut order = order.clone();
-        if let Some(driver) = order.driver_id.filter(|_| order.driver.trim().is_empty()) {
-            let rows = self.world.register().drivers.iter().filter(|row| row.id == driver.0);
-            if let Some(row) = rows.max_by_key(|row| row.version) {
-                order.driver.clone_from(&row.row.name);
-            }
+        let unnamed = order.driver_id.filter(|_| order.driver.trim().is_empty());
+        if let Some(name) = unnamed.and_then(|driver| name_of(&self.world.register().drivers, driver)) {
+            name.clone_into(&mut order.driver);
         }
         order
     }

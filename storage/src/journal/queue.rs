@@ -210,7 +210,8 @@ impl Queue {
         if len > self.limits.group_max {
             return Err(AppendError::TooLarge);
         }
-        let mut state = self.state();
+        let mut guard = self.state();
+        let state = &mut *guard;
         let health = self.health();
         if state.closing || health != Health::Ok {
             return Err(AppendError::Unavailable(if state.closing { Health::Closed } else { health }));
@@ -218,7 +219,6 @@ impl Queue {
         if state.queued_bytes + len > self.limits.queue_max && state.queued_bytes > 0 {
             return Err(AppendError::Full);
         }
-        let state = &mut *state;
         let received_at_ms = batch.received_at.0.max(state.last_received_at_ms);
         state.last_received_at_ms = received_at_ms;
         let group = match state.groups.back_mut() {
@@ -254,9 +254,13 @@ impl Queue {
         };
         if wake {
             state.waiting = Waiting::No;
-            self.writer.notify_all();
         }
         on_appended(end);
+        drop(guard);
+        // Not under the lock, which is the first thing that the writer takes.
+        if wake {
+            self.writer.notify_all();
+        }
         Ok(end)
     }
 
@@ -265,18 +269,19 @@ impl Queue {
     pub(crate) fn next_round(&self, not_before: Instant) -> Option<VecDeque<Group>> {
         let mut state = self.state();
         loop {
-            if state.groups.is_empty() {
+            let window = not_before.saturating_duration_since(Instant::now());
+            if state.closing || state.waiting_bytes >= EAGER_BYTES || window.is_zero() {
+                if !state.groups.is_empty() {
+                    state.waiting = Waiting::No;
+                    return Some(take_round(&mut state));
+                }
                 if state.closing {
                     return None;
                 }
                 state.waiting = Waiting::Record;
                 state = self.writer.wait(state).unwrap_or_else(PoisonError::into_inner);
             } else {
-                let window = not_before.saturating_duration_since(Instant::now());
-                if state.closing || state.waiting_bytes >= EAGER_BYTES || window.is_zero() {
-                    state.waiting = Waiting::No;
-                    return Some(take_round(&mut state));
-                }
+                // Records that come meanwhile wait with it: nobody is woken for the first of them.
                 state.waiting = Waiting::Window;
                 (state, _) = self.writer.wait_timeout(state, window).unwrap_or_else(PoisonError::into_inner);
             }

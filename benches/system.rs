@@ -3,7 +3,9 @@
 //!
 //! `cargo bench --bench system [-- LINE …] [--quick]` starts the release binary as a server and as a load
 //! generator, each a process of its own, and prints one line of JSON for each figure. Where the budget speaks
-//! of one core, the server is pinned to processor 0 and the generator to processor 1.
+//! of one core, the server is pinned to processor 0 and the generator to processor 1. `4r` and `4cr`, only when named, are 4 and 4c
+//! with the threads between a frame and its answer at real-time priority (which root may give): what is left when nothing else of
+//! the machine makes them wait, the server's own work in the background among it.
 
 #![expect(clippy::unwrap_used, reason = "a bench stops at the first thing that goes wrong")]
 
@@ -27,7 +29,7 @@ fn main() {
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let wanted = |line: &str| {
         let named: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
-        named.is_empty() || named.iter().any(|name| *name == line)
+        named.is_empty() && !line.ends_with('r') || named.iter().any(|name| *name == line)
     };
     if wanted("2") {
         one_frame_per_packet(if quick { 3 } else { 10 });
@@ -36,10 +38,15 @@ fn main() {
         pipelined_backlog(if quick { 5 } else { 60 });
     }
     if wanted("4") || wanted("5") {
-        live_links(if quick { 10 } else { 30 });
+        live_links(if quick { 10 } else { 30 }, Processors::Shared);
     }
-    if wanted("4c") {
-        live_links_while_merging(if quick { 2_000 } else { 30_000 }, if quick { 10 } else { 30 });
+    if wanted("4r") {
+        live_links(if quick { 10 } else { 30 }, Processors::Undisturbed);
+    }
+    for (line, path) in [("4c", Processors::Shared), ("4cr", Processors::Undisturbed)] {
+        if wanted(line) {
+            live_links_while_merging(if quick { 2_000 } else { 30_000 }, if quick { 10 } else { 30 }, path);
+        }
     }
     if wanted("7") {
         tracks_over_http(if quick { 2_000 } else { 30_000 }, if quick { 100 } else { 1_000 });
@@ -85,23 +92,73 @@ fn pipelined_backlog(duration_s: u32) {
     }));
 }
 
+/// Who has the processors during line 4.
+#[derive(Clone, Copy, Debug)]
+enum Processors {
+    /// Everything that runs on the machine.
+    Shared,
+    /// The threads between a frame and its answer before everything else: workers, journal, and the generator, which on the road is
+    /// another machine.
+    Undisturbed,
+}
+
+impl Processors {
+    fn simulate(self, server: &Served, vehicles: &str, duration_s: u32) -> Value {
+        let load = || server.simulate(None, &["--vehicles", vehicles, "--interval", "1"], duration_s);
+        match self {
+            Self::Shared => load(),
+            Self::Undisturbed => std::thread::scope(|scope| {
+                let load = scope.spawn(load);
+                while !load.is_finished() {
+                    raise_path();
+                    std::thread::sleep(Duration::from_millis(500));
+                }
+                load.join().unwrap()
+            }),
+        }
+    }
+}
+
+/// Gives the threads between a frame and its answer, of the processes that this one started, real-time priority.
+fn raise_path() {
+    for process in fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path()) {
+        // `pid (name) state parent …`
+        let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
+        let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
+        if parent != Some(&std::process::id().to_string()) {
+            continue;
+        }
+        for thread in fs::read_dir(process.join("task")).into_iter().flatten().flatten() {
+            let name = fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
+            if matches!(name.trim(), "journal" | "tokio-rt-worker" | "load-0") {
+                let id = thread.file_name();
+                let raised = Command::new("chrt").args(["-f", "-p", "1"]).arg(id).status().unwrap();
+                assert!(raised.success() || !thread.path().exists(), "may real-time priority be given here?");
+            }
+        }
+    }
+}
+
 /// Lines 4 and 5: 15,000 links at 1 Hz, with 30,000 devices known; memory again at 18,000 links.
-fn live_links(duration_s: u32) {
+fn live_links(duration_s: u32, processors: Processors) {
     let folder = tempfile::tempdir().unwrap();
     let server = Served::start(folder.path(), None);
     server.enrol_fleet(30_000);
     let cpu = server.cpu_s();
     let begun = Instant::now();
-    let report = server.simulate(None, &["--vehicles", "15000", "--interval", "1"], duration_s);
+    let report = processors.simulate(&server, "15000", duration_s);
     let cores = (server.cpu_s() - cpu) / begun.elapsed().as_secs_f64();
     let (commit_p50_ms, commit_p99_ms) = server.commit_ms();
     let (sync_p50_ms, sync_p99_ms) = sync_ms(folder.path());
     print(&json!({
-        "line": 4, "quantity": "ack at 15,000 live links x 1 Hz",
+        "line": 4, "quantity": "ack at 15,000 live links x 1 Hz", "processors": format!("{processors:?}"),
         "commit_p50_ms": commit_p50_ms, "commit_p99_ms": commit_p99_ms,
         "ack_p50_ms": report["ack_ms"]["p50"], "ack_p99_ms": report["ack_ms"]["p99"], "lost": report["lost"],
         "fdatasync_p50_ms": sync_p50_ms, "fdatasync_p99_ms": sync_p99_ms, "server_cores": cores,
     }));
+    if matches!(processors, Processors::Undisturbed) {
+        return;
+    }
     let report = server.simulate(None, &["--vehicles", "18000", "--interval", "1"], duration_s);
     print(&json!({
         "line": 5, "quantity": "memory with 30,000 devices known and 18,000 live",
@@ -110,13 +167,13 @@ fn live_links(duration_s: u32) {
 }
 
 /// Line 4 while a day of 460 fixes of each device is merged into one file: 30,000 devices make 13.8 M rows.
-fn live_links_while_merging(devices: u32, duration_s: u32) {
+fn live_links_while_merging(devices: u32, duration_s: u32, processors: Processors) {
     let folder = tempfile::tempdir().unwrap();
     let rows = loose_day(&folder.path().join("tracks"), devices);
     let server = Served::start(folder.path(), None);
     server.enrol_fleet(30_000);
     let before = server.metric("motorpool_track_rows_merged_total");
-    let report = server.simulate(None, &["--vehicles", "15000", "--interval", "1"], duration_s);
+    let report = processors.simulate(&server, "15000", duration_s);
     let (commit_p50_ms, commit_p99_ms) = server.commit_ms();
     let (sync_p50_ms, sync_p99_ms) = sync_ms(folder.path());
     let (merged, loose) = (
@@ -125,6 +182,7 @@ fn live_links_while_merging(devices: u32, duration_s: u32) {
     );
     print(&json!({
         "line": 4, "quantity": "ack at 15,000 live links x 1 Hz while a day is merged", "rows_of_the_day": rows,
+        "processors": format!("{processors:?}"),
         "ack_p50_ms": report["ack_ms"]["p50"], "ack_p99_ms": report["ack_ms"]["p99"], "lost": report["lost"],
         "commit_p50_ms": commit_p50_ms, "commit_p99_ms": commit_p99_ms,
         "fdatasync_p50_ms": sync_p50_ms, "fdatasync_p99_ms": sync_p99_ms,

@@ -1,17 +1,17 @@
-//! What one position frame of each binary protocol costs to decode, at most 80 ns; JT/T 808 has a bench of its own.
+//! What one position frame of each binary protocol and form costs to decode, at most 80 ns; JT/T 808 has a bench of its own.
 //!
-//! The input is 1,024 different frames of one terminal on its way, made by the protocol's own encoder (GB/T 32960: by hand,
-//! the block of the vehicle and that of the position).
+//! The input is 1,024 different frames of one terminal on its way, made by the protocol's own encoder (by hand: GB/T 32960, the
+//! block of the vehicle and that of the position; Meitrack, one record of `CCC`; Suntech, a status in its universal form).
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use motorpool_protocols::jt809::message::vehicle::{Position, Position2011};
+use motorpool_protocols::jt809::message::vehicle::{Position, Position2011, Position2019};
 use motorpool_protocols::jt809::message::{Business, Content};
 use motorpool_protocols::jt809::plate::Vehicle;
 use motorpool_protocols::{
     Fix, Observations, Profile, Protocol, Quality, Status, TerminalId, UtcMillis, castel, eelink, gb32960,
-    gt06, jt809, observe, ruptela, t800x, teltonika,
+    gt06, h02, jt600, jt808, jt809, meitrack, observe, ruptela, t800x, teltonika,
 };
 
 const FRAMES: u16 = 1_024;
@@ -65,26 +65,76 @@ fn teltonika_frame(fix: &Fix) -> Vec<u8> {
     out
 }
 
-/// A real-time position, 1202, of the edition of 2011.
-fn jt809_frame(step: u16, fix: &Fix) -> Vec<u8> {
-    let position = Position::E2011(Position2011::of(fix, 28_800));
+/// A real-time position, 1202.
+fn jt809_frame(edition: jt809::Edition, step: u16, fix: &Fix) -> Vec<u8> {
+    let (position, time_s) = match edition {
+        jt809::Edition::E2011 => (Position::E2011(Position2011::of(fix, 28_800)), None),
+        jt809::Edition::E2019 => {
+            let mut location = Vec::new();
+            jt808::encode_location(fix, &[], &Profile::default(), &mut location);
+            let position = Position2019 { location, ..Position2019::default() };
+            (Position::E2019(position), u64::try_from(fix.fix_time.0 / 1_000).ok())
+        }
+    };
     let business = Business::about(Vehicle::new("京A00017", 2), Content::Position(position));
     let (mut body, mut out) = (Vec::new(), Vec::new());
     let message = jt809::Message::Business(Box::new(business));
-    message.encode(jt809::Edition::E2011, &mut body).expect("short");
-    let header =
-        jt809::Header { serial: step.into(), message_id: 0x1200, access_code: 17, ..Default::default() };
+    message.encode(edition, &mut body).expect("short");
+    let header = jt809::Header {
+        serial: step.into(),
+        message_id: 0x1200,
+        access_code: 17,
+        time_s,
+        ..Default::default()
+    };
     jt809::encode_frame(&header, &body, None, &mut out);
     out
 }
 
+fn meitrack_frame(terminal: &TerminalId, fix: &Fix) -> Vec<u8> {
+    const EPOCH_2000_S: i64 = 946_684_800;
+    let mut body = vec![2, 1, 52, 0, 0, 0, 0, 0, 35];
+    body.extend_from_slice(&(fix.lat_e7 / 10).to_le_bytes());
+    body.extend_from_slice(&(fix.lon_e7 / 10).to_le_bytes());
+    let seconds = u32::try_from(fix.fix_time.0 / 1_000 - EPOCH_2000_S).expect("after 2000");
+    body.extend_from_slice(&seconds.to_le_bytes());
+    // Valid, 9 satellites, signal; 43 km/h, course, HDOP, 52 m.
+    body.extend_from_slice(&[1, 9, 20, 43, 0, 15, 1, 12, 0, 52, 0]);
+    body.extend_from_slice(&fix.odometer_m.unwrap_or(0).to_le_bytes());
+    body.extend_from_slice(&[32, 28, 0, 0, 0xcc, 1, 0, 0, 1, 0, 2, 0, 5, 3]);
+    body.extend_from_slice(&[3, 0, 0xa1, 1, 0xc2, 4, 0, 0, 0, 0]);
+    let mut out = Vec::new();
+    meitrack::encode_frame(b'K', terminal, "CCC", &body, &mut out);
+    out
+}
+
+/// Bit 31 is the sign of a place in 1e-6 degrees.
+fn suntech_frame(fix: &Fix) -> Vec<u8> {
+    let mut out = vec![0x81, 0, 49, 0x09, 0, 0, 0, 0x17, 0x3f, 0xff, 0xff, 52, 1, 0, 3, 1];
+    out.extend_from_slice(&[25, 10, 9, 16, 53, (fix.fix_time.0 / 10_000 % 60).try_into().unwrap_or(0)]);
+    out.extend_from_slice(&[0, 0, 0, 1, 1, 2, 0, 20, 0, 3, 28]);
+    out.extend_from_slice(&(fix.lat_e7.unsigned_abs() / 10).to_be_bytes());
+    out.extend_from_slice(&(fix.lon_e7.unsigned_abs() / 10).to_be_bytes());
+    out.extend_from_slice(&[0x0e, 0x42, 0x6a, 0x29, 7, 1, 5, 1, 1, 0, 7]);
+    out
+}
+
 fn time(criterion: &mut Criterion, protocol: Protocol, frame: impl Fn(u16, &Fix) -> Vec<u8>) {
+    time_form(criterion, protocol, "", frame);
+}
+
+fn time_form(
+    criterion: &mut Criterion,
+    protocol: Protocol,
+    form: &str,
+    frame: impl Fn(u16, &Fix) -> Vec<u8>,
+) {
     let frames: Vec<Vec<u8>> = (0..FRAMES).map(|step| frame(step, &fix(step))).collect();
     let profile = Profile::default();
     let mut observations = Observations::default();
     let mut group = criterion.benchmark_group("observe");
     group.throughput(Throughput::Elements(FRAMES.into()));
-    group.bench_function(protocol.name(), |bencher| {
+    group.bench_function(format!("{}{form}", protocol.name()), |bencher| {
         bencher.iter(|| {
             observations.clear();
             for raw in &frames {
@@ -105,7 +155,8 @@ fn trackers(criterion: &mut Criterion) {
         out
     };
     time(criterion, Protocol::Gb32960, |_, fix| gb32960_frame(fix));
-    time(criterion, Protocol::Jt809, jt809_frame);
+    time(criterion, Protocol::Jt809, |step, fix| jt809_frame(jt809::Edition::E2011, step, fix));
+    time_form(criterion, Protocol::Jt809, "-2019", |step, fix| jt809_frame(jt809::Edition::E2019, step, fix));
     time(criterion, Protocol::Gt06, |step, fix| framed(&|out| gt06::encode_position(fix, step, out)));
     time(criterion, Protocol::Teltonika, |_, fix| teltonika_frame(fix));
     time(criterion, Protocol::Ruptela, |_, fix| {
@@ -120,6 +171,16 @@ fn trackers(criterion: &mut Criterion) {
         let position = framed(&|out| eelink::encode_position(fix, out));
         framed(&|out| eelink::encode_package(0x12, step, &position, out))
     });
+    let profile = Profile::default();
+    time_form(criterion, Protocol::H02, "-binary", |_, fix| {
+        h02::encode_binary(&terminal, fix, &profile).expect("ten digits")
+    });
+    time_form(criterion, Protocol::Jt600, "-binary", |step, fix| {
+        let ten_digits = TerminalId::new("3150000017").expect("printable and short");
+        framed(&|out| jt600::encode_record(&ten_digits, step.to_be_bytes()[1], fix, out))
+    });
+    time_form(criterion, Protocol::Meitrack, "-ccc", |_, fix| meitrack_frame(&terminal, fix));
+    time_form(criterion, Protocol::Suntech, "-universal", |_, fix| suntech_frame(fix));
     time(criterion, Protocol::T800x, |step, fix| {
         let position = framed(&|out| t800x::encode_position(fix, out));
         framed(&|out| {

@@ -93,10 +93,7 @@ pub(crate) struct Basic {
 
 impl Basic {
     /// The fix, marked with `quality` and with what is doubtful about it.
-    #[expect(
-        clippy::inline_always,
-        reason = "as a call, a sixth of the time goes into passing the parts through memory"
-    )]
+    #[expect(clippy::inline_always, reason = "as a call it costs 2 ns of 39: its parts go through memory")]
     #[inline(always)]
     pub(crate) fn fix(self, profile: &Profile, quality: Quality) -> Fix {
         let mut quality = quality.0;

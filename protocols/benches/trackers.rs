@@ -1,7 +1,7 @@
 //! What one position frame of each binary protocol and form costs to decode, at most 80 ns; JT/T 808 has a bench of its own.
 //!
 //! The input is 1,024 different frames of one terminal on its way, made by the protocol's own encoder (by hand: GB/T 32960, the
-//! block of the vehicle and that of the position; Meitrack, one record of `CCC`; Suntech, a status in its universal form).
+//! block of the vehicle and that of the position; Suntech, a status in its universal form).
 
 use std::hint::black_box;
 
@@ -91,23 +91,6 @@ fn jt809_frame(edition: jt809::Edition, step: u16, fix: &Fix) -> Vec<u8> {
     out
 }
 
-fn meitrack_frame(terminal: &TerminalId, fix: &Fix) -> Vec<u8> {
-    const EPOCH_2000_S: i64 = 946_684_800;
-    let mut body = vec![2, 1, 52, 0, 0, 0, 0, 0, 35];
-    body.extend_from_slice(&(fix.lat_e7 / 10).to_le_bytes());
-    body.extend_from_slice(&(fix.lon_e7 / 10).to_le_bytes());
-    let seconds = u32::try_from(fix.fix_time.0 / 1_000 - EPOCH_2000_S).expect("after 2000");
-    body.extend_from_slice(&seconds.to_le_bytes());
-    // Valid, 9 satellites, signal; 43 km/h, course, HDOP, 52 m.
-    body.extend_from_slice(&[1, 9, 20, 43, 0, 15, 1, 12, 0, 52, 0]);
-    body.extend_from_slice(&fix.odometer_m.unwrap_or(0).to_le_bytes());
-    body.extend_from_slice(&[32, 28, 0, 0, 0xcc, 1, 0, 0, 1, 0, 2, 0, 5, 3]);
-    body.extend_from_slice(&[3, 0, 0xa1, 1, 0xc2, 4, 0, 0, 0, 0]);
-    let mut out = Vec::new();
-    meitrack::encode_frame(b'K', terminal, "CCC", &body, &mut out);
-    out
-}
-
 /// Bit 31 is the sign of a place in 1e-6 degrees.
 fn suntech_frame(fix: &Fix) -> Vec<u8> {
     let mut out = vec![0x81, 0, 49, 0x09, 0, 0, 0, 0x17, 0x3f, 0xff, 0xff, 52, 1, 0, 3, 1];
@@ -179,7 +162,9 @@ fn trackers(criterion: &mut Criterion) {
         let ten_digits = TerminalId::new("3150000017").expect("printable and short");
         framed(&|out| jt600::encode_record(&ten_digits, step.to_be_bytes()[1], fix, out))
     });
-    time_form(criterion, Protocol::Meitrack, "-ccc", |_, fix| meitrack_frame(&terminal, fix));
+    time_form(criterion, Protocol::Meitrack, "-ccc", |_, fix| {
+        framed(&|out| meitrack::encode_record(b'K', &terminal, fix, out))
+    });
     time_form(criterion, Protocol::Suntech, "-universal", |_, fix| suntech_frame(fix));
     time(criterion, Protocol::T800x, |step, fix| {
         let position = framed(&|out| t800x::encode_position(fix, out));

@@ -22,10 +22,11 @@
 use serde_json::{Value, json};
 
 use super::event::alarms_of;
+use super::frame::encode_frame;
 use super::report::hours_milli;
 use crate::notes::Notes;
 use crate::octets::{Octets, hex, readable};
-use crate::{DecodeError, Fix, Observations, Profile, Quantity, UtcMillis};
+use crate::{DecodeError, Fix, Observations, Profile, Quantity, TerminalId, UtcMillis};
 
 /// 2000-01-01T00:00:00Z in seconds.
 const EPOCH_2000_S: i64 = 946_684_800;
@@ -92,6 +93,28 @@ fn read_fixed_record(
     }
     found.push(start, profile, out);
     Ok(())
+}
+
+/// Appends a packet with one record of `CCC` with the fields that a fix has, for event 35 (sent at an interval). Unknown fields are
+/// written as 0, the place is rounded to 1e-6 degrees, the speed to km/h.
+pub fn encode_record(flag: u8, terminal: &TerminalId, fix: &Fix, out: &mut Vec<u8>) {
+    let mut body = vec![0; 2];
+    body.extend_from_slice(&[52, 0, 0, 0, 0, 0, 35]);
+    for e7 in [fix.lat_e7, fix.lon_e7] {
+        let rounded = (e7.unsigned_abs() + 5) / 10;
+        let sent = if e7 < 0 { rounded.wrapping_neg() } else { rounded };
+        body.extend_from_slice(&sent.to_le_bytes());
+    }
+    let seconds = u32::try_from(fix.fix_time.0.div_euclid(1_000) - EPOCH_2000_S).unwrap_or(0);
+    body.extend_from_slice(&seconds.to_le_bytes());
+    body.extend_from_slice(&[u8::from(fix.is_valid()), fix.satellites.unwrap_or(0), fix.signal.unwrap_or(0)]);
+    let words = [fix.speed_dkmh.unwrap_or(0).saturating_add(5) / 10, fix.course_deg.unwrap_or(0), 0];
+    words.iter().for_each(|word| body.extend_from_slice(&word.to_le_bytes()));
+    body.extend_from_slice(&fix.altitude_m.unwrap_or(0).to_le_bytes());
+    body.extend_from_slice(&fix.odometer_m.unwrap_or(0).to_le_bytes());
+    // Run time, cell, inputs and outputs, voltages, detail of the event.
+    body.extend_from_slice(&[0; 24]);
+    encode_frame(flag, terminal, "CCC", &body, out);
 }
 
 /// Reads the records of `CCE`.

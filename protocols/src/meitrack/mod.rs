@@ -38,6 +38,7 @@ use crate::{
 };
 use frame::Frame;
 
+pub use binary::encode_record;
 pub use frame::encode_frame;
 pub use report::encode_report;
 

@@ -145,6 +145,34 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_record_that_is_encoded_is_observed(
+        time_s in 946_684_800_i64..4_102_444_800, place in (-90_000_000..=90_000_000_i64, -180_000_000..=180_000_000_i64),
+        altitude_m in any::<i16>(), kmh in 0..6_000_u16, course_deg in 0..360_u16, satellites in any::<u8>(),
+        signal in any::<u8>(), odometer_m in any::<u32>(), is_valid in any::<bool>(),
+    ) {
+        let time = Some(UtcMillis(time_s * 1_000));
+        let mut sent = Fix {
+            altitude_m: Some(altitude_m),
+            speed_dkmh: Some(kmh * 10),
+            course_deg: Some(course_deg),
+            satellites: Some(satellites),
+            signal: Some(signal),
+            odometer_m: Some(odometer_m),
+            ..Fix::placed(time, place.0 * 10, place.1 * 10, crate::profile::Datum::Wgs84)
+        };
+        sent.set_valid(is_valid);
+        let mut raw = Vec::new();
+        encode_record(b'A', &terminal(), &sent, &mut raw);
+        let mut out = Observations::default();
+        prop_assert_eq!(observe(&raw, &Profile::default(), &mut out), Ok(()));
+        prop_assert_eq!(out.fixes.len(), 1);
+        let found = Fix { extra: sent.extra, ..out.fixes[0] };
+        prop_assert_eq!(found, sent);
+    }
+}
+
 #[test]
 fn a_line_that_ended_is_not_taken_for_the_head_of_records() {
     let stream = [b"$$K60,86000\r\n0017,CCE,".as_slice(), &[0; 90]].concat();

@@ -12,9 +12,11 @@ use serde_json::Value;
 use super::alarm;
 use super::universal::{ALERT_DRIVER, bit};
 use crate::notes::Notes;
-use crate::octets::{Octets, from_bcd, hex};
+use crate::octets::{Octets, from_bcd, hex, pack_digits};
 use crate::time::Civil;
-use crate::{Alarms, DecodeError, Fix, Observation, Observations, Profile, Quality, Quantity, UtcMillis};
+use crate::{
+    Alarms, DecodeError, Fix, Observation, Observations, Profile, Quality, Quantity, TerminalId, UtcMillis,
+};
 
 const ZIP_STATUS: u8 = 0x10;
 const ZIP_EMERGENCY: u8 = 0x11;
@@ -204,6 +206,50 @@ pub(super) fn read_universal(
     }
     push(&found, alert, profile, out);
     Ok(())
+}
+
+/// Appends a status in the universal form with the fields that a fix has; `false`, and nothing, when the terminal's number is not of up to
+/// ten digits. Unknown fields are written as 0, the place is rounded to 1e-6 degrees.
+#[must_use]
+pub fn encode_universal(terminal: &TerminalId, fix: &Fix, out: &mut Vec<u8>) -> bool {
+    const FIELDS: [u32; 10] = [
+        bit::KIND,
+        bit::DATE,
+        bit::TIME,
+        bit::LATITUDE,
+        bit::LONGITUDE,
+        bit::SPEED,
+        bit::COURSE,
+        bit::SATELLITES,
+        bit::FIX,
+        bit::INPUTS,
+    ];
+    let Some(id) = pack_digits::<5>(terminal.as_str()) else { return false };
+    let mask = FIELDS.iter().fold(0_u32, |mask, field| mask | 1 << field);
+    let mut body = id.to_vec();
+    body.extend(mask.to_be_bytes().into_iter().skip(1));
+    body.push(u8::from(!fix.quality.contains(Quality::BACKFILL)));
+    let Civil { year, month, day, hour, minute, second, .. } = fix.fix_time.civil(0);
+    body.extend_from_slice(&[
+        u8::try_from(year.rem_euclid(100)).unwrap_or(0),
+        month,
+        day,
+        hour,
+        minute,
+        second,
+    ]);
+    for e7 in [fix.lat_e7, fix.lon_e7] {
+        let sent = (e7.unsigned_abs() + 5) / 10 | u32::from(e7 < 0) << 31;
+        body.extend_from_slice(&sent.to_be_bytes());
+    }
+    body.extend_from_slice(&fix.speed_dkmh.unwrap_or(0).saturating_mul(10).to_be_bytes());
+    body.extend_from_slice(&(fix.course_deg.unwrap_or(0) % 360 * 100).to_be_bytes());
+    let is_on = fix.status.contains(crate::Status::IGNITION);
+    body.extend_from_slice(&[fix.satellites.unwrap_or(0), u8::from(fix.is_valid()), u8::from(is_on)]);
+    out.push(0x81);
+    out.extend_from_slice(&u16::try_from(body.len()).unwrap_or(u16::MAX).to_be_bytes());
+    out.extend_from_slice(&body);
+    true
 }
 
 /// The fields up to the number of the alert.

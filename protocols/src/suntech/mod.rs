@@ -41,6 +41,7 @@ use crate::{
 };
 use frame::Form;
 
+pub use binary::encode_universal;
 pub use legacy::encode_report;
 
 /// A report as text ends with CR alone.

@@ -201,3 +201,29 @@ proptest! {
         prop_assert_eq!(found, sent);
     }
 }
+
+proptest! {
+    #[test]
+    fn what_is_encoded_in_binary_is_observed(
+        time_s in 946_684_800_i64..4_102_444_800, place in (-90_000_000..=90_000_000_i64, -180_000_000..=180_000_000_i64),
+        speed_dkmh in 0..6_500_u16, course_deg in 0..360_u16, satellites in any::<u8>(),
+        flags in any::<(bool, bool)>(),
+    ) {
+        let time = Some(UtcMillis(time_s * 1_000));
+        let mut sent = Fix {
+            speed_dkmh: Some(speed_dkmh),
+            course_deg: Some(course_deg),
+            satellites: Some(satellites),
+            ..Fix::placed(time, place.0 * 10, place.1 * 10, crate::profile::Datum::Wgs84)
+        };
+        sent.set_valid(flags.0);
+        sent.set_ignition(flags.1);
+        let mut raw = Vec::new();
+        prop_assert!(encode_universal(&TerminalId::new("0900000017").unwrap(), &sent, &mut raw));
+        let mut out = Observations::default();
+        prop_assert_eq!(observe(&raw, &Profile::default(), &mut out), Ok(()));
+        prop_assert_eq!(out.fixes.len(), 1);
+        let found = Fix { extra: sent.extra, ..out.fixes[0] };
+        prop_assert_eq!(found, sent);
+    }
+}

@@ -239,7 +239,7 @@ pub fn encode_universal(terminal: &TerminalId, fix: &Fix, out: &mut Vec<u8>) -> 
         second,
     ]);
     for e7 in [fix.lat_e7, fix.lon_e7] {
-        let sent = (e7.unsigned_abs() + 5) / 10 | u32::from(e7 < 0) << 31;
+        let sent = ((e7.unsigned_abs() + 5) / 10) | (u32::from(e7 < 0) << 31);
         body.extend_from_slice(&sent.to_be_bytes());
     }
     body.extend_from_slice(&fix.speed_dkmh.unwrap_or(0).saturating_mul(10).to_be_bytes());

@@ -212,7 +212,9 @@ fn a_killed_backup_is_whole_or_says_that_it_was_interrupted() {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let begun = || fs::read_dir(&to).map_or(0, Iterator::count) > 0;
+        // Before the mark there is nothing that could be half a backup.
+        let is_mark = |file: &fs::DirEntry| file.path().extension().is_some_and(|kind| kind == "unfinished");
+        let begun = || fs::read_dir(&to).is_ok_and(|files| files.flatten().any(|file| is_mark(&file)));
         wait_until(|| (begun() || child.try_wait().unwrap().is_some()).then_some(()));
         child.kill().unwrap();
         child.wait().unwrap();

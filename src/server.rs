@@ -28,6 +28,7 @@ use crate::journal::Journal;
 use crate::jt809::Feeds;
 use crate::mirror::Mirror;
 use crate::registry::{self, Registry};
+use crate::sources::acks::Replier;
 use crate::sources::post::ANSWERS_MAX;
 use crate::tracks::Tracks;
 
@@ -152,8 +153,9 @@ impl Server {
             counters: Arc::clone(&parts.counters),
             tls: certificates.http.clone(),
         };
-        let durable = parts.journal.subscribe_durable();
-        acks.run(|stop| parts.acks.clone().run(durable, Arc::clone(&parts.counters), office, stop));
+        let replier = Replier::new(parts.acks.clone(), Arc::clone(&parts.counters), office);
+        replier.listen(&parts.journal);
+        acks.run(|stop| replier.run(stop));
         trackers.run(|stop| listener.run(stop));
         trackers.run(|stop| mqtt.run(stop));
         trackers.run(|stop| platforms.run(stop));

@@ -24,7 +24,7 @@ use crate::ids::{DeviceId, Lsn};
 use crate::journal::{Event, Journal};
 use crate::live::Live;
 use crate::registry::{Enrol, Registry};
-use crate::sources::acks::AckQueue;
+use crate::sources::acks::{AckQueue, Replier};
 use crate::sources::post::{Letter, PostNews};
 use crate::sources::{Links, listener};
 use crate::telemetry::Counters;
@@ -80,8 +80,9 @@ impl Rig {
         let counters = Arc::new(Counters::default());
         let stop = CancellationToken::new();
         let (post, news) = tokio::sync::mpsc::channel(64);
-        let durable = journal.subscribe_durable();
-        tokio::spawn(acks.clone().run(durable, Arc::clone(&counters), post.clone(), stop.clone()));
+        let replier = Replier::new(acks.clone(), Arc::clone(&counters), post.clone());
+        replier.listen(&journal);
+        tokio::spawn(replier.run(stop.clone()));
         let mqtt = config.mqtt.clone();
         let authority = Some(mqtt.tls_client_ca.as_path()).filter(|path| !path.as_os_str().is_empty());
         let tls = (mqtt.tls_listen.0)

@@ -3,12 +3,12 @@
 use motorpool_protocols::{Protocol, SessionLimits, Transport};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::ids::Lsn;
+use crate::sources::acks::Replier;
 use crate::sources::post::{Letter, PostNews};
 use crate::sources::socket::split_inner;
 use crate::sources::testing::{ObedientSession, PanickingSession, context, enrol};
@@ -78,11 +78,10 @@ async fn the_answer_to_a_command_is_believed_when_it_is_durable() {
     let context = context(folder.path(), |_| ()).await;
     let device = enrol(&context, Protocol::H02, "901").await;
     // Nothing is durable before the test says so.
-    let (mark, durable) = watch::channel(Lsn(0));
     let (office, mut news) = tokio::sync::mpsc::channel(1);
     let stop = CancellationToken::new();
-    let counters = Arc::clone(&context.counters);
-    let acks = tokio::spawn(context.acks.clone().run(durable, counters, office, stop.clone()));
+    let replier = Replier::new(context.acks.clone(), Arc::clone(&context.counters), office);
+    let acks = tokio::spawn(Arc::clone(&replier).run(stop.clone()));
     let mut served = start(&context, Box::new(ObedientSession { device }));
     let terminal = motorpool_protocols::TerminalId::new("901").unwrap();
     let command = Arc::new(motorpool_protocols::Command::AskPosition);
@@ -95,7 +94,7 @@ async fn the_answer_to_a_command_is_believed_when_it_is_durable() {
         tokio::task::yield_now().await;
     }
     assert!(news.try_recv().is_err());
-    mark.send(Lsn(u64::MAX)).unwrap();
+    replier.durable(Lsn(u64::MAX));
     let result = motorpool_protocols::command::CommandResult::Done;
     assert_eq!(news.recv().await, Some(PostNews::Answered { id: 5, result }));
     drop(served.outer);
@@ -110,11 +109,9 @@ async fn a_refusal_waits_behind_the_answer_that_waits_for_the_disk() {
     let context = context(folder.path(), |_| ()).await;
     enrol(&context, Protocol::Osmand, "901").await;
     // Nothing is durable before the test says so.
-    let (mark, durable) = watch::channel(Lsn(0));
     let stop = CancellationToken::new();
-    let (counters, office) = (Arc::clone(&context.counters), context.post.clone());
-    let acks = context.acks.clone().run(durable, counters, office, stop.clone());
-    let acks = tokio::spawn(acks);
+    let replier = Replier::new(context.acks.clone(), Arc::clone(&context.counters), context.post.clone());
+    let acks = tokio::spawn(Arc::clone(&replier).run(stop.clone()));
     let mut served = start(&context, session(Protocol::Osmand));
     let request = |id| format!("GET /?id={id}&lat=1&lon=2&timestamp=1531620610 HTTP/1.1\r\n\r\n");
     for (id, waiting) in [(901, 1), (902, 2)] {
@@ -123,7 +120,7 @@ async fn a_refusal_waits_behind_the_answer_that_waits_for_the_disk() {
             tokio::task::yield_now().await;
         }
     }
-    mark.send(Lsn(u64::MAX)).unwrap();
+    replier.durable(Lsn(u64::MAX));
     while served.link.unacked_bytes() > 0 {
         tokio::task::yield_now().await;
     }

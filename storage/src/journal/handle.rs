@@ -78,20 +78,29 @@ pub struct CheckpointError {
     pub durable: Lsn,
 }
 
+type MarkObserver = Box<dyn Fn(Lsn) + Send + Sync>;
+
 /// How far the journal is, for appenders and for readers.
-#[derive(Debug)]
 pub(crate) struct Marks {
     acknowledged: watch::Sender<Lsn>,
+    observer: OnceLock<MarkObserver>,
     readable: AtomicU64,
     lock: Mutex<()>,
     moved: Condvar,
     closed: AtomicU64,
 }
 
+impl fmt::Debug for Marks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Marks").field("readable", &self.readable).finish_non_exhaustive()
+    }
+}
+
 impl Marks {
     fn new(at: u64) -> Self {
         Self {
             acknowledged: watch::Sender::new(Lsn(at)),
+            observer: OnceLock::new(),
             readable: AtomicU64::new(at),
             lock: Mutex::new(()),
             moved: Condvar::new(),
@@ -112,11 +121,14 @@ impl Marks {
     }
 
     fn acknowledge(&self, lsn: u64) {
-        self.acknowledged.send_if_modified(|mark| {
+        let has_moved = self.acknowledged.send_if_modified(|mark| {
             let later = mark.0 < lsn;
             mark.0 = mark.0.max(lsn);
             later
         });
+        if let Some(observer) = self.observer.get().filter(|_| has_moved) {
+            observer(Lsn(lsn));
+        }
     }
 
     /// Wakes waiting readers.
@@ -337,6 +349,14 @@ impl Journal {
     #[must_use]
     pub fn subscribe_durable(&self) -> watch::Receiver<Lsn> {
         self.shared().marks.acknowledged.subscribe()
+    }
+
+    /// Has `observer` called with the durable mark each time it moves, on the writer's thread: the next commit waits until it
+    /// returns. Only the first observer counts.
+    pub fn on_durable(&self, observer: impl Fn(Lsn) + Send + Sync + 'static) {
+        if self.shared().marks.observer.set(Box::new(observer)).is_err() {
+            tracing::debug!("the durable mark is observed already");
+        }
     }
 
     /// Waits until the queue is at least half empty and the journal healthy, or will never be healthy again.

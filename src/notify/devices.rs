@@ -1,6 +1,7 @@
 //! Which devices came, went, fell silent or lost their power, out of two looks at the last states. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeBounds;
 
 use motorpool_protocols::{Alarms, UtcMillis};
 
@@ -45,9 +46,21 @@ impl Devices {
         }
     }
 
-    /// Looks again; answers what happened since, lowest device first.
-    pub(super) fn look(&mut self, states: &[LastState], now: UtcMillis) -> Vec<(DeviceId, Turn)> {
+    /// Looks again at the devices `among`, of which `states`, lowest device first, are all that have a link or ever said something;
+    /// answers what happened since. One that logged in, said nothing and went is in no state any more.
+    pub(super) fn look(
+        &mut self,
+        among: impl RangeBounds<DeviceId>,
+        states: &[LastState],
+        now: UtcMillis,
+    ) -> Vec<(DeviceId, Turn)> {
+        let is_there = |device: &DeviceId| states.binary_search_by_key(device, |last| last.device).is_ok();
+        let gone: Vec<_> = self.online.range(among).filter(|device| !is_there(device)).copied().collect();
         let mut turns = Vec::new();
+        for device in gone {
+            self.online.remove(&device);
+            turns.push((device, Turn::Offline));
+        }
         for last in states {
             let is_online = last.links > 0;
             if is_online && self.online.insert(last.device) {
@@ -102,7 +115,7 @@ mod tests {
     }
 
     fn look(devices: &mut Devices, state: LastState, now_s: i64) -> Vec<Turn> {
-        let turns = devices.look(&[state], UtcMillis(START.0 + now_s * 1_000));
+        let turns = devices.look(.., &[state], UtcMillis(START.0 + now_s * 1_000));
         turns.into_iter().map(|(_, turn)| turn).collect()
     }
 

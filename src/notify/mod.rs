@@ -12,6 +12,7 @@ pub(crate) mod leaves;
 mod payload;
 pub mod ring;
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -344,9 +345,11 @@ async fn turns_of(devices: &mut Devices, live: &Live, now: UtcMillis) -> Vec<(De
     let (mut turns, mut after) = (Vec::new(), DeviceId(0));
     loop {
         let states = live.positions_after(after, DEVICES_AT_ONCE, |_| true);
-        turns.extend(devices.look(&states, now));
-        let Some(last) = states.last().filter(|_| states.len() == DEVICES_AT_ONCE) else { return turns };
-        after = last.device;
+        let last = states.last().filter(|_| states.len() == DEVICES_AT_ONCE).map(|last| last.device);
+        let among = (Bound::Excluded(after), last.map_or(Bound::Unbounded, Bound::Included));
+        turns.extend(devices.look(among, &states, now));
+        let Some(last) = last else { return turns };
+        after = last;
         tokio::task::yield_now().await;
     }
 }
@@ -408,6 +411,13 @@ mod tests {
         }
         let came: Vec<_> = (1..=1_024).map(|device| (DeviceId(device), Turn::Online)).collect();
         assert_eq!(turns_of(&mut devices, &live, NOW).await, came);
+        assert_eq!(turns_of(&mut devices, &live, NOW).await, []);
+        // They never said a thing: nothing is left of those that go.
+        for device in [1, 512, 700, 1_024] {
+            live.link_closed(DeviceId(device), LinkId(device.into()));
+        }
+        let went = [1, 512, 700, 1_024].map(|device| (DeviceId(device), Turn::Offline));
+        assert_eq!(turns_of(&mut devices, &live, NOW).await, went);
         assert_eq!(turns_of(&mut devices, &live, NOW).await, []);
     }
 }

@@ -13,7 +13,7 @@ const BATCH_ROWS_MAX: usize = 100_000;
 /// Bytes in a batch, at most.
 const BATCH_BYTES_MAX: usize = 64 << 20;
 /// The journal waits for the mirror at least as far as this.
-const LAG_BYTES_MIN: usize = 16 << 20;
+const LAG_BYTES_MIN: usize = 1 << 20;
 
 /// What is sent again, at most.
 const OVERLAP_MAX: Duration = Duration::from_secs(3_600);
@@ -112,7 +112,7 @@ impl Mirror {
             (self.retry_max.0 < self.retry_min.0, "mirror.retry_max must be at least mirror.retry_min"),
             (self.rejects_bytes.0 < 64 << 10, "mirror.rejects_bytes must be at least 64KiB"),
             (self.overlap.0 > OVERLAP_MAX, "mirror.overlap must be at most 1h"),
-            (self.lag_max.0 < LAG_BYTES_MIN, "mirror.lag_max must be at least 16MiB"),
+            (self.lag_max.0 < LAG_BYTES_MIN, "mirror.lag_max must be at least 1MiB"),
         ];
         mistakes.into_iter().find_map(|(is_wrong, message)| is_wrong.then(|| message.to_owned()))
     }

@@ -124,7 +124,8 @@ fn settings(address: SocketAddr) -> Vec<(&'static str, String)> {
         ("MOTORPOOL__MIRROR__TOKEN", "s3cr3t-t0ken".to_owned()),
         ("MOTORPOOL__MIRROR__RETRY_MIN", "10ms".to_owned()),
         ("MOTORPOOL__MIRROR__RETRY_MAX", "50ms".to_owned()),
-        ("MOTORPOOL__MIRROR__TIMEOUT", "500ms".to_owned()),
+        // Long enough for the stub to take a batch on a machine that has other things to do.
+        ("MOTORPOOL__MIRROR__TIMEOUT", "2s".to_owned()),
         ("MOTORPOOL__TRACKS__SEAL_INTERVAL", "1s".to_owned()),
     ]
 }
@@ -256,19 +257,16 @@ fn terminals_notice_nothing_of_a_server_that_is_away_and_it_catches_up() {
     let (stub, address) = Stub::start();
     *stub.status.lock().unwrap() = Some(0);
     let mut settings = settings(address);
-    settings.push(("MOTORPOOL__MIRROR__LAG_MAX", "16MiB".to_owned()));
+    settings.push(("MOTORPOOL__MIRROR__LAG_MAX", "1MiB".to_owned()));
     // What is filled back counts as owed until the server has shown itself so long after it.
     settings.push(("MOTORPOOL__MIRROR__OVERLAP", "1s".to_owned()));
     let server = serve(folder.path(), &settings);
-    // As fast as it goes: more than the journal may hold back for the mirror.
+    // More than the journal may hold back for the mirror: a fix takes some sixty bytes of it.
     let mut acked = 0;
     while server.metric("motorpool_mirror_owed_ranges") < 1.0 {
-        acked += simulate_with(
-            &server,
-            &["--vehicles", "20", "--interval", "0", "--duration", "1", "--pipeline", "64"],
-        );
+        acked += simulate(&server, "20");
     }
-    assert!(acked > 50_000);
+    assert!(acked > 10_000, "{acked}");
     assert!(stub.points.lock().unwrap().is_empty());
     assert_eq!(server.request("GET", "/readyz", None, None).status, 200);
     let (code, told) = mirror(folder.path(), &settings, &["status"]);

@@ -13,7 +13,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The longest any single wait of a test may take before it fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Between two looks at something that is waited for: who asks without a pause takes the machine from who is to answer.
+const POLL: Duration = Duration::from_millis(2);
 
 /// The binary under test.
 pub(crate) const MOTORPOOL: &str = env!("CARGO_BIN_EXE_motorpool");
@@ -47,7 +50,7 @@ impl Served {
     pub(crate) fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(MOTORPOOL);
         command.args(["serve", "--data"]).arg(data).env("MOTORPOOL_LOG", "warn");
-        // Tests wait without sleeping: they ask as often as they can.
+        // Tests that wait ask often.
         command.env("MOTORPOOL__HTTP__REQUESTS_PER_SECOND", "0");
         Self::run(data, command.envs(variables.iter().copied()))
     }
@@ -273,7 +276,7 @@ pub(crate) fn wait_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain");
-        std::thread::yield_now();
+        std::thread::park_timeout(POLL);
     }
 }
 

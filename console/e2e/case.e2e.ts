@@ -1,11 +1,12 @@
 /** A question from the first look at it to its end: taken up, decided by two people, and provable afterwards. */
 
 import { execFile } from "node:child_process";
+import { EventEmitter, once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
+import type { APIResponse, Browser, BrowserContextOptions, Locator, Page, Route } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { graveFaultsByDayAndNight } from "./axe";
 import { openBrowser, PHONE, Visitor } from "./browser";
@@ -91,6 +92,29 @@ async function moveMap(page: Page): Promise<void> {
   const before = await picture();
   await page.keyboard.press("ArrowLeft");
   await expect.poll(picture, { timeout: 10_000 }).not.toBe(before);
+}
+
+/** Keeps a page's readings of its case back, as they were when it asked, and shows it a deed's answer only after it has read again: as if
+ * the news of the deed were quicker than the answer. */
+async function holdReadings(page: Page, id: string): Promise<(index: number) => Promise<void>> {
+  const held: { route: Route; answer: APIResponse }[] = [];
+  const news = new EventEmitter();
+  await page.route(`**/api/v1/cases/${id}`, async (route) => {
+    held.push({ route, answer: await route.fetch() });
+    news.emit("held");
+  });
+  await page.route(`**/api/v1/cases/${id}/events`, async (route) => {
+    const isRead = once(news, "held");
+    const answer = await route.fetch();
+    await isRead;
+    await route.fulfill({ response: answer });
+  });
+  return async (index) => {
+    const { route, answer } = held[index]!;
+    const arrived = page.waitForResponse((response) => response.request() === route.request());
+    await route.fulfill({ response: answer });
+    await (await arrived).finished();
+  };
 }
 
 /** Answers the question on a phone: where the car was, under which paper, in words. */
@@ -183,6 +207,30 @@ describe("a case", () => {
     await first.page.getByText("复核人 赵纪检").waitFor();
     expect(await first.page.getByRole("group", { name: "人工核对" }).count(), "nothing is checked in a closed case").toBe(0);
   }, 90_000);
+
+  it("is never taken back by an answer that comes late", async () => {
+    const visitor = await enter("office");
+    const { page } = visitor;
+    const id = await openFirstByKeyboard(visitor);
+    const letGo = await holdReadings(page, id);
+    const heading = page.locator(".title .note");
+    const unassigned = await heading.innerText();
+    await page.keyboard.press("v");
+    await sendNow(page);
+    await stage(page).filter({ hasText: "核查" }).waitFor();
+    await page.keyboard.press("a");
+    await sendNow(page);
+    await expect.poll(() => heading.innerText(), { timeout: 10_000 }).not.toBe(unassigned);
+    await letGo(1);
+    await letGo(0);
+    await page.unrouteAll();
+    // What is decided next is decided on the case as it is.
+    await page.keyboard.press("x");
+    await page.locator("form#ask textarea").fill(QUESTION);
+    await page.getByRole("button", { name: "发出", exact: true }).click();
+    await sendNow(page);
+    await stage(page).filter({ hasText: "待说明" }).waitFor();
+  });
 
   it("is taken through triage by the keyboard alone", async () => {
     const visitor = await enter("office");

@@ -23,6 +23,8 @@ declare module "vitest" {
 
 const CARS = 60;
 const START_MOST_MS = 60_000;
+/** It steps back for everything else, also for the tests beside. */
+const JUDGE_MOST_MS = 240_000;
 const JUDGING_LOOK_MS = 1_500;
 const CONFIG = '[trackers]\nlisten = "127.0.0.1:0"\n[mqtt]\nlisten = "127.0.0.1:0"\n[http]\nlisten = "127.0.0.1:0"\n';
 /** What the demonstration says once its three weeks of history have arrived and its cars drive. */
@@ -46,15 +48,19 @@ function readiness(demo: ChildProcess): Promise<void> {
   });
 }
 
-/** Waits until the history is judged: until the count of cases stands still. */
+/** Waits until the history is judged: no day waits, and the count of cases stands still. What comes later would be news in a case
+ * that somebody decides on. */
 async function judged(address: string, token: string): Promise<void> {
-  const deadline = Date.now() + START_MOST_MS;
+  const headers = { authorization: `Bearer ${token}` };
+  const deadline = Date.now() + JUDGE_MOST_MS;
   let before = "";
   while (Date.now() < deadline) {
-    const answer = await fetch(`${address}/api/v1/cases?limit=1`, { headers: { authorization: `Bearer ${token}` } });
+    const answer = await fetch(`${address}/api/v1/cases?limit=1`, { headers });
     const { items, counts } = (await answer.json()) as { items: unknown[]; counts: unknown };
-    const now = JSON.stringify(counts);
-    if (items.length && now === before) return;
+    const metrics = await (await fetch(`${address}/metrics`, { headers })).text();
+    const waiting = Number(/^motorpool_supervision_waiting_days (\d+)$/m.exec(metrics)?.[1]);
+    const now = JSON.stringify({ waiting, counts });
+    if (items.length && waiting === 0 && now === before) return;
     before = now;
     await wait(JUDGING_LOOK_MS);
   }

@@ -165,6 +165,10 @@ export const isTakingUp = ({ roles }: Pick<Actor, "roles">): boolean => roles.so
 /** Whether the case is in the person's hands: then its log and its full evidence are not hidden either. */
 export const isInHands = (view: { allowed: string[] }): boolean => view.allowed.includes("assigned");
 
+/** Of two readings of a case the later one: an answer that was asked for early may come late, and must not take a case back. */
+export const laterOf = <Read extends { id: string; seq: number }>(known: Read | null, found: Read): Read =>
+  known?.id === found.id && known.seq > found.seq ? known : found;
+
 /** Whether an action makes sense now: the person may, and the case stands right. */
 export function canDo(view: { allowed: string[]; case: { stage: Stage } }, action: string): boolean {
   const stages = POSSIBLE[action];

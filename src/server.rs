@@ -156,6 +156,13 @@ impl Server {
         let replier = Replier::new(parts.acks.clone(), Arc::clone(&parts.counters), office);
         replier.listen(&parts.journal);
         acks.run(|stop| replier.run(stop));
+        let journal = parts.journal.clone();
+        acks.run(|stop| async move {
+            tokio::select! {
+                () = journal.lead() => {}
+                () = stop.cancelled() => {}
+            }
+        });
         trackers.run(|stop| listener.run(stop));
         trackers.run(|stop| mqtt.run(stop));
         trackers.run(|stop| platforms.run(stop));

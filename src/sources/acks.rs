@@ -5,7 +5,7 @@
 //! link and frame would cost more than the write itself. What a socket does not take at once goes to the
 //! link's own backlog (`Link::send`).
 //!
-//! A few replies are sent by the journal's writer itself, between two commits: on a busy machine each thread that has to be woken
+//! A few replies are sent by whoever wrote the journal, between two commits: on a busy machine each thread that has to be woken
 //! between a frame and its answer makes it wait for a processor. Many are left to one task, so that the next commit need not wait for
 //! them. One of the two sends at a time: the replies of a link keep their order.
 //!
@@ -34,7 +34,7 @@ const INLINE_BYTES: usize = 38;
 /// Replies released in one go before other tasks of the thread get their turn.
 const YIELD_EVERY: usize = 256;
 
-/// Replies that the journal's writer sends itself: a few microseconds each, and the pause between two commits is a millisecond.
+/// Replies that whoever wrote the journal sends himself: a few microseconds each, and the pause between two commits is a millisecond.
 const FEW_MAX: usize = 64;
 
 /// The replies to one read of one link.

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::format::{COMMIT_LEN, RECORD_BYTES_MAX, SEGMENT_HEADER_LEN};
 use super::fs::{Fs, RealFs, is_disk_full};
 use super::keeper::{self, Bell};
+use super::lead::Desk;
 use super::queue::{AppendError, GROUP_BYTES_MAX, Group, Health, Queue, QueueLimits};
 use super::reader::Reader;
 use super::recovery::{self, Recovery};
@@ -248,6 +249,7 @@ pub struct Journal {
 #[derive(Debug)]
 struct Inner {
     shared: Arc<Shared>,
+    desk: Arc<Desk>,
     threads: Mutex<Option<Threads>>,
     last_received_at: UtcMillis,
     /// Held as long as the journal is open.
@@ -256,7 +258,7 @@ struct Inner {
 
 #[derive(Debug)]
 struct Threads {
-    writer: JoinHandle<Writer>,
+    writer: JoinHandle<()>,
     keeper: JoinHandle<()>,
     archive: JoinHandle<()>,
 }
@@ -294,7 +296,9 @@ impl Journal {
         let (shared, writer, recovery, lock) = prepare(environment, data, config, floor)?;
         let spawn_error = |source| JournalError::Io { path: shared.segments.dir.clone(), source };
         let named = |name: &str| thread::Builder::new().name(name.to_owned());
-        let writer = named("journal").spawn(move || writer.run()).map_err(spawn_error)?;
+        let desk = Arc::new(Desk::new(Arc::clone(&shared), writer));
+        let for_writer = Arc::clone(&desk);
+        let writer = named("journal").spawn(move || for_writer.run()).map_err(spawn_error)?;
         let for_keeper = Arc::clone(&shared);
         let keeper = named("journal-keeper").spawn(move || keeper::run(&for_keeper)).map_err(spawn_error)?;
         let for_archive = Arc::clone(&shared);
@@ -302,6 +306,7 @@ impl Journal {
             named("journal-archive").spawn(move || archive::run(&for_archive)).map_err(spawn_error)?;
         let inner = Inner {
             shared,
+            desk,
             threads: Mutex::new(Some(Threads { writer, keeper, archive })),
             last_received_at: recovery.last_received_at,
             _lock: lock,
@@ -351,7 +356,14 @@ impl Journal {
         self.shared().marks.acknowledged.subscribe()
     }
 
-    /// Has `observer` called with the durable mark each time it moves, on the writer's thread: the next commit waits until it
+    /// Lets the runtime that calls it write the journal itself whenever commits are small and quick, until the future is dropped: a
+    /// frame then needs no other thread until it is answered. On a runtime with one worker it returns at once, because nothing else
+    /// would be looked after while that one is at the disk.
+    pub async fn lead(&self) {
+        self.inner.desk.lead().await;
+    }
+
+    /// Has `observer` called with the durable mark each time it moves, on the thread that wrote: the next commit waits until it
     /// returns. Only the first observer counts.
     pub fn on_durable(&self, observer: impl Fn(Lsn) + Send + Sync + 'static) {
         if self.shared().marks.observer.set(Box::new(observer)).is_err() {
@@ -405,7 +417,7 @@ impl Journal {
         consumers.iter().map(|(name, lsn)| (name.clone(), *lsn)).collect()
     }
 
-    /// Has `observer` called with the time of every sync, from the writer's thread. Only the first one counts.
+    /// Has `observer` called with the time of every sync, on the thread that wrote. Only the first one counts.
     pub fn observe_syncs(&self, observer: impl Fn(Duration) + Send + Sync + 'static) {
         if self.shared().sync_observer.set(Box::new(observer)).is_err() {
             tracing::debug!("syncs are observed already");
@@ -460,9 +472,12 @@ impl Inner {
                 tracing::error!("a background thread of the journal panicked");
             }
         }
-        match threads.writer.join() {
-            Ok(writer) => finish(shared, &writer),
-            Err(_) => tracing::error!("the journal's writer panicked"),
+        let finished = match threads.writer.join() {
+            Ok(()) => self.desk.with_writer(|writer| finish(shared, writer)),
+            Err(_) => None,
+        };
+        if finished.is_none() {
+            tracing::error!("the journal's writer panicked");
         }
     }
 }

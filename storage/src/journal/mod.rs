@@ -1,7 +1,7 @@
 //! The journal: what was received, in the order received, durable before anybody is told so.
 //!
-//! Sources append [`Batch`]es; one writer thread puts them on stable storage in groups and publishes the
-//! *durable mark*; folds read behind that mark. The journal never decodes a message, never answers a
+//! Sources append [`Batch`]es; one writer puts them on stable storage in groups and publishes the *durable
+//! mark*, on a thread of its own or, while all is calm, on the worker that brought them (`lead`); folds read behind that mark. The journal never decodes a message, never answers a
 //! terminal, and never shows a reader a byte that is not on stable storage.
 //!
 //! # Addresses
@@ -98,6 +98,7 @@ pub(crate) mod format;
 mod fs;
 mod handle;
 mod keeper;
+mod lead;
 mod queue;
 pub mod raw;
 mod reader;

@@ -22,6 +22,8 @@ pub(crate) const GROUP_BYTES_MAX: usize = (2 << 20) - (8 << 10);
 const ROUND_BYTES_MAX: usize = 8 << 20;
 /// So many waiting bytes are written without waiting for more.
 const EAGER_BYTES: usize = 512 << 10;
+/// How long the runtime may lead and get no further before the thread takes over.
+const LOOK: Duration = Duration::from_millis(20);
 /// Group buffers kept for reuse.
 const POOL_MAX: usize = 4;
 
@@ -110,14 +112,24 @@ impl Group {
     }
 }
 
+/// What whoever leads is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Waiting {
-    /// The writer is busy.
+    /// It is busy.
     No,
-    /// The writer sleeps until there is a record.
+    /// It sleeps until there is a record.
     Record,
-    /// The writer lets the window pass; only a lot of bytes should wake it.
+    /// It lets the window pass; only a lot of bytes should wake it.
     Window,
+}
+
+/// Who takes the next round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lead {
+    /// The journal's own thread.
+    Thread,
+    /// A task of the runtime that brings the records ([`super::lead`]).
+    Runtime,
 }
 
 #[derive(Debug)]
@@ -130,7 +142,12 @@ struct State {
     /// Bytes in `groups` and in the writer's hands.
     queued_bytes: usize,
     closing: bool,
+    lead: Lead,
+    /// There is a task that can lead.
+    has_task: bool,
     waiting: Waiting,
+    /// Rounds that were taken, and rounds that became durable: what stands still when nobody gets on.
+    steps: u64,
     pool: Vec<Vec<u8>>,
     records: u64,
     messages: u64,
@@ -151,9 +168,22 @@ pub(crate) struct QueueLimits {
 pub(crate) struct Queue {
     state: Mutex<State>,
     writer: Condvar,
+    /// Rung for the task that leads.
+    task: Notify,
     space: Notify,
     health: AtomicU8,
     limits: QueueLimits,
+}
+
+/// What the journal's thread is woken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// To take a round.
+    Round,
+    /// The runtime led and got no further for a while: the thread leads again.
+    Rescue,
+    /// To end: the queue is closed and empty.
+    End,
 }
 
 impl Queue {
@@ -166,13 +196,17 @@ impl Queue {
                 waiting_bytes: 0,
                 queued_bytes: 0,
                 closing: false,
+                lead: Lead::Thread,
+                has_task: false,
                 waiting: Waiting::No,
+                steps: 0,
                 pool: Vec::new(),
                 records: 0,
                 messages: 0,
                 last_received_at_ms,
             }),
             writer: Condvar::new(),
+            task: Notify::new(),
             space: Notify::new(),
             health: AtomicU8::new(Health::Ok as u8),
             limits,
@@ -255,28 +289,51 @@ impl Queue {
         if wake {
             state.waiting = Waiting::No;
         }
+        let lead = state.lead;
         on_appended(end);
         drop(guard);
         // Not under the lock, which is the first thing that the writer takes.
         if wake {
-            self.writer.notify_all();
+            self.wake(lead);
         }
         Ok(end)
     }
 
-    /// Waits until there is something to write and `not_before` has passed (or a lot is waiting), and takes it; `None`
-    /// once the queue is closed and empty.
-    pub(crate) fn next_round(&self, not_before: Instant) -> Option<VecDeque<Group>> {
+    fn wake(&self, lead: Lead) {
+        match lead {
+            Lead::Thread => self.writer.notify_all(),
+            Lead::Runtime => self.task.notify_one(),
+        }
+    }
+
+    /// Waits, as the journal's thread, until there is something to write and `not_before` has passed (or a lot is waiting), or until
+    /// the runtime needs to be rescued. The round is taken with [`Queue::take_round`], under the writer's lock.
+    pub(crate) fn wait_round(&self, not_before: Instant) -> Call {
         let mut state = self.state();
         loop {
+            if state.lead == Lead::Runtime {
+                let (steps, had_work) = (state.steps, state.queued_bytes > 0);
+                let timeout;
+                (state, timeout) =
+                    self.writer.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner);
+                let stands =
+                    timeout.timed_out() && had_work && state.queued_bytes > 0 && state.steps == steps;
+                if stands && state.lead == Lead::Runtime {
+                    state.lead = Lead::Thread;
+                    state.waiting = Waiting::No;
+                    return Call::Rescue;
+                }
+                continue;
+            }
             let window = not_before.saturating_duration_since(Instant::now());
             if state.closing || state.waiting_bytes >= EAGER_BYTES || window.is_zero() {
-                if !state.groups.is_empty() {
+                // What the runtime could not write counts, too: it is in the writer's hands.
+                if state.queued_bytes > 0 {
                     state.waiting = Waiting::No;
-                    return Some(take_round(&mut state));
+                    return Call::Round;
                 }
                 if state.closing {
-                    return None;
+                    return Call::End;
                 }
                 state.waiting = Waiting::Record;
                 state = self.writer.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -288,11 +345,59 @@ impl Queue {
         }
     }
 
-    /// Takes what is there without waiting.
-    #[cfg(test)]
-    pub(crate) fn try_round(&self) -> Option<VecDeque<Group>> {
+    /// Takes what is there without waiting. Whoever takes it must hold the writer from before that until it is written: rounds are
+    /// written in the order of addresses.
+    pub(crate) fn take_round(&self) -> Option<VecDeque<Group>> {
         let mut state = self.state();
         (!state.groups.is_empty()).then(|| take_round(&mut state))
+    }
+
+    /// Takes what is there, as the task that leads, under the writer's lock; `None` when there is nothing, or the thread leads.
+    pub(crate) fn take_round_leading(&self) -> Option<VecDeque<Group>> {
+        let mut state = self.state();
+        if state.lead != Lead::Runtime {
+            return None;
+        }
+        if state.groups.is_empty() {
+            state.waiting = Waiting::Record;
+            return None;
+        }
+        state.waiting = Waiting::No;
+        Some(take_round(&mut state))
+    }
+
+    /// Waits, as the task that leads, until it is rung for.
+    pub(crate) async fn rung(&self) {
+        self.task.notified().await;
+    }
+
+    /// Says whether there is a task that can lead. Without one the thread leads again.
+    pub(crate) fn set_task(&self, has_task: bool) {
+        self.state().has_task = has_task;
+        if !has_task {
+            self.lead_by_thread();
+        }
+    }
+
+    /// Gives the lead to the runtime, if it has a task for that.
+    pub(crate) fn lead_by_runtime(&self) {
+        let mut state = self.state();
+        if !state.has_task || state.closing || state.lead == Lead::Runtime {
+            return;
+        }
+        state.lead = Lead::Runtime;
+        state.waiting = if state.groups.is_empty() { Waiting::Record } else { Waiting::No };
+        let is_waited_for = state.waiting == Waiting::No;
+        drop(state);
+        if is_waited_for {
+            self.task.notify_one();
+        }
+    }
+
+    /// Gives the lead to the journal's thread.
+    pub(crate) fn lead_by_thread(&self) {
+        self.state().lead = Lead::Thread;
+        self.writer.notify_all();
     }
 
     /// Waits while the health is [`Health::DiskFull`], at most `timeout`; false once the queue is being closed.
@@ -309,6 +414,7 @@ impl Queue {
     pub(crate) fn written(&self, groups: impl Iterator<Item = Group>) {
         let mut state = self.state();
         let was_tight = state.queued_bytes > self.limits.queue_max / 2;
+        state.steps += 1;
         for mut group in groups {
             state.queued_bytes -= group.records_len;
             if state.pool.len() < POOL_MAX {
@@ -341,7 +447,10 @@ impl Queue {
 
     /// Refuses appends from now on and lets the writer finish.
     pub(crate) fn close(&self) {
-        self.state().closing = true;
+        let mut state = self.state();
+        state.closing = true;
+        state.lead = Lead::Thread;
+        drop(state);
         self.writer.notify_all();
         self.space.notify_waiters();
     }
@@ -369,6 +478,7 @@ fn take_round(state: &mut State) -> VecDeque<Group> {
         count += 1;
     }
     state.waiting_bytes -= taken;
+    state.steps += 1;
     let rest = state.groups.split_off(count);
     std::mem::replace(&mut state.groups, rest)
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::format::{COMMIT_LEN, SEGMENT_HEADER_LEN, SegmentHeader, Totals, seal_group};
 use super::fs::{is_disk_full, write_all_at};
@@ -19,6 +19,12 @@ use super::segments::Segment;
 const PAGE_LEN: u64 = 4_096;
 /// Failures in a row after which nothing is taken any more.
 const FAILURES_MAX: u32 = 2;
+
+/// A round of at most so many bytes, written in at most this time, is a calm one.
+const CALM_BYTES_MAX: usize = 32 << 10;
+const CALM_MAX: Duration = Duration::from_millis(2);
+/// So many calm rounds in a row, and the next will be calm, too.
+const CALM_ROUNDS: u32 = 32;
 
 /// Where writing goes on; what recovery hands to the writer.
 #[derive(Debug)]
@@ -52,36 +58,56 @@ pub(crate) struct Writer {
     /// The current segment was made in a hurry; a prepared one replaces it as soon as there is one.
     provisional: bool,
     failures: u32,
+    /// What was taken from the queue and could not be written yet.
+    in_hand: VecDeque<Group>,
+    /// Small and quick rounds since the last other one.
+    calm_rounds: u32,
 }
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, position: Position) -> Self {
         let provisional = position.current.as_ref().is_none_or(|segment| !segment.prepared);
-        Self { shared, position, provisional, failures: 0 }
+        Self { shared, position, provisional, failures: 0, in_hand: VecDeque::new(), calm_rounds: 0 }
     }
 
-    /// Writes rounds until the queue is closed and empty, or writing has failed for good.
-    pub(crate) fn run(mut self) -> Self {
-        let window = self.shared.window;
-        let mut not_before = Instant::now();
-        while let Some(mut groups) = self.shared.queue.next_round(not_before) {
-            not_before = Instant::now() + window;
-            self.shared.acknowledge_before_sync(&groups);
-            loop {
-                match self.attempt(&mut groups) {
-                    Outcome::Done => break,
-                    Outcome::Failed => return self,
-                    Outcome::DiskFull => {
-                        while self.shared.queue.health() == Health::DiskFull {
-                            if !self.shared.queue.wait_disk(self.shared.disk_poll) {
-                                return self;
-                            }
-                        }
-                    }
-                }
-            }
+    /// Writes what is in hand, or else what waits.
+    pub(crate) fn round(&mut self) -> Outcome {
+        if self.in_hand.is_empty() {
+            self.in_hand = self.shared.queue.take_round().unwrap_or_default();
+            self.shared.acknowledge_before_sync(&self.in_hand);
         }
-        self
+        self.write_in_hand()
+    }
+
+    /// As [`Writer::round`], as the task that leads; `None` when there is nothing to do, or the thread is to do it.
+    pub(crate) fn round_leading(&mut self) -> Option<Outcome> {
+        if !self.in_hand.is_empty() {
+            return None;
+        }
+        self.in_hand = self.shared.queue.take_round_leading()?;
+        self.shared.acknowledge_before_sync(&self.in_hand);
+        Some(self.write_in_hand())
+    }
+
+    fn write_in_hand(&mut self) -> Outcome {
+        let begun = Instant::now();
+        let mut groups = std::mem::take(&mut self.in_hand);
+        let is_small = groups.iter().map(|group| group.records_len).sum::<usize>() <= CALM_BYTES_MAX;
+        let outcome = self.attempt(&mut groups);
+        self.in_hand = groups;
+        let is_calm = is_small && outcome == Outcome::Done && begun.elapsed() <= CALM_MAX;
+        self.calm_rounds = if is_calm { self.calm_rounds.saturating_add(1) } else { 0 };
+        outcome
+    }
+
+    /// Whoever led got no further for a while.
+    pub(crate) const fn disturbed(&mut self) {
+        self.calm_rounds = 0;
+    }
+
+    /// Whether the last rounds were small and quick: then a worker of the runtime may write the next ones between two reads.
+    pub(crate) const fn is_calm(&self) -> bool {
+        self.calm_rounds >= CALM_ROUNDS
     }
 
     /// Where the journal ends now.

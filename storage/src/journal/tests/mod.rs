@@ -4,6 +4,7 @@ mod basics;
 mod copies;
 mod files;
 mod format;
+mod lead;
 mod model;
 mod raw_blocks;
 mod sim_fs;

@@ -53,7 +53,7 @@ impl Life {
     /// Writes what is waiting.
     pub(super) fn round(&mut self) -> Outcome {
         if self.in_hand.is_empty() {
-            self.in_hand = self.shared.queue.try_round().unwrap_or_default();
+            self.in_hand = self.shared.queue.take_round().unwrap_or_default();
         }
         self.writer.attempt(&mut self.in_hand)
     }
@@ -61,7 +61,7 @@ impl Life {
     /// Whether a round would write something.
     fn has_work(&mut self) -> bool {
         if self.in_hand.is_empty() {
-            self.in_hand = self.shared.queue.try_round().unwrap_or_default();
+            self.in_hand = self.shared.queue.take_round().unwrap_or_default();
         }
         !self.in_hand.is_empty()
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::format::{COMMIT_LEN, RECORD_BYTES_MAX, SEGMENT_HEADER_LEN};
 use super::fs::{Fs, RealFs, is_disk_full};
 use super::keeper::{self, Bell};
 use super::lead::Desk;
+use super::marks::Marks;
 use super::queue::{AppendError, GROUP_BYTES_MAX, Group, Health, Queue, QueueLimits};
 use super::reader::Reader;
 use super::recovery::{self, Recovery};
@@ -77,84 +78,6 @@ pub struct CheckpointError {
     pub checkpoint: Lsn,
     /// Where the journal ends.
     pub durable: Lsn,
-}
-
-type MarkObserver = Box<dyn Fn(Lsn) + Send + Sync>;
-
-/// How far the journal is, for appenders and for readers.
-pub(crate) struct Marks {
-    acknowledged: watch::Sender<Lsn>,
-    observer: OnceLock<MarkObserver>,
-    readable: AtomicU64,
-    lock: Mutex<()>,
-    moved: Condvar,
-    closed: AtomicU64,
-}
-
-impl fmt::Debug for Marks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Marks").field("readable", &self.readable).finish_non_exhaustive()
-    }
-}
-
-impl Marks {
-    fn new(at: u64) -> Self {
-        Self {
-            acknowledged: watch::Sender::new(Lsn(at)),
-            observer: OnceLock::new(),
-            readable: AtomicU64::new(at),
-            lock: Mutex::new(()),
-            moved: Condvar::new(),
-            closed: AtomicU64::new(0),
-        }
-    }
-
-    /// The address up to which everything is on stable storage.
-    pub(crate) fn readable(&self) -> u64 {
-        self.readable.load(Ordering::Acquire)
-    }
-
-    /// Says that everything before `lsn` is on stable storage.
-    pub(crate) fn publish(&self, lsn: u64) {
-        self.readable.store(lsn, Ordering::Release);
-        self.acknowledge(lsn);
-        self.wake();
-    }
-
-    fn acknowledge(&self, lsn: u64) {
-        let has_moved = self.acknowledged.send_if_modified(|mark| {
-            let later = mark.0 < lsn;
-            mark.0 = mark.0.max(lsn);
-            later
-        });
-        if let Some(observer) = self.observer.get().filter(|_| has_moved) {
-            observer(Lsn(lsn));
-        }
-    }
-
-    /// Wakes waiting readers.
-    pub(crate) fn wake(&self) {
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
-        self.moved.notify_all();
-    }
-
-    /// Waits until something lies behind `lsn`, at most `timeout`, not at all once closed; returns the mark.
-    pub(crate) fn wait_beyond(&self, lsn: u64, timeout: Duration) -> u64 {
-        let mark = self.readable();
-        if mark > lsn || timeout.is_zero() {
-            return mark;
-        }
-        let guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = |_: &mut ()| self.readable() <= lsn && self.closed.load(Ordering::Acquire) == 0;
-        let waited = self.moved.wait_timeout_while(guard, timeout, waiting);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
-        self.readable()
-    }
-
-    fn close(&self) {
-        self.closed.store(1, Ordering::Release);
-        self.wake();
-    }
 }
 
 type SyncObserver = Box<dyn Fn(Duration) + Send + Sync>;
@@ -347,13 +270,13 @@ impl Journal {
     /// The durable mark: everything before it is on stable storage and may be acknowledged.
     #[must_use]
     pub fn durable(&self) -> Lsn {
-        *self.shared().marks.acknowledged.borrow()
+        self.shared().marks.acknowledged()
     }
 
     /// The durable mark as it moves.
     #[must_use]
     pub fn subscribe_durable(&self) -> watch::Receiver<Lsn> {
-        self.shared().marks.acknowledged.subscribe()
+        self.shared().marks.subscribe()
     }
 
     /// Lets the runtime that calls it write the journal itself whenever commits are small and quick, until the future is dropped: a
@@ -366,9 +289,7 @@ impl Journal {
     /// Has `observer` called with the durable mark each time it moves, on the thread that wrote: the next commit waits until it
     /// returns. Only the first observer counts.
     pub fn on_durable(&self, observer: impl Fn(Lsn) + Send + Sync + 'static) {
-        if self.shared().marks.observer.set(Box::new(observer)).is_err() {
-            tracing::debug!("the durable mark is observed already");
-        }
+        self.shared().marks.observe(Box::new(observer));
     }
 
     /// Waits until the queue is at least half empty and the journal healthy, or will never be healthy again.

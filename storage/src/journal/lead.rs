@@ -50,7 +50,9 @@ impl Desk {
                 writer.disturbed();
             }
             not_before = Instant::now() + self.shared.window;
-            let outcome = writer.round();
+            // The disk was full for the runtime: then there is nothing to try before there is space.
+            let is_stuck = writer.has_in_hand() && queue.health() == Health::DiskFull;
+            let outcome = if is_stuck { Outcome::DiskFull } else { writer.round() };
             let is_calm = writer.is_calm();
             drop(writer);
             match outcome {

@@ -99,6 +99,7 @@ mod fs;
 mod handle;
 mod keeper;
 mod lead;
+mod marks;
 mod queue;
 pub mod raw;
 mod reader;

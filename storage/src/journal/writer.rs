@@ -100,6 +100,11 @@ impl Writer {
         outcome
     }
 
+    /// Whether something was taken that could not be written yet.
+    pub(crate) fn has_in_hand(&self) -> bool {
+        !self.in_hand.is_empty()
+    }
+
     /// Whoever led got no further for a while.
     pub(crate) const fn disturbed(&mut self) {
         self.calm_rounds = 0;

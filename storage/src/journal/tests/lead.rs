@@ -53,7 +53,7 @@ impl Rig {
             *note.lock().unwrap() = name;
         });
         let runtime =
-            Builder::new_multi_thread().worker_threads(2).thread_name("worker").enable_io().build().unwrap();
+            Builder::new_multi_thread().worker_threads(2).thread_name("worker").enable_all().build().unwrap();
         let task = lead(&runtime, &journal);
         Self { journal, fs, runtime, task, last, panics, sent: 0 }
     }
@@ -184,7 +184,34 @@ fn sockets_are_read_while_the_worker_that_did_so_stands_at_a_slow_disk() {
 }
 
 #[test]
-fn a_disk_that_was_full_for_the_runtime_is_waited_for_by_the_thread() {
+fn a_disk_that_was_full_for_the_runtime_is_not_tried_again_before_there_is_space() {
+    let mut rig = Rig::new();
+    rig.calm_down();
+    // The keeper finds no space either, so that nothing is tried until it does.
+    rig.fs.set_free_bytes(0);
+    let call = rig.fs.calls();
+    rig.fs.plan(call, Fault::DiskFull);
+    let sent = rig.next(20);
+    let end = sent.with_batch(|batch| rig.journal.append(batch)).unwrap();
+    while rig.journal.health() == Health::Ok {
+        std::thread::yield_now();
+    }
+    // The thread has the lead by the time that another task of the runtime has had its turns.
+    let durable = rig.journal.subscribe_durable();
+    let quiet = Duration::from_millis(50);
+    let tried = rig.runtime.block_on(async {
+        let mut durable = durable;
+        tokio::time::timeout(quiet, durable.wait_for(|mark| *mark >= end)).await.is_ok()
+    });
+    assert!(!tried, "written while the disk was full");
+    rig.fs.set_free_bytes(u64::MAX);
+    wait_durable(&rig.journal, end);
+    rig.journal.close();
+    assert_eq!(rig.journal.stats().write_failures, 1);
+}
+
+#[test]
+fn what_the_runtime_could_not_write_is_written_by_the_thread() {
     for fault in [Fault::DiskFull, Fault::Error] {
         let mut rig = Rig::new();
         rig.calm_down();

@@ -22,7 +22,7 @@ declare module "vitest" {
 }
 
 const CARS = 60;
-const START_MOST_MS = 60_000;
+const START_MOST_MS = 150_000;
 /** It steps back for everything else, also for the tests beside. */
 const JUDGE_MOST_MS = 240_000;
 const JUDGING_LOOK_MS = 1_500;

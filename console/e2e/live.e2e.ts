@@ -7,7 +7,7 @@ import { openBrowser, Visitor } from "./browser";
 import { driveCar, PLATE } from "./car";
 
 /** The map's feed goes out each second. */
-const NEWS_MOST_MS = 20_000;
+const NEWS_MOST_MS = 60_000;
 
 let browser: Browser;
 beforeAll(async () => {

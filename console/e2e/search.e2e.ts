@@ -66,7 +66,7 @@ async function settled(map: Locator): Promise<void> {
       const isStill = now === before;
       before = now;
       return isStill;
-    }, { interval: 300, timeout: 10_000 })
+    }, { interval: 300 })
     .toBe(true);
 }
 

@@ -7,6 +7,7 @@
 mod http;
 mod parts;
 mod readings;
+mod service;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -236,6 +237,13 @@ impl Server {
         Arc::clone(&self.registry)
     }
 
+    /// Tells the service manager, if there is one, that terminals can connect, and as long as it is awaited that the journal stores
+    /// what they send. Never returns.
+    pub async fn report_to_manager(&self) {
+        service::ready();
+        service::watch(&self.journal).await;
+    }
+
     /// Stops in order: no new links, replies of what is durable sent, superior platforms fed, the mirror ended, folds caught up, journal flushed and closed,
     /// tracks sealed, HTTP last.
     ///
@@ -244,6 +252,7 @@ impl Server {
     /// stopped then.
     pub async fn stop(self) -> anyhow::Result<()> {
         let Self { journal, tracks, driver, trackers, acks, feeding, rest, http, registry, .. } = self;
+        service::stopping();
         trackers.end().await;
         acks.end().await;
         feeding.end().await;

@@ -24,7 +24,7 @@ declare module "vitest" {
 const CARS = 60;
 const START_MOST_MS = 150_000;
 /** It steps back for everything else, also for the tests beside. */
-const JUDGE_MOST_MS = 240_000;
+const JUDGE_MOST_MS = 480_000;
 const JUDGING_LOOK_MS = 1_500;
 const CONFIG = '[trackers]\nlisten = "127.0.0.1:0"\n[mqtt]\nlisten = "127.0.0.1:0"\n[http]\nlisten = "127.0.0.1:0"\n';
 /** What the demonstration says once its three weeks of history have arrived and its cars drive. */

@@ -45,7 +45,10 @@ async fn serve(config: Config) -> anyhow::Result<Outcome> {
     let mut signals = StopSignals::listen()?;
     let server = Server::start(config, crate::server::Mode::Serve).await?;
     announce(&server);
-    signals.told_to_stop().await;
+    tokio::select! {
+        () = signals.told_to_stop() => {}
+        () = server.report_to_manager() => {}
+    }
     tracing::info!("stopping");
     server.stop().await?;
     Ok(Outcome::Good)
@@ -88,6 +91,8 @@ pub(super) fn announce(server: &Server) {
 pub(super) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+    /// Reads certificates again where there are any, see [`crate::tls`]; without them, too, it ends nothing.
+    hangup: Signal,
 }
 
 impl StopSignals {
@@ -97,14 +102,18 @@ impl StopSignals {
         Ok(Self {
             terminate: signal(SignalKind::terminate()).context("can't listen to SIGTERM")?,
             interrupt: signal(SignalKind::interrupt()).context("can't listen to SIGINT")?,
+            hangup: signal(SignalKind::hangup()).context("can't listen to SIGHUP")?,
         })
     }
 
     /// Returns when the process is told to end, or was told since the listening began.
     pub(super) async fn told_to_stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => tracing::info!("told to reload: certificates are read again, other keys at the next start"),
+            }
         }
     }
 }

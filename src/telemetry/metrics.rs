@@ -412,6 +412,19 @@ mod tests {
     }
 
     #[test]
+    fn the_alerts_are_about_metrics_that_there_are() {
+        let alerts = include_str!("../../config/deploy/alerts.yml");
+        let is_of_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let named: Vec<&str> =
+            alerts.split(|c| !is_of_name(c)).filter(|word| word.starts_with("motorpool_")).collect();
+        assert!(named.len() > 10, "{named:?}");
+        for name in named {
+            let name = name.strip_suffix("_bucket").unwrap_or(name);
+            assert!(Metric::ALL.iter().any(|metric| metric.name() == name), "{name}");
+        }
+    }
+
+    #[test]
     fn names_follow_the_conventions_and_are_unique() {
         for (at, metric) in Metric::ALL.iter().enumerate() {
             assert!(metric.name().starts_with("motorpool_"), "{metric:?}");

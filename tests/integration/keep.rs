@@ -12,15 +12,11 @@ use motorpool::tracks::Tracks;
 use motorpool_protocols::{Fix, Protocol, UtcMillis};
 use serde_json::Value;
 
-use crate::support::{MOTORPOOL, Served, motorpool, motorpool_ok, scratch, wait_until};
+use crate::support::{MOTORPOOL, Served, can_inject, motorpool, motorpool_ok, scratch, text, wait_until};
 
 /// 2019-03-01T00:00:00Z.
 const LONG_AGO: i64 = 1_551_398_400_000;
 const DAY_MS: i64 = 86_400_000;
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
 
 /// Load over real links, in a process of its own.
 fn load(server: &Served, seconds: &str) -> Child {
@@ -446,16 +442,6 @@ fn damaged_files_are_found_named_and_survived() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("manifest.json is missing"));
     assert!(data.join(&file).exists(), "nothing was changed");
-}
-
-/// Whether system calls can be made to fail here.
-fn can_inject() -> bool {
-    let works = Command::new("strace").args(["-D", "-o", "/dev/null", "true"]).status();
-    let works = works.is_ok_and(|status| status.success());
-    if !works {
-        println!("SKIPPED: strace is not there or may not trace");
-    }
-    works
 }
 
 #[test]

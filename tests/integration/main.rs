@@ -16,6 +16,7 @@ mod mqtt_listener;
 mod mqtt_support;
 mod restart;
 mod roundtrip;
+mod service_manager;
 mod supervision;
 mod support;
 mod terminal;

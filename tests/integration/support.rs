@@ -280,6 +280,21 @@ pub(crate) fn wait_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Whether system calls can be made to fail here.
+pub(crate) fn can_inject() -> bool {
+    let works = Command::new("strace").args(["-D", "-o", "/dev/null", "true"]).status();
+    let works = works.is_ok_and(|status| status.success());
+    if !works {
+        println!("SKIPPED: strace is not there or may not trace");
+    }
+    works
+}
+
 /// A file of the shared material, or `None` (said loudly) when it is not beside the checkout.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);

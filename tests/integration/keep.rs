@@ -47,6 +47,17 @@ fn end_of(load: Child) {
     assert_eq!(report["lost"], 0, "{report}");
 }
 
+/// Loads until there are so many rows, however slow the machine is.
+fn load_rows(server: &Served, rows_min: f64) {
+    let fixes = || {
+        server.wait_consumed();
+        server.metric("motorpool_fixes_decoded_total")
+    };
+    while fixes() <= rows_min {
+        end_of(load(server, "1"));
+    }
+}
+
 /// The rows of an export.
 fn rows(data: &Path, arguments: &[&str]) -> Vec<String> {
     let mut all = vec!["tracks", "export", "--data", text(data), "--format", "csv"];
@@ -95,8 +106,7 @@ fn a_backup_under_load_is_restored_elsewhere_with_everything_acknowledged_before
     let small =
         [("MOTORPOOL__TRACKS__MEMORY_ROWS_MAX", "2000"), ("MOTORPOOL__TRACKS__COMPACT_FILES_MIN", "2")];
     let server = Served::start_with(folder.path(), &small);
-    end_of(load(&server, "1"));
-    server.wait_consumed();
+    load_rows(&server, 1_000.0);
     let acknowledged = rows(folder.path(), &[]);
     assert!(acknowledged.len() > 1_000, "{}", acknowledged.len());
 
@@ -468,7 +478,7 @@ fn a_disk_that_is_full_during_a_flush_is_waited_out() {
         "inject=openat:error=ENOSPC:when=1..2",
     ];
     let server = Served::start_under(data, &wrapper, &[("MOTORPOOL__TRACKS__MEMORY_ROWS_MAX", "1000")]);
-    end_of(load(&server, "1"));
+    load_rows(&server, 1_000.0);
     wait_until(|| server.has_logged("No space left on device").then_some(()));
     wait_until(|| (server.metric("motorpool_fixes_stored") > 0.0).then_some(()));
     server.wait_consumed();

@@ -70,10 +70,9 @@ lint:
 built:
 	$(CARGO) test --workspace --features fault-injection --no-run --quiet
 
-# More threads than cores: most tests wait. They step back for the browser, in front of which a living server judges its history at the
-# same priority: threads that are wanted all the time would leave it a twentieth of a core.
+# More threads than cores: most tests wait.
 unit: recipes
-	RUST_TEST_THREADS=4 nice -n 10 $(CARGO) test --workspace --features fault-injection --no-fail-fast
+	RUST_TEST_THREADS=4 $(CARGO) test --workspace --features fault-injection --no-fail-fast
 
 # What the recipes of exports/recipes are run with; without Python the test of them says that it was skipped.
 recipes: target/python/.installed

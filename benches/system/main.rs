@@ -5,15 +5,18 @@
 //! generator, each a process of its own, and prints one line of JSON for each figure. Where the budget speaks
 //! of one core, the server is pinned to processor 0 and the generator to processor 1. `4r` and `4cr`, only when named, are 4 and 4c
 //! with the threads between a frame and its answer at real-time priority (which root may give): what is left when nothing else of
-//! the machine makes them wait, the server's own work in the background among it.
+//! the machine makes them wait, the server's own work in the background among it. Beside line 4 stands what the least server there can
+//! be does under the same load right after: see [`floor`].
 
 #![expect(clippy::unwrap_used, reason = "a bench stops at the first thing that goes wrong")]
 
+mod floor;
+mod served;
+
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use motorpool::config;
@@ -22,10 +25,16 @@ use motorpool::tracks::Tracks;
 use motorpool_protocols::{Fix, UtcMillis};
 use serde_json::{Value, json};
 
-const MOTORPOOL: &str = env!("CARGO_BIN_EXE_motorpool");
+use floor::Floor;
+use served::Served;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [role, folder] = arguments.as_slice()
+        && role == floor::ROLE
+    {
+        return floor::serve(Path::new(folder));
+    }
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let wanted = |line: &str| {
         let named: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
@@ -150,11 +159,13 @@ fn live_links(duration_s: u32, processors: Processors) {
     let cores = (server.cpu_s() - cpu) / begun.elapsed().as_secs_f64();
     let (commit_p50_ms, commit_p99_ms) = server.commit_ms();
     let (sync_p50_ms, sync_p99_ms) = sync_ms(folder.path());
+    let floor = floor_ack_ms(duration_s);
     print(&json!({
         "line": 4, "quantity": "ack at 15,000 live links x 1 Hz", "processors": format!("{processors:?}"),
         "commit_p50_ms": commit_p50_ms, "commit_p99_ms": commit_p99_ms,
         "ack_p50_ms": report["ack_ms"]["p50"], "ack_p99_ms": report["ack_ms"]["p99"], "lost": report["lost"],
         "fdatasync_p50_ms": sync_p50_ms, "fdatasync_p99_ms": sync_p99_ms, "server_cores": cores,
+        "floor_ack_p50_ms": floor["p50"], "floor_ack_p99_ms": floor["p99"],
     }));
     if matches!(processors, Processors::Undisturbed) {
         return;
@@ -180,15 +191,25 @@ fn live_links_while_merging(devices: u32, duration_s: u32, processors: Processor
         server.metric("motorpool_track_rows_merged_total") - before,
         server.metric("motorpool_track_rows_loose"),
     );
+    let floor = floor_ack_ms(duration_s);
     print(&json!({
         "line": 4, "quantity": "ack at 15,000 live links x 1 Hz while a day is merged", "rows_of_the_day": rows,
         "processors": format!("{processors:?}"),
         "ack_p50_ms": report["ack_ms"]["p50"], "ack_p99_ms": report["ack_ms"]["p99"], "lost": report["lost"],
         "commit_p50_ms": commit_p50_ms, "commit_p99_ms": commit_p99_ms,
         "fdatasync_p50_ms": sync_p50_ms, "fdatasync_p99_ms": sync_p99_ms,
+        "floor_ack_p50_ms": floor["p50"], "floor_ack_p99_ms": floor["p99"],
         // Nothing merged and nothing loose: the merge was over before the load began, and the figure means nothing.
         "rows_merged_meanwhile": merged, "rows_still_loose": loose,
     }));
+}
+
+/// What the machine can do for the load of line 4 at all, in this hour.
+fn floor_ack_ms(duration_s: u32) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let floor = Floor::start(folder.path());
+    let load = ["--vehicles", "15000", "--interval", "1"];
+    served::simulate(floor.trackers(), None, &load, duration_s)["ack_ms"].clone()
 }
 
 /// Line 7 over HTTP, each request on a connection of its own, while 15,000 links bring a fix a second each.
@@ -316,160 +337,4 @@ fn sync_ms(folder: &Path) -> (f64, f64) {
         .collect();
     times.sort_unstable();
     (times[GROUPS / 2].as_secs_f64() * 1e3, times[GROUPS * 99 / 100].as_secs_f64() * 1e3)
-}
-
-/// A server process.
-struct Served {
-    child: Child,
-    trackers: String,
-    http: String,
-    token: String,
-}
-
-impl Served {
-    fn start(data: &Path, pinned_to: Option<u32>) -> Self {
-        let mut child = command(pinned_to)
-            .args(["serve", "--data"])
-            .arg(data)
-            .env("MOTORPOOL__TRACKERS__LISTEN", "127.0.0.1:0")
-            .env("MOTORPOOL__MQTT__LISTEN", "127.0.0.1:0")
-            .env("MOTORPOOL__HTTP__LISTEN", "127.0.0.1:0")
-            .env("MOTORPOOL__TRACKERS__UNAUTHENTICATED_LINKS_PER_IP_MAX", "18000")
-            .env("MOTORPOOL_LOG", "warn")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert!(lines.by_ref().map_while(Result::ok).any(|line| line.starts_with("API token")));
-        std::thread::spawn(move || lines.for_each(drop));
-        let addresses: Value =
-            serde_json::from_slice(&fs::read(data.join("addresses.json")).unwrap()).unwrap();
-        let text = |key: &str| addresses[key].as_str().unwrap().to_owned();
-        let token = fs::read_to_string(data.join("api-token")).unwrap().trim().to_owned();
-        Self { child, trackers: text("trackers"), http: text("http"), token }
-    }
-
-    fn simulate(&self, pinned_to: Option<u32>, load: &[&str], duration_s: u32) -> Value {
-        let output = command(pinned_to)
-            .args(["simulate", "--protocol", "jt808", "--to", &self.trackers, "--json"])
-            .args(["--api", &format!("http://{}", self.http), "--enrol", &self.token])
-            .args(["--duration", &duration_s.to_string()])
-            .args(load)
-            .output()
-            .unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let last =
-            text.lines().last().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-        serde_json::from_str(last).unwrap()
-    }
-
-    /// Makes `count` more devices known: vehicles that never connect.
-    fn enrol_fleet(&self, count: u32) {
-        let devices: Vec<Value> =
-            (0..count).map(|at| json!({"terminal": format!("0190{at:08}"), "protocol": "jt808"})).collect();
-        for chunk in devices.chunks(5_000) {
-            self.request("POST", "/api/v1/devices", &json!({ "devices": chunk }).to_string());
-        }
-    }
-
-    fn wait_consumed(&self) {
-        loop {
-            let status: Value = serde_json::from_str(&self.request("GET", "/api/v1/status", "")).unwrap();
-            if status["journal"]["consumed_lsn"] == status["journal"]["durable_lsn"] {
-                return;
-            }
-            // Slower than the limit of requests of one token.
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// The value of a metric without labels.
-    fn metric(&self, name: &str) -> f64 {
-        let text = self.request("GET", "/metrics", "");
-        let value = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
-        text.lines().find_map(value).unwrap_or_else(|| panic!("no metric {name}"))
-    }
-
-    /// What writing and syncing a group took while the server ran: median and 99th percentile, milliseconds, on the straight line
-    /// between the bounds of the histogram. On a quiet disk a sync takes less than one among everything else that a server writes.
-    fn commit_ms(&self) -> (f64, f64) {
-        let text = self.request("GET", "/metrics", "");
-        let bucket = |line: &str| {
-            let (bound_s, count) =
-                line.strip_prefix("motorpool_commit_seconds_bucket{le=\"")?.split_once("\"} ")?;
-            Some((bound_s.parse::<f64>().unwrap(), count.trim().parse::<f64>().unwrap()))
-        };
-        let buckets: Vec<(f64, f64)> = text.lines().filter_map(bucket).collect();
-        let all = buckets.last().map_or(0.0, |(_, count)| *count);
-        let percentile = |part: f64| {
-            let (mut below_s, mut below) = (0.0, 0.0);
-            for (bound_s, count) in &buckets {
-                if *count >= all * part {
-                    return 1e3
-                        * (below_s + (bound_s - below_s) * (all * part - below) / (count - below).max(1.0));
-                }
-                (below_s, below) = (*bound_s, *count);
-            }
-            f64::NAN
-        };
-        (percentile(0.5), percentile(0.99))
-    }
-
-    /// The body of the answer. Of HTTP 1.0, which sends it in one piece.
-    fn request(&self, method: &str, path: &str, body: &str) -> String {
-        use std::io::{Read, Write};
-        let mut socket = std::net::TcpStream::connect(&self.http).unwrap();
-        write!(
-            socket,
-            "{method} {path} HTTP/1.0\r\nHost: bench\r\nAuthorization: Bearer {}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            self.token,
-            body.len()
-        )
-        .unwrap();
-        let mut text = String::new();
-        socket.read_to_string(&mut text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.split(' ').nth(1).is_some_and(|status| status.starts_with('2')), "{head}\n{body}");
-        body.to_owned()
-    }
-
-    /// CPU seconds used so far, user and system.
-    fn cpu_s(&self) -> f64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let after_name = stat.rsplit_once(')').unwrap().1;
-        let ticks: f64 =
-            after_name.split_whitespace().skip(11).take(2).map(|text| text.parse::<f64>().unwrap()).sum();
-        ticks / 100.0
-    }
-
-    /// The most memory that was ever resident, MiB.
-    fn rss_mib(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1_024.0
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-fn command(pinned_to: Option<u32>) -> Command {
-    match pinned_to {
-        None => Command::new(MOTORPOOL),
-        Some(processor) => {
-            let mut command = Command::new("taskset");
-            command.args(["-c", &processor.to_string(), MOTORPOOL]);
-            command
-        }
-    }
 }

@@ -3,9 +3,20 @@
 //! The runtime's workers carry the links. What computes for milliseconds on one of them makes the frames of thousands wait.
 
 use std::io;
+use std::time::Duration;
 
 use motorpool_storage::priority::step_back;
 use tokio::sync::oneshot;
+
+/// Between two lots of a walk.
+const LOT_PAUSE: Duration = Duration::from_millis(5);
+
+/// Leaves the processor between two lots of a walk over all links or devices, each of a tenth of a millisecond or two. Yielding is not
+/// enough: others run in between, but the worker keeps its processor for as long as the whole walk takes, and the other worker,
+/// when it comes back from the disk, waits for just that one.
+pub(crate) async fn step_aside() {
+    tokio::time::sleep(LOT_PAUSE).await;
+}
 
 /// Runs `work` on a thread called `name`, `nice` below all others (0 to 19). The answer is an error when it panicked; when
 /// nobody waits for it any more, the work goes on to its end.

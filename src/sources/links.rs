@@ -5,8 +5,8 @@
 //! proxy's) loses the one that came back elsewhere, and is closed only when it carried nobody else. A sender of datagrams,
 //! whose address anybody can forge, takes nothing away from a stream.
 //! Deadlines and blocked devices are looked at by one
-//! sweep a second over the table instead of a timer per link, some links at a time: whoever looks at all of them at once makes
-//! frames wait.
+//! sweep a second over the table instead of a timer per link, some links at a time: whoever looks at all of them at once, even
+//! if he lets others run in between, makes frames wait.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -19,6 +19,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
+use crate::background::step_aside;
 use crate::config;
 use crate::ids::{DeviceId, LinkId};
 
@@ -336,13 +337,13 @@ struct Sweep {
 }
 
 impl Sweep {
-    /// Links looked at before others get their turn: a tenth of a millisecond.
+    /// Links looked at in one lot: a tenth of a millisecond.
     const LINKS_AT_ONCE: usize = 256;
 
     /// What `look` finds of the next links; `None` behind the last.
     async fn next<T>(&mut self, table: &Mutex<Table>, look: impl Fn(&Entry) -> Option<T>) -> Option<Vec<T>> {
         if self.after.is_some() {
-            tokio::task::yield_now().await;
+            step_aside().await;
         }
         let begin = self.after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut found = Vec::new();

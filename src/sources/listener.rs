@@ -178,11 +178,15 @@ impl Listener {
         }
         accepting.close();
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
-        while !stop.is_cancelled() {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                _ = sweep.tick() => close_overdue(&context).await,
+        let sweeping = async {
+            loop {
+                sweep.tick().await;
+                close_overdue(&context).await;
             }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = sweeping => {}
         }
         accepting.wait().await;
         context.links.close_all();

@@ -8,7 +8,8 @@
 //!
 //! Memory is bounded: sources are read a page at a time. A merge needs room for as much as it reads, and is put off
 //! while that would not leave [`super::Tracks::keep_free`]. It gives way to those who wait for something: see
-//! [`super::pace`].
+//! [`super::pace`]. Each merge is a thread's that runs only while nobody else wants its processor; where that leaves too many files
+//! unmerged, it is given up, and merges take a share of the processor until they have caught up.
 
 use std::io;
 use std::sync::{Arc, PoisonError};
@@ -18,12 +19,14 @@ use motorpool_protocols::UtcMillis;
 
 use super::encode::{Discard, FileWriter};
 use super::error::{At, TracksError};
+use super::manifest::FileMeta;
 use super::merge::{Merge, Source};
 use super::pace::Pace;
 use super::read::{Cursor, OpenFile};
 use super::row::Partition;
 use super::schema::{Effort, properties};
 use super::store::{DataFile, State, Store};
+use crate::priority::{step_aside, step_back};
 
 /// Files merged at one time.
 const MERGE_FILES_MAX: usize = 32;
@@ -46,6 +49,12 @@ const WAKE_AFTER: Duration = Duration::from_secs(60);
 /// Files of a merge that the system refused are left alone so long.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 
+/// With more files than these to merge, merges are behind: the tiers of a day hold some ten each.
+const BEHIND_FILES: usize = 128;
+
+/// Below all others, on the scale of `nice(1)`: the share of merges that are behind.
+const SHARE_NICE: i32 = 15;
+
 /// Rows merged between two looks at whether to stop or to wait.
 const LOOK_ROWS: usize = 1 << 15;
 
@@ -67,7 +76,8 @@ pub(super) fn run(store: &Store) {
             continue;
         };
         drop(state);
-        match merge(store, &job, Pace::background(store)) {
+        let time = if is_behind(store) { Time::Share } else { Time::Spare };
+        match merge(store, &job, time) {
             Ok(()) => {}
             Err(TracksError::Closed) => return,
             Err(error) => {
@@ -75,6 +85,49 @@ pub(super) fn run(store: &Store) {
                 passed_over.add(&error, &job, store, Instant::now());
             }
         }
+    }
+}
+
+/// Whether files come quicker than they are merged.
+fn is_behind(store: &Store) -> bool {
+    let version = Arc::clone(&store.state().version);
+    version.files.values().flatten().filter(|file| !file.meta.is_final).count() > BEHIND_FILES
+}
+
+/// Whose time a merge takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Time {
+    /// Of the caller, who waits for it.
+    Callers,
+    /// A share of a processor, behind everybody else.
+    Share,
+    /// What nobody else wants.
+    Spare,
+}
+
+impl Time {
+    /// Runs `work` in this time. A thread of its own: who works in spare time can't come back from there, and must hold no lock that
+    /// others wait for.
+    fn spend<T: Send>(
+        self,
+        store: &Store,
+        work: impl FnOnce() -> Result<T, TracksError> + Send,
+    ) -> Result<T, TracksError> {
+        if self == Self::Callers {
+            return work();
+        }
+        std::thread::scope(|scope| {
+            let working =
+                std::thread::Builder::new().name("tracks-merge".to_owned()).spawn_scoped(scope, || {
+                    if self == Self::Spare {
+                        step_aside()
+                    } else {
+                        step_back(SHARE_NICE)
+                    }
+                    work()
+                });
+            working.at(&store.dir)?.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
 }
 
@@ -220,14 +273,15 @@ pub(super) fn merge_all(store: &Store, only: Option<Partition>) -> Result<(), Tr
             let files: Vec<_> = files.iter().take(MERGE_FILES_MAX).map(Arc::clone).collect();
             let is_whole = files.len() == version.files.get(&day).map_or(0, Vec::len);
             drop(version);
-            merge(store, &Job { day, files, is_whole }, Pace::at_once())?;
+            merge(store, &Job { day, files, is_whole }, Time::Callers)?;
         }
     }
     Ok(())
 }
 
-/// Merges the files of `job` into one and commits it. A job whose files are gone by now is no work.
-fn merge(store: &Store, job: &Job, mut pace: Pace) -> Result<(), TracksError> {
+/// Merges the files of `job` into one and commits it. A job whose files are gone by now is no work; one in spare time is given up while
+/// merges are behind.
+fn merge(store: &Store, job: &Job, time: Time) -> Result<(), TracksError> {
     let _merging = store.merging.lock().unwrap_or_else(PoisonError::into_inner);
     let is_current = {
         let state = store.state();
@@ -242,6 +296,31 @@ fn merge(store: &Store, job: &Job, mut pace: Pace) -> Result<(), TracksError> {
     if source_bytes(&job.files) > room(store) {
         return Err(io::Error::from(io::ErrorKind::StorageFull)).at(&store.dir);
     }
+    let Some(merged) = time.spend(store, || write(store, job, time))? else { return Ok(()) };
+    let Merged { mut files, rows, duplicates, mut discard } = merged;
+    files.iter_mut().for_each(|file| file.is_final = job.is_whole);
+    discard.keep();
+    store.commit(
+        |manifest| {
+            manifest.files.retain(|file| job.files.iter().all(|merged| merged.meta.seq != file.seq));
+            manifest.files.extend(files);
+            manifest.duplicates += duplicates;
+        },
+        |state| state.merged_rows += rows,
+    )
+}
+
+/// A merged file that is durable and not yet committed.
+struct Merged {
+    files: Vec<FileMeta>,
+    rows: u64,
+    duplicates: u64,
+    discard: Discard,
+}
+
+/// Writes the rows of `job` as one file; `None` when it was given up.
+fn write(store: &Store, job: &Job, time: Time) -> Result<Option<Merged>, TracksError> {
+    let mut pace = if time == Time::Callers { Pace::at_once() } else { Pace::background(store) };
     let rows: u64 = job.files.iter().map(|file| file.meta.rows).sum();
     let effort = match (job.is_whole, rows <= SMALL_ROWS) {
         (true, true) => Effort::Utmost,
@@ -266,21 +345,15 @@ fn merge(store: &Store, job: &Job, mut pace: Pace) -> Result<(), TracksError> {
             if store.state().is_stopping {
                 return Err(TracksError::Closed);
             }
+            if time == Time::Spare && is_behind(store) {
+                return Ok(None);
+            }
         }
         writer.push(&row?)?;
     }
     let duplicates = merged.duplicates();
-    let mut files = store.settle(vec![(job.day, seq, writer.finish()?)])?;
-    files.iter_mut().for_each(|file| file.is_final = job.is_whole);
-    discard.keep();
-    store.commit(
-        |manifest| {
-            manifest.files.retain(|file| job.files.iter().all(|merged| merged.meta.seq != file.seq));
-            manifest.files.extend(files);
-            manifest.duplicates += duplicates;
-        },
-        |state| state.merged_rows += rows - duplicates,
-    )
+    let files = store.settle(vec![(job.day, seq, writer.finish()?)])?;
+    Ok(Some(Merged { files, rows: rows - duplicates, duplicates, discard }))
 }
 
 #[cfg(test)]

@@ -179,7 +179,8 @@ impl Tracks {
         let store = Arc::new(Store::new(dir, config, manifest));
         let threads = vec![
             spawn("tracks-seal", 5, &store, seal::run).at(dir)?,
-            spawn("tracks-merge", 15, &store, compact::run).at(dir)?,
+            // Its merges have threads of their own, which step aside.
+            spawn("tracks-compact", 0, &store, compact::run).at(dir)?,
         ];
         let handle = Handle { store, threads: Mutex::new(threads), has_writer: AtomicBool::new(false) };
         Ok(Self { handle: Arc::new(handle) })

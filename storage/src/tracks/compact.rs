@@ -50,7 +50,7 @@ const WAKE_AFTER: Duration = Duration::from_secs(60);
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// With more files than these to merge, merges are behind: the tiers of a day hold some ten each.
-const BEHIND_FILES: usize = 128;
+pub(super) const BEHIND_FILES: usize = 128;
 
 /// Below all others, on the scale of `nice(1)`: the share of merges that are behind.
 const SHARE_NICE: i32 = 15;
@@ -96,7 +96,7 @@ fn is_behind(store: &Store) -> bool {
 
 /// Whose time a merge takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Time {
+pub(super) enum Time {
     /// Of the caller, who waits for it.
     Callers,
     /// A share of a processor, behind everybody else.
@@ -311,15 +311,15 @@ fn merge(store: &Store, job: &Job, time: Time) -> Result<(), TracksError> {
 }
 
 /// A merged file that is durable and not yet committed.
-struct Merged {
+pub(super) struct Merged {
     files: Vec<FileMeta>,
-    rows: u64,
+    pub(super) rows: u64,
     duplicates: u64,
     discard: Discard,
 }
 
 /// Writes the rows of `job` as one file; `None` when it was given up.
-fn write(store: &Store, job: &Job, time: Time) -> Result<Option<Merged>, TracksError> {
+pub(super) fn write(store: &Store, job: &Job, time: Time) -> Result<Option<Merged>, TracksError> {
     let mut pace = if time == Time::Callers { Pace::at_once() } else { Pace::background(store) };
     let rows: u64 = job.files.iter().map(|file| file.meta.rows).sum();
     let effort = match (job.is_whole, rows <= SMALL_ROWS) {

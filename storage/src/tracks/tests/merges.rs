@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::super::compact::{BEHIND_FILES, Job, Time, write};
 use super::*;
 
 /// A rig with `files` small files of one day, too young to be merged, and no room for a merge.
@@ -41,6 +42,30 @@ fn files_are_merged_only_while_there_is_room_for_it() {
     }
     drop(state);
     rig.check();
+}
+
+#[test]
+fn a_merge_in_spare_time_is_given_up_while_too_many_files_wait_for_it() {
+    let is_given_up = |loose_files: usize| {
+        // The first file of a day is in its final form as it is.
+        let rig = rig_with_files(i64::try_from(loose_files).unwrap() + 1);
+        assert_eq!(rig.tracks.stats().loose_files, loose_files as u64);
+        let before = names(&rig);
+        let store = rig.tracks.store();
+        let (day, of_day) =
+            store.state().version.files.iter().next().map(|(day, files)| (*day, files.clone())).unwrap();
+        let job = Job { day, files: of_day[..2].to_vec(), is_whole: false };
+        assert_eq!(
+            write(store, &job, Time::Share).unwrap().map(|merged| merged.rows),
+            Some(10),
+            "it has its share"
+        );
+        let is_given_up = write(store, &job, Time::Spare).unwrap().is_none();
+        assert_eq!(names(&rig), before, "what is not committed leaves nothing");
+        is_given_up
+    };
+    assert!(!is_given_up(BEHIND_FILES));
+    assert!(is_given_up(BEHIND_FILES + 1));
 }
 
 #[test]

@@ -22,7 +22,7 @@ use motorpool_supervision::ids::{UnitId, VehicleId};
 use motorpool_supervision::register::{Binding, Unit};
 use tokio_util::sync::CancellationToken;
 
-use crate::background::step_aside;
+use crate::background::pause_between_lots;
 use crate::clock::Clock;
 use crate::config;
 use crate::ids::DeviceId;
@@ -351,7 +351,7 @@ async fn turns_of(devices: &mut Devices, live: &Live, now: UtcMillis) -> Vec<(De
         turns.extend(devices.look(among, &states, now));
         let Some(last) = last else { return turns };
         after = last;
-        step_aside().await;
+        pause_between_lots().await;
     }
 }
 

@@ -19,7 +19,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::background::step_aside;
+use crate::background::pause_between_lots;
 use crate::config;
 use crate::ids::{DeviceId, LinkId};
 
@@ -343,7 +343,7 @@ impl Sweep {
     /// What `look` finds of the next links; `None` behind the last.
     async fn next<T>(&mut self, table: &Mutex<Table>, look: impl Fn(&Entry) -> Option<T>) -> Option<Vec<T>> {
         if self.after.is_some() {
-            step_aside().await;
+            pause_between_lots().await;
         }
         let begin = self.after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut found = Vec::new();

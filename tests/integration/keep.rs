@@ -49,13 +49,11 @@ fn end_of(load: Child) {
 
 /// Loads until there are so many rows, however slow the machine is.
 fn load_rows(server: &Served, rows_min: f64) {
-    let fixes = || {
-        server.wait_consumed();
-        server.metric("motorpool_fixes_decoded_total")
-    };
-    while fixes() <= rows_min {
+    wait_until(|| {
         end_of(load(server, "1"));
-    }
+        server.wait_consumed();
+        (server.metric("motorpool_fixes_decoded_total") > rows_min).then_some(())
+    });
 }
 
 /// The rows of an export.
@@ -463,21 +461,8 @@ fn a_disk_that_is_full_during_a_flush_is_waited_out() {
     let data = folder.path();
     prepared(data);
     let manifest = data.join("tracks/manifest.json.tmp");
-    let log = data.join("strace.log");
-    let wrapper = [
-        "strace",
-        "-D",
-        "-f",
-        "-o",
-        text(&log),
-        "-P",
-        text(&manifest),
-        "-e",
-        "trace=openat",
-        "-e",
-        "inject=openat:error=ENOSPC:when=1..2",
-    ];
-    let server = Served::start_under(data, &wrapper, &[("MOTORPOOL__TRACKS__MEMORY_ROWS_MAX", "1000")]);
+    let small = [("MOTORPOOL__TRACKS__MEMORY_ROWS_MAX", "1000")];
+    let server = Served::start_injecting(data, &manifest, "openat", "error=ENOSPC:when=1..2", &small);
     load_rows(&server, 1_000.0);
     wait_until(|| server.has_logged("No space left on device").then_some(()));
     wait_until(|| (server.metric("motorpool_fixes_stored") > 0.0).then_some(()));
@@ -485,7 +470,7 @@ fn a_disk_that_is_full_during_a_flush_is_waited_out() {
     let acknowledged = rows(data, &[]);
     server.stop();
     assert_eq!(set(&rows(data, &[])), set(&acknowledged));
-    assert!(fs::read_to_string(&log).unwrap().contains("INJECTED"));
+    assert!(fs::read_to_string(data.join("strace.log")).unwrap().contains("INJECTED"));
     motorpool_ok(&["tracks", "verify", "--data", text(data)]);
 }
 

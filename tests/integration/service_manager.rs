@@ -72,22 +72,9 @@ fn a_manager_does_not_hear_that_all_is_well_from_a_journal_that_can_not_write() 
     let folder = scratch();
     let manager = Manager::listen(folder.path());
     let data = folder.path().join("data");
-    let log = folder.path().join("strace.log");
     let segment = data.join("journal/0000000000000000.seg");
-    let wrapper = [
-        "strace",
-        "-D",
-        "-f",
-        "-o",
-        text(&log),
-        "-P",
-        text(&segment),
-        "-e",
-        "trace=fdatasync",
-        "-e",
-        "inject=fdatasync:error=EIO:when=1+",
-    ];
-    let server = Served::start_under(&data, &wrapper, &manager.variables());
+    let server =
+        Served::start_injecting(&data, &segment, "fdatasync", "error=EIO:when=1+", &manager.variables());
     assert_eq!(manager.waits(), "READY=1");
     assert_eq!(manager.waits(), "WATCHDOG=1");
     server.enrol(&[TERMINAL]);

@@ -55,11 +55,20 @@ impl Served {
         Self::run(data, command.envs(variables.iter().copied()))
     }
 
-    /// Starts under another program that replaces itself by the server, and keeps the log.
-    pub(crate) fn start_under(data: &Path, wrapper: &[&str], variables: &[(&str, &str)]) -> Self {
-        let (program, arguments) = wrapper.split_first().unwrap();
-        let mut command = Command::new(program);
-        command.args(arguments).args([MOTORPOOL, "serve", "--data"]).arg(data).stderr(Stdio::piped());
+    /// Starts with a system call on `path` that fails as `fault` says (strace's `inject`), and keeps the log. What strace saw is in
+    /// `strace.log` of the data folder. Ask [`can_inject`] before.
+    pub(crate) fn start_injecting(
+        data: &Path,
+        path: &Path,
+        call: &str,
+        fault: &str,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        fs::create_dir_all(data).unwrap();
+        let mut command = Command::new("strace");
+        command.args(["-D", "-f", "-o"]).arg(data.join("strace.log")).arg("-P").arg(path);
+        command.args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{fault}")]);
+        command.args([MOTORPOOL, "serve", "--data"]).arg(data).stderr(Stdio::piped());
         command.env("MOTORPOOL_LOG", "warn").env("MOTORPOOL__HTTP__REQUESTS_PER_SECOND", "0");
         Self::run(data, command.envs(variables.iter().copied()))
     }

@@ -8,6 +8,7 @@ mod http;
 mod parts;
 mod readings;
 mod service;
+mod workers;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -16,12 +17,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde::Serialize;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::http::HttpServer;
 use self::parts::{Certificates, Parts};
+use self::workers::LinkWorkers;
 use crate::accounts::keeper::HeadKeeper;
 use crate::config::Config;
 use crate::folds::Driver;
@@ -80,6 +83,7 @@ pub struct Server {
     journal: Journal,
     tracks: Tracks,
     driver: Driver,
+    links: LinkWorkers,
     /// Each stage of the stop, in the order in which they are stopped.
     trackers: Stage,
     acks: Stage,
@@ -89,16 +93,22 @@ pub struct Server {
 }
 
 /// Tasks that are stopped together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Stage {
+    on: Handle,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Stage {
+    /// One whose tasks run on the runtime `on`.
+    fn on(on: &Handle) -> Self {
+        Self { on: on.clone(), stop: CancellationToken::new(), tasks: TaskTracker::new() }
+    }
+
     /// Runs a task that ends when the stage is stopped.
     fn run<F: Future<Output = ()> + Send + 'static>(&self, task: impl FnOnce(CancellationToken) -> F) {
-        self.tasks.spawn(task(self.stop.clone()));
+        self.tasks.spawn_on(task(self.stop.clone()), &self.on);
     }
 
     async fn end(&self) {
@@ -127,10 +137,15 @@ impl Server {
         let (post, post_news) = mpsc::channel(ANSWERS_MAX);
         let (office, sources) =
             (post.clone(), parts.source_context(certificates.trackers.clone(), post.clone()));
+        let links = LinkWorkers::start(parts.config.trackers.workers)?;
+        // A socket belongs to the runtime that it is made in.
+        let on_links = links.handle().enter();
         let listener = parts.bind_trackers(&sources)?;
         let mqtt = parts.bind_mqtt(&sources, certificates.mqtt.clone())?;
         let subscriber = parts.subscriber(&sources)?;
         let platforms = parts.bind_jt809(&sources)?;
+        let replier = Replier::new(parts.acks.clone(), Arc::clone(&parts.counters), office);
+        drop(on_links);
         let http_listener = parts.bind_http().await?;
         let addresses = Addresses {
             trackers: listener.local_addr()?,
@@ -142,7 +157,8 @@ impl Server {
             http: http_listener.local_addr()?,
         };
 
-        let [trackers, acks, feeding, rest, http] = std::array::from_fn(|_| Stage::default());
+        let [trackers, acks] = std::array::from_fn(|_| Stage::on(links.handle()));
+        let [feeding, rest, http] = std::array::from_fn(|_| Stage::on(&Handle::current()));
         let superiors = feeds.as_ref().map(Feeds::status).unwrap_or_default();
         let mirrored = mirror.as_ref().map(Mirror::status).unwrap_or_default();
         let readings = parts.readings(&driver, &supervisor, superiors, mirrored);
@@ -154,7 +170,6 @@ impl Server {
             counters: Arc::clone(&parts.counters),
             tls: certificates.http.clone(),
         };
-        let replier = Replier::new(parts.acks.clone(), Arc::clone(&parts.counters), office);
         replier.listen(&parts.journal);
         acks.run(|stop| replier.run(stop));
         let journal = parts.journal.clone();
@@ -199,6 +214,7 @@ impl Server {
             journal,
             tracks,
             driver,
+            links,
             trackers,
             acks,
             feeding,
@@ -251,7 +267,7 @@ impl Server {
     /// When a thread could not be waited for, or the last rows could not be sealed; all the same everything is
     /// stopped then.
     pub async fn stop(self) -> anyhow::Result<()> {
-        let Self { journal, tracks, driver, trackers, acks, feeding, rest, http, registry, .. } = self;
+        let Self { journal, tracks, driver, links, trackers, acks, feeding, rest, http, registry, .. } = self;
         service::stopping();
         trackers.end().await;
         acks.end().await;
@@ -267,6 +283,8 @@ impl Server {
         rest.end().await;
         http.end().await;
         registry.close().await;
+        // Connections of the registry may have been made on them.
+        drop(links);
         closed
             .context("a storage thread broke down")?
             .context("the last rows were not written; the journal has them")?;

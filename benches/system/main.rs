@@ -106,7 +106,7 @@ fn pipelined_backlog(duration_s: u32) {
 enum Processors {
     /// Everything that runs on the machine.
     Shared,
-    /// The threads between a frame and its answer before everything else: workers, journal, and the generator, which on the road is
+    /// The threads between a frame and its answer before everything else: workers of links, journal, and the generator, which on the road is
     /// another machine.
     Undisturbed,
 }
@@ -139,7 +139,7 @@ fn raise_path() {
         }
         for thread in fs::read_dir(process.join("task")).into_iter().flatten().flatten() {
             let name = fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
-            if matches!(name.trim(), "journal" | "tokio-rt-worker" | "load-0") {
+            if matches!(name.trim(), "journal" | "links" | "load-0") {
                 let id = thread.file_name();
                 let raised = Command::new("chrt").args(["-f", "-p", "1"]).arg(id).status().unwrap();
                 assert!(raised.success() || !thread.path().exists(), "may real-time priority be given here?");

@@ -16,6 +16,9 @@ pub const FILES_RESERVED: usize = 1_000;
 /// Of these, files of journal, archive and registry.
 const FILES_OF_STORES: usize = 200;
 
+/// Threads that serve links: more than any machine has processors for.
+const WORKERS_MAX: usize = 1_024;
+
 /// Why a configuration can't be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -167,6 +170,10 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         expect(false, format!("supervision.trips: {error}"));
     }
     expect(trackers.links_max > 0, "trackers.links_max must be at least 1".to_owned());
+    expect(
+        trackers.workers <= WORKERS_MAX,
+        format!("trackers.workers = {} must be at most {WORKERS_MAX}", trackers.workers),
+    );
     expect(
         trackers.read_buffer_max.0 >= 8 << 10,
         format!("trackers.read_buffer_max = \"{}\" must be at least 8KiB", trackers.read_buffer_max),

@@ -27,6 +27,8 @@ pub struct Trackers {
     pub tls_cert: PathBuf,
     /// Its key, PEM.
     pub tls_key: PathBuf,
+    /// Threads that serve links; 0 = half of the processors, at least one.
+    pub workers: usize,
     /// Links open at one time. At most the process may open files, less 1,000.
     pub links_max: usize,
     /// Links from one address that have not logged in yet.
@@ -60,6 +62,7 @@ impl Default for Trackers {
             tls_listen: Listen(None),
             tls_cert: PathBuf::new(),
             tls_key: PathBuf::new(),
+            workers: 0,
             links_max: 18_000,
             unauthenticated_links_per_ip_max: 1_000,
             first_byte_timeout: Seconds(Duration::from_secs(30)),

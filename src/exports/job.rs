@@ -13,7 +13,7 @@ use super::folder::Growing;
 use super::plan::{Part, Plan};
 use super::request::Request;
 use super::rows::{PlanNames, PlanRows, Progress, Source};
-use crate::background;
+use crate::background::{self, Priority};
 use crate::registry::{Error, ExportEnd, ExportState, StoredExport};
 
 /// How often it is asked whether an export is to go on.
@@ -191,7 +191,7 @@ impl Exports {
         };
         let rows = PlanRows::new(source, Arc::clone(&job.plan), &job.request);
         let (format, scratch) = (job.request.format, self.inner.folder.clone());
-        background::start("export", NICE, move || {
+        background::start("export", Priority::Below(NICE), move || {
             let out = io::BufWriter::with_capacity(BUFFER_BYTES, &growing);
             let done = motorpool_exports::write(format, out, rows, &names, scratch.path());
             let done = done.and_then(|_| growing.sync());

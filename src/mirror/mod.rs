@@ -24,7 +24,7 @@ use motorpool_protocols::{Observations, TerminalId, UtcMillis};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use crate::background;
+use crate::background::{self, Priority};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::folds::{FoldCounts, decode_batch};
@@ -183,7 +183,7 @@ impl Mirror {
     /// Mirrors until `stop`.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let runtime = Handle::current();
-        background::run("mirror", NICE, move || self.follower.run(&runtime, &stop)).await;
+        background::run("mirror", Priority::Below(NICE), move || self.follower.run(&runtime, &stop)).await;
     }
 }
 

@@ -12,7 +12,7 @@ use super::held::Held;
 use super::latest::Latest;
 use super::plan::{Limits, Plan, plan};
 use super::removal::Removal;
-use crate::background;
+use crate::background::{self, Priority};
 use crate::clock::{self, Reading};
 use crate::config::Config;
 use crate::registry::Registry;
@@ -166,6 +166,7 @@ async fn instant(registry: &Registry, name: &str) -> anyhow::Result<Option<UtcMi
 pub(super) async fn quietly<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> anyhow::Result<T> {
-    let result = background::start("retention", 19, work).context("can't start the retention thread")?;
+    let result = background::start("retention", Priority::Below(19), work)
+        .context("can't start the retention thread")?;
     result.await.context("the retention thread broke down")
 }

@@ -11,20 +11,29 @@ use motorpool_supervision::trips::{Segment, Trip, TripSettings};
 
 use super::marks::DayMarks;
 use crate::ids::DeviceId;
-use crate::registry::{Error, Registry, Snapshot};
+use crate::registry::{Error, Registry, Snapshot, StoredSegment};
 use crate::tracks::{TrackOptions, Tracks};
 
-/// The trips and moves of a device that touch a range, with the one that it is on.
+/// The trips and moves of these devices that touch a range, each with the one that it is on.
 pub(super) async fn trips(
     registry: &Registry,
     marks: &DayMarks,
-    device: DeviceId,
+    devices: &[DeviceId],
     range: &Range<Slot>,
-) -> Result<Vec<Trip>, Error> {
-    // The open one first: if it ends meanwhile, it is in the registry and counts from there.
-    let open = marks.open(device);
-    let stored =
-        registry.segments(Supervised(device.0.into()), range.start.start(), range.end.start()).await?;
+) -> Result<Vec<(DeviceId, Vec<Trip>)>, Error> {
+    // The open ones first: if one ends meanwhile, it is in the registry and counts from there.
+    let open: Vec<_> = devices.iter().map(|device| (*device, marks.open(*device))).collect();
+    let asked: Vec<_> = devices.iter().map(|device| Supervised(device.0.into())).collect();
+    let mut stored = registry.segments_of(&asked, range.start.start(), range.end.start()).await?;
+    let whole = open.into_iter().map(|(device, open)| {
+        let stored = stored.remove(&Supervised(device.0.into())).unwrap_or_default();
+        (device, with_open(stored, open))
+    });
+    Ok(whole.collect())
+}
+
+/// The trips and moves among what is stored of a device, with the one that it is on unless that is stored by now.
+fn with_open(stored: Vec<StoredSegment>, open: Option<Trip>) -> Vec<Trip> {
     let mut trips: Vec<Trip> = stored
         .into_iter()
         .filter_map(|stored| if let Segment::Trip(trip) = stored.segment { Some(trip) } else { None })
@@ -33,7 +42,7 @@ pub(super) async fn trips(
     let open = open.filter(|open| !is_stored(open));
     trips.extend(open);
     trips.sort_by_key(|trip| (trip.start, trip.end));
-    Ok(trips)
+    trips
 }
 
 /// The slots of one device in a range. `None` when part of the archive can't be read. Blocking.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::marks::ALL;
 use super::silent::slots_of;
 use super::{AskError, Needs, Rollups};
+use crate::background::{self, Priority};
 use crate::ids::DeviceId;
 use crate::registry;
 
@@ -54,8 +55,14 @@ impl Keeper {
         Self { rollups, again_at: BTreeMap::new(), summed_before: i32::MIN }
     }
 
-    /// Folds what is due until `stop`.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Folds what is due until `stop`, in time that nobody else wants: a day of a city takes seconds, and until it is folded its questions
+    /// are answered from the tracks.
+    pub async fn run(self, stop: CancellationToken) {
+        let runtime = tokio::runtime::Handle::current();
+        background::run("rollups", Priority::Spare, move || runtime.block_on(self.pass_until(stop))).await;
+    }
+
+    async fn pass_until(mut self, stop: CancellationToken) {
         let mut tick = tokio::time::interval(EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         if let Err(error) = self.mark_missing() {
@@ -93,7 +100,7 @@ impl Keeper {
         let marks: Vec<_> = expired.flat_map(|day| self.rollups.marks.take(day)).collect();
         self.rollups.registry.remove_rollup_marks(&self.rollups.marks.done(marks)).await?;
         let rollups = Arc::clone(&self.rollups);
-        tokio::task::spawn_blocking(move || rollups.store.remove_before(floor)).await??;
+        background::compute(move || rollups.store.remove_before(floor)).await??;
         Ok(())
     }
 
@@ -136,7 +143,7 @@ impl Keeper {
         if open > self.summed_before {
             let rollups = Arc::clone(&self.rollups);
             let sum = move || rollups.store.missing_days().map(|dates| rollups.sum_ended(dates));
-            if tokio::task::spawn_blocking(sum).await?? {
+            if background::compute(sum).await?? {
                 self.summed_before = open;
             }
         }
@@ -176,7 +183,7 @@ impl Rollups {
         }
         if has_news {
             let rollups = Arc::clone(self);
-            let write = tokio::task::spawn_blocking(move || {
+            let write = background::compute(move || {
                 rollups.store.finish(rewrite)?;
                 rollups.sum_ended(rollups.store.dates_of(day));
                 Ok::<_, RollupsError>(())
@@ -209,7 +216,7 @@ impl Rollups {
             unreadable.extend(&folded.unreadable);
             is_empty &= folded.entries.is_empty();
             let group = group.to_vec();
-            let put = tokio::task::spawn_blocking(move || {
+            let put = background::compute(move || {
                 let is_readable = |device| !folded.unreadable.contains(&device);
                 rewrite.put(&group, &is_readable, folded.entries).map(|()| rewrite)
             });

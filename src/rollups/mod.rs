@@ -38,6 +38,7 @@ pub use fresh::gauges;
 pub use keeper::Keeper;
 pub use marks::DayMarks;
 
+use crate::background;
 use crate::ids::DeviceId;
 use crate::registry::{self, Registry};
 use crate::tracks::Tracks;
@@ -64,12 +65,18 @@ pub enum AskError {
     /// The registry can't be read.
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    /// A task ended early.
-    #[error(transparent)]
-    Task(#[from] tokio::task::JoinError),
+    /// A fold panicked; what it was is in the log.
+    #[error("what was asked for could not be computed")]
+    Panicked,
     /// Too much of the time asked about was not folded yet.
     #[error("{0} device-days of this time are still to be folded")]
     NotYet(usize),
+}
+
+impl From<background::Panicked> for AskError {
+    fn from(_: background::Panicked) -> Self {
+        Self::Panicked
+    }
 }
 
 /// What a question needs to know of a slot that is not folded yet.
@@ -173,7 +180,7 @@ impl Rollups {
                     let parts = self.slots(slots.clone(), devices, Needs::Trips).await?;
                     let (number, wanted) = (motorpool_rollups::day_number(date), devices.clone());
                     let sum = move || sums(&parts, &slots, number, &|device| wanted.contains(&device));
-                    Part::whole(Arc::new(Table::of(&tokio::task::spawn_blocking(sum).await??)))
+                    Part::whole(Arc::new(Table::of(&background::compute(sum).await??)))
                 }
             };
             days.push((date, part));
@@ -181,13 +188,13 @@ impl Rollups {
         Ok(days)
     }
 
-    /// Reads files on a thread that may wait for them.
+    /// Reads files where that keeps nobody waiting.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Store) -> Result<T, RollupsError> + Send + 'static,
     ) -> Result<T, AskError> {
         let store = Arc::clone(&self.store);
-        Ok(tokio::task::spawn_blocking(move || read(&store)).await??)
+        Ok(background::compute(move || read(&store)).await??)
     }
 
     /// Which of these devices are to be folded again on a day.
@@ -220,17 +227,13 @@ impl Rollups {
     ) -> Result<Folded, AskError> {
         let mut folded = Folded::default();
         for group in devices.chunks(DEVICES_AT_ONCE) {
-            let mut work = Vec::with_capacity(group.len());
-            for device in group {
-                let trips = match needs {
-                    Needs::Trips => fresh::trips(&self.registry, &self.marks, *device, range).await?,
-                    Needs::Samples => Vec::new(),
-                };
-                work.push((*device, trips));
-            }
+            let work = match needs {
+                Needs::Trips => fresh::trips(&self.registry, &self.marks, group, range).await?,
+                Needs::Samples => group.iter().map(|device| (*device, Vec::new())).collect(),
+            };
             let (tracks, snapshot) = (self.tracks.clone(), self.registry.snapshot());
             let (settings, range) = (self.trips.clone(), range.clone());
-            let done = tokio::task::spawn_blocking(move || {
+            let done = background::compute(move || {
                 let one = |(device, trips): (DeviceId, Vec<_>)| {
                     (device, fresh::slots(&tracks, &snapshot, &settings, device, &range, &trips))
                 };

@@ -9,6 +9,7 @@ use motorpool_supervision::trips::Trip;
 
 use super::marks::ALL;
 use super::{AskError, Rollups, fresh};
+use crate::background;
 use crate::ids::DeviceId;
 use crate::registry::RollupMark;
 use crate::tracks::TrackOptions;
@@ -30,9 +31,10 @@ impl Rollups {
         for (device, marks) in marked {
             let (Some(first), Some(last)) = (marks.first(), marks.last()) else { continue };
             let span = slots_of(first.day).start..slots_of(last.day).end;
-            let trips = fresh::trips(&self.registry, &self.marks, device, &span).await?;
+            let asked = fresh::trips(&self.registry, &self.marks, &[device], &span).await?;
+            let trips: Vec<Trip> = asked.into_iter().flat_map(|(_, trips)| trips).collect();
             let rollups = Arc::clone(self);
-            let silent = tokio::task::spawn_blocking(move || {
+            let silent = background::compute(move || {
                 marks.into_iter().filter(|mark| rollups.is_silent(mark, &trips)).collect()
             });
             let done = self.marks.done(silent.await?);

@@ -175,6 +175,29 @@ impl Registry {
         self.read_segments(sql).await
     }
 
+    /// The same of several devices, by device and start. Devices without any are left out.
+    ///
+    /// # Errors
+    /// As [`Registry::segments`].
+    pub async fn segments_of(
+        &self,
+        devices: &[DeviceId],
+        from: UtcMillis,
+        to: UtcMillis,
+    ) -> Result<BTreeMap<DeviceId, Vec<StoredSegment>>, Error> {
+        let mut by_device: BTreeMap<DeviceId, Vec<StoredSegment>> = BTreeMap::new();
+        for part in devices.chunks(DEVICES_ASKED_AT_ONCE) {
+            let mut sql = Sql::new(SELECT);
+            sql.push("superseded_at IS NULL AND ends >= ").push_bind(from);
+            sql.push(" AND starts <= ").push_bind(to);
+            sql.push(" AND device IN ").push_list(part.iter().map(|device| device.0));
+            for segment in self.read_segments(sql).await? {
+                by_device.entry(segment.device).or_default().push(segment);
+            }
+        }
+        Ok(by_device)
+    }
+
     /// The current pieces of the tracks of several devices that end at or after an instant of each, by device and start: one question
     /// where a pass would ask thousands. Devices without any are left out.
     ///

@@ -126,6 +126,13 @@ async fn many_devices_are_asked_about_as_one_is(home: Home) {
         assert_eq!(together.get(&device).cloned().unwrap_or_default(), alone, "{device:?}");
     }
     assert_eq!(together.values().map(Vec::len).collect::<BTreeSet<_>>(), BTreeSet::from([1, 3, 4]));
+
+    let together = registry.segments_of(&devices, at(15), at(35)).await.unwrap();
+    for device in devices {
+        let alone = registry.segments(device, at(15), at(35)).await.unwrap();
+        assert_eq!(together.get(&device).cloned().unwrap_or_default(), alone, "{device:?}");
+        assert_eq!(alone.len(), 2, "{device:?}");
+    }
 }
 
 async fn a_late_fix_supersedes_what_it_touches_and_nothing_else(home: Home) {

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::backlog::Backlog;
 use super::marks::{Marks, Taken};
 use super::settings::SupervisionSettings;
-use crate::background;
+use crate::background::{self, Priority};
 use crate::registry::{Checkpoint, Judgement, Known, Registry};
 use crate::tracks::Tracks;
 
@@ -143,7 +143,10 @@ impl Supervisor {
     /// Passes every interval until `stop`. On a thread of its own: a pass over a city computes for a second or more.
     pub async fn run(self, stop: CancellationToken) {
         let runtime = tokio::runtime::Handle::current();
-        background::run("supervision", NICE, move || runtime.block_on(self.pass_until(stop))).await;
+        background::run("supervision", Priority::Below(NICE), move || {
+            runtime.block_on(self.pass_until(stop))
+        })
+        .await;
     }
 
     async fn pass_until(mut self, stop: CancellationToken) {

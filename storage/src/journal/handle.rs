@@ -280,8 +280,8 @@ impl Journal {
     }
 
     /// Lets the runtime that calls it write the journal itself whenever commits are small and quick, until the future is dropped: a
-    /// frame then needs no other thread until it is answered. On a runtime with one worker it returns at once, because nothing else
-    /// would be looked after while that one is at the disk.
+    /// frame then needs no other thread until it is answered. The worker that writes looks after nothing else meanwhile: whatever
+    /// the runtime has to do must bear to wait for a sync.
     pub async fn lead(&self) {
         self.inner.desk.lead().await;
     }

@@ -3,8 +3,9 @@
 //!
 //! A thread that has to be woken between a frame and its answer makes it wait for a processor, and on a small machine that wait, not
 //! the disk, is what the slowest answers consist of. As long as rounds are small and quick, the worker that has read the frames
-//! therefore writes and syncs them itself, and sends the answers. When a round was large or took long, the thread leads until all is
-//! calm again: then workers must not stand at the disk, and groups grow while it works.
+//! therefore writes and syncs them itself, and sends the answers. When a round was large, or many took long, the thread leads until all
+//! is calm again: then workers must not stand at the disk, and groups grow while it works. A single slow round changes nothing: to
+//! wake another thread in an hour in which threads wait for processors makes all that follow slow, too.
 //!
 //! Both write under the writer's lock, and take what they write under it: rounds keep their order whoever leads. Who is woken by a
 //! record is the queue's to say. The thread looks at a runtime that leads and takes over from one that gets no further.
@@ -12,14 +13,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use tokio::runtime::Handle;
-
 use super::handle::Shared;
 use super::queue::{Call, Health};
 use super::writer::{Outcome, Writer};
-
-/// While one worker is at the disk, another one looks after the sockets.
-const WORKERS_MIN: usize = 2;
 
 /// The writer, for whoever leads.
 #[derive(Debug)]
@@ -93,11 +89,8 @@ impl Desk {
         self.shared.marks.wake();
     }
 
-    /// Leads from the runtime that calls it whenever all is calm, until it is dropped. On a runtime with one worker it does nothing.
+    /// Leads from the runtime that calls it whenever all is calm, until it is dropped.
     pub(crate) async fn lead(&self) {
-        if Handle::current().metrics().num_workers() < WORKERS_MIN {
-            return;
-        }
         let _here = Here::enter(self);
         loop {
             self.shared.queue.rung().await;
@@ -120,10 +113,10 @@ impl Desk {
             return false;
         };
         let outcome = writer.round_leading();
-        let is_calm = writer.is_calm();
+        let is_restless = writer.is_restless();
         drop(writer);
         match outcome {
-            Some(Outcome::Done) if is_calm => true,
+            Some(Outcome::Done) if !is_restless => true,
             // A full disk, too: the thread waits until there is space.
             Some(_) => {
                 queue.lead_by_thread();

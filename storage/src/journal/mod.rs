@@ -108,6 +108,7 @@ mod segments;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod unrest;
 pub mod verify;
 mod writer;
 

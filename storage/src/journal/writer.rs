@@ -7,24 +7,19 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::format::{COMMIT_LEN, SEGMENT_HEADER_LEN, SegmentHeader, Totals, seal_group};
 use super::fs::{is_disk_full, write_all_at};
 use super::handle::Shared;
 use super::queue::{Group, Health};
 use super::segments::Segment;
+use super::unrest::Unrest;
 
 /// Writes are filled up with zeros to a multiple of this, so that the kernel need not read a page to change it.
 const PAGE_LEN: u64 = 4_096;
 /// Failures in a row after which nothing is taken any more.
 const FAILURES_MAX: u32 = 2;
-
-/// A round of at most so many bytes, written in at most this time, is a calm one.
-const CALM_BYTES_MAX: usize = 32 << 10;
-const CALM_MAX: Duration = Duration::from_millis(2);
-/// So many calm rounds in a row, and the next will be calm, too.
-const CALM_ROUNDS: u32 = 32;
 
 /// Where writing goes on; what recovery hands to the writer.
 #[derive(Debug)]
@@ -60,14 +55,13 @@ pub(crate) struct Writer {
     failures: u32,
     /// What was taken from the queue and could not be written yet.
     in_hand: VecDeque<Group>,
-    /// Small and quick rounds since the last other one.
-    calm_rounds: u32,
+    unrest: Unrest,
 }
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, position: Position) -> Self {
         let provisional = position.current.as_ref().is_none_or(|segment| !segment.prepared);
-        Self { shared, position, provisional, failures: 0, in_hand: VecDeque::new(), calm_rounds: 0 }
+        Self { shared, position, provisional, failures: 0, in_hand: VecDeque::new(), unrest: Unrest::new() }
     }
 
     /// Writes what is in hand, or else what waits.
@@ -92,11 +86,13 @@ impl Writer {
     fn write_in_hand(&mut self) -> Outcome {
         let begun = Instant::now();
         let mut groups = std::mem::take(&mut self.in_hand);
-        let is_small = groups.iter().map(|group| group.records_len).sum::<usize>() <= CALM_BYTES_MAX;
+        let bytes = groups.iter().map(|group| group.records_len).sum();
         let outcome = self.attempt(&mut groups);
         self.in_hand = groups;
-        let is_calm = is_small && outcome == Outcome::Done && begun.elapsed() <= CALM_MAX;
-        self.calm_rounds = if is_calm { self.calm_rounds.saturating_add(1) } else { 0 };
+        match outcome {
+            Outcome::Done => self.unrest.note(bytes, begun.elapsed()),
+            Outcome::DiskFull | Outcome::Failed => self.unrest.disturb(),
+        }
         outcome
     }
 
@@ -107,12 +103,17 @@ impl Writer {
 
     /// Whoever led got no further for a while.
     pub(crate) const fn disturbed(&mut self) {
-        self.calm_rounds = 0;
+        self.unrest.disturb();
     }
 
     /// Whether the last rounds were small and quick: then a worker of the runtime may write the next ones between two reads.
     pub(crate) const fn is_calm(&self) -> bool {
-        self.calm_rounds >= CALM_ROUNDS
+        self.unrest.is_calm()
+    }
+
+    /// Whether rounds are large, or many are slow: then the thread is to write them.
+    pub(crate) const fn is_restless(&self) -> bool {
+        self.unrest.is_restless()
     }
 
     /// Where the journal ends now.

@@ -134,7 +134,8 @@ fn load(protocol: Protocol, to: SocketAddr) -> Load {
         protocol,
         vehicles: 4,
         interval: Duration::ZERO,
-        duration: Duration::from_millis(200),
+        // So long that a machine with other things to do sends something, too.
+        duration: Duration::from_secs(2),
         pipeline: 40,
         threads: 1,
         speed_up: 1.0,

@@ -12,7 +12,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use motorpool_protocols::UtcMillis;
 use sqlx::migrate::Migrator;
@@ -37,6 +37,8 @@ pub(crate) fn newest_migration() -> u32 {
 const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// How long a writer of SQLite waits for another process.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it waits between two tries where SQLite itself does not wait.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// Connections to SQLite: one watches for changes, one writes, the others read.
 const SQLITE_CONNECTIONS_MAX: u32 = 4;
 /// Connections to PostgreSQL.
@@ -208,8 +210,7 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let pool =
-            SqlitePoolOptions::new().max_connections(SQLITE_CONNECTIONS_MAX).connect_with(options).await?;
+        let pool = connect_sqlite(options).await?;
         // Under the write lock: unlike PostgreSQL's, this migrator does not look out for other processes.
         let mut tx = pool.begin_with(BEGIN_WRITE).await?;
         MIGRATIONS.run(&mut *tx).await?;
@@ -279,6 +280,21 @@ impl Db {
     }
 }
 
+/// Connects to the SQLite file. The first connection to a new file brings it into WAL mode, and SQLite's own timeout does not
+/// cover that: of two processes that start together, the second is told "locked" at once. So this waits for it here.
+async fn connect_sqlite(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let pool = SqlitePoolOptions::new().max_connections(SQLITE_CONNECTIONS_MAX);
+        match pool.connect_with(options.clone()).await {
+            Err(error) if is_passing(&error) && Instant::now() < until => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+}
+
 /// A transaction; dropped without [`Tx::commit`] it is rolled back.
 #[derive(Debug)]
 pub(super) enum Tx {
@@ -329,9 +345,10 @@ impl Tx {
 /// Whether a failed statement may succeed a moment later: the database was busy, not there, or had to choose between two
 /// transactions.
 pub(super) fn is_passing(error: &sqlx::Error) -> bool {
-    /// SQLite: SQLITE_BUSY. PostgreSQL (appendix A): serialization failure, deadlock, too many connections, starting or
-    /// stopping.
-    const PASSING: &[&str] = &["5", "40001", "40P01", "53300", "57P01", "57P02", "57P03"];
+    /// SQLite (result codes): SQLITE_BUSY, and the same in a recovery, for an old snapshot, after a timeout. PostgreSQL
+    /// (appendix A): serialization failure, deadlock, too many connections, starting or stopping.
+    const PASSING: &[&str] =
+        &["5", "261", "517", "773", "40001", "40P01", "53300", "57P01", "57P02", "57P03"];
     match error {
         sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| PASSING.contains(&&*code)),
@@ -390,6 +407,20 @@ mod tests {
         let kept: Option<(String,)> =
             db.optional(Sql::new("SELECT value FROM settings WHERE name = 'kept'")).await.unwrap();
         assert_eq!(kept.unwrap().0, "yes");
+    }
+
+    /// Without the wait of [`connect_sqlite`], three that opened together failed in one round of ten.
+    #[tokio::test]
+    async fn whoever_opens_a_new_file_waits_for_who_came_first() {
+        for _ in 0..10 {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("registry.sqlite");
+            std::fs::File::create(&file).unwrap();
+            let opened = futures_util::future::join_all((0..6).map(|_| Db::open_sqlite(&file))).await;
+            for db in opened {
+                db.unwrap().close().await;
+            }
+        }
     }
 
     #[tokio::test]

@@ -15,8 +15,8 @@ use tokio::sync::oneshot;
 const LOT_PAUSE: Duration = Duration::from_millis(5);
 
 /// Leaves the processor between two lots of a walk over all links or devices, each of a tenth of a millisecond or two. Yielding is not
-/// enough: others run in between, but the worker keeps its processor for as long as the whole walk takes, and the other worker,
-/// when it comes back from the disk, waits for just that one.
+/// enough: other tasks run in between, but the worker keeps its processor for as long as the whole walk takes, and a worker that comes
+/// back from the disk may be queued for just that one.
 pub(crate) async fn pause_between_lots() {
     tokio::time::sleep(LOT_PAUSE).await;
 }

@@ -5,6 +5,7 @@
 //! that nobody is told of a failure that did not happen.
 
 mod http;
+mod inlets;
 mod parts;
 mod readings;
 mod service;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::http::HttpServer;
+use self::inlets::Inlets;
 use self::parts::{Certificates, Parts};
 use self::workers::LinkWorkers;
 use crate::accounts::keeper::HeadKeeper;
@@ -138,24 +140,11 @@ impl Server {
         let (office, sources) =
             (post.clone(), parts.source_context(certificates.trackers.clone(), post.clone()));
         let links = LinkWorkers::start(parts.config.trackers.workers)?;
-        // A socket belongs to the runtime that it is made in.
-        let on_links = links.handle().enter();
-        let listener = parts.bind_trackers(&sources)?;
-        let mqtt = parts.bind_mqtt(&sources, certificates.mqtt.clone())?;
-        let subscriber = parts.subscriber(&sources)?;
-        let platforms = parts.bind_jt809(&sources)?;
-        let replier = Replier::new(parts.acks.clone(), Arc::clone(&parts.counters), office);
-        drop(on_links);
+        let inlets = Inlets::bind(&parts, &sources, &certificates, &links)?;
+        let replier =
+            Replier::new(parts.acks.clone(), Arc::clone(&parts.counters), office, links.handle().clone());
         let http_listener = parts.bind_http().await?;
-        let addresses = Addresses {
-            trackers: listener.local_addr()?,
-            trackers_tls: listener.tls_addr()?,
-            mqtt: mqtt.local_addr()?,
-            mqtt_tls: mqtt.tls_addr()?,
-            jt809: platforms.local_addr()?,
-            trackers_udp: listener.datagrams_addr()?,
-            http: http_listener.local_addr()?,
-        };
+        let addresses = inlets.addresses(http_listener.local_addr()?)?;
 
         let [trackers, acks] = std::array::from_fn(|_| Stage::on(links.handle()));
         let [feeding, rest, http] = std::array::from_fn(|_| Stage::on(&Handle::current()));
@@ -179,17 +168,12 @@ impl Server {
                 () = stop.cancelled() => {}
             }
         });
-        trackers.run(|stop| listener.run(stop));
-        trackers.run(|stop| mqtt.run(stop));
-        trackers.run(|stop| platforms.run(stop));
+        inlets.run(&trackers);
         if let Some(feeds) = feeds {
             feeding.run(|stop| feeds.run(stop));
         }
         if let Some(mirror) = mirror {
             feeding.run(|stop| mirror.run(stop));
-        }
-        if let Some(subscriber) = subscriber {
-            trackers.run(|stop| subscriber.run(stop));
         }
         parts.run_background(&rest);
         for tls in certificates.all() {
@@ -260,8 +244,8 @@ impl Server {
         service::watch(&self.journal).await;
     }
 
-    /// Stops in order: no new links, replies of what is durable sent, superior platforms fed, the mirror ended, folds caught up, journal flushed and closed,
-    /// tracks sealed, HTTP last.
+    /// Stops in order: no new links, replies of what is durable sent, superior platforms fed, the mirror ended, folds caught up,
+    /// journal flushed and closed, tracks sealed, HTTP last.
     ///
     /// # Errors
     /// When a thread could not be waited for, or the last rows could not be sealed; all the same everything is

@@ -26,7 +26,7 @@ use crate::live::Live;
 use crate::live::snapshot::SNAPSHOT_FILE as LIVE_FILE;
 use crate::mirror::{Mirror, MirrorParts, MirrorStatus};
 use crate::mqtt::subscriber::BrokerCounts;
-use crate::mqtt::{self, Downlinks, Refusals};
+use crate::mqtt::{Downlinks, Refusals};
 use crate::notify::gateway::{Gateway, Outbox};
 use crate::notify::ring::Ring;
 use crate::notify::{Notifier, NotifierParts};
@@ -36,7 +36,7 @@ use crate::retention::{Retention, RetentionParts};
 use crate::rollups::{Keeper, Rollups};
 use crate::sources::acks::AckQueue;
 use crate::sources::post::{PostNews, PostOffice};
-use crate::sources::{Links, Listener, listener};
+use crate::sources::{Links, listener};
 use crate::supervision::{self, Marks, PackSources, SupervisionSettings, Supervisor, SupervisorParts};
 use crate::telemetry::Counters;
 use crate::tls::ServerTls;
@@ -55,9 +55,9 @@ pub(super) struct Parts {
     live: Arc<Live>,
     live_checkpoint: Lsn,
     links: Links,
-    downlinks: Downlinks,
-    refusals: Refusals,
-    broker: Arc<BrokerCounts>,
+    pub(super) downlinks: Downlinks,
+    pub(super) refusals: Refusals,
+    pub(super) broker: Arc<BrokerCounts>,
     ring: Arc<Ring>,
     outbound: Client,
     marks: Arc<Marks>,
@@ -171,47 +171,6 @@ impl Parts {
         })
         .context("can't start the fold thread")?;
         Ok((supervisor, driver, retention))
-    }
-
-    /// Takes the addresses for terminals.
-    pub(super) fn bind_trackers(&self, context: &Arc<listener::Context>) -> anyhow::Result<Listener> {
-        Listener::bind(Arc::clone(context))
-            .with_context(|| format!("can't listen for terminals on {}", self.config.trackers.listen))
-    }
-
-    /// Takes the addresses for devices that publish over MQTT.
-    pub(super) fn bind_mqtt(
-        &self,
-        sources: &Arc<listener::Context>,
-        tls: Option<Arc<ServerTls>>,
-    ) -> anyhow::Result<mqtt::Listener> {
-        let config = self.config.mqtt.clone();
-        let address = config.listen.0;
-        let context = mqtt::listener::Context {
-            config,
-            sources: Arc::clone(sources),
-            downlinks: self.downlinks.clone(),
-            refusals: self.refusals.clone(),
-            tls,
-        };
-        mqtt::Listener::bind(Arc::new(context))
-            .with_context(|| format!("can't listen for MQTT on {address:?} (mqtt.listen)"))
-    }
-
-    /// The client of the outside broker, when there is one.
-    pub(super) fn subscriber(
-        &self,
-        sources: &Arc<listener::Context>,
-    ) -> anyhow::Result<Option<mqtt::Subscriber>> {
-        let (sources, counts) = (Arc::clone(sources), Arc::clone(&self.broker));
-        mqtt::Subscriber::configured(&self.config.broker, sources, counts).context("[broker]")
-    }
-
-    /// Takes the address for lower platforms.
-    pub(super) fn bind_jt809(&self, sources: &Arc<listener::Context>) -> anyhow::Result<jt809::Listener> {
-        jt809::Listener::bind(Arc::clone(sources)).with_context(|| {
-            format!("can't listen for platforms on {:?} (jt809.listen)", self.config.jt809.listen.0)
-        })
     }
 
     /// What feeds superior platforms, when there are any. Opened before a checkpoint of the journal is named.

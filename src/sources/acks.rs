@@ -206,10 +206,10 @@ pub struct Replier {
 }
 
 impl Replier {
-    /// Of the queue `acks`. To be made inside of the runtime that has the links.
+    /// Of the queue `acks`; `runtime` is the one that has the links.
     #[must_use]
-    pub fn new(acks: AckQueue, counters: Arc<Counters>, office: PostOffice) -> Arc<Self> {
-        Arc::new(Self { acks, counters, office, runtime: Handle::current() })
+    pub fn new(acks: AckQueue, counters: Arc<Counters>, office: PostOffice, runtime: Handle) -> Arc<Self> {
+        Arc::new(Self { acks, counters, office, runtime })
     }
 
     /// Has `journal` say how far it is durable, as long as this is there.

@@ -80,7 +80,12 @@ impl Rig {
         let counters = Arc::new(Counters::default());
         let stop = CancellationToken::new();
         let (post, news) = tokio::sync::mpsc::channel(64);
-        let replier = Replier::new(acks.clone(), Arc::clone(&counters), post.clone());
+        let replier = Replier::new(
+            acks.clone(),
+            Arc::clone(&counters),
+            post.clone(),
+            tokio::runtime::Handle::current(),
+        );
         replier.listen(&journal);
         tokio::spawn(replier.run(stop.clone()));
         let mqtt = config.mqtt.clone();

@@ -80,7 +80,12 @@ async fn the_answer_to_a_command_is_believed_when_it_is_durable() {
     // Nothing is durable before the test says so.
     let (office, mut news) = tokio::sync::mpsc::channel(1);
     let stop = CancellationToken::new();
-    let replier = Replier::new(context.acks.clone(), Arc::clone(&context.counters), office);
+    let replier = Replier::new(
+        context.acks.clone(),
+        Arc::clone(&context.counters),
+        office,
+        tokio::runtime::Handle::current(),
+    );
     let acks = tokio::spawn(Arc::clone(&replier).run(stop.clone()));
     let mut served = start(&context, Box::new(ObedientSession { device }));
     let terminal = motorpool_protocols::TerminalId::new("901").unwrap();
@@ -110,7 +115,12 @@ async fn a_refusal_waits_behind_the_answer_that_waits_for_the_disk() {
     enrol(&context, Protocol::Osmand, "901").await;
     // Nothing is durable before the test says so.
     let stop = CancellationToken::new();
-    let replier = Replier::new(context.acks.clone(), Arc::clone(&context.counters), context.post.clone());
+    let replier = Replier::new(
+        context.acks.clone(),
+        Arc::clone(&context.counters),
+        context.post.clone(),
+        tokio::runtime::Handle::current(),
+    );
     let acks = tokio::spawn(Arc::clone(&replier).run(stop.clone()));
     let mut served = start(&context, session(Protocol::Osmand));
     let request = |id| format!("GET /?id={id}&lat=1&lon=2&timestamp=1531620610 HTTP/1.1\r\n\r\n");

@@ -43,13 +43,13 @@ impl Desk {
                 return;
             }
             if call == Call::Rescue {
-                writer.disturbed();
+                writer.unrest.disturb();
             }
             not_before = Instant::now() + self.shared.window;
             // The disk was full for the runtime: then there is nothing to try before there is space.
             let is_stuck = writer.has_in_hand() && queue.health() == Health::DiskFull;
             let outcome = if is_stuck { Outcome::DiskFull } else { writer.round() };
-            let is_calm = writer.is_calm();
+            let is_calm = writer.unrest.is_calm();
             drop(writer);
             match outcome {
                 Outcome::Done if is_calm => queue.lead_by_runtime(),
@@ -113,7 +113,7 @@ impl Desk {
             return false;
         };
         let outcome = writer.round_leading();
-        let is_restless = writer.is_restless();
+        let is_restless = writer.unrest.is_restless();
         drop(writer);
         match outcome {
             Some(Outcome::Done) if !is_restless => true,

@@ -55,7 +55,8 @@ pub(crate) struct Writer {
     failures: u32,
     /// What was taken from the queue and could not be written yet.
     in_hand: VecDeque<Group>,
-    unrest: Unrest,
+    /// How the last rounds went, for whoever says who leads.
+    pub(crate) unrest: Unrest,
 }
 
 impl Writer {
@@ -99,21 +100,6 @@ impl Writer {
     /// Whether something was taken that could not be written yet.
     pub(crate) fn has_in_hand(&self) -> bool {
         !self.in_hand.is_empty()
-    }
-
-    /// Whoever led got no further for a while.
-    pub(crate) const fn disturbed(&mut self) {
-        self.unrest.disturb();
-    }
-
-    /// Whether the last rounds were small and quick: then a worker of the runtime may write the next ones between two reads.
-    pub(crate) const fn is_calm(&self) -> bool {
-        self.unrest.is_calm()
-    }
-
-    /// Whether rounds are large, or many are slow: then the thread is to write them.
-    pub(crate) const fn is_restless(&self) -> bool {
-        self.unrest.is_restless()
     }
 
     /// Where the journal ends now.

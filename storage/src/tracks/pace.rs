@@ -3,7 +3,8 @@
 //! A merge of a large day writes tens of megabytes. Left to itself the system would write them out all at once at the
 //! end, and the journal's small writes, for which trackers wait, would queue behind. So a merge makes what it wrote
 //! durable every few megabytes, and while fixes arrive it writes no more than a configured number of bytes a second.
-//! Its thread runs while nobody else wants the processor, or has a small share of it, from which Linux derives its priority at the disk as well.
+//! Its thread runs while nobody else wants the processor, or has a small share of it; Linux derives its priority at the disk from
+//! that.
 
 use std::time::{Duration, Instant};
 

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use motorpool_protocols::TerminalId;
 use motorpool_protocols::jt808::frame::{Piece, Splitter, unescape, xor};
@@ -30,6 +30,8 @@ struct State {
     answer: Box<dyn Fn(u64) -> Answer + Send + Sync>,
     registration_result: u8,
     reports: AtomicU64,
+    /// Reports that had come when the first link ended.
+    before_first_end: OnceLock<u64>,
     /// Message ids that are about the link and not about positions.
     control: Mutex<Vec<u16>>,
     received: Mutex<Vec<Received>>,
@@ -57,6 +59,7 @@ impl FakeServer {
             answer: Box::new(answer),
             registration_result,
             reports: AtomicU64::new(0),
+            before_first_end: OnceLock::new(),
             control: Mutex::default(),
             received: Mutex::default(),
         });
@@ -72,7 +75,11 @@ impl FakeServer {
                 let accept = async {
                     loop {
                         let (stream, _) = listener.accept().await.unwrap();
-                        tokio::spawn(serve(stream, Arc::clone(&shared)));
+                        let state = Arc::clone(&shared);
+                        tokio::spawn(async move {
+                            serve(stream, &state).await;
+                            state.before_first_end.get_or_init(|| state.reports.load(Ordering::Relaxed));
+                        });
                     }
                 };
                 tokio::select! {
@@ -86,6 +93,11 @@ impl FakeServer {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many reports had come when the first link ended; `None` while all are there.
+    pub(crate) fn reports_before_first_end(&self) -> Option<u64> {
+        self.state.before_first_end.get().copied()
     }
 
     /// Everything that was received and is not about logging in, in order of arrival.
@@ -105,7 +117,7 @@ impl FakeServer {
     }
 }
 
-async fn serve(mut stream: TcpStream, state: Arc<State>) -> Option<()> {
+async fn serve(mut stream: TcpStream, state: &State) -> Option<()> {
     let mut splitter = Splitter::new();
     let mut input = Vec::new();
     loop {
@@ -121,7 +133,7 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) -> Option<()> {
             let payload = unescape(content.bytes, &mut scratch).unwrap();
             assert_eq!(xor(payload), 0, "the simulator sent a wrong check byte");
             let (header, body) = Header::decode(payload, Default::default()).unwrap();
-            close = !answer(&header, body, &state, &mut replies);
+            close = !answer(&header, body, state, &mut replies);
             if close {
                 break;
             }

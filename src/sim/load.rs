@@ -5,7 +5,8 @@
 //! 2. at one moment all begin to report:
 //!      paced   one frame each `interval`, the vehicles evenly spread over it, at most `pipeline` unacknowledged
 //!      closed  (interval 0) each vehicle keeps `pipeline` frames open and writes them in chunks of up to 64 KiB
-//! 3. after `duration` nothing new is sent and the open acknowledgements are waited for, at most `drain`
+//! 3. after `duration` nothing new is sent, the open acknowledgements are waited for, at most `drain`, and the links end: none
+//!    before, or the last second would be one of links that end
 //! ```
 //!
 //! A link that breaks is made again with growing pauses, and its open frames are sent again. A frame is lost
@@ -315,6 +316,17 @@ mod tests {
         let report = run_plain(&paced).unwrap();
         assert_eq!(report.sent, 100);
         assert_all_arrived(&server, &report);
+    }
+
+    #[test]
+    fn nobody_leaves_before_all_have_reported_to_the_end() {
+        let server = FakeServer::start(|_| Answer::Ack);
+        let second = Duration::from_secs(1);
+        let paced = Load { vehicles: 2, interval: second, duration: second, ..load(server.address()) };
+        let report = run_plain(&paced).unwrap();
+        // The second one reports half a second after the first, which has nothing more to say by then.
+        assert_eq!((report.sent, report.acked), (2, 2));
+        assert!(server.reports_before_first_end().is_none_or(|reports| reports == 2));
     }
 
     #[test]

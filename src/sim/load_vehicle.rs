@@ -165,7 +165,9 @@ impl<'a, L: Link<Source = LoadFrames, Tag = u64>> Vehicle<'a, L> {
             self.count_sent(before);
             due += interval;
         }
-        self.turn(end, logins).await;
+        while Instant::now() < end {
+            self.turn(end, logins).await;
+        }
     }
 
     fn push(&mut self, stamp_ns: u64) {

@@ -26,12 +26,7 @@ fn link() -> (Arc<Link>, UnixStream) {
 }
 
 fn replier(acks: &AckQueue) -> Arc<Replier> {
-    Replier::new(
-        acks.clone(),
-        Arc::default(),
-        tokio::sync::mpsc::channel(1).0,
-        Handle::current(),
-    )
+    Replier::new(acks.clone(), Arc::default(), tokio::sync::mpsc::channel(1).0, Handle::current())
 }
 
 /// Entries wait one behind the other; the durable mark moves over them in steps, on a thread of its own, while the task runs.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use motorpool_storage::priority::breathe;
 use parquet::basic::{Compression, Encoding, Repetition, Type as Physical, ZstdLevel};
 use parquet::column::reader::ColumnReader;
 use parquet::data_type::Int64Type;
@@ -64,6 +65,8 @@ struct Checked<W> {
 
 impl<W: Write> Write for Checked<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A page was encoded.
+        breathe();
         let written = self.out.write(bytes)?;
         let taken = bytes.get(..written).unwrap_or_default();
         self.crc32c = crc32c::crc32c_append(self.crc32c, taken);
@@ -142,6 +145,7 @@ impl Writer {
         let path = &self.temporary.path;
         let mut group = self.writer.next_row_group().at(path)?;
         for column in Column::ALL {
+            breathe();
             let values = table.column(*column)?;
             let Some(mut chunk) = group.next_column().at(path)? else { break };
             let typed = chunk.typed::<Int64Type>();
@@ -248,6 +252,7 @@ impl Encoded {
 
     /// Decodes a column of a row group.
     fn read(&self, group: usize, column: Column, out: &mut Vec<i64>) -> Result<(), RollupsError> {
+        breathe();
         let group = self.reader.get_row_group(group).at(&self.path)?;
         let ColumnReader::Int64ColumnReader(mut reader) =
             group.get_column_reader(column as usize).at(&self.path)?

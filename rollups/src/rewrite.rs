@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use motorpool_storage::ids::DeviceId;
+use motorpool_storage::priority::breathe_at;
 use rustc_hash::FxHashSet;
 
 use crate::RollupsError;
@@ -29,7 +30,10 @@ impl Kept {
     /// Every row, in order.
     pub(crate) fn each(&self, mut take: impl FnMut(&Entry)) -> Result<(), RollupsError> {
         for group in 0..self.encoded.groups() {
-            self.encoded.entries(group)?.iter().for_each(&mut take);
+            for (number, entry) in self.encoded.entries(group)?.iter().enumerate() {
+                breathe_at(number);
+                take(entry);
+            }
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use motorpool_storage::ids::DeviceId;
+use motorpool_storage::priority::breathe_at;
 use motorpool_supervision::rollups::Sums;
 use rustc_hash::FxHashSet;
 
@@ -48,7 +49,8 @@ impl Table {
     #[must_use]
     pub fn of(entries: &[Entry]) -> Self {
         let mut columns: [Vec<i64>; COLUMNS] = std::array::from_fn(|_| Vec::with_capacity(entries.len()));
-        for entry in entries {
+        for (number, entry) in entries.iter().enumerate() {
+            breathe_at(number);
             let row = columns::numbers(entry.device.0.into(), entry.at.into(), &entry.sums);
             columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
         }
@@ -136,6 +138,7 @@ impl Table {
             columns.get(column as usize).and_then(|values| values.get(row)).copied().unwrap_or(columns::NONE)
         };
         let entry = |row| {
+            breathe_at(row);
             Some(Entry {
                 device: DeviceId(u32::try_from(value(Column::Device, row)).ok()?),
                 at: i32::try_from(value(Column::Slot, row)).ok()?,

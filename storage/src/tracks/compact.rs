@@ -26,7 +26,7 @@ use super::read::{Cursor, OpenFile};
 use super::row::Partition;
 use super::schema::{Effort, properties};
 use super::store::{DataFile, State, Store};
-use crate::priority::{step_aside, step_back};
+use crate::priority::{breathe_at, step_aside, step_back};
 
 /// Files merged at one time.
 const MERGE_FILES_MAX: usize = 32;
@@ -349,6 +349,7 @@ pub(super) fn write(store: &Store, job: &Job, time: Time) -> Result<Option<Merge
                 return Ok(None);
             }
         }
+        breathe_at(number);
         writer.push(&row?)?;
     }
     let duplicates = merged.duplicates();

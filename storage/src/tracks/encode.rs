@@ -17,6 +17,7 @@ use super::error::{At, TracksError};
 use super::footer::footer;
 use super::row::Row;
 use super::schema::{self, COLUMNS, Column, ColumnSet};
+use crate::priority::breathe;
 
 /// Rows of a row group.
 pub(super) const ROW_GROUP_ROWS: usize = 1 << 17;
@@ -209,6 +210,8 @@ struct Muted<W> {
 
 impl<W: Write> Write for Muted<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A page was encoded.
+        breathe();
         match &mut self.out {
             Some(out) if !self.is_muted => out.write(bytes),
             _ => Ok(bytes.len()),

@@ -27,6 +27,7 @@ use super::pages::page_header;
 use super::row::Row;
 use super::schema::{self, COLUMNS, Column, ColumnSet};
 use crate::ids::DeviceId;
+use crate::priority::breathe;
 
 /// Files with fewer rows have no sidecar: reading them whole is as fast.
 pub(super) const SIDECAR_ROWS_MIN: u64 = 1 << 14;
@@ -221,6 +222,7 @@ impl OpenFile {
         page: usize,
         see: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, TracksError> {
+        breathe();
         let at = self.index.pages[column][page];
         BUFFERS.with_borrow_mut(|buffers| {
             buffers.stored.resize(at.stored_len as usize, 0);
@@ -365,6 +367,7 @@ pub(super) fn check_crc(path: &Path, file: &File, meta: &FileMeta) -> Result<(),
     let mut buffer = vec![0; 1 << 18];
     let (mut crc, mut at) = (0, 0);
     while at < meta.bytes {
+        breathe();
         let len = buffer.len().min(usize::try_from(meta.bytes - at).unwrap_or(usize::MAX));
         file.read_exact_at(&mut buffer[..len], at).at(path)?;
         crc = crc32c::crc32c_append(crc, &buffer[..len]);
@@ -391,6 +394,7 @@ fn walk(
         file.read_exact_at(&mut chunk, start).at(path)?;
         let mut at = 0;
         while at < chunk.len() {
+            breathe();
             let header = page_header(&chunk[at..]).ok_or_else(bad)?;
             if header.encoding != encoding {
                 let reason = format!("encoding {} in column `{}`", header.encoding, COLUMNS[column].name);

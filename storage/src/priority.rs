@@ -17,12 +17,16 @@ const STRETCH: Duration = Duration::from_micros(250);
 /// ... so many times as long as it was at work: it takes an eighth of a processor where there is room, and less where others held it
 /// up, ...
 const RESTS: u32 = 7;
+/// ... or, in a hurry, as long: then it takes half of one, ...
+const RESTS_IN_A_HURRY: u32 = 1;
 /// ... but never for longer.
 const REST_MAX: Duration = Duration::from_millis(10);
 
 thread_local! {
     /// Since when the calling thread has worked without a rest; `None` unless it has stepped aside.
     static AT_WORK_SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// How many times as long as it worked it rests.
+    static RESTS_OF_THREAD: Cell<u32> = const { Cell::new(RESTS) };
 }
 
 /// Lets the calling thread, a fresh one, run only while nobody else wants the processor. A thread that merely steps back is let go on, once
@@ -55,11 +59,16 @@ pub fn step_aside() {
 /// taken, those who wake each other all the time crowd on the others.
 pub fn breathe() {
     if let Some(since) = AT_WORK_SINCE.get()
-        && let Some(rest) = rest_after(since.elapsed())
+        && let Some(rest) = rest_after(since.elapsed(), RESTS_OF_THREAD.get())
     {
         std::thread::sleep(rest);
         AT_WORK_SINCE.set(Some(Instant::now()));
     }
+}
+
+/// Whether the calling thread, if it has stepped aside, is to take half of a processor instead of an eighth: what it does is needed soon.
+pub fn hurry(is_needed: bool) {
+    RESTS_OF_THREAD.set(if is_needed { RESTS_IN_A_HURRY } else { RESTS });
 }
 
 /// [`breathe`] for a loop over rows, of which this is the `number`-th: looks at the clock every few hundred.
@@ -72,9 +81,9 @@ pub fn breathe_at(number: usize) {
     }
 }
 
-/// How long to rest after so much work; `None` when it was not enough for a rest.
-fn rest_after(work: Duration) -> Option<Duration> {
-    (work >= STRETCH).then(|| work.saturating_mul(RESTS).min(REST_MAX))
+/// How long to rest after so much work, `times` as long; `None` when it was not enough for a rest.
+fn rest_after(work: Duration, times: u32) -> Option<Duration> {
+    (work >= STRETCH).then(|| work.saturating_mul(times).min(REST_MAX))
 }
 
 #[cfg(test)]
@@ -113,11 +122,23 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_is_seven_times_the_work() {
-        assert_eq!(rest_after(STRETCH - Duration::from_micros(1)), None);
-        assert_eq!(rest_after(STRETCH), Some(Duration::from_micros(1_750)));
-        assert_eq!(rest_after(Duration::from_millis(1)), Some(Duration::from_millis(7)));
-        assert_eq!(rest_after(Duration::from_secs(1 << 32)), Some(REST_MAX));
+    fn the_rest_is_seven_times_the_work_and_as_long_in_a_hurry() {
+        let ms = Duration::from_millis;
+        assert_eq!(rest_after(STRETCH - Duration::from_micros(1), RESTS), None);
+        assert_eq!(rest_after(STRETCH, RESTS), Some(Duration::from_micros(1_750)));
+        assert_eq!(rest_after(ms(1), RESTS), Some(ms(7)));
+        assert_eq!(rest_after(ms(1), RESTS_IN_A_HURRY), Some(ms(1)));
+        assert_eq!(rest_after(Duration::from_secs(1 << 32), RESTS), Some(REST_MAX));
+        std::thread::spawn(|| {
+            let rests = || RESTS_OF_THREAD.get();
+            let before = rests();
+            hurry(true);
+            let hurried = rests();
+            hurry(false);
+            assert_eq!((before, hurried, rests()), (RESTS, RESTS_IN_A_HURRY, RESTS));
+        })
+        .join()
+        .unwrap();
     }
 
     /// The policy of the calling thread as the kernel tells it: field 41 of `stat`, 5 for `SCHED_IDLE`.

@@ -8,8 +8,9 @@
 //!
 //! Memory is bounded: sources are read a page at a time. A merge needs room for as much as it reads, and is put off
 //! while that would not leave [`super::Tracks::keep_free`]. It gives way to those who wait for something: see
-//! [`super::pace`]. Each merge is a thread's that runs only while nobody else wants its processor; where that leaves too many files
-//! unmerged, it is given up, and merges take a share of the processor until they have caught up.
+//! [`super::pace`]. Each merge is a thread's that runs only while nobody else wants its processor, and rests most of the time; with
+//! many files unmerged it rests less, and with too many it is given up, and merges take a share of the processor until they have
+//! caught up.
 
 use std::io;
 use std::sync::{Arc, PoisonError};
@@ -26,7 +27,7 @@ use super::read::{Cursor, OpenFile};
 use super::row::Partition;
 use super::schema::{Effort, properties};
 use super::store::{DataFile, State, Store};
-use crate::priority::{breathe_at, step_aside, step_back};
+use crate::priority::{breathe_at, hurry, step_aside, step_back};
 
 /// Files merged at one time.
 const MERGE_FILES_MAX: usize = 32;
@@ -51,6 +52,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// With more files than these to merge, merges are behind: the tiers of a day hold some ten each.
 pub(super) const BEHIND_FILES: usize = 128;
+
+/// With more than these a merge in spare time hurries, so that a long one is over before it has to be given up.
+const MANY_FILES: usize = BEHIND_FILES / 2;
 
 /// Below all others, on the scale of `nice(1)`: the share of merges that are behind.
 const SHARE_NICE: i32 = 15;
@@ -90,8 +94,13 @@ pub(super) fn run(store: &Store) {
 
 /// Whether files come quicker than they are merged.
 fn is_behind(store: &Store) -> bool {
+    loose_files(store) > BEHIND_FILES
+}
+
+/// How many files are to be merged.
+fn loose_files(store: &Store) -> usize {
     let version = Arc::clone(&store.state().version);
-    version.files.values().flatten().filter(|file| !file.meta.is_final).count() > BEHIND_FILES
+    version.files.values().flatten().filter(|file| !file.meta.is_final).count()
 }
 
 /// Whose time a merge takes.
@@ -345,8 +354,12 @@ pub(super) fn write(store: &Store, job: &Job, time: Time) -> Result<Option<Merge
             if store.state().is_stopping {
                 return Err(TracksError::Closed);
             }
-            if time == Time::Spare && is_behind(store) {
-                return Ok(None);
+            if time == Time::Spare {
+                let loose = loose_files(store);
+                if loose > BEHIND_FILES {
+                    return Ok(None);
+                }
+                hurry(loose > MANY_FILES);
             }
         }
         breathe_at(number);

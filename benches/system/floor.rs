@@ -1,19 +1,22 @@
-//! The floor of line 4: the least that stores a frame before it answers. One thread reads what is there, decodes it, writes it, syncs once,
+//! The floor of lines 2 and 4: the least that stores a frame before it answers. One thread reads what is there, decodes it, writes it, syncs once,
 //! and answers; nobody is asked who may connect, nothing is kept to be read, nobody looks at it.
 //!
-//! On a machine whose processors and disk serve others as well, the slowest answers are mostly the machine's. What a server
-//! takes beyond this one, under the same load in the same hour, is its own.
+//! On a machine whose processors and disk serve others as well, the slowest answers are mostly the machine's, and how much a processor
+//! does in a second changes from one hour to the next. What a server takes beyond this one, under the same load in the same hour, is
+//! its own.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::SystemTime;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token};
 use motorpool_protocols::{OpenGate, Outbox, Protocol, Session, SessionLimits, Transport, UtcMillis};
+
+use super::served::pinned;
 
 /// The argument by which this program runs as the floor.
 pub(crate) const ROLE: &str = "floor";
@@ -29,9 +32,9 @@ pub(crate) struct Floor {
 }
 
 impl Floor {
-    /// Starts it; it stores in `folder`.
-    pub(crate) fn start(folder: &Path) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+    /// Starts it, on one processor only if one is named; it stores in `folder`.
+    pub(crate) fn start(folder: &Path, pinned_to: Option<u32>) -> Self {
+        let mut command = pinned(&std::env::current_exe().unwrap(), pinned_to);
         let mut child = command.arg(ROLE).arg(folder).stdout(Stdio::piped()).spawn().unwrap();
         let mut trackers = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut trackers).unwrap();
@@ -112,7 +115,13 @@ impl Link {
         let is_open = loop {
             match self.socket.read(&mut chunk) {
                 Ok(0) => break false,
-                Ok(length) => self.input.extend_from_slice(&chunk[..length]),
+                Ok(length) => {
+                    self.input.extend_from_slice(&chunk[..length]);
+                    // Less than there was room for: there is no more.
+                    if length < chunk.len() {
+                        break true;
+                    }
+                }
                 Err(error) => break error.kind() == ErrorKind::WouldBlock,
             }
         };

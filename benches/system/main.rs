@@ -5,8 +5,8 @@
 //! generator, each a process of its own, and prints one line of JSON for each figure. Where the budget speaks
 //! of one core, the server is pinned to processor 0 and the generator to processor 1. `4r` and `4cr`, only when named, are 4 and 4c
 //! with the threads between a frame and its answer at real-time priority (which root may give): what is left when nothing else of
-//! the machine makes them wait, the server's own work in the background among it. Beside line 4 stands what the least server there can
-//! be does under the same load right after: see [`floor`].
+//! the machine makes them wait, the server's own work in the background among it. Beside lines 2 and 4 stands what the least server
+//! there can be does under the same load right after: see [`floor`].
 
 #![expect(clippy::unwrap_used, reason = "a bench stops at the first thing that goes wrong")]
 
@@ -67,17 +67,20 @@ fn main() {
 
 /// Line 2: closed loop, every vehicle one frame under way, server on one core.
 fn one_frame_per_packet(duration_s: u32) {
+    let load = ["--vehicles", "1000", "--interval", "0", "--pipeline", "1"];
     let folder = tempfile::tempdir().unwrap();
     let server = Served::start(folder.path(), Some(0));
     let cpu = server.cpu_s();
-    let report =
-        server.simulate(Some(1), &["--vehicles", "1000", "--interval", "0", "--pipeline", "1"], duration_s);
+    let report = server.simulate(Some(1), &load, duration_s);
     let cpu = server.cpu_s() - cpu;
+    drop(server);
+    let floor = Floor::start(folder.path(), Some(0));
+    let least = served::simulate(floor.trackers(), Some(1), &load, duration_s);
     print(&json!({
         "line": 2, "quantity": "durable ingest, one frame per packet, server on one core",
         "acked_per_s": rate(&report), "lost": report["lost"],
         "server_cpu_us_per_frame": cpu * 1e6 / acked(&report), "ack_p50_ms": report["ack_ms"]["p50"],
-        "ack_p99_ms": report["ack_ms"]["p99"],
+        "ack_p99_ms": report["ack_ms"]["p99"], "floor_acked_per_s": rate(&least), "of_floor": rate(&report) / rate(&least),
     }));
 }
 
@@ -208,7 +211,7 @@ fn live_links_while_merging(devices: u32, duration_s: u32, processors: Processor
 /// What the machine can do for the load of line 4 at all, in this hour.
 fn floor_ack_ms(duration_s: u32) -> Value {
     let folder = tempfile::tempdir().unwrap();
-    let floor = Floor::start(folder.path());
+    let floor = Floor::start(folder.path(), None);
     let load = ["--vehicles", "15000", "--interval", "1"];
     served::simulate(floor.trackers(), None, &load, duration_s)["ack_ms"].clone()
 }

@@ -20,7 +20,7 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(data: &Path, pinned_to: Option<u32>) -> Self {
-        let mut child = command(pinned_to)
+        let mut child = pinned(Path::new(MOTORPOOL), pinned_to)
             .args(["serve", "--data"])
             .arg(data)
             .env("MOTORPOOL__TRACKERS__LISTEN", "127.0.0.1:0")
@@ -150,7 +150,7 @@ impl Drop for Served {
 
 /// The report of terminals that send to `trackers` for so long.
 pub(crate) fn simulate(trackers: &str, pinned_to: Option<u32>, load: &[&str], duration_s: u32) -> Value {
-    let output = command(pinned_to)
+    let output = pinned(Path::new(MOTORPOOL), pinned_to)
         .args(["simulate", "--protocol", "jt808", "--to", trackers, "--json"])
         .args(["--duration", &duration_s.to_string()])
         .args(load)
@@ -161,13 +161,13 @@ pub(crate) fn simulate(trackers: &str, pinned_to: Option<u32>, load: &[&str], du
     serde_json::from_str(last).unwrap()
 }
 
-/// The program, on one processor only if one is named.
-fn command(pinned_to: Option<u32>) -> Command {
-    match pinned_to {
-        None => Command::new(MOTORPOOL),
+/// A program, on one processor only if one is named.
+pub(crate) fn pinned(program: &Path, to: Option<u32>) -> Command {
+    match to {
+        None => Command::new(program),
         Some(processor) => {
             let mut command = Command::new("taskset");
-            command.args(["-c", &processor.to_string(), MOTORPOOL]);
+            command.args(["-c", &processor.to_string()]).arg(program);
             command
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! A thread that has to be woken between a frame and its answer makes it wait for a processor, and on a small machine that wait, not
 //! the disk, is what the slowest answers consist of. As long as rounds are small and quick, the worker that has read the frames
-//! therefore writes and syncs them itself, and sends the answers. When a round was large, or many took long, the thread leads until all
+//! therefore writes and syncs them itself, and sends the answers. When rounds grow, or many take long, the thread leads until all
 //! is calm again: then workers must not stand at the disk, and groups grow while it works. A single slow round changes nothing: to
 //! wake another thread in an hour in which threads wait for processors makes all that follow slow, too.
 //!

@@ -40,8 +40,9 @@ impl Status {
 
     /// Notes that an attempt failed, and says so when it is news.
     pub(super) fn failed(&self, error: &WriteError) {
-        Self::add(&self.retries, 1);
+        // The trouble first: who sees the attempt counted sees what became of it.
         let before = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).replace(error.clone());
+        Self::add(&self.retries, 1);
         if before.is_some_and(|before| before.trouble == error.trouble) {
             tracing::debug!(%error, "the mirror still can't write");
         } else if error.trouble == Trouble::Configuration {

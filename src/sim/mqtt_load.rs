@@ -248,7 +248,10 @@ impl<'a> Vehicle<'a> {
             if wanted > 0 && self.send(wanted).await {
                 due += load.interval;
             }
-            let until = if load.interval.is_zero() { end } else { due.min(end) };
+            // What is due next ends no wait for a link or for room: neither may come within an interval.
+            let nothing_due =
+                load.interval.is_zero() || self.link.is_none() || self.open.len() >= load.pipeline;
+            let until = if nothing_due { end } else { due.min(end) };
             self.turn(until).await;
         }
         let until = end + load.drain;

@@ -18,7 +18,7 @@ use crate::support::{MOTORPOOL, Served, can_inject, motorpool, motorpool_ok, scr
 const LONG_AGO: i64 = 1_551_398_400_000;
 const DAY_MS: i64 = 86_400_000;
 
-/// Load over real links, in a process of its own.
+/// Load over real links, in a process of its own: 2,000 fixes a second, which leaves room for the tests beside it.
 fn load(server: &Served, seconds: &str) -> Child {
     let (to, api) = (server.trackers.to_string(), format!("http://{}", server.http));
     Command::new(MOTORPOOL)
@@ -29,7 +29,7 @@ fn load(server: &Served, seconds: &str) -> Child {
             "--vehicles",
             "20",
             "--interval",
-            "0",
+            "0.01",
             "--duration",
             seconds,
         ])

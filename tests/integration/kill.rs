@@ -89,7 +89,17 @@ pub(crate) fn survive_kills(protocol: &str, rounds: u64, variables: &[(&str, &st
 fn simulate(protocol: &str, server: &Served, ledger: &Path, duration_s: u64) -> Child {
     let to = if protocol == "mqtt" { server.mqtt } else { server.trackers };
     Command::new(MOTORPOOL)
-        .args(["simulate", "--protocol", protocol, "--vehicles", "40", "--interval", "0", "--pipeline", "4"])
+        .args([
+            "simulate",
+            "--protocol",
+            protocol,
+            "--vehicles",
+            "40",
+            "--interval",
+            "0.01",
+            "--pipeline",
+            "4",
+        ])
         .args(["--to", &to.to_string(), "--duration", &duration_s.to_string()])
         .args(["--api", &format!("http://{}", server.http), "--enrol", &server.token, "--json"])
         .arg("--ledger")
